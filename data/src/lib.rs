@@ -1,0 +1,1 @@
+//! Text, assets and the embedding cache

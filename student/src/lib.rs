@@ -1,0 +1,1 @@
+//! TextCNN in candle, its folded convolution, distillation and exports

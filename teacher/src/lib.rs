@@ -1,0 +1,1 @@
+//! BERT in candle, ONNX export and inference, the embedding job

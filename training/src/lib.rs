@@ -1,0 +1,1 @@
+//! How anything in limbeck learns: losses, optimiser, schedule, checkpoints, metrics
