@@ -1,0 +1,47 @@
+//! The one error type of this crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::interrupt::Interrupted;
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong with text, assets and files; every variant names its file, and its place in it where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {operation} {}", path.display())]
+    Io {
+        /// What was tried, as a verb: `read`, `write`, `rename`.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The caller asked for a stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Error {
+    /// Turns an [`io::Error`] into one that names what was tried on which path: `.map_err(Error::io("read", path))`.
+    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { operation, path: path.to_owned(), source }
+    }
+
+    /// What the user could do next, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => Some("the disk is full: free some space and start again".into()),
+                io::ErrorKind::PermissionDenied => Some("check who may read and write there".into()),
+                _ => None,
+            },
+            Self::Interrupted(_) => None,
+        }
+    }
+}

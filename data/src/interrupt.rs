@@ -1,0 +1,49 @@
+//! [`Interrupt`]: asks work in progress to stop at its next safe place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A flag that a signal handler sets and long work reads. Clones share the flag.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// A flag not yet set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a stop.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop was asked for.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error once a stop was asked for, so that `?` leaves the work.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.is_set() { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+/// The work was stopped from outside; what it had finished is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted; what was finished is kept")]
+pub struct Interrupted;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clone_sees_what_was_set() {
+        let interrupt = Interrupt::new();
+        let clone = interrupt.clone();
+        assert_eq!(clone.check(), Ok(()));
+        interrupt.set();
+        assert_eq!(clone.check(), Err(Interrupted));
+    }
+}
