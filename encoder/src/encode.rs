@@ -15,7 +15,11 @@ pub struct Embeddings {
 impl Embeddings {
     /// Takes `data` as rows of `dimension` numbers. Panics when the length is no multiple of it.
     pub fn new(data: Vec<f32>, dimension: usize) -> Self {
-        assert!(dimension > 0 && data.len().is_multiple_of(dimension), "{} numbers are no rows of {dimension}", data.len());
+        assert!(
+            dimension > 0 && data.len().is_multiple_of(dimension),
+            "{} numbers are no rows of {dimension}",
+            data.len()
+        );
         Self { data, dimension }
     }
 

@@ -2,6 +2,12 @@
 
 mod batch;
 mod encode;
+mod error;
+pub mod folded;
+mod tokenizer;
 
 pub use batch::TokenBatch;
-pub use encode::{EncodeError, Embeddings, Encoder, EncoderInfo};
+pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
+pub use error::{Error, Result};
+pub use folded::Student;
+pub use tokenizer::{Special, Tokenizer};

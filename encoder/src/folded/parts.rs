@@ -1,0 +1,156 @@
+//! A student's numbers as training leaves them: what [`write`](super::write) folds into a file.
+
+use crate::{Error, Result};
+
+/// A whole student: tables a token, what comes after them, and its tokenizer.
+///
+/// `output = normalise(weight · relu(max over positions(conv) + bias) + bias + Σ_h heads_h · attended_h + skip)`, where `skip` is the
+/// attention's `skip · mean(E)` or the mean of `skip_table`'s rows. Each part is optional; one at least is needed.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// How many rows each table has; token ids lie below it.
+    pub vocabulary: usize,
+    /// The width of the output.
+    pub dimension: usize,
+    /// Convolutions, each filter's greatest value kept.
+    pub max_pooled: Option<MaxPooled>,
+    /// Weighted means of the embeddings, one a head.
+    pub attention: Option<Attention>,
+    /// `[vocabulary, dimension]`: E · skip, a row a token. Not beside an attention that has a `skip` of its own.
+    pub skip_table: Option<Vec<f32>>,
+    /// The text of the tokenizer.json.
+    pub tokenizer: Vec<u8>,
+    /// The id that stands for a text without tokens; a row of the tables like any other.
+    pub empty_token: u32,
+    /// How many tokens of a text are read; none: all.
+    pub max_tokens: Option<usize>,
+    /// How many trained numbers the student has, for tables.
+    pub parameters: u64,
+    /// JSON of the writer's choice, kept as it is. Empty counts as none.
+    pub metadata: String,
+}
+
+/// Convolutions pooled by their greatest value, and the layer after them.
+#[derive(Debug, Clone, Default)]
+pub struct MaxPooled {
+    /// The convolutions, of any widths.
+    pub convolutions: Vec<Convolution>,
+    /// `[dimension, Σ filters]`, the filters in the order of the convolutions.
+    pub weight: Vec<f32>,
+    /// `[dimension]`.
+    pub bias: Vec<f32>,
+}
+
+/// A convolution folded with the embeddings: a sum of table rows. "Same" zero padding.
+#[derive(Debug, Clone, Default)]
+pub struct Convolution {
+    /// How many neighbouring tokens it sees; odd.
+    pub width: usize,
+    /// How many numbers it makes a position.
+    pub filters: usize,
+    /// `[vocabulary, width · filters]`, tap after tap: block `t` is E · W_t, and looks at position `i + t - width / 2`.
+    pub table: Vec<f32>,
+    /// `[filters]`.
+    pub bias: Vec<f32>,
+}
+
+/// Attention heads scored by a convolution.
+///
+/// `attended_h = Σ_i softmax_i(score_weight_h · relu(score_i) + score_bias_h) · E[s_i]`.
+#[derive(Debug, Clone, Default)]
+pub struct Attention {
+    /// The width of an embedding, d.
+    pub width_of_embedding: usize,
+    /// `[vocabulary, d]`.
+    pub embeddings: Vec<f32>,
+    /// The convolution whose features score a position.
+    pub score: Convolution,
+    /// `[H, filters]`.
+    pub score_weight: Vec<f32>,
+    /// `[H]`. It cancels in the softmax, and is kept for completeness.
+    pub score_bias: Vec<f32>,
+    /// `[dimension, H · d]`, head after head.
+    pub heads: Vec<f32>,
+    /// `[dimension, d]`, on the plain mean of the embeddings.
+    pub skip: Option<Vec<f32>>,
+}
+
+impl Parts {
+    /// Whether all lengths fit together and all numbers are finite.
+    pub(super) fn check(&self) -> Result<()> {
+        self.check_parts().map_err(|what| Error::Parts { what })
+    }
+
+    fn check_parts(&self) -> std::result::Result<(), String> {
+        if self.vocabulary == 0 || self.dimension == 0 {
+            return Err(format!("vocabulary {} and dimension {} must be above zero", self.vocabulary, self.dimension));
+        }
+        if self.max_pooled.is_none() && self.attention.is_none() && self.skip_table.is_none() {
+            return Err("neither max-pooled convolutions nor attention nor a skip table".into());
+        }
+        if self.empty_token as usize >= self.vocabulary {
+            return Err(format!("empty token {} is outside the vocabulary of {}", self.empty_token, self.vocabulary));
+        }
+        if self.max_tokens == Some(0) {
+            return Err("at most 0 tokens a text".into());
+        }
+        if let Some(MaxPooled { convolutions, weight, bias }) = &self.max_pooled {
+            if convolutions.is_empty() {
+                return Err("max-pooling without convolutions".into());
+            }
+            for (index, convolution) in convolutions.iter().enumerate() {
+                convolution.check(self.vocabulary, &format!("max-pooled convolution {index}"))?;
+            }
+            let filters = convolutions.iter().map(|convolution| convolution.filters).sum();
+            numbers("max-pooled weight", weight, &[self.dimension, filters])?;
+            numbers("max-pooled bias", bias, &[self.dimension])?;
+        }
+        if let Some(attention) = &self.attention {
+            attention.check(self.vocabulary, self.dimension)?;
+            if attention.skip.is_some() && self.skip_table.is_some() {
+                return Err("a skip table beside an attention that has a skip".into());
+            }
+        }
+        match &self.skip_table {
+            Some(table) => numbers("skip table", table, &[self.vocabulary, self.dimension]),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Convolution {
+    fn check(&self, vocabulary: usize, name: &str) -> std::result::Result<(), String> {
+        if self.width.is_multiple_of(2) || self.filters == 0 {
+            return Err(format!("{name}: width {} must be odd, filters {} above zero", self.width, self.filters));
+        }
+        numbers(&format!("{name}: table"), &self.table, &[vocabulary, self.width, self.filters])?;
+        numbers(&format!("{name}: bias"), &self.bias, &[self.filters])
+    }
+}
+
+impl Attention {
+    fn check(&self, vocabulary: usize, dimension: usize) -> std::result::Result<(), String> {
+        let (d, heads) = (self.width_of_embedding, self.score_bias.len());
+        if d == 0 || heads == 0 {
+            return Err(format!("attention of {heads} heads over embeddings {d} wide"));
+        }
+        self.score.check(vocabulary, "score convolution")?;
+        numbers("embeddings", &self.embeddings, &[vocabulary, d])?;
+        numbers("score weight", &self.score_weight, &[heads, self.score.filters])?;
+        numbers("score bias", &self.score_bias, &[heads])?;
+        numbers("heads", &self.heads, &[dimension, heads, d])?;
+        self.skip.as_ref().map_or(Ok(()), |skip| numbers("skip", skip, &[dimension, d]))
+    }
+}
+
+/// Whether `values` has this shape and no infinity nor NaN.
+fn numbers(name: &str, values: &[f32], shape: &[usize]) -> std::result::Result<(), String> {
+    let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+    if count != Some(values.len()) {
+        return Err(format!("{name}: {} numbers, the shape {shape:?} needs another count", values.len()));
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(format!("{name}: number {at} is {}", values[at])),
+        None => Ok(()),
+    }
+}
