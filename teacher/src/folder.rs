@@ -1,0 +1,245 @@
+//! [`TeacherFolder`]: a model folder as Hugging Face and sentence-transformers write it, read and checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::{BertConfig, Error, Pooler, Result, Weights};
+
+/// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`, and, where sentence-transformers or
+/// limbeck wrote it, how its token vectors become a text's vector.
+///
+/// A pooler, a longest input and a prefix under the key `limbeck` of `config.json` come before what the files of
+/// sentence-transformers say; a folder that states neither pools by the mean.
+#[derive(Debug, Clone)]
+pub struct TeacherFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// The shape of the model.
+    pub config: BertConfig,
+    /// Its tensors, of which just the header has been read.
+    pub weights: Weights,
+    /// The tokenizer's file.
+    pub tokenizer: PathBuf,
+    /// How token vectors become a text's vector.
+    pub pooler: Pooler,
+    /// The longest input in tokens, special ones counted.
+    pub max_tokens: usize,
+    /// What stands before every text, such as `query: `; empty for most models.
+    pub prefix: String,
+    /// Whether the folder's own list of modules ends with a normalisation. Encoders here normalise always.
+    pub normalized: bool,
+}
+
+impl TeacherFolder {
+    /// Reads the folder at `path`. No tensor is loaded yet, but that the weights' file is whole is checked.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            let hint = "a teacher is a folder with config.json, model.safetensors and tokenizer.json".to_owned();
+            return Err(Error::MissingFile { path: path.to_owned(), hint });
+        }
+        let modules = Modules::read(path)?;
+        let model = modules.transformer.clone();
+
+        let config_path = required(&model, "config.json", "a Hugging Face model folder has one")?;
+        let config_text = fs::read_to_string(&config_path).map_err(Error::io(&config_path, "read"))?;
+        let config = BertConfig::from_json(&config_text, &config_path)?;
+        let own: Own = parse(&config_text, &config_path)?;
+        let own = own.limbeck.unwrap_or_default();
+
+        let weights_hint = match model.join("pytorch_model.bin").exists() {
+            true => {
+                "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers and \
+                 save_pretrained(…, safe_serialization=True), or take a revision of it with model.safetensors"
+            }
+            false => "the weights are expected in this file",
+        };
+        let weights = Weights::open(&required(&model, "model.safetensors", weights_hint)?)?;
+        let tokenizer_hint = "save the model's fast tokenizer beside it: \
+                              AutoTokenizer.from_pretrained(…).save_pretrained(…)";
+        let tokenizer = match path.join("tokenizer.json") {
+            file if file.is_file() => file,
+            _ => required(&model, "tokenizer.json", tokenizer_hint)?,
+        };
+
+        let stated = own.max_tokens.or(sentence_length(path, &model)?).unwrap_or(usize::MAX);
+        let prefix = match own.prefix {
+            Some(prefix) => prefix,
+            None => default_prompt(path, modules.prompt_left_out)?,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            max_tokens: stated.min(config.max_position_embeddings),
+            pooler: own.pooler.or(modules.pooler).unwrap_or_default(),
+            prefix,
+            normalized: modules.normalized,
+            config,
+            weights,
+            tokenizer,
+        })
+    }
+}
+
+/// limbeck's own key in `config.json`.
+#[derive(Deserialize)]
+struct Own {
+    limbeck: Option<OwnSettings>,
+}
+
+#[derive(Default, Deserialize)]
+struct OwnSettings {
+    pooler: Option<Pooler>,
+    max_tokens: Option<usize>,
+    prefix: Option<String>,
+}
+
+/// What sentence-transformers' `modules.json` says.
+struct Modules {
+    /// The folder of the model itself.
+    transformer: PathBuf,
+    pooler: Option<Pooler>,
+    normalized: bool,
+    /// The pooling's file, where it leaves a prompt's tokens out.
+    prompt_left_out: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    r#type: String,
+}
+
+impl Modules {
+    fn read(folder: &Path) -> Result<Self> {
+        let mut found = Self { transformer: folder.to_owned(), pooler: None, normalized: false, prompt_left_out: None };
+        let list = folder.join("modules.json");
+        let Some(modules) = parse_if_there::<Vec<Module>>(&list)? else { return Ok(found) };
+        for module in modules {
+            match module.r#type.rsplit('.').next().unwrap_or_default() {
+                "Transformer" => found.transformer = folder.join(&module.path),
+                "Pooling" => {
+                    let file = required(&folder.join(&module.path), "config.json", "modules.json names a pooling")?;
+                    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+                    let pooling: Pooling = parse(&text, &file)?;
+                    found.pooler = Some(pooling.pooler(&file)?);
+                    found.prompt_left_out = (!pooling.include_prompt).then_some(file);
+                }
+                "Normalize" => found.normalized = true,
+                "Dropout" => {}
+                other => {
+                    return Err(Error::Unsupported {
+                        path: list,
+                        what: format!("the module `{other}` is not supported (Transformer, Pooling and Normalize are)"),
+                        hint: "embed the texts with sentence-transformers and use the vectors as a cache".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `1_Pooling/config.json`: a flag for each way of pooling, or the way's name.
+#[derive(Deserialize)]
+struct Pooling {
+    #[serde(default)]
+    pooling_mode: Option<serde_json::Value>,
+    #[serde(default = "yes")]
+    include_prompt: bool,
+    #[serde(flatten)]
+    flags: serde_json::Map<String, serde_json::Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Pooling {
+    fn pooler(&self, file: &Path) -> Result<Pooler> {
+        let set = |flag: &str| self.flags.get(flag) == Some(&serde_json::Value::Bool(true));
+        let modes: Vec<String> = match &self.pooling_mode {
+            Some(serde_json::Value::String(mode)) => vec![mode.clone()],
+            Some(serde_json::Value::Array(modes)) => {
+                modes.iter().filter_map(|m| m.as_str().map(str::to_owned)).collect()
+            }
+            _ => {
+                let named = self.flags.keys().filter(|key| set(key));
+                named.filter_map(|key| Some(key.strip_prefix("pooling_mode_")?.to_owned())).collect()
+            }
+        };
+        match modes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["cls" | "cls_token"] => Ok(Pooler::ClsBeforePooler),
+            ["mean" | "mean_tokens"] => Ok(Pooler::Mean),
+            _ => Err(Error::Unsupported {
+                path: file.to_owned(),
+                what: format!("the pooling {} is not supported (mean and cls are)", modes.join(" + ")),
+                hint: "embed the texts with sentence-transformers and use the vectors as a cache".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The longest input in tokens by `sentence_bert_config.json`, which lies in the folder or in the model's own.
+fn sentence_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
+    #[derive(Deserialize)]
+    struct SentenceConfig {
+        max_seq_length: Option<usize>,
+    }
+    for place in [folder, model] {
+        if let Some(config) = parse_if_there::<SentenceConfig>(&place.join("sentence_bert_config.json"))? {
+            return Ok(config.max_seq_length);
+        }
+    }
+    Ok(None)
+}
+
+/// The default prompt of `config_sentence_transformers.json`, or nothing. `left_out` is the pooling's file, where that
+/// doesn't count a prompt's tokens.
+fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
+    #[derive(Deserialize)]
+    struct SentenceTransformers {
+        #[serde(default)]
+        prompts: serde_json::Map<String, serde_json::Value>,
+        default_prompt_name: Option<String>,
+    }
+    let file = folder.join("config_sentence_transformers.json");
+    let Some(config) = parse_if_there::<SentenceTransformers>(&file)? else { return Ok(String::new()) };
+    let Some(name) = config.default_prompt_name else { return Ok(String::new()) };
+    let unsupported =
+        |path: PathBuf, what: String, hint: &str| Error::Unsupported { path, what, hint: hint.to_owned() };
+    let Some(prompt) = config.prompts.get(&name).and_then(|prompt| prompt.as_str()) else {
+        let what = format!("the default prompt `{name}` is not among the prompts");
+        return Err(unsupported(file, what, "add it, or take default_prompt_name away"));
+    };
+    match left_out {
+        Some(path) if !prompt.is_empty() => {
+            let what =
+                "a pooling that leaves the prompt's tokens out (include_prompt = false) is not supported".to_owned();
+            Err(unsupported(path, what, "embed the texts with sentence-transformers and use the vectors as a cache"))
+        }
+        _ => Ok(prompt.to_owned()),
+    }
+}
+
+fn required(folder: &Path, name: &str, hint: &str) -> Result<PathBuf> {
+    let path = folder.join(name);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Error::MissingFile { path, hint: hint.to_owned() }),
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
+    serde_json::from_str(text).map_err(|source| Error::Json { path: path.to_owned(), source })
+}
+
+fn parse_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text, path).map(Some),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io(path, "read")(error)),
+    }
+}

@@ -1,0 +1,176 @@
+//! [`Weights`]: the tensors of a `model.safetensors`, by one set of names, read one at a time.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+
+use crate::{Error, Result};
+
+/// The largest header that is read, as in the safetensors crate: it names tensors and holds none.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// A `model.safetensors`, opened and checked; tensors are read when they are asked for, so that no more than one of them
+/// is in memory.
+///
+/// Checkpoints name the same tensors differently: with `bert.` before them or not, LayerNorm's as `gamma` and `beta` or as
+/// `weight` and `bias`. Here they have the names without the prefix, and `weight` and `bias`.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    path: PathBuf,
+    tensors: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// Where the tensor's bytes lie in the file.
+    bytes: Range<u64>,
+}
+
+impl Weights {
+    /// Opens the file at `path` and reads its header. A file that is shorter or longer than its header says is an error.
+    pub fn open(path: &Path) -> Result<Self> {
+        let broken = |what: String| Error::BrokenWeights { path: path.to_owned(), what };
+        let mut file = File::open(path).map_err(Error::io(path, "open"))?;
+        let length = file.metadata().map_err(Error::io(path, "read"))?.len();
+        if length < 8 {
+            return Err(broken(format!("it has {length} bytes, and the length of its header alone takes 8")));
+        }
+        let mut prefix = [0; 8];
+        file.read_exact(&mut prefix).map_err(Error::io(path, "read"))?;
+        let header_length = u64::from_le_bytes(prefix);
+        if header_length > MAX_HEADER || header_length > length - 8 {
+            return Err(broken(format!("its header would take {header_length} of its {length} bytes")));
+        }
+        // Bounded by MAX_HEADER, so it fits a usize.
+        let mut header = vec![0; header_length as usize];
+        file.read_exact(&mut header).map_err(Error::io(path, "read"))?;
+        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| broken(format!("its header: {e}")))?;
+
+        let start = 8 + header_length;
+        let expected = start.saturating_add(metadata.data_len() as u64);
+        if expected != length {
+            return Err(broken(format!("it has {length} bytes, and by its header it should have {expected}")));
+        }
+        let mut tensors = BTreeMap::new();
+        for (name, info) in metadata.tensors() {
+            let (from, to) = info.data_offsets;
+            let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |product, &size| product.checked_mul(size));
+            if to < from || bits != (to - from).checked_mul(8) || to > metadata.data_len() {
+                return Err(broken(format!("the place of tensor `{name}` doesn't fit its shape {:?}", info.shape)));
+            }
+            let bytes = start + from as u64..start + to as u64;
+            tensors.insert(usual_name(&name), Entry { dtype: info.dtype, shape: info.shape.clone(), bytes });
+        }
+        Ok(Self { path: path.to_owned(), tensors })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// How many numbers the model has, `position_ids` and the like (whole numbers) not counted.
+    pub fn parameters(&self) -> u64 {
+        let floats = self.tensors.values().filter(|entry| is_float(entry.dtype));
+        floats.map(|entry| entry.shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+    }
+
+    /// The tensor `name`, which has to have the shape `shape`, as f32.
+    pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let entry = self.entry(name, shape)?;
+        let bytes = self.read(entry.bytes.clone())?;
+        Ok(to_f32(entry.dtype, &bytes))
+    }
+
+    /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32: a large table in pieces. Rows past its
+    /// end are left out.
+    pub fn f32_rows(&self, name: &str, shape: [usize; 2], rows: Range<usize>) -> Result<Vec<f32>> {
+        let entry = self.entry(name, &shape)?;
+        let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;
+        let from = entry.bytes.start + row * rows.start.min(shape[0]) as u64;
+        let to = entry.bytes.start + row * rows.end.min(shape[0]) as u64;
+        let bytes = self.read(from..to.max(from))?;
+        Ok(to_f32(entry.dtype, &bytes))
+    }
+
+    /// The tensor `name`, which has to have the shape `shape`, in candle's hands: on `device`, as `dtype`.
+    pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
+        let entry = self.entry(name, shape)?;
+        let bytes = self.read(entry.bytes.clone())?;
+        let stored = match entry.dtype {
+            Dtype::F16 => DType::F16,
+            Dtype::BF16 => DType::BF16,
+            Dtype::F64 => DType::F64,
+            _ => DType::F32,
+        };
+        // Converted on the CPU: some devices know no f64 or bf16.
+        Tensor::from_raw_buffer(&bytes, stored, shape, &Device::Cpu)
+            .and_then(|tensor| tensor.to_dtype(dtype)?.to_device(device))
+            .map_err(Error::candle("loading a tensor"))
+    }
+
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&Entry> {
+        let (path, name) = (self.path.clone(), name.to_owned());
+        let Some(entry) = self.tensors.get(&name) else { return Err(Error::MissingTensor { path, name }) };
+        if entry.shape != shape {
+            return Err(Error::TensorShape { path, name, expected: shape.to_vec(), found: entry.shape.clone() });
+        }
+        if !is_float(entry.dtype) {
+            return Err(Error::TensorType { path, name, found: format!("{:?}", entry.dtype) });
+        }
+        Ok(entry)
+    }
+
+    fn read(&self, bytes: Range<u64>) -> Result<Vec<u8>> {
+        let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
+        // A tensor of a file that exists on this machine fits its address space.
+        let mut buffer = vec![0; (bytes.end - bytes.start) as usize];
+        file.seek(SeekFrom::Start(bytes.start))
+            .and_then(|_| file.read_exact(&mut buffer))
+            .map_err(Error::io(&self.path, "read"))?;
+        Ok(buffer)
+    }
+}
+
+fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
+}
+
+/// `bert.encoder.layer.0.output.LayerNorm.gamma` as `encoder.layer.0.output.LayerNorm.weight`.
+fn usual_name(name: &str) -> String {
+    let name = name.strip_prefix("bert.").unwrap_or(name);
+    if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
+        format!("{stem}LayerNorm.weight")
+    } else if let Some(stem) = name.strip_suffix("LayerNorm.beta") {
+        format!("{stem}LayerNorm.bias")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Little-endian numbers of type `dtype`, one of the four that [`is_float`] names.
+fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+    fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|&chunk| number(chunk)).collect()
+    }
+    match dtype {
+        Dtype::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => each(bytes, |b| bf16::from_le_bytes(b).to_f32()),
+        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
+        _ => each(bytes, f32::from_le_bytes),
+    }
+}
