@@ -1,0 +1,154 @@
+//! Rows to Parquet, the same bytes for the same rows.
+//!
+//! The embedding column has no dictionary, no compression and no statistics: its numbers are noise to all three, and page
+//! statistics on such a column cost ten times its memory (arrow-rs issue 4973). Measured on 16,384 vectors of 384 in half
+//! precision, zstd saves 8 % of the bytes and takes twice the time to read.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float16Array, Float32Array, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use half::slice::HalfFloatSliceExt;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use super::error::{CacheError, CacheResult, RowProblem};
+use super::index::Precision;
+use crate::Result;
+
+/// How many rows become one Arrow batch on their way into the file; bounds memory and nothing else.
+const BATCH_ROWS: usize = 1024;
+
+/// The longest text that a Parquet page holds with certainty, in bytes.
+const LONGEST_TEXT: usize = 1 << 30;
+
+/// Texts and their vectors, row after row.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub first_id: u64,
+    pub texts: &'a [String],
+    /// `texts.len() × dimension` numbers.
+    pub embeddings: &'a [f32],
+    pub dimension: usize,
+}
+
+/// Writes `rows` as one Parquet file with row groups of `group_rows`; `path` is for errors only.
+pub(super) fn write<W: Write + Send>(
+    to: W,
+    rows: Rows,
+    precision: Precision,
+    group_rows: usize,
+    path: &Path,
+) -> Result<()> {
+    check(&rows, precision, path)?;
+    let failed = || CacheError::parquet("write", path);
+    let schema = schema(rows.dimension, precision);
+    let mut writer = ArrowWriter::try_new(to, schema.clone(), Some(properties(group_rows)?)).map_err(failed())?;
+    let mut start = 0;
+    while start < rows.texts.len() {
+        let end = batch_end(rows.texts, start);
+        let batch = batch(&rows, start..end, &schema, precision).map_err(CacheError::arrow(path))?;
+        writer.write(&batch).map_err(failed())?;
+        start = end;
+    }
+    writer.close().map_err(failed())?;
+    Ok(())
+}
+
+/// Where a batch that begins at `start` ends: after [`BATCH_ROWS`], or sooner where the texts are long.
+fn batch_end(texts: &[String], start: usize) -> usize {
+    let mut bytes = 0;
+    let limit = texts.len().min(start + BATCH_ROWS);
+    (start..limit)
+        .find(|&row| {
+            bytes += texts[row].len();
+            bytes > LONGEST_TEXT && row > start
+        })
+        .unwrap_or(limit)
+}
+
+fn schema(dimension: usize, precision: Precision) -> SchemaRef {
+    let embedding = DataType::FixedSizeList(element(precision), dimension as i32);
+    Arc::new(Schema::new(vec![
+        Field::new("id", DataType::UInt64, false),
+        Field::new("text", DataType::Utf8, false),
+        Field::new("embedding", embedding, false),
+    ]))
+}
+
+fn element(precision: Precision) -> Arc<Field> {
+    let number = match precision {
+        Precision::F16 => DataType::Float16,
+        Precision::F32 => DataType::Float32,
+    };
+    Arc::new(Field::new("element", number, false))
+}
+
+fn properties(group_rows: usize) -> CacheResult<WriterProperties> {
+    let zstd = || Compression::ZSTD(ZstdLevel::default());
+    Ok(WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_column_compression(ColumnPath::from("id"), zstd())
+        .set_column_compression(ColumnPath::from("text"), zstd())
+        .set_max_row_group_row_count(Some(group_rows))
+        .build())
+}
+
+fn batch(
+    rows: &Rows,
+    range: std::ops::Range<usize>,
+    schema: &SchemaRef,
+    precision: Precision,
+) -> std::result::Result<RecordBatch, ArrowError> {
+    let first = rows.first_id;
+    let ids = UInt64Array::from_iter_values(range.clone().map(|row| first + row as u64));
+    let texts = StringArray::from_iter_values(&rows.texts[range.clone()]);
+    let numbers = &rows.embeddings[range.start * rows.dimension..range.end * rows.dimension];
+    let numbers: ArrayRef = match precision {
+        Precision::F16 => {
+            let mut halves = vec![half::f16::ZERO; numbers.len()];
+            halves.convert_from_f32_slice(numbers);
+            Arc::new(Float16Array::from(halves))
+        }
+        Precision::F32 => Arc::new(Float32Array::from(numbers.to_vec())),
+    };
+    let embeddings = FixedSizeListArray::try_new(element(precision), rows.dimension as i32, numbers, None)?;
+    RecordBatch::try_new(schema.clone(), vec![Arc::new(ids), Arc::new(texts), Arc::new(embeddings)])
+}
+
+/// Refuses what a reader would refuse: vectors that aren't finite, or are zero, as they will be stored.
+fn check(rows: &Rows, precision: Precision, path: &Path) -> CacheResult<()> {
+    let unwritable = |problem| CacheError::Unwritable { path: path.to_owned(), problem };
+    if rows.dimension == 0 || i32::try_from(rows.dimension).is_err() {
+        return Err(unwritable(format!("vectors of {} numbers", rows.dimension)));
+    }
+    if rows.texts.len() * rows.dimension != rows.embeddings.len() {
+        let (texts, numbers, width) = (rows.texts.len(), rows.embeddings.len(), rows.dimension);
+        return Err(unwritable(format!("{texts} texts and {numbers} numbers are no rows of {width} numbers")));
+    }
+    if let Some(row) = rows.texts.iter().position(|text| text.len() > LONGEST_TEXT) {
+        let bytes = rows.texts[row].len();
+        return Err(unwritable(format!("the text of row {row} has {bytes} bytes, more than {LONGEST_TEXT}")));
+    }
+    let (largest, smallest) = match precision {
+        // What rounds to infinity, and what rounds to zero.
+        Precision::F16 => (65_520.0, 2.0f32.powi(-25)),
+        Precision::F32 => (f32::INFINITY, 0.0),
+    };
+    for (row, vector) in rows.embeddings.chunks_exact(rows.dimension).enumerate() {
+        let largest_here = vector.iter().fold(0.0f32, |largest, number| largest.max(number.abs()));
+        let problem = match vector.iter().position(|number| number.is_nan() || number.abs() >= largest) {
+            Some(position) => RowProblem::NotFinite { position },
+            None if largest_here <= smallest => RowProblem::Zero,
+            None => continue,
+        };
+        return Err(CacheError::Row { path: path.to_owned(), row: row as u64, problem });
+    }
+    Ok(())
+}
