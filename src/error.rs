@@ -1,0 +1,123 @@
+//! The one error type of this crate's library part.
+
+use std::path::PathBuf;
+
+use limbeck_data::Interrupted;
+use limbeck_encoder::EncodeError;
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong while models are measured and results are written down.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An engine failed.
+    #[error("{model} cannot encode {what}")]
+    Encode {
+        /// The model's name.
+        model: String,
+        /// Which texts: `the sentences of 4 STS sets`.
+        what: String,
+        /// The engine's own error.
+        #[source]
+        source: EncodeError,
+    },
+    /// An engine gave fewer or more vectors than it was given texts.
+    #[error("{model} gave {rows} vectors for {texts} texts ({what})")]
+    Rows {
+        /// The model's name.
+        model: String,
+        /// Which texts.
+        what: String,
+        /// How many vectors came.
+        rows: usize,
+        /// How many texts went in.
+        texts: usize,
+    },
+    /// An engine gave a NaN or an infinity.
+    #[error("{model} gave {value} in the vector of {text:?} ({what})")]
+    NotFinite {
+        /// The model's name.
+        model: String,
+        /// Which texts.
+        what: String,
+        /// The first number that is none.
+        value: f32,
+        /// The beginning of the text.
+        text: String,
+    },
+    /// There is too little to measure on.
+    #[error("{what}: {found} found, at least {needed} needed")]
+    TooFew {
+        /// What there is too little of, and for what.
+        what: String,
+        /// How many there are.
+        found: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// Two lists that belong together differ in length.
+    #[error("{what}: {left} against {right}")]
+    Lengths {
+        /// Which two lists.
+        what: String,
+        /// The first one's length.
+        left: usize,
+        /// The second one's length.
+        right: usize,
+    },
+    /// A linear system without a solution.
+    #[error("the linear probe has no solution at a penalty of {penalty:e}: its vectors hold numbers too large")]
+    Singular {
+        /// The ridge penalty.
+        penalty: f64,
+    },
+    /// The same evaluation set was given twice.
+    #[error("{} is given twice", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a file is not what it should be.
+    #[error("{}, line {line}: {what}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A JSON file is not what it should be.
+    #[error("{} is no {what}", path.display())]
+    Json {
+        /// What it should be: `summary`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The parser's error, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Files and texts.
+    #[error(transparent)]
+    Data(#[from] limbeck_data::Error),
+    /// The caller asked for a stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Error {
+    /// What the user could do next, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFinite { .. } => {
+                Some("the model's weights are damaged or its training diverged: see it with `limbeck inspect`".into())
+            }
+            Self::TooFew { .. } => Some("give more text".into()),
+            Self::Twice { .. } => Some("name each file once".into()),
+            Self::Data(source) => source.hint(),
+            _ => None,
+        }
+    }
+}
