@@ -90,6 +90,9 @@ pub enum Error {
     /// A pooler of that name doesn't exist.
     #[error("there is no pooler `{0}`")]
     UnknownPooler(String),
+    /// A precision of that name doesn't exist.
+    #[error("there is no precision `{0}` for an ONNX file")]
+    UnknownPrecision(String),
     /// The pooler needs weights that the model doesn't have.
     #[error("{}: the pooler `{}` needs the tensors pooler.dense.weight and pooler.dense.bias", path.display(), Pooler::Cls)]
     NoPoolerWeights {
@@ -125,6 +128,9 @@ pub enum Error {
         #[source]
         source: Box<candle_core::Error>,
     },
+    /// Writing or hashing a file failed.
+    #[error(transparent)]
+    Data(#[from] limbeck_data::Error),
     /// The model is too big for an ONNX file (protobuf's limit is 2 GB).
     #[error("{}: the ONNX file would have {bytes} bytes, and the format ends at 2,147,483,647", path.display())]
     OnnxTooBig {
@@ -152,6 +158,8 @@ impl Error {
                 let names: Vec<_> = Pooler::ALL.iter().map(|pooler| pooler.name()).collect();
                 Some(format!("the poolers are {}", names.join(", ")))
             }
+            Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
+            Self::Data(error) => error.hint(),
             Self::NoPoolerWeights { .. } => Some(format!(
                 "take `{}`, which uses the first token as it is, or `{}`",
                 Pooler::ClsBeforePooler,

@@ -10,6 +10,7 @@
 mod config;
 mod error;
 mod folder;
+pub mod onnx;
 mod pooler;
 mod weights;
 

@@ -83,6 +83,11 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// Whether the tensor `name` is there with this shape, without reading it.
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
+        self.entry(name, shape).map(|_| ())
+    }
+
     /// How many numbers the model has, `position_ids` and the like (whole numbers) not counted.
     pub fn parameters(&self) -> u64 {
         let floats = self.tensors.values().filter(|entry| is_float(entry.dtype));
