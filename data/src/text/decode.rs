@@ -1,0 +1,179 @@
+//! Bytes to text, in UTF-8 unless a source says otherwise.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+
+use encoding_rs::{DecoderResult, Encoding, UTF_8};
+
+use super::TextError;
+use crate::error::Result;
+
+/// The encodings that a source's bytes may be in, tried in turn.
+///
+/// One label (`windows-1252`, any of the WHATWG standard) is taken at its word. Several, `utf-8,windows-1252`, are tried
+/// line by line, field by field or document by document, and the first in which all bytes have a meaning is the one: for
+/// a collection in UTF-8 with a few strays. `windows-1252` alone would there turn each `£` of UTF-8 into `Â£`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encodings(Vec<&'static Encoding>);
+
+impl Default for Encodings {
+    fn default() -> Self {
+        Self(vec![UTF_8])
+    }
+}
+
+impl std::fmt::Display for Encodings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.0.iter().map(|encoding| encoding.name()).collect();
+        f.write_str(&names.join(" or "))
+    }
+}
+
+impl Encodings {
+    /// Reads a label or several between commas; none means UTF-8.
+    pub fn parse(labels: Option<&str>) -> Result<Self> {
+        let Some(labels) = labels else { return Ok(Self::default()) };
+        let mut encodings = Vec::new();
+        for label in labels.split(',').map(str::trim) {
+            let found = Encoding::for_label_no_replacement(label.as_bytes());
+            encodings.push(found.ok_or_else(|| TextError::UnknownEncoding { label: label.to_owned() })?);
+        }
+        match encodings.iter().find(|encoding| !encoding.is_ascii_compatible()) {
+            Some(encoding) if encodings.len() > 1 => {
+                Err(TextError::EncodingAlone { label: encoding.name().to_owned() }.into())
+            }
+            _ => Ok(Self(encodings)),
+        }
+    }
+
+    /// The text of `bytes`, or where the first byte without a meaning stands, if that's known.
+    pub(super) fn decode<'a>(&self, bytes: &'a [u8]) -> std::result::Result<Cow<'a, str>, Option<usize>> {
+        let mut first_bad = None;
+        for encoding in self.within_ascii() {
+            if *encoding == UTF_8 {
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => return Ok(Cow::Borrowed(text)),
+                    Err(error) => first_bad = first_bad.or(Some(error.valid_up_to() + 1)),
+                }
+            } else if let Some(text) = encoding.decode_without_bom_handling_and_without_replacement(bytes) {
+                return Ok(text);
+            }
+        }
+        Err(first_bad)
+    }
+
+    /// Wraps a reader whose line ends aren't single ASCII bytes (UTF-16, ISO-2022-JP) so that it gives UTF-8.
+    pub(super) fn wrap(&self, reader: Box<dyn BufRead + Send>) -> Box<dyn BufRead + Send> {
+        match self.0.first() {
+            Some(encoding) if !encoding.is_ascii_compatible() => {
+                Box::new(io::BufReader::new(Transcoder::new(reader, encoding)))
+            }
+            _ => reader,
+        }
+    }
+
+    /// The encodings that [`Encodings::decode`] tries: UTF-8 where [`Encodings::wrap`] has done the work already.
+    fn within_ascii(&self) -> &[&'static Encoding] {
+        const DONE: &[&Encoding] = &[UTF_8];
+        if self.0.iter().all(|encoding| encoding.is_ascii_compatible()) { &self.0 } else { DONE }
+    }
+}
+
+/// Bytes without a meaning, met by a [`Transcoder`]; wrapped in an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("bytes without a meaning")]
+pub(super) struct Malformed;
+
+/// Reads bytes of one encoding, gives UTF-8.
+struct Transcoder<R> {
+    inner: R,
+    decoder: encoding_rs::Decoder,
+    text: Vec<u8>,
+    given: usize,
+    ended: bool,
+}
+
+impl<R: BufRead> Transcoder<R> {
+    fn new(inner: R, encoding: &'static Encoding) -> Self {
+        let decoder = encoding.new_decoder_with_bom_removal();
+        Self { inner, decoder, text: Vec::new(), given: 0, ended: false }
+    }
+
+    /// Decodes the next piece into `self.text`.
+    fn refill(&mut self) -> io::Result<()> {
+        let bytes = self.inner.fill_buf()?;
+        let last = bytes.is_empty();
+        self.text.resize(1 << 15, 0);
+        self.given = 0;
+        let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.text, last);
+        self.inner.consume(read);
+        self.text.truncate(written);
+        match result {
+            DecoderResult::Malformed(_, _) => Err(io::Error::new(io::ErrorKind::InvalidData, Malformed)),
+            DecoderResult::InputEmpty => {
+                self.ended = last;
+                Ok(())
+            }
+            DecoderResult::OutputFull => Ok(()),
+        }
+    }
+}
+
+impl<R: BufRead> Read for Transcoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.text.len() && !self.ended {
+            self.refill()?;
+        }
+        let n = buffer.len().min(self.text.len() - self.given);
+        buffer[..n].copy_from_slice(&self.text[self.given..self.given + n]);
+        self.given += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(labels: &str) -> Encodings {
+        Encodings::parse(Some(labels)).unwrap()
+    }
+
+    #[test]
+    fn one_label_is_taken_at_its_word_and_of_several_the_first_that_fits() {
+        let pound = "£15".as_bytes();
+        assert_eq!(parse("windows-1252").decode(pound).unwrap(), "Â£15");
+        assert_eq!(parse("utf-8, windows-1252").decode(pound).unwrap(), "£15");
+        assert_eq!(parse("utf-8, windows-1252").decode(b"\xa315").unwrap(), "£15");
+        assert_eq!(Encodings::default().decode(b"a\xa315"), Err(Some(2)));
+        assert_eq!(parse("shift_jis").decode(b"\x83"), Err(None));
+        assert_eq!(parse("utf8,latin1").to_string(), "UTF-8 or windows-1252");
+    }
+
+    #[test]
+    fn a_label_that_none_has_is_named() {
+        let error = Encodings::parse(Some("utf-9")).unwrap_err();
+        assert_eq!(error.to_string(), "unknown encoding `utf-9`");
+        let error = Encodings::parse(Some("utf-8,utf-16le")).unwrap_err();
+        assert_eq!(error.to_string(), "the encoding `UTF-16LE` can't be one of several");
+    }
+
+    #[test]
+    fn utf_16_comes_out_as_utf_8_whatever_the_reader_gives_at_a_time() {
+        let text = "\u{feff}Größe 🙂\n".repeat(3000);
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for capacity in [1, 3, 4096] {
+            let reader = io::BufReader::with_capacity(capacity, io::Cursor::new(bytes.clone()));
+            let mut read = String::new();
+            parse("utf-16le").wrap(Box::new(reader)).read_to_string(&mut read).unwrap();
+            assert_eq!(read, text.strip_prefix('\u{feff}').unwrap());
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_an_error() {
+        let bytes: &[u8] = b"a\0\x3d\xd8";
+        let error = parse("utf-16le").wrap(Box::new(bytes)).read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(error.get_ref().unwrap().is::<Malformed>());
+    }
+}

@@ -1,0 +1,240 @@
+//! What can be wrong with text.
+
+use std::path::PathBuf;
+
+/// What can be wrong with a text file, a file of graded pairs, or a plan for text.
+#[derive(Debug, thiserror::Error)]
+pub enum TextError {
+    /// Bytes that are no text in the encoding they should be in.
+    #[error("{}{}: not valid {encodings}", path.display(), place(*line, *byte))]
+    Undecodable {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1; none for a document.
+        line: Option<u64>,
+        /// The first bad byte of that line or document, from 1, where it's known.
+        byte: Option<usize>,
+        /// The encodings tried.
+        encodings: String,
+        /// Whether it begins with the mark of UTF-16.
+        utf16: bool,
+    },
+    /// A label that no encoding has.
+    #[error("unknown encoding `{label}`")]
+    UnknownEncoding {
+        /// The label given.
+        label: String,
+    },
+    /// An encoding that can't stand beside others, since its lines end in other bytes.
+    #[error("the encoding `{label}` can't be one of several")]
+    EncodingAlone {
+        /// The label given.
+        label: String,
+    },
+    /// A file without any text.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line (or record) longer than what is taken for text.
+    #[error("{}, line {line}: longer than {limit} bytes", path.display())]
+    LineTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// The most bytes a line may have.
+        limit: usize,
+    },
+    /// A document larger than what is taken for text.
+    #[error("the document {} is longer than {limit} bytes", path.display())]
+    DocumentTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes a document may have.
+        limit: usize,
+    },
+    /// No column of that name.
+    #[error("{} has no column `{column}`", path.display())]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name asked for.
+        column: String,
+        /// The names there are.
+        columns: Vec<String>,
+    },
+    /// Several columns, and none named.
+    #[error("{} has several columns and none is named `text`", path.display())]
+    WhichColumn {
+        /// The file.
+        path: PathBuf,
+        /// The names there are.
+        columns: Vec<String>,
+    },
+    /// A line with too few fields.
+    #[error("{}, line {line}: {found} fields where the column `{column}` is number {wanted}", path.display())]
+    MissingField {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// The name of the column.
+        column: String,
+        /// How many fields the line has.
+        found: usize,
+        /// Which of them was wanted, from 1.
+        wanted: usize,
+    },
+    /// A line of a `.jsonl` file that isn't JSON.
+    #[error("{}, line {line}: no JSON", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A line of a `.jsonl` file without text where it should be.
+    #[error("{}, line {line}: {found}", path.display())]
+    NoText {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// What stands there instead.
+        found: String,
+    },
+    /// A `.csv` file that can't be read.
+    #[error("{}, line {line}: bad CSV: {what}", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// Why.
+        what: String,
+    },
+    /// A Parquet file that can't be read or written.
+    #[error("cannot {operation} the Parquet file {}", path.display())]
+    Parquet {
+        /// `read` or `write`.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+    /// A Parquet column that holds no strings, or a file that isn't one that [`super::prepare`] wrote.
+    #[error("{}: the column `{column}` holds {found}, not {wanted}", path.display())]
+    ColumnType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The type it has.
+        found: String,
+        /// The type it should have.
+        wanted: &'static str,
+    },
+    /// A file whose extension says nothing.
+    #[error("{}: unknown kind of text file", path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder without text files.
+    #[error("no text file in the folder {}", path.display())]
+    NoFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of another kind where documents were expected.
+    #[error("{}: only .txt files can be documents", path.display())]
+    NoDocument {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A setting that makes no sense.
+    #[error("`{name}` is {value}: {why}")]
+    Setting {
+        /// The setting's name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What's wrong with it.
+        why: &'static str,
+    },
+    /// Nothing left to train on.
+    #[error("no text is left to train on: {counts}")]
+    NothingLeft {
+        /// What became of all that was read.
+        counts: String,
+    },
+    /// A line of a file of graded pairs that can't be used.
+    #[error("{}, line {line}: {what}", path.display())]
+    Pair {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: u64,
+        /// What's wrong.
+        what: String,
+    },
+}
+
+fn place(line: Option<u64>, byte: Option<usize>) -> String {
+    let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+    let byte = byte.map(|byte| format!(", byte {byte}")).unwrap_or_default();
+    line + &byte
+}
+
+impl TextError {
+    /// What the user could do next, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Undecodable { utf16: true, .. } => {
+                "it begins like UTF-16: name the source's encoding, `utf-16le` or `utf-16be`".into()
+            }
+            Self::Undecodable { .. } => "name the source's encoding, for instance `windows-1252`, or \
+                 `utf-8,windows-1252` where only some lines or files aren't UTF-8"
+                .into(),
+            Self::UnknownEncoding { .. } => {
+                "any label of the WHATWG encoding standard serves: utf-8, windows-1252, gb18030, shift_jis, utf-16le"
+                    .into()
+            }
+            Self::EncodingAlone { .. } => "name it alone".into(),
+            Self::Empty { .. } => "take it out of the sources, or write it anew".into(),
+            Self::LineTooLong { .. } => "a text a line is expected: is this a text file, with line ends? In CSV, is a \
+                 quote left open? For whole documents, one a file, say so in the source (`unit = \"file\"`)"
+                .into(),
+            Self::DocumentTooLong { .. } => "cut it into several files, or read it a text a line".into(),
+            Self::NoColumn { columns, .. } | Self::WhichColumn { columns, .. } => {
+                format!("name the column with the text; there are: {}", columns.join(", "))
+            }
+            Self::MissingField { .. } => "each line needs as many tabs as the first, or the column is another".into(),
+            Self::Json { .. } | Self::NoText { .. } => {
+                "each line is a JSON string, or an object with the text under `text` or the column named".into()
+            }
+            Self::UnknownFormat { .. } => {
+                "known are .txt, .jsonl, .ndjson, .tsv, .csv and .parquet, and each but the last with .gz after it"
+                    .into()
+            }
+            Self::NoFiles { .. } => {
+                "text files end in .txt, .jsonl, .ndjson, .tsv, .csv or .parquet (or .gz after it)".into()
+            }
+            Self::NoDocument { .. } => "read other files a text a row (`unit = \"line\"`)".into(),
+            Self::NothingLeft { .. } => "look at the counts: more text, other lengths, or fewer exclusions".into(),
+            Self::Pair { .. } => {
+                "the first line names the columns sentence1, sentence2 and score, tabs between; there is no quoting"
+                    .into()
+            }
+            Self::Csv { .. } | Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,
+        };
+        Some(hint)
+    }
+}

@@ -1,0 +1,69 @@
+//! Sentences that must not be trained on: an evaluation set's.
+
+use std::path::PathBuf;
+
+use super::decode::Encodings;
+use super::lines::Lines;
+use super::source::{self, Format};
+use super::{HashSet64, hash, read_texts};
+use crate::error::Result;
+
+/// A set of texts, compared without case, punctuation and spaces.
+#[derive(Default)]
+pub(super) struct Exclusion(HashSet64);
+
+impl Exclusion {
+    /// Reads files or folders: of a `.tsv` with columns `sentence1` and `sentence2` both, of any other file its texts.
+    pub fn load(paths: &[PathBuf]) -> Result<Self> {
+        let mut exclusion = Self::default();
+        for file in paths.iter().map(|path| source::files(path)).collect::<Result<Vec<_>>>()?.concat() {
+            let pairs = file.format == Format::Tsv && has_pairs(&file.path)?;
+            let columns: &[Option<&str>] = if pairs { &[Some("sentence1"), Some("sentence2")] } else { &[None] };
+            for column in columns {
+                for text in read_texts(&file.path, *column, None)? {
+                    exclusion.0.extend(key(&text?));
+                }
+            }
+        }
+        Ok(exclusion)
+    }
+
+    /// Whether `text` is one of them.
+    pub fn contains(&self, text: &str) -> bool {
+        !self.0.is_empty() && key(text).is_some_and(|key| self.0.contains(&key))
+    }
+}
+
+fn has_pairs(path: &std::path::Path) -> Result<bool> {
+    let mut lines = Lines::open(path, &Encodings::default())?;
+    let Some(header) = lines.next_line()? else { return Ok(false) };
+    let has = |name| header.split('\t').any(|column| column.trim() == name);
+    Ok(has("sentence1") && has("sentence2"))
+}
+
+/// The hash of a text's letters and digits in lower case; none of a text without any.
+fn key(text: &str) -> Option<u64> {
+    let mut letters = String::with_capacity(text.len());
+    letters.extend(text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+    (!letters.is_empty()).then(|| hash(&letters))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_punctuation_and_spaces_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pairs, lines) = (folder.path().join("sts.tsv"), folder.path().join("more.txt"));
+        std::fs::write(&pairs, "sentence1\tsentence2\tscore\nA man \"plays\".\tÉté comes\t1\n").unwrap();
+        std::fs::write(&lines, "One more\n!!!\n").unwrap();
+        let exclusion = Exclusion::load(&[pairs, lines]).unwrap();
+        for text in ["a man plays", "AMAN PLAYS!", "été, comes", "one-more"] {
+            assert!(exclusion.contains(text), "{text}");
+        }
+        for text in ["a man play", "sentence1", "1", "!!!", "", "?"] {
+            assert!(!exclusion.contains(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Lines of a file, none longer than [`MAX_LINE_BYTES`].
+
+use std::borrow::Cow;
+use std::io::{BufRead, Read};
+use std::path::{Path, PathBuf};
+
+use super::TextError;
+use super::decode::Encodings;
+use super::open::{decode, open, read_error, without_bom};
+use crate::error::Result;
+
+/// The most bytes a line or record may have: far beyond any sentence, and little enough that a file without line ends
+/// ends in an error and not in want of memory.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Reads a file line by line. `\n` and `\r\n` end a line.
+pub(crate) struct Lines {
+    reader: Box<dyn BufRead + Send>,
+    path: PathBuf,
+    encodings: Encodings,
+    buffer: Vec<u8>,
+    line: u64,
+}
+
+impl Lines {
+    /// Opens the file at `path`.
+    pub(crate) fn open(path: &Path, encodings: &Encodings) -> Result<Self> {
+        Ok(Self::new(open(path, encodings)?, path, encodings))
+    }
+
+    /// Lines of what `reader`, already wrapped by [`Encodings::wrap`], gives; `path` is its name in errors.
+    pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, encodings: &Encodings) -> Self {
+        Self { reader, path: path.to_owned(), encodings: encodings.clone(), buffer: Vec::new(), line: 0 }
+    }
+
+    /// The number of the line last read, from 1; 0 before the first.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The file's name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The next line without its end, or `None` after the last.
+    pub(crate) fn next_line(&mut self) -> Result<Option<Cow<'_, str>>> {
+        self.buffer.clear();
+        self.line += 1;
+        let mut reader = self.reader.by_ref().take(MAX_LINE_BYTES as u64 + 1);
+        if let Err(error) = reader.read_until(b'\n', &mut self.buffer) {
+            return Err(read_error(error, &self.path, Some(self.line), &self.encodings));
+        }
+        if self.buffer.is_empty() {
+            return Ok(None);
+        }
+        let bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        if bytes.len() > MAX_LINE_BYTES {
+            let (path, line) = (self.path.clone(), self.line);
+            return Err(TextError::LineTooLong { path, line, limit: MAX_LINE_BYTES }.into());
+        }
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        let bytes = if self.line == 1 { without_bom(bytes) } else { bytes };
+        decode(bytes, &self.path, Some(self.line), &self.encodings).map(Some)
+    }
+}

@@ -1,0 +1,169 @@
+//! What is to be made of which text, and what became of it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Source, TextError};
+use crate::error::Result;
+
+/// Everything that decides which texts are trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextPlan {
+    /// Where text comes from, in order; of duplicates the first stays.
+    pub sources: Vec<Source>,
+    /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a `.tsv` with
+    /// columns `sentence1` and `sentence2` both count.
+    pub exclude: Vec<PathBuf>,
+    /// The most texts in all, train and held out together: a uniform sample, kept in the sources' order.
+    pub limit: Option<usize>,
+    /// Draws the samples.
+    pub seed: u64,
+    /// Texts with fewer characters are dropped. Default 3: less is a list's number or a stray letter, and some Chinese
+    /// texts of three are whole.
+    pub min_chars: usize,
+    /// Texts with more characters are dropped. Default 10,000: no encoder reads so far, and what's longer is seldom
+    /// language. Documents that are split are measured sentence by sentence.
+    pub max_chars: usize,
+    /// The share of texts held out, from 0 to 1 exclusive, by a hash of the text; all sentences of a document go the same
+    /// way. Default 0.02.
+    pub hold_out: f64,
+}
+
+impl Default for TextPlan {
+    fn default() -> Self {
+        let (sources, exclude) = (Vec::new(), Vec::new());
+        Self { sources, exclude, limit: None, seed: 0, min_chars: 3, max_chars: 10_000, hold_out: 0.02 }
+    }
+}
+
+impl TextPlan {
+    /// Refuses settings that make no sense.
+    pub(super) fn check(&self) -> Result<()> {
+        let bad = |name, value: String, why| Err(TextError::Setting { name, value, why }.into());
+        if self.sources.is_empty() {
+            return bad("sources", "empty".into(), "name a file or folder with text");
+        }
+        if !(0.0..1.0).contains(&self.hold_out) {
+            return bad("hold_out", self.hold_out.to_string(), "a share from 0 to 1 is expected, 1 left out");
+        }
+        if self.min_chars > self.max_chars {
+            return bad("min_chars", self.min_chars.to_string(), "it's above max_chars");
+        }
+        if self.limit == Some(0) || self.sources.iter().any(|source| source.limit == Some(0)) {
+            return bad("limit", "0".into(), "leave it out for no limit");
+        }
+        Ok(())
+    }
+
+    /// Whether a text of this group is held out. Neither seed nor neighbours decide it, so it stays out in every plan.
+    pub fn holds_out(&self, group: u64) -> bool {
+        (group as f64) < self.hold_out * 2f64.powi(64)
+    }
+}
+
+/// What became of all that was read: `read` is the sum of the counts after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSummary {
+    /// What became of documents; all 0 where there are none.
+    pub documents: DocumentCounts,
+    /// Texts looked at: rows, or the sentences of documents that are split.
+    pub read: u64,
+    /// Empty, or nothing but space.
+    pub blank: u64,
+    /// Shorter than `min_chars`.
+    pub too_short: u64,
+    /// Longer than `max_chars`.
+    pub too_long: u64,
+    /// In the files to exclude.
+    pub excluded: u64,
+    /// Met before.
+    pub duplicate: u64,
+    /// Fit, but not drawn by a limit.
+    pub not_drawn: u64,
+    /// Written to train on.
+    pub train: u64,
+    /// Written to measure on.
+    pub held_out: u64,
+}
+
+/// What became of the documents; `read` is the sum of the counts after it and of those used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentCounts {
+    /// Documents read.
+    pub read: u64,
+    /// Documents of nothing but space.
+    pub blank: u64,
+    /// Documents met before.
+    pub duplicate: u64,
+}
+
+impl fmt::Display for TextSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DocumentCounts { read, blank, duplicate } = self.documents;
+        if read > 0 {
+            write!(f, "{read} documents")?;
+            more(f, " (", [("blank", blank), ("duplicate", duplicate)])?;
+            f.write_str(", ")?;
+        }
+        write!(f, "{} texts", self.read)?;
+        let left_out = [
+            ("blank", self.blank),
+            ("too short", self.too_short),
+            ("too long", self.too_long),
+            ("excluded", self.excluded),
+            ("duplicate", self.duplicate),
+            ("not drawn", self.not_drawn),
+        ];
+        more(f, " (", left_out)?;
+        write!(f, ": {} to train on, {} held out", self.train, self.held_out)
+    }
+}
+
+/// Writes the counts that aren't 0 in brackets.
+fn more<const N: usize>(f: &mut fmt::Formatter<'_>, open: &str, counts: [(&str, u64); N]) -> fmt::Result {
+    let mut before = open;
+    for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        write!(f, "{before}{count} {name}")?;
+        before = ", ";
+    }
+    if before == ", " { f.write_str(")") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_without_sense_is_refused_by_name() {
+        let with = |change: fn(&mut TextPlan)| {
+            let mut plan = TextPlan { sources: vec![Source::new("x.txt")], ..TextPlan::default() };
+            change(&mut plan);
+            plan.check().map_err(|error| error.to_string())
+        };
+        assert_eq!(with(|_| ()), Ok(()));
+        assert!(with(|plan| plan.sources.clear()).unwrap_err().starts_with("`sources`"));
+        assert!(with(|plan| plan.hold_out = 1.0).unwrap_err().starts_with("`hold_out` is 1"));
+        assert!(with(|plan| plan.hold_out = f64::NAN).unwrap_err().starts_with("`hold_out` is NaN"));
+        assert!(with(|plan| plan.min_chars = 20_000).unwrap_err().starts_with("`min_chars` is 20000"));
+        assert!(with(|plan| plan.limit = Some(0)).unwrap_err().starts_with("`limit` is 0"));
+    }
+
+    #[test]
+    fn the_share_held_out_is_the_share_asked_for() {
+        let plan = TextPlan { hold_out: 0.1, ..TextPlan::default() };
+        let out = (0..10_000u32).filter(|n| plan.holds_out(super::super::hash(&n.to_string()))).count();
+        assert!((900..1100).contains(&out), "{out}");
+        let none = TextPlan { hold_out: 0.0, ..TextPlan::default() };
+        assert!(!none.holds_out(0));
+    }
+
+    #[test]
+    fn the_summary_says_what_happened() {
+        let mut summary = TextSummary { read: 10, blank: 1, duplicate: 2, train: 6, held_out: 1, ..Default::default() };
+        assert_eq!(summary.to_string(), "10 texts (1 blank, 2 duplicate): 6 to train on, 1 held out");
+        summary.documents = DocumentCounts { read: 3, blank: 0, duplicate: 1 };
+        assert!(summary.to_string().starts_with("3 documents (1 duplicate), 10 texts"));
+    }
+}

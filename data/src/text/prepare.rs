@@ -1,0 +1,226 @@
+//! From a plan to the files that training reads.
+
+use std::path::Path;
+
+use super::decode::Encodings;
+use super::exclude::Exclusion;
+use super::open::read_document;
+use super::plan::{DocumentCounts, TextPlan, TextSummary};
+use super::prepared::{DocumentWriter, TextWriter};
+use super::rows::Texts;
+use super::sample::{self, Sample};
+use super::sift::Sift;
+use super::source::{self, Format, Source, TextFile, Unit};
+use super::{HashSet64, TextError, hash, sentences};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::{Bar, Progress};
+
+/// The file of the texts to train on.
+pub const TRAIN_FILE: &str = "train.parquet";
+/// The file of the texts held out.
+pub const HELD_OUT_FILE: &str = "held-out.parquet";
+/// The file of whole documents, where they have labels.
+pub const DOCUMENTS_FILE: &str = "documents.parquet";
+
+/// Reads the plan's sources and writes [`TRAIN_FILE`], [`HELD_OUT_FILE`] and, where labelled documents are among the
+/// sources, [`DOCUMENTS_FILE`] into `folder`; [`super::PreparedText`] and [`super::read_documents`] read them.
+///
+/// The text is read twice where a limit asks for a sample, else once. The same text and plan give the same bytes. Errors
+/// name file and place; then, as when interrupted, what lay in the folder before lies there still. No text left to train
+/// on is an error too.
+pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextSummary> {
+    plan.check()?;
+    let exclusion = Exclusion::load(&plan.exclude)?;
+    let limited = plan.limit.is_some() || plan.sources.iter().any(|source| source.limit.is_some());
+    let thresholds = if limited {
+        let bar = progress.stage("drawing a sample of the text", None, "texts");
+        let mut draw = Draw::new(plan);
+        read(plan, &exclusion, &*bar, interrupt, &mut draw)?;
+        draw.thresholds()
+    } else {
+        vec![Some(u64::MAX); plan.sources.len()]
+    };
+
+    let bar = progress.stage("preparing the text", None, "texts");
+    let labelled = plan.sources.iter().any(|source| source.label && source.has_documents());
+    let documents = folder.join(DOCUMENTS_FILE);
+    let mut write = Write {
+        plan,
+        thresholds,
+        train: TextWriter::create(&folder.join(TRAIN_FILE))?,
+        held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
+        documents: labelled.then(|| DocumentWriter::create(&documents)).transpose()?,
+    };
+    let mut counts = read(plan, &exclusion, &*bar, interrupt, &mut write)?;
+    (counts.train, counts.held_out) = (write.train.rows(), write.held_out.rows());
+    let fit = counts.read - (counts.blank + counts.too_short + counts.too_long + counts.excluded + counts.duplicate);
+    counts.not_drawn = fit - counts.train - counts.held_out;
+    if counts.train == 0 {
+        return Err(TextError::NothingLeft { counts: counts.to_string() }.into());
+    }
+    match write.documents {
+        Some(writer) => writer.finish()?,
+        // One from an earlier plan would belong to nothing here.
+        None if documents.exists() => std::fs::remove_file(&documents).map_err(Error::io("remove", &documents))?,
+        None => {}
+    }
+    write.held_out.finish()?;
+    write.train.finish()?;
+    Ok(counts)
+}
+
+/// A text fit to train on.
+struct Record<'a> {
+    source: usize,
+    text: &'a str,
+    hash: u64,
+    group: u64,
+    label: Option<&'a str>,
+}
+
+/// What a pass over the text does with it.
+trait Sink {
+    fn document(&mut self, _text: &str, _group: u64, _label: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn text(&mut self, record: &Record) -> Result<()>;
+}
+
+/// One pass: all sources in order, sifted.
+fn read(
+    plan: &TextPlan,
+    exclusion: &Exclusion,
+    bar: &dyn Bar,
+    interrupt: &Interrupt,
+    sink: &mut dyn Sink,
+) -> Result<TextSummary> {
+    let mut counts = TextSummary::default();
+    let mut sift = Sift::new(plan, exclusion);
+    let mut documents = DocumentCounts::default();
+    let mut known = HashSet64::default();
+    for (index, source) in plan.sources.iter().enumerate() {
+        let encodings = Encodings::parse(source.encoding.as_deref())?;
+        for file in source::files(&source.path)? {
+            let label = if source.label { file.folder_name() } else { None };
+            for (row, text) in texts_of(source, &file, &encodings)?.enumerate() {
+                if row % 256 == 0 {
+                    interrupt.check()?;
+                }
+                let text = text?;
+                let text = text.trim();
+                bar.add(1);
+                let mut take = |sink: &mut dyn Sink, part: &str, group: Option<u64>| match sift.admit(part, &mut counts)
+                {
+                    Some(hash) => {
+                        let (source, group) = (index, group.unwrap_or(hash));
+                        sink.text(&Record { source, text: part, hash, group, label: label.as_deref() })
+                    }
+                    None => Ok(()),
+                };
+                if !source.has_documents() {
+                    take(sink, text, None)?;
+                    continue;
+                }
+                let group = hash(text);
+                documents.read += 1;
+                if text.is_empty() {
+                    documents.blank += 1;
+                    continue;
+                }
+                if !known.insert(group) {
+                    documents.duplicate += 1;
+                    continue;
+                }
+                if let Some(label) = &label {
+                    sink.document(text, group, label)?;
+                }
+                if source.split {
+                    sentences(text).try_for_each(|sentence| take(sink, sentence, Some(group)))?;
+                } else {
+                    take(sink, text, Some(group))?;
+                }
+            }
+        }
+    }
+    Ok(TextSummary { documents, ..counts })
+}
+
+/// The rows of a file, or the file itself where it is a document.
+fn texts_of(
+    source: &Source,
+    file: &TextFile,
+    encodings: &Encodings,
+) -> Result<Box<dyn Iterator<Item = Result<String>>>> {
+    match (source.unit, file.format) {
+        (Unit::File, Format::Lines) => Ok(Box::new(std::iter::once(read_document(&file.path, encodings)))),
+        (Unit::File, _) => Err(TextError::NoDocument { path: file.path.clone() }.into()),
+        (Unit::Line, _) => Ok(Box::new(Texts::of_file(file.clone(), source.column.as_deref(), encodings))),
+    }
+}
+
+/// The first pass: which texts the limits let through.
+struct Draw<'a> {
+    plan: &'a TextPlan,
+    /// A sample a source that has a limit of its own.
+    sources: Vec<Option<Sample>>,
+    whole: Option<Sample>,
+}
+
+impl<'a> Draw<'a> {
+    fn new(plan: &'a TextPlan) -> Self {
+        let sources = plan.sources.iter().map(|source| source.limit.map(Sample::new)).collect();
+        Self { plan, sources, whole: plan.limit.map(Sample::new) }
+    }
+
+    /// The largest key that each source's texts may have.
+    fn thresholds(mut self) -> Vec<Option<u64>> {
+        if let Some(whole) = &mut self.whole {
+            self.sources.iter().flatten().flat_map(Sample::keys).for_each(|key| whole.push(key));
+        }
+        let whole = self.whole.map_or(Some(u64::MAX), |whole| whole.threshold());
+        let of = |sample: &Option<Sample>| sample.as_ref().map_or(Some(u64::MAX), Sample::threshold);
+        self.sources.iter().map(|sample| Some(of(sample)?.min(whole?))).collect()
+    }
+}
+
+impl Sink for Draw<'_> {
+    fn text(&mut self, record: &Record) -> Result<()> {
+        let key = sample::key(record.hash, self.plan.seed);
+        if let Some(sample) = self.sources[record.source].as_mut().or(self.whole.as_mut()) {
+            sample.push(key);
+        }
+        Ok(())
+    }
+}
+
+/// The last pass: writes what the limits let through.
+struct Write<'a> {
+    plan: &'a TextPlan,
+    thresholds: Vec<Option<u64>>,
+    train: TextWriter,
+    held_out: TextWriter,
+    documents: Option<DocumentWriter>,
+}
+
+impl Sink for Write<'_> {
+    fn document(&mut self, text: &str, group: u64, label: &str) -> Result<()> {
+        let held_out = self.plan.holds_out(group);
+        self.documents.as_mut().map_or(Ok(()), |writer| writer.write(text, label, group, held_out))
+    }
+
+    fn text(&mut self, record: &Record) -> Result<()> {
+        let key = sample::key(record.hash, self.plan.seed);
+        if self.thresholds[record.source].is_none_or(|threshold| key > threshold) {
+            return Ok(());
+        }
+        let held_out = self.plan.holds_out(record.group);
+        let writer = if held_out { &mut self.held_out } else { &mut self.train };
+        writer.write(record.text, record.group, record.label)
+    }
+}
+
+#[cfg(test)]
+#[path = "prepare_tests.rs"]
+mod tests;

@@ -1,0 +1,247 @@
+use std::fs;
+use std::path::PathBuf;
+
+use super::super::{Document, PreparedText, TextBatch, read_documents};
+use super::*;
+use crate::progress::Silent;
+
+struct Room(tempfile::TempDir);
+
+impl Room {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn prepare(&self, plan: &TextPlan) -> Result<TextSummary> {
+        prepare(plan, &self.path("out"), &Silent, &Interrupt::new())
+    }
+
+    fn rows(&self, name: &str) -> TextBatch {
+        PreparedText::open(&self.path("out").join(name)).unwrap().read(0, usize::MAX).unwrap()
+    }
+
+    fn documents(&self) -> Vec<Document> {
+        read_documents(&self.path("out").join(DOCUMENTS_FILE)).unwrap().collect::<Result<_>>().unwrap()
+    }
+}
+
+fn plan(sources: Vec<Source>) -> TextPlan {
+    TextPlan { sources, hold_out: 0.0, ..TextPlan::default() }
+}
+
+fn numbered(range: std::ops::Range<usize>) -> String {
+    range.map(|n| format!("this is text number {n}\n")).collect()
+}
+
+#[test]
+fn each_text_is_kept_once_and_the_others_counted_by_reason() {
+    let room = Room::new();
+    let text = room.put("a.txt", "Keep me\n\n  \nab\nA man plays.\n Keep me \nvery long indeed\nand me\n");
+    let exclude = vec![room.put("sts.tsv", "sentence1\tsentence2\tscore\na man plays\tx\t1\n")];
+    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![Source::new(text)]) }).unwrap();
+    let expected = TextSummary {
+        read: 8,
+        blank: 2,
+        too_short: 1,
+        too_long: 1,
+        excluded: 1,
+        duplicate: 1,
+        train: 2,
+        ..TextSummary::default()
+    };
+    assert_eq!(summary, expected);
+    let rows = room.rows(TRAIN_FILE);
+    assert_eq!(rows.texts, ["Keep me", "and me"]);
+    assert_eq!(rows.ids, [0, 1]);
+    assert_eq!(rows.labels, [None, None]);
+    assert_eq!(rows.groups[0], hash("Keep me"));
+    assert_eq!(room.rows(HELD_OUT_FILE), TextBatch::default());
+}
+
+#[test]
+fn duplicates_are_found_across_sources() {
+    let room = Room::new();
+    let (a, b) = (room.put("a.txt", "one one\ntwo two\n"), room.put("b.txt", "two two\nthree\n"));
+    let summary = room.prepare(&plan(vec![Source::new(a), Source::new(b)])).unwrap();
+    assert_eq!((summary.duplicate, summary.train), (1, 3));
+}
+
+#[test]
+fn documents_keep_their_label_and_all_their_sentences_on_one_side() {
+    let room = Room::new();
+    for n in 0..40 {
+        let label = ["sport", "tech"][n % 2];
+        room.put(&format!("in/{label}/{n:02}.txt"), &format!("Title {n}\nFirst of {n}. Second of {n}! Said in all."));
+    }
+    room.put("in/tech/99.txt", "Title 1\nFirst of 1. Second of 1! Said in all.\n");
+    let source = Source { unit: Unit::File, split: true, label: true, ..Source::new(room.path("in")) };
+    let summary = room.prepare(&TextPlan { hold_out: 0.3, ..plan(vec![source]) }).unwrap();
+    assert_eq!(summary.documents, DocumentCounts { read: 41, blank: 0, duplicate: 1 });
+    assert_eq!((summary.read, summary.duplicate), (160, 39));
+    assert_eq!(summary.train + summary.held_out, 121);
+
+    let (train, held_out) = (room.rows(TRAIN_FILE), room.rows(HELD_OUT_FILE));
+    assert!(train.groups.iter().all(|group| !held_out.groups.contains(group)));
+    assert_eq!(train.labels[0].as_deref(), Some("sport"));
+    let documents = room.documents();
+    assert_eq!(documents.len(), 40);
+    let outs = documents.iter().filter(|document| document.held_out);
+    assert!((4..20).contains(&outs.clone().count()));
+    assert!(outs.clone().all(|document| held_out.groups.contains(&document.group)));
+    assert!(documents[0].text.contains("Second of 0! Said"));
+}
+
+#[test]
+fn documents_without_labels_leave_no_file_of_an_earlier_plan() {
+    let room = Room::new();
+    room.put("in/a/1.txt", "One document.");
+    let source = Source { unit: Unit::File, label: true, ..Source::new(room.path("in")) };
+    room.prepare(&plan(vec![source.clone()])).unwrap();
+    assert_eq!(room.documents()[0].label, "a");
+    room.prepare(&plan(vec![Source { label: false, ..source }])).unwrap();
+    assert!(!room.path("out").join(DOCUMENTS_FILE).exists());
+}
+
+#[test]
+fn a_limit_draws_evenly_and_keeps_the_order() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..10_000));
+    let limited = |seed| TextPlan { limit: Some(500), seed, ..plan(vec![Source::new(&text)]) };
+    let summary = room.prepare(&limited(1)).unwrap();
+    assert_eq!((summary.train, summary.not_drawn), (500, 9500));
+    let first = room.rows(TRAIN_FILE).texts;
+    let numbers: Vec<usize> = first.iter().map(|text| text.rsplit_once(' ').unwrap().1.parse().unwrap()).collect();
+    assert!(numbers.is_sorted());
+    assert!((200..300).contains(&numbers.iter().filter(|n| **n < 5000).count()));
+    room.prepare(&limited(2)).unwrap();
+    assert_ne!(room.rows(TRAIN_FILE).texts, first);
+    room.prepare(&limited(1)).unwrap();
+    assert_eq!(room.rows(TRAIN_FILE).texts, first);
+}
+
+#[test]
+fn a_source_may_have_a_limit_of_its_own_below_the_whole_one() {
+    let room = Room::new();
+    let (a, b) = (room.put("a.txt", &numbered(0..1000)), room.put("b.txt", &numbered(1000..2000)));
+    let sources = vec![Source { limit: Some(100), ..Source::new(a) }, Source::new(b)];
+    let of_a = |room: &Room| room.rows(TRAIN_FILE).texts.iter().filter(|text| text.len() < 24).count();
+    room.prepare(&plan(sources.clone())).unwrap();
+    assert_eq!((of_a(&room), room.rows(TRAIN_FILE).texts.len()), (100, 1100));
+    let summary = room.prepare(&TextPlan { limit: Some(550), ..plan(sources) }).unwrap();
+    assert_eq!((summary.train, summary.not_drawn), (550, 1450));
+    assert!((20..100).contains(&of_a(&room)));
+}
+
+#[test]
+fn the_held_out_texts_are_the_same_in_every_plan() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..2000));
+    let with = |limit, seed| TextPlan { hold_out: 0.1, limit, seed, ..plan(vec![Source::new(&text)]) };
+    room.prepare(&with(None, 0)).unwrap();
+    let all = room.rows(HELD_OUT_FILE).texts;
+    assert!((150..250).contains(&all.len()));
+    room.prepare(&with(Some(700), 3)).unwrap();
+    let some = room.rows(HELD_OUT_FILE).texts;
+    assert!(!some.is_empty() && some.iter().all(|text| all.contains(text)));
+}
+
+#[test]
+fn the_same_plan_gives_the_same_bytes() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..40_000));
+    let plan = TextPlan { hold_out: 0.1, limit: Some(20_000), ..plan(vec![Source::new(text)]) };
+    room.prepare(&plan).unwrap();
+    let bytes = |name| fs::read(room.path("out").join(name)).unwrap();
+    let before = (bytes(TRAIN_FILE), bytes(HELD_OUT_FILE));
+    room.prepare(&plan).unwrap();
+    assert_eq!((bytes(TRAIN_FILE), bytes(HELD_OUT_FILE)), before);
+}
+
+#[test]
+fn any_range_of_rows_can_be_read() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..40_000));
+    room.prepare(&plan(vec![Source::new(text)])).unwrap();
+    let prepared = PreparedText::open(&room.path("out").join(TRAIN_FILE)).unwrap();
+    assert_eq!(prepared.rows(), 40_000);
+    for (first, count) in [(0, 10), (16_383, 2), (16_384, 16_384), (20_000, 20_000), (39_999, 5), (40_000, 1), (7, 0)] {
+        let rows = prepared.read(first, count).unwrap();
+        let ids: Vec<u64> = (first..(first + count).min(40_000)).map(|id| id as u64).collect();
+        assert_eq!(rows.ids, ids);
+        assert!(rows.texts.iter().zip(&ids).all(|(text, id)| *text == format!("this is text number {id}")));
+    }
+    let batches: Vec<_> = prepared.batches(9000).unwrap().collect::<Result<_>>().unwrap();
+    assert_eq!(
+        batches.iter().flat_map(|batch| &batch.ids).copied().collect::<Vec<_>>(),
+        (0..40_000).collect::<Vec<_>>()
+    );
+    assert_eq!(prepared.sha256().unwrap().len(), 64);
+}
+
+#[test]
+fn bad_text_leaves_the_earlier_files_in_place() {
+    let room = Room::new();
+    let text = room.put("in/a.txt", "some text\n");
+    room.prepare(&plan(vec![Source::new(&text)])).unwrap();
+    fs::write(room.path("in/b.txt"), b"more\nbad \xff\n").unwrap();
+    let sources = vec![Source::new(room.path("in"))];
+    let error = room.prepare(&plan(sources.clone())).unwrap_err();
+    assert!(error.to_string().ends_with("b.txt, line 2, byte 5: not valid UTF-8"), "{error}");
+    let documents = Source { unit: Unit::File, ..sources[0].clone() };
+    let error = room.prepare(&plan(vec![documents])).unwrap_err();
+    assert!(error.to_string().ends_with("b.txt, byte 10: not valid UTF-8"), "{error}");
+    assert_eq!(room.rows(TRAIN_FILE).texts, ["some text"]);
+    assert_eq!(fs::read_dir(room.path("out")).unwrap().count(), 2);
+}
+
+#[test]
+fn nothing_left_is_an_error_with_the_counts() {
+    let room = Room::new();
+    let text = room.put("a.txt", "\n\nab\n");
+    let error = room.prepare(&plan(vec![Source::new(text)])).unwrap_err();
+    let counts = "3 texts (2 blank, 1 too short): 0 to train on, 0 held out";
+    assert_eq!(error.to_string(), format!("no text is left to train on: {counts}"));
+}
+
+#[test]
+fn only_text_files_are_documents() {
+    let room = Room::new();
+    let source = Source { unit: Unit::File, ..Source::new(room.put("a.csv", "text\nx\n")) };
+    assert!(room.prepare(&plan(vec![source])).unwrap_err().to_string().ends_with("only .txt files can be documents"));
+}
+
+#[test]
+fn an_interruption_stops_it() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..10));
+    let interrupt = Interrupt::new();
+    interrupt.set();
+    let stopped = prepare(&plan(vec![Source::new(text)]), &room.path("out"), &Silent, &interrupt);
+    assert!(matches!(stopped, Err(Error::Interrupted(_))));
+    assert!(!room.path("out").join(TRAIN_FILE).exists());
+}
+
+#[test]
+fn a_truncated_or_foreign_file_is_named() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..100));
+    room.prepare(&plan(vec![Source { unit: Unit::File, label: true, ..Source::new(text) }])).unwrap();
+    let path = room.path("out").join(DOCUMENTS_FILE);
+    let error = PreparedText::open(&path).unwrap_err();
+    assert!(error.to_string().ends_with("documents.parquet: the column `id` holds nothing, not what `prepare` writes"));
+    let train = room.path("out").join(TRAIN_FILE);
+    let bytes = fs::read(&train).unwrap();
+    fs::write(&train, &bytes[..bytes.len() - 30]).unwrap();
+    assert!(PreparedText::open(&train).unwrap_err().to_string().ends_with("train.parquet"));
+}

@@ -1,0 +1,171 @@
+//! Rows in, rows out: every text of a file, blank or not, once or often.
+
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::TextError;
+use super::decode::Encodings;
+use super::lines::Lines;
+use super::source::{self, Format, TextFile};
+use super::table::{CsvRows, ParquetRows, TsvRows};
+use crate::error::Result;
+
+type Rows = Box<dyn Iterator<Item = Result<String>> + Send>;
+
+/// All texts of a file or folder in order, read as they are asked for.
+///
+/// Every row counts: blank ones come as they are, duplicates as often as they stand there. A file without any row is an
+/// error. After an error comes nothing more.
+pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<Texts> {
+    let encodings = Encodings::parse(encoding)?;
+    let files = source::files(path)?.into_iter();
+    Ok(Texts { files, column: column.map(str::to_owned), encodings, current: None, failed: false })
+}
+
+/// All lines that `reader` (the standard input, say) gives; `name` stands in errors. No line at all is an error.
+pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: Option<&str>) -> Result<Texts> {
+    let encodings = Encodings::parse(encoding)?;
+    let lines = Lines::new(encodings.wrap(Box::new(reader)), name, &encodings);
+    let current = Some(Current { rows: Box::new(LineRows(lines)), path: name.to_owned(), any: false });
+    Ok(Texts { files: Vec::new().into_iter(), column: None, encodings, current, failed: false })
+}
+
+/// The texts of a file, folder or stream: an iterator; made by [`read_texts`] and [`read_lines`].
+pub struct Texts {
+    files: std::vec::IntoIter<TextFile>,
+    column: Option<String>,
+    encodings: Encodings,
+    current: Option<Current>,
+    failed: bool,
+}
+
+struct Current {
+    rows: Rows,
+    path: PathBuf,
+    any: bool,
+}
+
+impl Texts {
+    /// The texts of one file.
+    pub(super) fn of_file(file: TextFile, column: Option<&str>, encodings: &Encodings) -> Self {
+        let (files, column) = (vec![file].into_iter(), column.map(str::to_owned));
+        Self { files, column, encodings: encodings.clone(), current: None, failed: false }
+    }
+
+    fn step(&mut self) -> Result<Option<String>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(text) = current.rows.next() {
+                    current.any = true;
+                    return text.map(Some);
+                }
+                if !current.any {
+                    return Err(TextError::Empty { path: current.path.clone() }.into());
+                }
+            }
+            let Some(file) = self.files.next() else { return Ok(None) };
+            let rows = open(&file, self.column.as_deref(), &self.encodings)?;
+            self.current = Some(Current { rows, path: file.path, any: false });
+        }
+    }
+}
+
+impl Iterator for Texts {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        if self.failed {
+            return None;
+        }
+        let text = self.step();
+        self.failed = !matches!(text, Ok(Some(_)));
+        text.transpose()
+    }
+}
+
+/// The rows of one file.
+fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<Rows> {
+    let path = &file.path;
+    Ok(match file.format {
+        Format::Lines => Box::new(LineRows(Lines::open(path, encodings)?)),
+        Format::Json => {
+            let field = column.unwrap_or("text").to_owned();
+            Box::new(JsonRows { lines: Lines::open(path, encodings)?, field })
+        }
+        Format::Tsv => Box::new(TsvRows::open(path, column, encodings)?.into_iter().flatten()),
+        Format::Csv => Box::new(CsvRows::open(path, column, encodings)?.into_iter().flatten()),
+        Format::Parquet => Box::new(ParquetRows::open(path, column)?),
+    })
+}
+
+struct LineRows(Lines);
+
+impl Iterator for LineRows {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        self.0.next_line().map(|line| line.map(Into::into)).transpose()
+    }
+}
+
+struct JsonRows {
+    lines: Lines,
+    field: String,
+}
+
+impl Iterator for JsonRows {
+    type Item = Result<String>;
+
+    fn next(&mut self) -> Option<Result<String>> {
+        loop {
+            let value = match self.lines.next_line() {
+                Ok(Some(line)) if line.trim().is_empty() => continue,
+                Ok(Some(line)) => serde_json::from_str::<Value>(&line),
+                Ok(None) => return None,
+                Err(error) => return Some(Err(error)),
+            };
+            let place = (self.lines.path().to_owned(), self.lines.line());
+            return Some(match value {
+                Ok(value) => text_of(value, &self.field).map_err(|found| {
+                    let (path, line) = place;
+                    TextError::NoText { path, line, found }.into()
+                }),
+                Err(source) => {
+                    let (path, line) = place;
+                    Err(TextError::Json { path, line, source }.into())
+                }
+            });
+        }
+    }
+}
+
+/// The text in a line's value, or what's wrong with it.
+fn text_of(value: Value, field: &str) -> std::result::Result<String, String> {
+    let found = match value {
+        Value::String(text) => return Ok(text),
+        Value::Object(mut object) => match object.remove(field) {
+            Some(Value::String(text)) => return Ok(text),
+            Some(other) => format!("the field `{field}` is {}, not a string", kind(&other)),
+            None => format!("no field `{field}`"),
+        },
+        other => format!("{} where a string or an object belongs", kind(&other)),
+    };
+    Err(found)
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

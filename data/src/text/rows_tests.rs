@@ -1,0 +1,227 @@
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+
+use super::super::MAX_LINE_BYTES;
+use super::*;
+use crate::error::Error;
+
+/// A folder with one file, and what is read from it.
+struct Case {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn file(name: &str, content: &[u8]) -> Case {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    Case { folder, path }
+}
+
+impl Case {
+    fn read(&self) -> Result<Vec<String>> {
+        self.read_as(None, None)
+    }
+
+    fn read_as(&self, column: Option<&str>, encoding: Option<&str>) -> Result<Vec<String>> {
+        read_texts(&self.path, column, encoding)?.collect()
+    }
+
+    /// The error without the folder's name.
+    fn error(&self) -> String {
+        self.message(self.read())
+    }
+
+    fn message(&self, result: Result<Vec<String>>) -> String {
+        let error = result.unwrap_err();
+        error.to_string().replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(content).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn every_line_is_a_row_blank_and_double_ones_too() {
+    let texts = file("a.txt", b"\xef\xbb\xbfone\r\n\n  two \ttabs \n\none").read().unwrap();
+    assert_eq!(texts, ["one", "", "  two \ttabs ", "", "one"]);
+}
+
+#[test]
+fn gzip_of_several_members_reads_like_the_plain_file() {
+    let members = [gzip(b"one\ntw"), gzip(b"o\n")].concat();
+    assert_eq!(file("a.txt.gz", &members).read().unwrap(), ["one", "two"]);
+}
+
+#[test]
+fn a_truncated_gzip_file_is_named() {
+    let mut content = gzip(&b"a line of text\n".repeat(1000));
+    content.truncate(content.len() / 2);
+    assert_eq!(file("a.txt.gz", &content).error(), "cannot read a.txt.gz");
+    assert_eq!(file("a.txt.gz", b"no gzip at all").error(), "cannot read a.txt.gz");
+}
+
+#[test]
+fn json_lines_are_strings_or_objects() {
+    let case = file("a.jsonl", b"\"one\\n\"\n\n{\"text\": \"two\", \"n\": 1}\n");
+    assert_eq!(case.read().unwrap(), ["one\n", "two"]);
+    let case = file("a.ndjson", b"{\"body\": \"x\"}\n");
+    assert_eq!(case.read_as(Some("body"), None).unwrap(), ["x"]);
+}
+
+#[test]
+fn bad_json_is_named_with_its_line() {
+    assert_eq!(file("a.jsonl", b"\"a\"\n{oops\n").error(), "a.jsonl, line 2: no JSON");
+    assert_eq!(file("a.jsonl", b"\"a\"\n{\"t\": 1}\n").error(), "a.jsonl, line 2: no field `text`");
+    assert_eq!(
+        file("a.jsonl", b"{\"text\": 1}").error(),
+        "a.jsonl, line 1: the field `text` is a number, not a string"
+    );
+    assert_eq!(file("a.jsonl", b"[1]").error(), "a.jsonl, line 1: a list where a string or an object belongs");
+}
+
+#[test]
+fn tab_separated_fields_have_no_quoting() {
+    let case = file("a.tsv", b"id\ttext\n1\t\"a\n2\t\n3\tb\"\tmore\n");
+    assert_eq!(case.read().unwrap(), ["\"a", "", "b\""]);
+    assert_eq!(case.read_as(Some("id"), None).unwrap(), ["1", "2", "3"]);
+    assert_eq!(file("a.tsv", b"only\na\n\nb\n").read().unwrap(), ["a", "", "b"]);
+}
+
+#[test]
+fn comma_separated_fields_have_quoting() {
+    let case = file("a.csv", b"\xef\xbb\xbftext,id\r\n\"a, \"\"b\"\"\nc\",1\r\n,2\r\n");
+    assert_eq!(case.read().unwrap(), ["a, \"b\"\nc", ""]);
+}
+
+#[test]
+fn a_column_that_is_missing_or_unclear_is_named_with_those_there_are() {
+    for name in ["a.tsv", "a.csv"] {
+        let separator = if name == "a.tsv" { "\t" } else { "," };
+        let case = file(name, ["x", "y\n1", "2\n3\n"].join(separator).as_bytes());
+        assert_eq!(case.error(), format!("{name} has several columns and none is named `text`"));
+        let error = case.read_as(Some("z"), None).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "name the column with the text; there are: x, y");
+        assert_eq!(case.message(Err(error)), format!("{name} has no column `z`"));
+        let error = case.message(case.read_as(Some("y"), None));
+        assert_eq!(error, format!("{name}, line 3: 1 fields where the column `y` is number 2"));
+    }
+}
+
+fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn a_parquet_column_of_strings_is_read_and_null_is_empty() {
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("one"), None, Some("two")]));
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let case = file("a.parquet", &parquet(vec![("n", numbers), ("only_strings", texts)]));
+    assert_eq!(case.read().unwrap(), ["one", "", "two"]);
+    assert_eq!(case.read_as(Some("only_strings"), None).unwrap(), ["one", "", "two"]);
+    assert_eq!(case.message(case.read_as(Some("x"), None)), "a.parquet has no column `x`");
+    let error = case.message(case.read_as(Some("n"), None));
+    assert_eq!(error, "a.parquet: the column `n` holds Int32, not strings");
+}
+
+#[test]
+fn a_truncated_parquet_file_is_named() {
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["one"; 100]));
+    let mut content = parquet(vec![("text", texts)]);
+    content.truncate(content.len() - 20);
+    assert_eq!(file("a.parquet", &content).error(), "cannot read the Parquet file a.parquet");
+}
+
+#[test]
+fn invalid_utf_8_is_named_with_its_line_unless_the_encoding_is_given() {
+    let case = file("a.txt", b"one\ncaf\xe9\n\xc3\xa9\n");
+    assert_eq!(case.error(), "a.txt, line 2, byte 4: not valid UTF-8");
+    assert!(case.read().unwrap_err().hint().unwrap().contains("utf-8,windows-1252"));
+    assert_eq!(case.read_as(None, Some("windows-1252")).unwrap(), ["one", "café", "Ã©"]);
+    assert_eq!(case.read_as(None, Some("utf-8,windows-1252")).unwrap(), ["one", "café", "é"]);
+    let error = case.message(case.read_as(None, Some("utf-8,euc-jp")));
+    assert_eq!(error, "a.txt, line 2, byte 4: not valid UTF-8 or EUC-JP");
+    for (name, content) in
+        [("a.tsv", &b"text\tn\n\xe9\t1\n"[..]), ("a.csv", b"text,n\n\xe9,1\n"), ("a.jsonl", b"1\n\"\xe9\"")]
+    {
+        assert!(file(name, content).message(file(name, content).read()).contains(", line "), "{name}");
+    }
+}
+
+#[test]
+fn utf_16_is_hinted_at_and_read_when_named() {
+    let bytes: Vec<u8> = "\u{feff}one\r\ntwo\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let case = file("a.txt", &bytes);
+    assert!(case.read().unwrap_err().hint().unwrap().contains("utf-16le"));
+    assert_eq!(case.read_as(None, Some("utf-16le")).unwrap(), ["one", "two"]);
+}
+
+#[test]
+fn a_file_without_rows_is_an_error() {
+    for name in ["a.txt", "a.jsonl", "a.tsv", "a.csv", "a.txt.gz"] {
+        let content = if name.ends_with("gz") { gzip(b"") } else { Vec::new() };
+        assert_eq!(file(name, &content).error(), format!("{name} is empty"));
+    }
+    assert_eq!(file("a.tsv", b"text\n").error(), "a.tsv is empty");
+    assert_eq!(file("a.csv", b"text\n").error(), "a.csv is empty");
+    let none: ArrayRef = Arc::new(StringArray::from(Vec::<&str>::new()));
+    assert_eq!(file("a.parquet", &parquet(vec![("text", none)])).error(), "a.parquet is empty");
+}
+
+#[test]
+fn an_endless_line_is_an_error_and_the_longest_allowed_is_not() {
+    let longest = "x".repeat(MAX_LINE_BYTES);
+    assert_eq!(file("a.txt", format!("{longest}\nb").as_bytes()).read().unwrap().len(), 2);
+    let endless = format!("a\n{}", "x".repeat(100 << 20));
+    let case = file("a.txt", endless.as_bytes());
+    assert_eq!(case.error(), "a.txt, line 2: longer than 1048576 bytes");
+    assert!(case.read().unwrap_err().hint().unwrap().contains("line ends"));
+}
+
+#[test]
+fn a_quote_left_open_does_not_swallow_the_file() {
+    let content = format!("text\nfine\n\"open\n{}", "line\n".repeat(1 << 20));
+    assert_eq!(file("a.csv", content.as_bytes()).error(), "a.csv, line 3: longer than 1048576 bytes");
+}
+
+#[test]
+fn a_folder_is_its_files_by_name_and_an_empty_one_among_them_an_error() {
+    let case = file("b.txt", b"two\n");
+    std::fs::write(case.folder.path().join("a.jsonl"), "\"one\"").unwrap();
+    let texts: Result<Vec<_>> = read_texts(case.folder.path(), None, None).unwrap().collect();
+    assert_eq!(texts.unwrap(), ["one", "two"]);
+    std::fs::write(case.folder.path().join("c.txt"), "").unwrap();
+    let mut texts = read_texts(case.folder.path(), None, None).unwrap().skip(2);
+    assert!(texts.next().unwrap().unwrap_err().to_string().ends_with("c.txt is empty"));
+    assert!(texts.next().is_none());
+}
+
+#[test]
+fn a_stream_of_lines_reads_like_a_file() {
+    let name = Path::new("standard input");
+    let read = |bytes: &'static [u8], encoding| read_lines(Cursor::new(bytes), name, encoding).unwrap().collect();
+    let texts: Result<Vec<_>> = read(b"one\n\ntwo", None);
+    assert_eq!(texts.unwrap(), ["one", "", "two"]);
+    let texts: Result<Vec<_>> = read(b"caf\xe9", Some("latin1"));
+    assert_eq!(texts.unwrap(), ["café"]);
+    let texts: Result<Vec<_>> = read(b"ok\ncaf\xe9", None);
+    assert_eq!(texts.unwrap_err().to_string(), "standard input, line 2, byte 4: not valid UTF-8");
+    let texts: Result<Vec<_>> = read(b"", None);
+    assert_eq!(texts.unwrap_err().to_string(), "standard input is empty");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = read_texts(Path::new("no/such.txt"), None, None).err().unwrap();
+    assert!(matches!(error, Error::Io { .. }));
+    assert_eq!(error.to_string(), "cannot read no/such.txt");
+}

@@ -1,0 +1,154 @@
+//! Where text comes from: a file or a folder, and how it's cut into texts.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use super::TextError;
+use crate::error::{Error, Result};
+
+/// A file or folder with text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file, or a folder of files taken in the order of their names.
+    pub path: PathBuf,
+    /// The column or JSON field with the text; see [`super`] for what none means.
+    pub column: Option<String>,
+    /// The encoding, if not UTF-8; see [`super::Encodings`].
+    pub encoding: Option<String>,
+    /// What one text is.
+    pub unit: Unit,
+    /// Whether each text is a document to be cut into sentences.
+    pub split: bool,
+    /// Whether the name of the folder that a file lies in is the label of its texts.
+    pub label: bool,
+    /// A uniform sample of so many of the source's texts, after everything but the plan's own limit.
+    pub limit: Option<usize>,
+}
+
+/// What one text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A line, record or row.
+    #[default]
+    Line,
+    /// A whole file; only `.txt`.
+    File,
+}
+
+impl Source {
+    /// All of `path`, a text a row.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        Self { path, column: None, encoding: None, unit: Unit::Line, split: false, label: false, limit: None }
+    }
+
+    /// Whether the texts belong to documents: files, or rows that are split.
+    pub fn has_documents(&self) -> bool {
+        self.unit == Unit::File || self.split
+    }
+}
+
+/// How a file holds its texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Lines,
+    Json,
+    Tsv,
+    Csv,
+    Parquet,
+}
+
+/// One file of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TextFile {
+    pub path: PathBuf,
+    pub format: Format,
+}
+
+impl TextFile {
+    /// The name of the folder that the file lies in.
+    pub fn folder_name(&self) -> Option<String> {
+        let folder = std::path::absolute(&self.path).ok()?;
+        Some(folder.parent()?.file_name()?.to_string_lossy().into_owned())
+    }
+}
+
+/// The format that a file's name tells.
+fn format_of(path: &Path) -> Option<Format> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
+    match name.rsplit_once('.')?.1 {
+        "txt" => Some(Format::Lines),
+        "jsonl" | "ndjson" => Some(Format::Json),
+        "tsv" => Some(Format::Tsv),
+        "csv" => Some(Format::Csv),
+        "parquet" if !gzip => Some(Format::Parquet),
+        _ => None,
+    }
+}
+
+/// The text files that `path` stands for: itself, or all in that folder and below, by name. Symbolic links are followed.
+pub(super) fn files(path: &Path) -> Result<Vec<TextFile>> {
+    let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
+    if !metadata.is_dir() {
+        let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
+        return Ok(vec![TextFile { path: path.to_owned(), format }]);
+    }
+    let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+    let mut files = Vec::new();
+    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+        let entry = entry.map_err(|error| {
+            let place = error.path().unwrap_or(path).to_owned();
+            Error::Io { operation: "read", path: place, source: error.into() }
+        })?;
+        if let (true, Some(format)) = (entry.file_type().is_file(), format_of(entry.path())) {
+            files.push(TextFile { path: entry.into_path(), format });
+        }
+    }
+    if files.is_empty() { Err(TextError::NoFiles { path: path.to_owned() }.into()) } else { Ok(files) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_format() {
+        let format = |name: &str| format_of(Path::new(name));
+        assert_eq!(format("a/b.TXT"), Some(Format::Lines));
+        assert_eq!(format("STSB.test.tsv.gz"), Some(Format::Tsv));
+        assert_eq!(format("x.ndjson"), Some(Format::Json));
+        assert_eq!(format("x.parquet"), Some(Format::Parquet));
+        assert_eq!(format("x.parquet.gz"), None);
+        assert_eq!(format("README.md"), None);
+        assert_eq!(format("txt"), None);
+    }
+
+    #[test]
+    fn a_folder_is_walked_by_name_without_hidden_and_foreign_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b/2.txt", "b/10.txt", "a.csv", "c.md", ".git/x.txt", "b/.hidden.txt"] {
+            crate::files::write_bytes(&folder.path().join(name), b"x").unwrap();
+        }
+        let found = files(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|file| file.path.strip_prefix(folder.path()).unwrap()).collect();
+        assert_eq!(names, ["a.csv", "b/10.txt", "b/2.txt"].map(Path::new));
+        assert_eq!(found[1].folder_name().as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn what_holds_no_text_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = files(folder.path()).unwrap_err();
+        assert!(error.to_string().starts_with("no text file in the folder"), "{error}");
+        let error = files(&folder.path().join("gone.txt")).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read") && error.to_string().ends_with("gone.txt"), "{error}");
+        let path = folder.path().join("x.pdf");
+        crate::files::write_bytes(&path, b"x").unwrap();
+        assert!(files(&path).unwrap_err().to_string().ends_with("x.pdf: unknown kind of text file"));
+    }
+}
