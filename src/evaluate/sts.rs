@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use limbeck_data::sts::Pairs;
 use serde::{Deserialize, Serialize};
 
 use super::correlation::{mean, pearson, spearman};
@@ -10,24 +11,19 @@ use super::model::{Distinct, Model, Watch, cosine};
 use super::space;
 use crate::error::{Error, Result};
 
-/// Two sentences and how alike people found them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GradedPair {
-    /// The one.
-    pub first: String,
-    /// The other.
-    pub second: String,
-    /// The grade: 0 to 5 in most sets, 0 or 1 in others; finite.
-    pub grade: f64,
-}
-
 /// One evaluation set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StsSet {
     /// Its name in tables, as [`set_names`] gives it.
     pub name: String,
-    /// Its pairs.
-    pub pairs: Vec<GradedPair>,
+    /// Its pairs, graded 0 to 5 in most sets, 0 or 1 in others.
+    pub pairs: Pairs,
+}
+
+/// Reads the sets in `files` and names them; see [`Pairs::read`] and [`set_names`].
+pub fn read_sets(files: &[PathBuf]) -> Result<Vec<StsSet>> {
+    let names = set_names(files)?;
+    names.into_iter().zip(files).map(|(name, file)| Ok(StsSet { name, pairs: Pairs::read(file)? })).collect()
 }
 
 /// A model's correlations with one set's grades.
@@ -69,7 +65,10 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
     let mut texts = Distinct::default();
     let places: Vec<Vec<(usize, usize)>> = sets
         .iter()
-        .map(|set| set.pairs.iter().map(|pair| (texts.place(&pair.first), texts.place(&pair.second))).collect())
+        .map(|set| {
+            let pairs = set.pairs.left.iter().zip(&set.pairs.right);
+            pairs.map(|(left, right)| (texts.place(left), texts.place(right))).collect()
+        })
         .collect();
     let vectors = model.encode(texts.texts(), &format!("sentences of {} STS sets", sets.len()), watch)?;
 
@@ -79,20 +78,20 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
             let what = format!("pairs of {}", set.name);
             return Err(Error::TooFew { what, found: set.pairs.len(), needed: 2 });
         }
-        let grades: Vec<f64> = set.pairs.iter().map(|pair| pair.grade).collect();
+        let grades = &set.pairs.scores;
         let pairs: Vec<(&[f32], &[f32])> =
-            places.iter().map(|&(first, second)| (vectors.row(first), vectors.row(second))).collect();
-        let similarities: Vec<f64> = pairs.iter().map(|(first, second)| cosine(first, second)).collect();
+            places.iter().map(|&(left, right)| (vectors.row(left), vectors.row(right))).collect();
+        let similarities: Vec<f64> = pairs.iter().map(|(left, right)| cosine(left, right)).collect();
         let score = Score {
-            spearman: 100.0 * spearman(&similarities, &grades),
-            pearson: 100.0 * pearson(&similarities, &grades),
+            spearman: 100.0 * spearman(&similarities, grades),
+            pearson: 100.0 * pearson(&similarities, grades),
             pairs: pairs.len(),
         };
         if scores.insert(set.name.clone(), score).is_some() {
             return Err(Error::Twice { path: PathBuf::from(&set.name) });
         }
-        let enough = alike_from(&grades);
-        alike.extend(pairs.into_iter().zip(&grades).filter(|&(_, &grade)| grade >= enough).map(|(pair, _)| pair));
+        let enough = alike_from(grades);
+        alike.extend(pairs.into_iter().zip(grades).filter(|&(_, &grade)| grade >= enough).map(|(pair, _)| pair));
     }
     let spearmans: Vec<f64> = scores.values().map(|score| score.spearman).collect();
     Ok(StsScores {
@@ -163,12 +162,12 @@ mod tests {
     use crate::evaluate::toy::{Toy, bag};
 
     fn set(name: &str, pairs: &[(&str, &str, f64)]) -> StsSet {
-        let pair = |&(first, second, grade): &(&str, &str, f64)| GradedPair {
-            first: first.to_owned(),
-            second: second.to_owned(),
-            grade,
+        let pairs = Pairs {
+            left: pairs.iter().map(|pair| pair.0.to_owned()).collect(),
+            right: pairs.iter().map(|pair| pair.1.to_owned()).collect(),
+            scores: pairs.iter().map(|pair| pair.2).collect(),
         };
-        StsSet { name: name.to_owned(), pairs: pairs.iter().map(pair).collect() }
+        StsSet { name: name.to_owned(), pairs }
     }
 
     fn letters() -> StsSet {
@@ -253,5 +252,21 @@ mod tests {
         assert_eq!(names(&["plain", "../up.tsv"]).unwrap(), ["plain", "up"]);
         assert!(names(&[]).unwrap().is_empty());
         assert!(matches!(names(&["a/s.tsv", "./a/s.tsv"]), Err(Error::Twice { .. })));
+    }
+
+    #[test]
+    fn sets_are_read_from_their_files_and_a_bad_line_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let good = file("good.test.tsv", "sentence1\tsentence2\tscore\na b\ta \"b\"\t4.5\nc\td\t0\n");
+        let bad = file("bad.tsv", "sentence1\tsentence2\tscore\na\tb\t\n");
+        let sets = read_sets(std::slice::from_ref(&good)).unwrap();
+        assert_eq!(sets, [set("good.test", &[("a b", "a \"b\"", 4.5), ("c", "d", 0.0)])]);
+        let error = read_sets(&[good, bad]).unwrap_err().to_string();
+        assert!(error.contains("bad.tsv") && error.contains("line 2"), "{error}");
     }
 }
