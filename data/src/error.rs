@@ -3,7 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::cache::CacheError;
 use crate::interrupt::Interrupted;
+use crate::text::TextError;
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -22,6 +24,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Something about an embedding cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// Something about text or graded pairs.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// The caller asked for a stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -41,6 +49,8 @@ impl Error {
                 io::ErrorKind::PermissionDenied => Some("check who may read and write there".into()),
                 _ => None,
             },
+            Self::Cache(error) => error.hint(),
+            Self::Text(error) => error.hint(),
             Self::Interrupted(_) => None,
         }
     }

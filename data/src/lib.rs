@@ -1,9 +1,12 @@
 //! Text, assets and the embedding cache.
 
+pub mod cache;
 pub mod error;
 pub mod files;
 pub mod interrupt;
 pub mod progress;
+pub mod sts;
+pub mod text;
 
 pub use error::{Error, Result};
 pub use interrupt::{Interrupt, Interrupted};
