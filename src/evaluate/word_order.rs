@@ -260,7 +260,7 @@ pub fn score(pairs: &[Pair], student: &[f64], teacher: &[f64]) -> Result<WordOrd
     Ok(WordOrder { average, kinds })
 }
 
-/// Writes pairs as TSV: a header, then `kind`, `sentence`, `reordered` a line. The texts of [`pairs`] hold neither tab nor
+/// Writes pairs as TSV: a header, then `kind`, `sentence`, `reordered` a line. The texts of [`pairs()`] hold neither tab nor
 /// line break; such would become a blank.
 pub fn write(path: &Path, pairs: &[Pair]) -> Result<()> {
     let mut text = format!("{HEADER}\n");
@@ -272,7 +272,7 @@ pub fn write(path: &Path, pairs: &[Pair]) -> Result<()> {
     Ok(files::write_bytes(path, text.as_bytes())?)
 }
 
-/// Reads what [`write`] wrote; an error names the line.
+/// Reads what [`write()`] wrote; an error names the line.
 pub fn read(path: &Path) -> Result<Vec<Pair>> {
     let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
     let error = |line: usize, what: String| Error::Line { path: path.to_owned(), line, what };
