@@ -1,0 +1,166 @@
+//! The shape of a student, as it stands in its `config.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What `architecture` says in a student's `config.json`.
+pub const ARCHITECTURE: &str = "limbeck-textcnn";
+
+/// A bank of max-pooled convolutions of one width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvolutionConfig {
+    /// How many tokens a filter sees; odd.
+    pub width: usize,
+    /// How many filters.
+    pub filters: usize,
+}
+
+/// Attention heads whose scores come from a narrow convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttentionConfig {
+    /// How many heads.
+    pub heads: usize,
+    /// How many tokens the score's convolution sees; odd.
+    pub width: usize,
+    /// How many filters the score's convolution has.
+    pub filters: usize,
+}
+
+/// The shape of a student.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudentConfig {
+    pub architecture: String,
+    /// Rows of the embedding table: the tokenizer's tokens and one more, for a text without any.
+    pub vocabulary: usize,
+    /// Width of the embedding table.
+    pub embedding: usize,
+    /// Width of the vectors that come out.
+    pub dimension: usize,
+    /// Max-pooled convolutions; none is allowed.
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// Attention heads, if any.
+    pub attention: Option<AttentionConfig>,
+    /// Whether the mean embedding goes to the output by a linear map.
+    pub skip: bool,
+    /// The longest input in tokens; none by default.
+    pub max_tokens: Option<usize>,
+}
+
+impl StudentConfig {
+    /// The token that stands for a text without any.
+    pub fn empty_token(&self) -> u32 {
+        self.vocabulary as u32 - 1
+    }
+
+    /// The number of max-pooled filters of all widths together.
+    pub fn filters(&self) -> usize {
+        self.convolutions.iter().map(|bank| bank.filters).sum()
+    }
+
+    /// The same student with nothing but the skip: the static control.
+    pub fn static_control(&self) -> Self {
+        Self { convolutions: Vec::new(), attention: None, skip: true, ..self.clone() }
+    }
+
+    /// Names and shapes of the dense parameters, in a fixed order; the embedding table is not among them.
+    pub fn dense_shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let (d, out) = (self.embedding, self.dimension);
+        let mut shapes = Vec::new();
+        for &ConvolutionConfig { width, filters } in &self.convolutions {
+            shapes.push((format!("conv{width}.weight"), vec![filters, d, width]));
+            shapes.push((format!("conv{width}.bias"), vec![filters]));
+        }
+        if !self.convolutions.is_empty() {
+            shapes.push(("linear.weight".into(), vec![out, self.filters()]));
+            shapes.push(("linear.bias".into(), vec![out]));
+        }
+        if let Some(AttentionConfig { heads, width, filters }) = self.attention {
+            shapes.push(("score_conv.weight".into(), vec![filters, d, width]));
+            shapes.push(("score_conv.bias".into(), vec![filters]));
+            shapes.push(("score.weight".into(), vec![heads, filters]));
+            shapes.push(("score.bias".into(), vec![heads]));
+            shapes.push(("heads.weight".into(), vec![out, heads * d]));
+        }
+        if self.skip {
+            shapes.push(("skip.weight".into(), vec![out, d]));
+        }
+        shapes
+    }
+
+    /// How many trained numbers the student has.
+    pub fn parameters(&self) -> u64 {
+        let dense: usize = self.dense_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+        (self.vocabulary * self.embedding + dense) as u64
+    }
+
+    /// Refuses shapes that can't be.
+    pub fn check(&self) -> Result<()> {
+        let setting = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
+        if self.architecture != ARCHITECTURE {
+            return setting("architecture", self.architecture.clone(), ARCHITECTURE);
+        }
+        let score = self.attention.map(|attention| (attention.width, attention.filters, attention.heads));
+        let banks = self.convolutions.iter().map(|bank| (bank.width, bank.filters, 1));
+        for (width, filters, heads) in banks.chain(score) {
+            if width % 2 == 0 {
+                return setting("a convolution's width", width.to_string(), "odd");
+            }
+            if filters == 0 || heads == 0 {
+                return setting("a number of filters or heads", "0".into(), "at least 1");
+            }
+        }
+        let mut widths: Vec<usize> = self.convolutions.iter().map(|bank| bank.width).collect();
+        widths.sort_unstable();
+        if widths.windows(2).any(|pair| pair[0] == pair[1]) {
+            return setting("convolutions", format!("{widths:?}"), "of distinct widths");
+        }
+        if self.convolutions.is_empty() && self.attention.is_none() && !self.skip {
+            return setting("the student", "empty".into(), "given convolutions, attention or the skip");
+        }
+        if self.vocabulary < 2 || self.embedding == 0 || self.dimension == 0 || self.max_tokens == Some(0) {
+            return setting("a size of the student", "0".into(), "at least 1");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> StudentConfig {
+        StudentConfig {
+            architecture: ARCHITECTURE.into(),
+            vocabulary: 50,
+            embedding: 12,
+            dimension: 10,
+            convolutions: vec![ConvolutionConfig { width: 3, filters: 7 }],
+            attention: Some(AttentionConfig { heads: 3, width: 5, filters: 6 }),
+            skip: true,
+            max_tokens: None,
+        }
+    }
+
+    #[test]
+    fn parameters_are_the_sum_of_all_tensors() {
+        let expected = 50 * 12 + (7 * 12 * 3 + 7) + (10 * 7 + 10) + (6 * 12 * 5 + 6) + (3 * 6 + 3) + 10 * 36 + 10 * 12;
+        assert_eq!(config().parameters(), expected as u64);
+    }
+
+    #[test]
+    fn shapes_that_cannot_be_are_refused() {
+        let mut even = config();
+        even.convolutions[0].width = 4;
+        let mut twice = config();
+        twice.convolutions.push(twice.convolutions[0]);
+        let nothing = StudentConfig { skip: false, ..StudentConfig { attention: None, convolutions: vec![], ..config() } };
+        for (broken, word) in [(even, "odd"), (twice, "distinct"), (nothing, "skip")] {
+            let message = broken.check().unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(config().check().is_ok() && config().static_control().check().is_ok());
+    }
+}

@@ -1,0 +1,204 @@
+//! The folded convolution: a sum of table rows, `conv(i) = Σ_t U[token(i + t − width/2), t]` with `U = E·W`.
+//!
+//! `U` has a row for each distinct token of the batch and a block of `filters` numbers for each tap.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use limbeck_training::optimiser::Number;
+use rayon::prelude::*;
+
+use super::DistinctTokens;
+use super::op::{add, by_span, by_type, numbers, with_numbers};
+
+/// How many filters one task of a backward pass looks after: their gradient stays in the second-level cache.
+const BLOCK: usize = 64;
+
+/// The taps that fall inside `span` at `position`: pairs of tap and the position it looks at.
+fn taps(position: usize, width: usize, span: &Range<usize>) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let half = width / 2;
+    let first = (span.start + half).saturating_sub(position);
+    let end = width.min(span.end + half - position);
+    (first..end).map(move |tap| (tap, position + tap - half))
+}
+
+/// `U` (`[distinct, width · filters]`, tap-major) to a row for every position: `[positions, filters]`.
+pub struct Convolve {
+    pub tokens: Arc<DistinctTokens>,
+    pub width: usize,
+}
+
+/// `U` (`[distinct, width · filters]`) to the greatest value of each filter over each text's positions: `[texts, filters]`.
+/// The winners are kept, and only they get a gradient.
+pub struct ConvolveMax {
+    tokens: Arc<DistinctTokens>,
+    width: usize,
+    winners: OnceLock<Vec<u32>>,
+}
+
+impl ConvolveMax {
+    /// The operation for one batch.
+    pub fn new(tokens: Arc<DistinctTokens>, width: usize) -> Self {
+        Self { tokens, width, winners: OnceLock::new() }
+    }
+
+    fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
+        let stride = self.width * filters;
+        let mut output = vec![T::neg_infinity(); self.tokens.texts() * filters];
+        let mut winners = vec![0u32; output.len()];
+        let spans: Vec<Range<usize>> = self.tokens.spans().collect();
+        (output.par_chunks_mut(filters), winners.par_chunks_mut(filters), spans).into_par_iter().for_each_init(
+            || vec![T::zero(); filters],
+            |sum, (best, winner, span)| {
+                for position in span.clone() {
+                    sum.fill(T::zero());
+                    for (tap, at) in taps(position, self.width, &span) {
+                        let row = self.tokens.local()[at] as usize * stride + tap * filters;
+                        add(sum, &table[row..row + filters]);
+                    }
+                    for ((best, winner), &sum) in best.iter_mut().zip(winner.iter_mut()).zip(sum.iter()) {
+                        if sum > *best {
+                            (*best, *winner) = (sum, position as u32);
+                        }
+                    }
+                }
+            },
+        );
+        // A second forward pass of the same operation would find the same winners.
+        let _ = self.winners.set(winners);
+        output
+    }
+
+    fn backward<T: Number>(&self, gradient: &[T], filters: usize, winners: &[u32]) -> Vec<T> {
+        let (rows, stride) = (self.tokens.tokens().len(), self.width * filters);
+        let blocks: Vec<(Range<usize>, Vec<T>)> = (0..filters.div_ceil(BLOCK))
+            .into_par_iter()
+            .map(|block| {
+                let range = block * BLOCK..filters.min((block + 1) * BLOCK);
+                let size = range.len();
+                let mut sums = vec![T::zero(); rows * self.width * size];
+                for text in 0..self.tokens.texts() {
+                    let span = self.tokens.span(text);
+                    for filter in range.clone() {
+                        let from = text * filters + filter;
+                        for (tap, at) in taps(winners[from] as usize, self.width, &span) {
+                            let row = self.tokens.local()[at] as usize * self.width + tap;
+                            sums[row * size + filter - range.start] += gradient[from];
+                        }
+                    }
+                }
+                (range, sums)
+            })
+            .collect();
+        let mut output = vec![T::zero(); rows * stride];
+        output.par_chunks_mut(stride).enumerate().for_each(|(row, output)| {
+            for (range, sums) in &blocks {
+                for tap in 0..self.width {
+                    let from = (row * self.width + tap) * range.len();
+                    output[tap * filters..][range.clone()].copy_from_slice(&sums[from..from + range.len()]);
+                }
+            }
+        });
+        output
+    }
+}
+
+impl Convolve {
+    fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
+        let stride = self.width * filters;
+        let mut output = vec![T::zero(); self.tokens.len() * filters];
+        by_span(&mut output, self.tokens.spans(), filters).into_par_iter().for_each(|(span, rows)| {
+            for (position, sum) in span.clone().zip(rows.chunks_exact_mut(filters)) {
+                for (tap, at) in taps(position, self.width, &span) {
+                    let row = self.tokens.local()[at] as usize * stride + tap * filters;
+                    add(sum, &table[row..row + filters]);
+                }
+            }
+        });
+        output
+    }
+
+    fn backward<T: Number>(&self, gradient: &[T], filters: usize) -> Vec<T> {
+        let (half, stride) = (self.width / 2, self.width * filters);
+        let mut output = vec![T::zero(); self.tokens.tokens().len() * stride];
+        output.par_chunks_mut(stride).enumerate().for_each(|(token, sums)| {
+            for &at in self.tokens.positions_of(token) {
+                let span = self.tokens.span(self.tokens.text_of(at as usize));
+                for (tap, sum) in sums.chunks_exact_mut(filters).enumerate() {
+                    // Tap `tap` of the output at `at - tap + half` looked at this position.
+                    let position = (at as usize + half).wrapping_sub(tap);
+                    if span.contains(&position) {
+                        add(sum, &gradient[position * filters..(position + 1) * filters]);
+                    }
+                }
+            }
+        });
+        output
+    }
+}
+
+impl CustomOp1 for Convolve {
+    fn name(&self) -> &'static str {
+        "folded-convolution"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let filters = layout.shape().dims2()?.1 / self.width;
+        by_type!(storage_type(storage), T => {
+            let output = self.forward(numbers::<T>(storage, layout)?, filters);
+            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.len(), filters).into()))
+        })
+    }
+
+    fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let filters = table.dim(1)? / self.width;
+        by_type!(table.dtype(), T => {
+            let sums = with_numbers::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters)))?;
+            Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
+        })
+    }
+}
+
+impl CustomOp1 for ConvolveMax {
+    fn name(&self) -> &'static str {
+        "folded-convolution-max"
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let filters = layout.shape().dims2()?.1 / self.width;
+        by_type!(storage_type(storage), T => {
+            let output = self.forward(numbers::<T>(storage, layout)?, filters);
+            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.texts(), filters).into()))
+        })
+    }
+
+    fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let filters = table.dim(1)? / self.width;
+        let Some(winners) = self.winners.get() else { candle_core::bail!("backward before forward") };
+        by_type!(table.dtype(), T => {
+            let sums = with_numbers::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters, winners)))?;
+            Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
+        })
+    }
+}
+
+/// The number type of `storage`.
+pub(super) fn storage_type(storage: &CpuStorage) -> candle_core::DType {
+    candle_core::backend::BackendStorage::dtype(storage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taps_outside_the_text_are_left_out() {
+        let look = |position, width| taps(position, width, &(10..13)).collect::<Vec<_>>();
+        assert_eq!(look(10, 3), [(1, 10), (2, 11)]);
+        assert_eq!(look(11, 3), [(0, 10), (1, 11), (2, 12)]);
+        assert_eq!(look(12, 5), [(0, 10), (1, 11), (2, 12)]);
+        assert_eq!(look(10, 1), [(0, 10)]);
+        assert_eq!(taps(0, 5, &(0..1)).collect::<Vec<_>>(), [(2, 0)]);
+    }
+}

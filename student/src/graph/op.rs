@@ -1,0 +1,88 @@
+//! What our candle operators share: reading tensors without a copy, and choosing the number type.
+
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use limbeck_training::optimiser::Number;
+
+/// The numbers of a contiguous tensor in host memory, as they lie.
+pub fn numbers<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+    let Some((start, end)) = layout.contiguous_offsets() else { bail!("the tensor is not contiguous") };
+    Ok(&storage.as_slice::<T>()?[start..end])
+}
+
+/// Calls `use_them` with the numbers of a tensor in host memory; one that isn't contiguous is copied first.
+pub fn with_numbers<T: Number, R>(tensor: &Tensor, use_them: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    match &*storage {
+        Storage::Cpu(storage) => use_them(numbers(storage, layout)?),
+        _ => bail!("the tensor is not in host memory"),
+    }
+}
+
+/// Runs the same expression for f32 and f64.
+macro_rules! by_type {
+    ($dtype:expr, $number:ident => $body:expr) => {
+        match $dtype {
+            candle_core::DType::F32 => {
+                type $number = f32;
+                $body
+            }
+            candle_core::DType::F64 => {
+                type $number = f64;
+                $body
+            }
+            other => $crate::graph::op::unsupported(other),
+        }
+    };
+}
+pub(super) use by_type;
+
+/// The error for any other number type.
+pub fn unsupported<R>(dtype: DType) -> Result<R> {
+    bail!("the folded operations compute in f32 and f64, not in {dtype:?}")
+}
+
+/// Cuts `all` into one slice a span, to be filled by several threads; `per_position` numbers belong to each position.
+pub fn by_span<'a, T>(
+    mut all: &'a mut [T],
+    spans: impl Iterator<Item = std::ops::Range<usize>>,
+    per_position: usize,
+) -> Vec<(std::ops::Range<usize>, &'a mut [T])> {
+    spans
+        .map(|span| {
+            let (here, rest) = std::mem::take(&mut all).split_at_mut(span.len() * per_position);
+            all = rest;
+            (span, here)
+        })
+        .collect()
+}
+
+/// `to += factor · from`, number by number.
+#[inline(always)]
+pub fn add_scaled<T: Number>(to: &mut [T], factor: T, from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to += factor * from;
+    }
+}
+
+/// `to += from`, number by number.
+#[inline(always)]
+pub fn add<T: Number>(to: &mut [T], from: &[T]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to += from;
+    }
+}
+
+/// The scalar product, in eight interleaved sums so that it vectorises.
+#[inline(always)]
+pub fn dot<T: Number>(a: &[T], b: &[T]) -> T {
+    let mut sums = [T::zero(); 8];
+    let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: T = a_blocks.remainder().iter().zip(b_blocks.remainder()).fold(T::zero(), |sum, (&x, &y)| sum + x * y);
+    for (a, b) in a_blocks.zip(b_blocks) {
+        for at in 0..8 {
+            sums[at] += a[at] * b[at];
+        }
+    }
+    sums.into_iter().fold(rest, |sum, x| sum + x)
+}

@@ -1,0 +1,83 @@
+//! Tensors and a small state in one safetensors file, so that both are written or neither.
+//!
+//! The state is JSON in the file's metadata under the key `limbeck`; anyone's safetensors reader finds the tensors.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use candle_core::{Device, Tensor};
+use safetensors::SafeTensors;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+const KEY: &str = "limbeck";
+
+/// Writes `tensors` and `state` to `path`, whole or not at all. The same content gives the same bytes.
+pub fn save<'a, S: Serialize>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
+    state: &S,
+) -> Result<()> {
+    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let state = serde_json::to_string(state).map_err(|error| broken(error.to_string()))?;
+    let metadata = HashMap::from([(KEY.to_string(), state)]);
+    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| broken(error.to_string()))?;
+    Ok(limbeck_data::files::write_bytes(path, &bytes)?)
+}
+
+/// Reads what [`save`] wrote. A file that isn't there is `None`.
+///
+/// # Errors
+/// When the file is truncated, isn't safetensors, or its state is missing or of another make.
+pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, S)>> {
+    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::File { path: path.to_path_buf(), operation: "reading", source }),
+    };
+    let (_, header) =
+        SafeTensors::read_metadata(&bytes).map_err(|error| broken(format!("no whole safetensors file ({error})")))?;
+    let state = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let state = state.ok_or_else(|| broken("has no limbeck state in its metadata".into()))?;
+    let state = serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))?;
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
+    Ok(Some((tensors.map_err(|error| broken(format!("no whole safetensors file ({error})")))?, state)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(path: &Path) -> Tensor {
+        let tensor = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu).unwrap();
+        save(path, [("a", &tensor), ("b", &tensor)], &(7u64, "x")).unwrap();
+        tensor
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        assert!(load::<(u64, String)>(&path).unwrap().is_none());
+        let tensor = example(&path);
+        let (tensors, state) = load::<(u64, String)>(&path).unwrap().unwrap();
+        assert_eq!(state, (7, "x".to_string()));
+        assert_eq!(tensors["b"].to_vec2::<f32>().unwrap(), tensor.to_vec2::<f32>().unwrap());
+    }
+
+    #[test]
+    fn a_truncated_file_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        example(&path);
+        let bytes = std::fs::read(&path).unwrap();
+        for length in [0, 4, 9, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..length]).unwrap();
+            let message = load::<(u64, String)>(&path).unwrap_err().to_string();
+            assert!(message.contains("checkpoint.safetensors"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+use std::path::PathBuf;
+
+/// What can go wrong while learning.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A tensor operation failed; `operation` says which step of ours it belonged to.
+    #[error("{operation}: the tensor operation failed")]
+    Tensor {
+        operation: &'static str,
+        #[source]
+        source: candle_core::Error,
+    },
+    /// Two tensors that belong together differ in shape.
+    #[error("{operation}: shapes {left:?} and {right:?} don't fit together")]
+    Shapes { operation: &'static str, left: Vec<usize>, right: Vec<usize> },
+    /// A setting is outside what it may be.
+    #[error("{name} is {value}, but must be {allowed}")]
+    Setting { name: &'static str, value: String, allowed: &'static str },
+    /// A gradient or a loss is NaN or infinite.
+    #[error("{what} is not finite at step {step}")]
+    NotFinite { what: String, step: u64 },
+    /// A file could not be read or written.
+    #[error("{path}: {operation} failed", path = path.display())]
+    File {
+        path: PathBuf,
+        operation: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the checkpoint or the metrics log doesn't hold what it should.
+    #[error("{path}: {reason}", path = path.display())]
+    Checkpoint { path: PathBuf, reason: String },
+    /// A file operation of the data crate failed.
+    #[error(transparent)]
+    Data(#[from] limbeck_data::Error),
+}
+
+/// The result of anything that learns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFinite { .. } => {
+                Some("lower the learning rate, or look for NaN in the targets with `limbeck inspect`".into())
+            }
+            Self::Checkpoint { path, .. } => Some(format!("delete {} to begin this stage again", path.display())),
+            Self::Data(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Gives a candle error the name of what was being done.
+pub(crate) trait During<T> {
+    fn during(self, operation: &'static str) -> Result<T>;
+}
+
+impl<T> During<T> for candle_core::Result<T> {
+    fn during(self, operation: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Tensor { operation, source })
+    }
+}

@@ -1,0 +1,42 @@
+use candle_core::{D, Tensor};
+
+use super::{normalise, same_shape};
+use crate::error::{During, Result};
+
+/// Cosine distance to a target: mean over rows of `1 - cos(embedding, target)`. Both are `[n, d]`.
+pub fn cosine_distance(embedding: &Tensor, target: &Tensor) -> Result<Tensor> {
+    same_shape("cosine distance", embedding, target)?;
+    let product = normalise(embedding)?.mul(&normalise(target)?).during("cosine distance")?;
+    let mean = product.sum(D::Minus1).and_then(|cosine| cosine.mean_all()).during("cosine distance")?;
+    mean.affine(-1.0, 1.0).during("cosine distance")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::golden;
+
+    #[test]
+    fn loss_and_gradients_equal_pytorch() {
+        golden::check("cosine_distance", &["h1", "h2"], |h| cosine_distance(&h[0], &h[1]));
+    }
+
+    #[test]
+    fn a_zero_row_gives_a_finite_gradient() {
+        let device = candle_core::Device::Cpu;
+        let zero =
+            candle_core::Var::from_tensor(&Tensor::zeros((1, 3), candle_core::DType::F32, &device).unwrap()).unwrap();
+        let target = Tensor::new(&[[1f32, 0., 0.]], &device).unwrap();
+        let gradients = cosine_distance(&zero, &target).unwrap().backward().unwrap();
+        let gradient: Vec<f32> = gradients.get(&zero).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert!(gradient.iter().all(|x| x.is_finite()));
+    }
+
+    #[test]
+    fn two_shapes_are_an_error_that_names_them() {
+        let device = candle_core::Device::Cpu;
+        let (a, b) = (Tensor::new(&[[1f32, 0.]], &device).unwrap(), Tensor::new(&[[1f32], [0.]], &device).unwrap());
+        let message = cosine_distance(&a, &b).unwrap_err().to_string();
+        assert!(message.contains("[1, 2]") && message.contains("[2, 1]"), "{message}");
+    }
+}

@@ -1,0 +1,83 @@
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::{checked_temperature, cosines, cross_entropy, diagonal, diagonal_classes, same_shape};
+use crate::error::{During, Result};
+
+/// Which candidates stand in InfoNCE's denominator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Denominator {
+    /// The N candidates of the second view, as in SimCSE (Gao, Yao and Chen 2021, equation 1).
+    #[default]
+    #[serde(rename = "n")]
+    N,
+    /// Both views without the anchor itself, as NT-Xent in SimCLR (Chen et al. 2020), over 2N anchors.
+    #[serde(rename = "2n-1")]
+    TwoNMinusOne,
+}
+
+/// InfoNCE over cosines: row `i` of `first` and row `i` of `second` (`[n, d]` both) are positives, all else negatives.
+pub fn infonce(first: &Tensor, second: &Tensor, temperature: f64, denominator: Denominator) -> Result<Tensor> {
+    let (n, _) = same_shape("InfoNCE", first, second)?;
+    let temperature = checked_temperature(temperature)?;
+    match denominator {
+        Denominator::N => {
+            let logits = cosines(first, second)?.affine(1.0 / temperature, 0.0).during("InfoNCE")?;
+            cross_entropy(&logits, &diagonal_classes(n, first)?)
+        }
+        Denominator::TwoNMinusOne => {
+            let both = Tensor::cat(&[first, second], 0).during("InfoNCE")?;
+            let itself = diagonal(2 * n, -1e9, first.dtype(), first)?;
+            let logits = cosines(&both, &both)?.affine(1.0 / temperature, 0.0).and_then(|l| l.add(&itself));
+            let partners: Vec<u32> = (0..2 * n).map(|row| ((row + n) % (2 * n)) as u32).collect();
+            let partners = Tensor::from_vec(partners, 2 * n, first.device()).during("InfoNCE")?;
+            cross_entropy(&logits.during("InfoNCE")?, &partners)
+        }
+    }
+}
+
+/// Supervised SimCSE's loss (equation 5 of the paper): row `i` of `anchor` against all rows of `positive` and all rows of
+/// `hard_negative`; `weight` is added to the logit of the anchor's own hard negative, as the reference code does.
+pub fn infonce_hard_negative(
+    anchor: &Tensor,
+    positive: &Tensor,
+    hard_negative: &Tensor,
+    temperature: f64,
+    weight: f64,
+) -> Result<Tensor> {
+    let (n, _) = same_shape("InfoNCE with hard negatives", anchor, positive)?;
+    same_shape("InfoNCE with hard negatives", anchor, hard_negative)?;
+    let scale = 1.0 / checked_temperature(temperature)?;
+    let positives = cosines(anchor, positive)?.affine(scale, 0.0).during("InfoNCE with hard negatives")?;
+    let own = diagonal(n, weight, anchor.dtype(), anchor)?;
+    let negatives = cosines(anchor, hard_negative)?.affine(scale, 0.0).and_then(|logits| logits.add(&own));
+    let logits = negatives.and_then(|negatives| Tensor::cat(&[&positives, &negatives], 1));
+    cross_entropy(&logits.during("InfoNCE with hard negatives")?, &diagonal_classes(n, anchor)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::losses::golden;
+
+    #[test]
+    fn both_denominators_equal_pytorch() {
+        golden::check("infonce_n", &["h1", "h2"], |h| infonce(&h[0], &h[1], 0.05, Denominator::N));
+        golden::check("infonce_2n_minus_1", &["h1", "h2"], |h| infonce(&h[0], &h[1], 0.05, Denominator::TwoNMinusOne));
+    }
+
+    #[test]
+    fn hard_negatives_equal_pytorch_with_and_without_weight() {
+        let names = ["h1", "h2", "h3"];
+        golden::check("infonce_hard_negative", &names, |h| infonce_hard_negative(&h[0], &h[1], &h[2], 0.05, 0.0));
+        golden::check("infonce_hard_negative_weight_0.2", &names, |h| {
+            infonce_hard_negative(&h[0], &h[1], &h[2], 0.05, 0.2)
+        });
+    }
+
+    #[test]
+    fn a_temperature_of_nothing_is_refused() {
+        let h = Tensor::new(&[[1f32, 0.]], &candle_core::Device::Cpu).unwrap();
+        assert!(infonce(&h, &h, 0.0, Denominator::N).is_err());
+    }
+}

@@ -1,0 +1,81 @@
+//! The metrics log: one JSON object a line, a line a step or evaluation.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// An open `metrics.jsonl`, appended to.
+pub struct MetricsLog {
+    path: PathBuf,
+    file: File,
+}
+
+impl MetricsLog {
+    /// Opens the log at `path` for `stage`, about to log what comes after `step`. Lines that an interrupted run wrote
+    /// beyond that step, and a torn last line, are taken out first, so that resuming ends in the same bytes.
+    pub fn resume(path: &Path, stage: &str, step: u64) -> Result<Self> {
+        let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
+        let mut kept = Vec::new();
+        let mut dropped = false;
+        if path.exists() {
+            let reader = BufReader::new(File::open(path).map_err(failed("opening the log"))?);
+            for line in reader.split(b'\n') {
+                let line = line.map_err(failed("reading the log"))?;
+                let Ok(entry) = serde_json::from_slice::<Value>(&line) else {
+                    dropped = true;
+                    continue;
+                };
+                let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(|logged| logged > step);
+                if later {
+                    dropped = true;
+                    continue;
+                }
+                kept.extend_from_slice(&line);
+                kept.push(b'\n');
+            }
+        }
+        if dropped {
+            limbeck_data::files::write_bytes(path, &kept)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("opening the log"))?;
+        Ok(Self { path: path.to_path_buf(), file })
+    }
+
+    /// Appends one object as a line.
+    pub fn log(&mut self, entry: &Value) -> Result<()> {
+        let line = format!("{entry}\n");
+        self.file.write_all(line.as_bytes()).map_err(|source| Error::File {
+            path: self.path.clone(),
+            operation: "writing to the log",
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn resuming_takes_out_later_lines_of_the_stage_and_torn_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut log = MetricsLog::resume(&path, "distil", 0).unwrap();
+        for step in 1..=4 {
+            log.log(&json!({"stage": "distil", "step": step, "loss": 0.5})).unwrap();
+        }
+        log.log(&json!({"stage": "other", "step": 9})).unwrap();
+        log.file.write_all(b"{\"stage\": \"dis").unwrap();
+        let mut log = MetricsLog::resume(&path, "distil", 2).unwrap();
+        log.log(&json!({"stage": "distil", "step": 3, "loss": 0.25})).unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap();
+        let steps: Vec<Value> =
+            lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["step"].clone()).collect();
+        assert_eq!(steps, [1, 2, 9, 3]);
+    }
+}

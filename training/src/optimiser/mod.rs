@@ -1,0 +1,7 @@
+//! AdamW for dense variables, and its sparse sister for embedding tables.
+
+mod adamw;
+mod sparse;
+
+pub use adamw::{AdamW, AdamWSettings};
+pub use sparse::{Number, SparseTable};
