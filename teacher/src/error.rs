@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Pooler;
+use crate::inference_error::InferenceError;
 
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -131,6 +132,9 @@ pub enum Error {
     /// Writing or hashing a file failed.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
+    /// Something about ONNX Runtime, a model in it, or the embed job.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// The model is too big for an ONNX file (protobuf's limit is 2 GB).
     #[error("{}: the ONNX file would have {bytes} bytes, and the format ends at 2,147,483,647", path.display())]
     OnnxTooBig {
@@ -160,6 +164,7 @@ impl Error {
             }
             Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
             Self::Data(error) => error.hint(),
+            Self::Inference(error) => error.hint(),
             Self::NoPoolerWeights { .. } => Some(format!(
                 "take `{}`, which uses the first token as it is, or `{}`",
                 Pooler::ClsBeforePooler,

@@ -139,7 +139,7 @@ impl Index {
 
     /// Whether shard `shard` is this index's to list.
     pub fn owns(&self, shard: usize) -> bool {
-        self.part.is_none_or(|(i, n)| shard % n as usize == i as usize)
+        owns(self.part, shard)
     }
 
     pub fn save(&self, folder: &Path) -> Result<()> {
@@ -184,6 +184,11 @@ impl Index {
         }
         Ok(())
     }
+}
+
+/// Whether shard `shard` belongs to the part.
+pub(super) fn owns(part: Option<(u32, u32)>, shard: usize) -> bool {
+    part.is_none_or(|(i, n)| shard % n as usize == i as usize)
 }
 
 /// All indexes in `folder`, by name; none where there is no such folder.

@@ -50,3 +50,8 @@ pub use index::{Fingerprint, Precision};
 pub use reader::{Cache, Shard};
 pub use tokens::{TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, write_token_vectors};
 pub use writer::{CacheSpec, CacheWriter, DoneShards, SHARD_ROWS};
+
+#[cfg(test)]
+mod foreign_tests;
+#[cfg(test)]
+mod writer_tests;

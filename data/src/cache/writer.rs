@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::{CacheError, CacheResult};
-use super::index::{FileEntry, Fingerprint, Index, Precision, ShardEntry, hash_texts, indexes, shard_name};
+use super::index::{FileEntry, Fingerprint, Index, Precision, ShardEntry, hash_texts, indexes, owns, shard_name};
 use super::parquet_out::{self, Rows};
 use super::tokens::{self, TOKENIZER_FILE, TOKENS_FILE};
 use crate::files::{self, PendingFile};
@@ -134,7 +134,7 @@ impl CacheWriter {
     /// A copy of what [`CacheWriter::is_done`] goes by, for another thread.
     pub fn done(&self) -> DoneShards {
         let done = self.done.iter().map(|(&shard, entry)| (shard, (entry.rows, entry.texts.clone())));
-        DoneShards { done: done.collect() }
+        DoneShards { part: self.index.part, done: done.collect() }
     }
 
     /// The cache's folder.
@@ -222,15 +222,31 @@ impl CacheWriter {
 }
 
 /// Which shards are done and with which texts, see [`CacheWriter::done`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct DoneShards {
+    part: Option<(u32, u32)>,
     done: HashMap<usize, (usize, String)>,
 }
 
 impl DoneShards {
+    /// Whether shard `shard` is the writer's part to write.
+    pub fn owns(&self, shard: usize) -> bool {
+        owns(self.part, shard)
+    }
+
     /// Whether shard `shard` is there and holds these texts.
     pub fn contains(&self, shard: usize, texts: &[String]) -> bool {
         self.done.get(&shard).is_some_and(|(rows, hash)| *rows == texts.len() && *hash == hash_texts(texts))
+    }
+
+    /// How many shards are there.
+    pub fn len(&self) -> usize {
+        self.done.len()
+    }
+
+    /// Whether no shard is there.
+    pub fn is_empty(&self) -> bool {
+        self.done.is_empty()
     }
 }
 

@@ -1,0 +1,96 @@
+//! Embeds a text, a sentence a line, into a cache, and says how long it took:
+//!
+//! ```text
+//! cargo run --release -p limbeck-teacher --example embed -- \
+//!     LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS]]
+//! ```
+//!
+//! TEACHER is a folder with a BERT, which is exported to ONNX beside the cache first, or an ONNX file with tokenizer.json
+//! beside it. Killed and started again, it goes on where it was.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use limbeck_data::Interrupt;
+use limbeck_data::cache::{CacheSpec, Fingerprint, Precision, SHARD_ROWS};
+use limbeck_data::files::{sha256_bytes, sha256_file};
+use limbeck_data::progress::Silent;
+use limbeck_encoder::Tokenizer;
+use limbeck_teacher::embed::{EmbedJob, Texts, run};
+use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [library, teacher, text, cache, numbers @ ..] = &arguments[..] else {
+        return Err("give LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS]]".into());
+    };
+    let (teacher, text, cache) = (Path::new(teacher), Path::new(text), Path::new(cache));
+    let (model, tokenizer) = model(teacher, cache)?;
+    let tokenizer = Tokenizer::from_file(&tokenizer)?;
+    let mut options = OnnxOptions::default();
+    if let Some(threads) = numbers.first() {
+        options.threads = threads.parse()?;
+    }
+    if let Some(tokens) = numbers.get(1) {
+        options.batch_tokens = tokens.parse()?;
+    }
+    let runtime = Runtime::load(Path::new(library))?;
+    let fingerprint = Fingerprint {
+        teacher: sha256_file(&model)?,
+        tokenizer: sha256_bytes(tokenizer.json()),
+        text: sha256_file(text)?,
+        ..Fingerprint::default()
+    };
+    let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &options)?;
+    let spec = CacheSpec {
+        dimension: encoder.dimension(),
+        precision: Precision::F16,
+        fingerprint,
+        shard_rows: SHARD_ROWS,
+        part: None,
+    };
+    let start = Instant::now();
+    let summary = run(EmbedJob {
+        teacher: &encoder,
+        texts: lines(text)?,
+        total: None,
+        folder: cache,
+        spec,
+        tokens: true,
+        progress: &Silent,
+        interrupt: &Interrupt::new(),
+    })?;
+    let seconds = start.elapsed().as_secs_f64();
+    println!("ONNX Runtime {}: {summary:?} in {seconds:.1} s", runtime.version());
+    Ok(())
+}
+
+/// The ONNX file and the tokenizer of a teacher.
+fn model(teacher: &Path, cache: &Path) -> Result<(PathBuf, PathBuf), Box<dyn Error>> {
+    if teacher.is_file() {
+        return Ok((teacher.to_owned(), teacher.with_file_name("tokenizer.json")));
+    }
+    let folder = TeacherFolder::open(teacher)?;
+    let model = cache.with_extension("onnx");
+    if !model.exists() {
+        onnx::export(&folder, folder.pooler, OnnxPrecision::F32, &model)?;
+    }
+    Ok((model, folder.tokenizer))
+}
+
+fn lines(path: &Path) -> Result<Texts<'static>, Box<dyn Error>> {
+    let io = |path: &Path| limbeck_data::Error::io("read", path);
+    let mut lines = BufReader::new(File::open(path).map_err(io(path))?).lines();
+    let path = path.to_owned();
+    Ok(Box::new(std::iter::from_fn(move || {
+        let chunk: Result<Vec<String>, _> = lines.by_ref().take(1000).collect();
+        match chunk {
+            Ok(chunk) if chunk.is_empty() => None,
+            chunk => Some(chunk.map_err(io(&path))),
+        }
+    })))
+}

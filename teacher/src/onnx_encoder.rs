@@ -1,0 +1,396 @@
+//! [`OnnxEncoder`]: a text encoder in an ONNX Runtime session.
+
+mod signature;
+mod summary;
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
+use ort::ep::ExecutionProvider;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::value::{DynValue, TensorRef};
+
+use self::signature::{Role, Signature, Width};
+use self::summary::Summary;
+use crate::batching::Batches;
+use crate::inference_error::InferenceError;
+use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
+
+/// Tokens of a batch, padding counted, unless said otherwise.
+pub const BATCH_TOKENS: usize = 2048;
+
+/// How to run a model; what is `None` is read from its metadata, which limbeck's exports carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnnxOptions {
+    /// What computes.
+    pub device: OnnxDevice,
+    /// Threads within an operation, at least 1.
+    pub threads: usize,
+    /// How token vectors are pooled where the model doesn't do it; the mean where nobody says.
+    pub pooler: Option<Pooler>,
+    /// Where texts are cut, in tokens, special ones counted; nowhere where nobody says.
+    pub max_tokens: Option<usize>,
+    /// What is put before every text; nothing where nobody says.
+    pub prefix: Option<String>,
+    /// Tokens of a batch, padding counted. More of them cost memory and, beyond some thousand, time.
+    pub batch_tokens: usize,
+}
+
+impl Default for OnnxOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get());
+        Self {
+            device: OnnxDevice::Cpu,
+            threads,
+            pooler: None,
+            max_tokens: None,
+            prefix: None,
+            batch_tokens: BATCH_TOKENS,
+        }
+    }
+}
+
+/// A model in ONNX Runtime: texts in, unit vectors out.
+///
+/// In f32 a text's vector doesn't depend on the texts beside it (to 1e-5).
+pub struct OnnxEncoder {
+    path: PathBuf,
+    tokenizer: Tokenizer,
+    signature: Signature,
+    pooler: Pooler,
+    max_tokens: Option<usize>,
+    prefix: String,
+    batch_tokens: usize,
+    padding: u32,
+    dimension: usize,
+    summary: Summary,
+    bytes: u64,
+    threads: usize,
+    state: Mutex<State>,
+}
+
+/// What a run changes: ONNX Runtime wants one run at a time in a session.
+struct State {
+    session: Session,
+    options: RunOptions<HasSelectedOutputs>,
+    wide: [Vec<i64>; 4],
+    narrow: [Vec<i32>; 4],
+    numbers: Vec<f32>,
+}
+
+impl OnnxEncoder {
+    /// Loads the model at `path` and runs it once on the empty text.
+    ///
+    /// # Errors
+    /// A file that isn't there, is cut short, or isn't a text encoder; CUDA asked for that can't be had; a pooler that
+    /// needs more than the model's outputs.
+    pub fn load(runtime: &Runtime, path: &Path, tokenizer: Tokenizer, options: &OnnxOptions) -> Result<Self> {
+        let bytes = fs::metadata(path).map_err(Error::io(path, "open"))?.len();
+        let session = builder(runtime, path, options)?.commit_from_file(path);
+        let session = session.map_err(InferenceError::model(path))?;
+        let signature = Signature::of(&session, path)?;
+        let stated = Stated::read(&session, path)?;
+        let pooler = options.pooler.or(stated.pooler).unwrap_or_default();
+        let max_tokens = options.max_tokens.or(stated.max_tokens).into_iter().chain(signature.tokens).min();
+        let selected = OutputSelector::no_default().with(&signature.output);
+        let run = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
+        let state =
+            State { session, options: run, wide: Default::default(), narrow: Default::default(), numbers: Vec::new() };
+        let mut encoder = Self {
+            path: path.to_owned(),
+            padding: ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.id(token)).unwrap_or_default(),
+            tokenizer,
+            signature,
+            pooler,
+            max_tokens,
+            prefix: options.prefix.clone().or(stated.prefix).unwrap_or_default(),
+            batch_tokens: options.batch_tokens.max(1),
+            dimension: 0,
+            summary: summary::read(path)?,
+            bytes,
+            threads: options.threads.max(1),
+            state: Mutex::new(state),
+        };
+        let empty = encoder.tokenise(&[""])?;
+        encoder.dimension = encoder.run(&empty, &[0], &mut Vec::new())?;
+        Ok(encoder)
+    }
+
+    /// The model's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// What is put before every text.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Where texts are cut, in tokens.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
+    /// How token vectors are pooled.
+    pub fn pooler(&self) -> Pooler {
+        self.pooler
+    }
+
+    /// The width of the vectors.
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// The token ids that the model gets for `texts`: prefix and special tokens put around, cut to length.
+    pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        let tokens = if self.prefix.is_empty() {
+            self.tokenizer.encode_batch(texts, Special::With, self.max_tokens)
+        } else {
+            let texts: Vec<String> = texts.iter().map(|text| format!("{}{text}", self.prefix)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            self.tokenizer.encode_batch(&texts, Special::With, self.max_tokens)
+        };
+        Ok(tokens.map_err(InferenceError::from)?)
+    }
+
+    /// The unit vectors of texts that are tokens already, special ones around them.
+    pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
+        self.encode_tokens_with(tokens, &mut |_| Ok(()))
+    }
+
+    /// As [`OnnxEncoder::encode_tokens`]; calls `done` after each batch with the number of texts in it, and stops at the
+    /// first error that it gives back.
+    pub fn encode_tokens_with(
+        &self,
+        tokens: &TokenBatch,
+        done: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<Embeddings> {
+        let mut all = vec![0.0; tokens.rows() * self.dimension];
+        let mut vectors = Vec::new();
+        for batch in Batches::plan(tokens, self.batch_tokens).iter() {
+            for rows in batch.chunks(self.signature.rows.unwrap_or(batch.len())) {
+                self.run(tokens, rows, &mut vectors)?;
+                for (&row, vector) in rows.iter().zip(vectors.chunks_exact_mut(self.dimension)) {
+                    normalise(vector);
+                    if !vector.iter().all(|number| number.is_finite()) {
+                        return Err(InferenceError::NotFinite { path: self.path.clone(), row }.into());
+                    }
+                    all[row * self.dimension..(row + 1) * self.dimension].copy_from_slice(vector);
+                }
+                done(rows.len())?;
+            }
+        }
+        Ok(Embeddings::new(all, self.dimension))
+    }
+
+    /// Runs the rows `rows` of `tokens` as one batch; `vectors` becomes their vectors, not yet of unit length. Returns
+    /// their width.
+    fn run(&self, tokens: &TokenBatch, rows: &[usize], vectors: &mut Vec<f32>) -> Result<usize> {
+        // What a panic left behind is overwritten by the next run.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { session, options, wide, narrow, numbers } = &mut *state;
+        let longest = rows.iter().map(|&row| tokens.row_len(row)).max().unwrap_or_default();
+        let longest = self.signature.tokens.unwrap_or(longest).max(1);
+        // A model with a fixed batch gets it filled up with rows of padding.
+        let height = self.signature.rows.unwrap_or(rows.len());
+        let shape = [height, longest];
+        let failed =
+            |source| InferenceError::Run { path: self.path.clone(), rows: rows.len(), tokens: longest, source };
+
+        let pad = Pad { tokens, rows, height, longest, padding: self.padding };
+        for (input, (wide, narrow)) in self.signature.inputs.iter().zip(wide.iter_mut().zip(narrow.iter_mut())) {
+            match input.width {
+                Width::I64 => pad.fill(input.role, wide),
+                Width::I32 => pad.fill(input.role, narrow),
+            }
+        }
+        let mut inputs: Vec<(Cow<str>, SessionInputValue)> = Vec::with_capacity(self.signature.inputs.len());
+        for (input, (wide, narrow)) in self.signature.inputs.iter().zip(wide.iter().zip(narrow.iter())) {
+            let value = match input.width {
+                Width::I64 => TensorRef::from_array_view((shape, &wide[..])).map(SessionInputValue::from),
+                Width::I32 => TensorRef::from_array_view((shape, &narrow[..])).map(SessionInputValue::from),
+            };
+            inputs.push((Cow::from(&input.name), value.map_err(failed)?));
+        }
+        let outputs = session.run_with_options(inputs, options).map_err(failed)?;
+        let unfit = |problem| InferenceError::Signature { path: self.path.clone(), problem };
+        let value = outputs.get(&self.signature.output).ok_or_else(|| unfit("its output is missing".to_owned()))?;
+        let (shape, values) = floats(value, numbers).map_err(failed)?;
+        match shape[..] {
+            [h, width] if h == height && width > 0 => {
+                vectors.clear();
+                vectors.extend_from_slice(&values[..rows.len() * width]);
+                Ok(width)
+            }
+            [h, length, width] if (h, length) == (height, longest) && width > 0 => {
+                self.pool(tokens, rows, (longest, width), values, vectors)?;
+                Ok(width)
+            }
+            _ => {
+                let name = &self.signature.output;
+                let problem =
+                    format!("its output `{name}` has the shape {shape:?} for a batch of {height} × {longest}");
+                Err(unfit(problem).into())
+            }
+        }
+    }
+
+    /// Token vectors (`height × longest × width`) to one a text.
+    fn pool(
+        &self,
+        tokens: &TokenBatch,
+        rows: &[usize],
+        (longest, width): (usize, usize),
+        values: &[f32],
+        vectors: &mut Vec<f32>,
+    ) -> Result<()> {
+        vectors.clear();
+        for (&row, values) in rows.iter().zip(values.chunks_exact(longest * width)) {
+            match self.pooler {
+                Pooler::ClsBeforePooler => vectors.extend_from_slice(&values[..width]),
+                Pooler::Mean => {
+                    // A text without tokens was given one of padding.
+                    let length = tokens.row_len(row).max(1);
+                    let start = vectors.len();
+                    vectors.resize(start + width, 0.0);
+                    for token in values.chunks_exact(width).take(length) {
+                        vectors[start..].iter_mut().zip(token).for_each(|(sum, number)| *sum += number);
+                    }
+                    vectors[start..].iter_mut().for_each(|sum| *sum /= length as f32);
+                }
+                Pooler::Cls | Pooler::FirstLast | Pooler::LastTwo => {
+                    let (name, output) = (self.pooler, &self.signature.output);
+                    let problem = format!("the pooler `{name}` needs more than its output `{output}`");
+                    return Err(InferenceError::Signature { path: self.path.clone(), problem }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Encoder for OnnxEncoder {
+    fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
+        Ok(self.encode_tokens(&self.tokenise(texts)?)?)
+    }
+
+    fn info(&self) -> EncoderInfo {
+        EncoderInfo {
+            dimension: self.dimension,
+            parameters: self.summary.parameters,
+            bytes: self.bytes,
+            engine: "onnxruntime",
+            precision: self.summary.precision,
+            threads: self.threads,
+        }
+    }
+}
+
+fn builder(runtime: &Runtime, path: &Path, options: &OnnxOptions) -> Result<SessionBuilder> {
+    let library = || runtime.library().to_owned();
+    let model = || InferenceError::model(path);
+    let mut builder = Session::builder(runtime.environment())
+        .map_err(model())?
+        .with_intra_threads(options.threads.max(1))
+        .and_then(|builder| builder.with_inter_threads(1))
+        .and_then(|builder| builder.with_optimization_level(GraphOptimizationLevel::All))
+        .map_err(|error| model()(error.into()))?;
+    if let OnnxDevice::Cuda(number) = options.device {
+        let available = ort::ep::CUDA::is_available();
+        if !available.map_err(|source| InferenceError::NoCuda { library: library(), source })? {
+            return Err(InferenceError::NoCudaInLibrary { library: library() }.into());
+        }
+        // Without error_on_failure the session would run on the CPU and say nothing.
+        let cuda = ort::ep::CUDA::default().with_device_id(number as i32).build().error_on_failure();
+        let with_cuda = builder.with_execution_providers([cuda]);
+        builder = with_cuda.map_err(|error| InferenceError::NoCuda { library: library(), source: error.into() })?;
+    }
+    Ok(builder)
+}
+
+/// What limbeck's exports say of themselves.
+struct Stated {
+    pooler: Option<Pooler>,
+    max_tokens: Option<usize>,
+    prefix: Option<String>,
+}
+
+impl Stated {
+    fn read(session: &Session, path: &Path) -> Result<Self> {
+        let metadata = session.metadata().map_err(InferenceError::model(path))?;
+        let max_tokens = metadata.custom("limbeck.max_tokens");
+        Ok(Self {
+            pooler: metadata.custom("limbeck.pooler").map(|name| name.parse()).transpose()?,
+            max_tokens: max_tokens.and_then(|number| number.parse().ok()),
+            prefix: metadata.custom("limbeck.prefix"),
+        })
+    }
+}
+
+/// Rows to be padded.
+struct Pad<'a> {
+    tokens: &'a TokenBatch,
+    rows: &'a [usize],
+    height: usize,
+    longest: usize,
+    padding: u32,
+}
+
+impl Pad<'_> {
+    /// Fills `to` with `height × longest` integers. A row without tokens counts as one of padding, so that no mean is
+    /// over nothing.
+    fn fill<T: Copy + From<bool> + TryFrom<u32>>(&self, role: Role, to: &mut Vec<T>) {
+        // No vocabulary has ids past i32.
+        let number = |id: u32| T::try_from(id).unwrap_or(T::from(false));
+        let (zero, one) = (T::from(false), T::from(true));
+        to.clear();
+        match role {
+            Role::Types => to.resize(self.height * self.longest, zero),
+            Role::Positions => {
+                to.extend((0..self.height).flat_map(|_| 0..self.longest as u32).map(number));
+            }
+            Role::Ids | Role::Mask => {
+                let rows = self.rows.iter().map(|&row| self.tokens.row(row));
+                let filling = std::iter::repeat_n(&[][..], self.height - self.rows.len());
+                for (row, ids) in rows.chain(filling).enumerate() {
+                    match role {
+                        Role::Ids => to.extend(ids.iter().map(|&id| number(id))),
+                        _ => to.resize(row * self.longest + ids.len().max(1), one),
+                    }
+                    to.resize((row + 1) * self.longest, if role == Role::Ids { number(self.padding) } else { zero });
+                }
+            }
+        }
+    }
+}
+
+/// The shape and the numbers of an output; `buffer` holds them where they must be converted.
+fn floats<'a>(value: &'a DynValue, buffer: &'a mut Vec<f32>) -> ort::Result<(Vec<usize>, &'a [f32])> {
+    let sizes = |shape: &[i64]| shape.iter().map(|&size| usize::try_from(size).unwrap_or_default()).collect();
+    if let Ok((shape, numbers)) = value.try_extract_tensor::<f32>() {
+        return Ok((sizes(shape), numbers));
+    }
+    let (shape, halves) = value.try_extract_tensor::<f16>()?;
+    buffer.resize(halves.len(), 0.0);
+    halves.convert_to_f32_slice(buffer);
+    Ok((sizes(shape), buffer))
+}
+
+/// Scales a vector to unit length; a zero vector stays.
+fn normalise(vector: &mut [f32]) {
+    let length = vector.iter().map(|&number| f64::from(number) * f64::from(number)).sum::<f64>().sqrt();
+    if length > 0.0 {
+        vector.iter_mut().for_each(|number| *number = (f64::from(*number) / length) as f32);
+    }
+}
