@@ -9,5 +9,5 @@ mod tokenizer;
 pub use batch::TokenBatch;
 pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
 pub use error::{Error, Result};
-pub use folded::Student;
+pub use folded::{Precision, Student};
 pub use tokenizer::{Special, Tokenizer};

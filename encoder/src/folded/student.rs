@@ -1,53 +1,129 @@
 //! [`Student`]: a folded file, opened.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Result, Special, TokenBatch, Tokenizer};
+use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
-use super::{Parts, Precision};
+use super::{
+    file::Folded,
+    gather::{self, Filters, Gathers, Scores},
+    head,
+    layout::{HEAD_LANES, LANES, Layout, Taps},
+    math,
+    simd::{Int8Dot, Level, Work},
+    table::{Floats, Int8, Table},
+};
+use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
 
-/// Writes `parts` as one file and says how many bytes it has. An earlier file there is replaced when the new one is whole.
-pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
-    parts.check()?;
-    let _ = precision;
-    let _ = fs::metadata(path);
-    Err(Error::Parts { what: "writing is being built".into() })
-}
+/// How many texts go through together.
+const BLOCK: usize = 64;
 
 /// A student opened from its folded file; encodes texts on the CPU.
+///
+/// The file stays mapped: nothing of the tables is copied. A text's vector does not depend on the texts beside it, on the
+/// number of threads, nor (int8 and f32 alike) on which SIMD instructions the machine has.
 pub struct Student {
+    file: Folded,
     tokenizer: Tokenizer,
-    dimension: usize,
-    max_tokens: Option<usize>,
-    metadata: String,
-    info: EncoderInfo,
+    gathers: Gathers,
+    head_bias: Vec<[f32; LANES]>,
+    pub(super) level: Level,
+    threads: usize,
+    pool: Option<ThreadPool>,
+}
+
+impl std::fmt::Debug for Student {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Student").field("path", &self.file.path).field("info", &self.info()).finish_non_exhaustive()
+    }
 }
 
 impl Student {
-    /// Maps the file and checks all of it.
+    /// Maps the file and checks all of it. One thread, the caller's, is used until [`Student::with_threads`].
+    ///
+    /// # Errors
+    /// When the file can't be read, is of another kind or version, or is damaged in any place.
     pub fn open(path: &Path) -> Result<Self> {
-        Err(Error::NotFolded { path: path.into() })
+        let file = Folded::open(path)?;
+        let tokenizer = Tokenizer::from_bytes(file.bytes("tokenizer"), path)?;
+        let layout = &file.layout;
+        if tokenizer.vocabulary() > layout.vocabulary {
+            let what = format!("ids up to {}, tables of {} rows", tokenizer.vocabulary() - 1, layout.vocabulary);
+            return Err(Error::Header { path: path.into(), what });
+        }
+        let filters = |name: &str, taps: &Taps| Filters {
+            taps: *taps,
+            bias: stretches(&file.floats(&format!("{name} bias"))),
+            unit: stretches(&file.floats(&format!("{name} unit"))),
+        };
+        let max_pooled = layout.max_pooled.iter().enumerate();
+        let max_pooled = max_pooled.map(|(index, taps)| filters(&format!("convolution {index}"), taps)).collect();
+        let attention = layout.score.as_ref().map(|taps| Scores {
+            filters: filters("score", taps),
+            weight: stretches::<HEAD_LANES>(&file.floats("attention weight")),
+            bias: stretches::<HEAD_LANES>(&file.floats("attention bias")),
+        });
+        let gathers = Gathers { max_pooled, attention };
+        let head_bias = stretches(&file.floats("head bias"));
+        Ok(Self { file, tokenizer, gathers, head_bias, level: Level::best(), threads: 1, pool: None })
     }
 
-    /// Uses `threads` threads of its own; 0: as many as the machine has cores. One thread is the caller's own.
-    pub fn with_threads(self, threads: usize) -> Result<Self> {
-        let _ = threads;
+    /// Uses `threads` threads of its own; 0: one a core of the machine. 1: the caller's thread.
+    ///
+    /// # Errors
+    /// When the system starts no more threads.
+    pub fn with_threads(mut self, threads: usize) -> Result<Self> {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        self.threads = if threads == 0 { cores() } else { threads };
+        self.pool = match self.threads {
+            1 => None,
+            threads => {
+                let pool =
+                    ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("student-{i}")).build();
+                Some(pool.map_err(|source| Error::Threads { threads, source })?)
+            }
+        };
         Ok(self)
     }
 
-    /// One unit vector a text (all zeros where the student gives the zero vector).
+    /// One unit vector a text, the empty one too. A text whose vector comes out as zero, or beyond f32, gets zeros.
+    ///
+    /// # Errors
+    /// When a text can't be tokenised.
     pub fn encode(&self, texts: &[&str]) -> Result<Embeddings> {
-        self.encode_tokens(&self.tokenizer.encode_batch(texts, Special::Without, self.max_tokens)?)
+        self.blocks(texts.len(), |rows, tokens| {
+            for text in &texts[rows] {
+                tokens.push_with(|ids| self.tokenizer.encode_into(text, Special::Without, self.max_tokens(), ids))?;
+            }
+            Ok(())
+        })
     }
 
     /// The same from token ids, which are those of [`Student::tokenizer`] without special tokens.
+    ///
+    /// # Errors
+    /// When an id is outside the vocabulary.
     pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
-        Ok(Embeddings::new(vec![0.0; tokens.rows() * self.dimension], self.dimension))
+        let most = self.max_tokens().unwrap_or(usize::MAX);
+        self.blocks(tokens.rows(), |rows, block| {
+            for row in rows {
+                let ids = tokens.row(row);
+                block.push(&ids[..ids.len().min(most)]);
+            }
+            Ok(())
+        })
     }
 
     /// What this student is, for tables.
     pub fn info(&self) -> EncoderInfo {
-        self.info.clone()
+        EncoderInfo {
+            dimension: self.dimension(),
+            parameters: self.file.header.parameters,
+            bytes: self.file.len() as u64,
+            engine: "folded",
+            precision: self.file.layout.precision.name(),
+            threads: self.threads,
+        }
     }
 
     /// The student's tokenizer.
@@ -57,17 +133,68 @@ impl Student {
 
     /// The width of a vector.
     pub fn dimension(&self) -> usize {
-        self.dimension
+        self.file.layout.dimension
+    }
+
+    /// How many rows the tables have; token ids lie below it.
+    pub fn vocabulary(&self) -> usize {
+        self.file.layout.vocabulary
+    }
+
+    /// The id that stands for a text without tokens.
+    pub fn empty_token(&self) -> u32 {
+        self.file.header.empty_token
     }
 
     /// How many tokens of a text are read; none: all.
     pub fn max_tokens(&self) -> Option<usize> {
-        self.max_tokens
+        self.file.header.max_tokens
     }
 
-    /// The writer's own JSON.
+    /// The writer's own JSON; empty where it gave none.
     pub fn metadata(&self) -> &str {
-        &self.metadata
+        &self.file.header.metadata
+    }
+
+    /// Encodes `rows` texts in blocks; `fill` appends the tokens of a range of them.
+    fn blocks(
+        &self,
+        rows: usize,
+        fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
+    ) -> Result<Embeddings> {
+        let mut data = vec![0.0; rows * self.dimension()];
+        let block = |scratch: &mut Scratch, (index, out): (usize, &mut [f32])| {
+            let first = index * BLOCK;
+            scratch.tokens.clear();
+            fill(first..first + out.len() / self.dimension(), &mut scratch.tokens)?;
+            self.block(scratch, first, out)
+        };
+        match &self.pool {
+            Some(pool) if rows > BLOCK => pool.install(|| {
+                let blocks = data.par_chunks_mut(BLOCK * self.dimension()).enumerate();
+                blocks.try_for_each_init(Scratch::default, block)
+            })?,
+            _ => {
+                let mut scratch = Scratch::default();
+                let mut blocks = data.chunks_mut(BLOCK * self.dimension()).enumerate();
+                blocks.try_for_each(|chunk| block(&mut scratch, chunk))?;
+            }
+        }
+        Ok(Embeddings::new(data, self.dimension()))
+    }
+
+    /// Encodes the tokens in `scratch`, whose first text is text `first` of the call.
+    fn block(&self, scratch: &mut Scratch, first: usize, out: &mut [f32]) -> Result<()> {
+        let layout = &self.file.layout;
+        for (row, ids) in scratch.tokens.iter().enumerate() {
+            if let Some(&id) = ids.iter().find(|&&id| id as usize >= layout.vocabulary) {
+                return Err(Error::TokenId { row: first + row, id, vocabulary: layout.vocabulary });
+            }
+        }
+        scratch.features.resize(scratch.tokens.rows() * layout.features, 0.0);
+        scratch.out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
+        self.level.run(BlockWork { student: self, scratch, out });
+        Ok(())
     }
 }
 
@@ -79,4 +206,73 @@ impl Encoder for Student {
     fn info(&self) -> EncoderInfo {
         Student::info(self)
     }
+}
+
+/// Memory for one block, used again for the next.
+#[derive(Default)]
+struct Scratch {
+    tokens: TokenBatch,
+    /// `[texts][layout.features]`
+    features: Vec<f32>,
+    /// `[texts][layout.outputs]`
+    out: Vec<f32>,
+    gather: gather::Scratch,
+    head: head::Scratch,
+}
+
+/// One block's work; the ids have been checked.
+struct BlockWork<'a> {
+    student: &'a Student,
+    scratch: &'a mut Scratch,
+    out: &'a mut [f32],
+}
+
+impl Work for BlockWork<'_> {
+    #[inline(always)]
+    fn run<D: Int8Dot>(self, dot: D) {
+        let file = &self.student.file;
+        let layout = &file.layout;
+        let stride = layout.stride / LANES;
+        match layout.precision {
+            Precision::F32 => {
+                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
+                self.run_with(dot, Floats { rows, stride }, weights);
+            }
+            Precision::Int8 => {
+                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let scales = bytemuck::cast_slice(file.bytes("head scale"));
+                let weights = head::Weights::Int8(bytemuck::cast_slice(file.bytes("head weight")), scales);
+                self.run_with(dot, Int8 { rows, stride }, weights);
+            }
+        }
+    }
+}
+
+impl BlockWork<'_> {
+    #[inline(always)]
+    fn run_with<D: Int8Dot, T: Table>(self, dot: D, table: T, weights: head::Weights<'_>) {
+        let Student { file, gathers, head_bias, .. } = self.student;
+        let layout: &Layout = &file.layout;
+        let Scratch { tokens, features, out, gather, head } = self.scratch;
+        let empty = [file.header.empty_token];
+        for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
+            let ids = if ids.is_empty() { &empty } else { ids };
+            let features = &mut features[index * layout.features..(index + 1) * layout.features];
+            gather::sentence((layout, gathers, table), ids, gather, features, out);
+        }
+        if layout.features > 0 {
+            head::multiply(dot, layout, (weights, head_bias), features, head, out);
+        }
+        let rows = out.chunks_exact_mut(layout.outputs).zip(self.out.chunks_exact_mut(layout.dimension));
+        for (from, to) in rows {
+            math::normalise(from);
+            to.copy_from_slice(&from[..layout.dimension]);
+        }
+    }
+}
+
+/// Floats as arrays of `N`.
+fn stretches<const N: usize>(floats: &[f32]) -> Vec<[f32; N]> {
+    floats.as_chunks::<N>().0.to_vec()
 }

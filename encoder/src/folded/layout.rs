@@ -1,0 +1,272 @@
+//! Where everything lies in a folded file, worked out from the student's shape alone.
+//!
+//! ```text
+//! row of token v:  [scales] embedding | score taps | max-pool taps, a convolution after another | skip
+//! ```
+//!
+//! All that a position needs lies in one run of bytes. Widths are padded to [`LANES`] with zeros, so no loop has a tail.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Parts, Precision};
+
+/// Every width inside is padded to a multiple of this many numbers.
+pub const LANES: usize = 32;
+/// The columns of attention weights (one a head, one for the plain mean) are padded to a multiple of this.
+pub const HEAD_LANES: usize = 16;
+/// Rows and sections begin at multiples of this many bytes.
+pub const ALIGNMENT: usize = 64;
+/// The widest a block of the head may be: 255 · 127 · 65,536 still fits an i32.
+const WIDEST_BLOCK: usize = 65_536;
+/// The widest convolution whose taps add up in an i16: 127 · 257 ≤ 32,767.
+const WIDEST_CONVOLUTION: usize = 257;
+
+/// What a student is made of: numbers only, as in the file's header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shape {
+    pub vocabulary: usize,
+    pub dimension: usize,
+    pub max_pooled: Vec<ConvolutionShape>,
+    pub attention: Option<AttentionShape>,
+    pub skip_table: bool,
+}
+
+/// A convolution's width and number of filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvolutionShape {
+    pub width: usize,
+    pub filters: usize,
+}
+
+/// The attention's widths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttentionShape {
+    pub width_of_embedding: usize,
+    pub heads: usize,
+    pub skip: bool,
+    pub score: ConvolutionShape,
+}
+
+impl Shape {
+    /// The shape of `parts`, which have been checked.
+    pub fn of(parts: &Parts) -> Self {
+        let convolution = |c: &super::Convolution| ConvolutionShape { width: c.width, filters: c.filters };
+        Self {
+            vocabulary: parts.vocabulary,
+            dimension: parts.dimension,
+            max_pooled: parts.max_pooled.iter().flat_map(|m| &m.convolutions).map(convolution).collect(),
+            attention: parts.attention.as_ref().map(|a| AttentionShape {
+                width_of_embedding: a.width_of_embedding,
+                heads: a.score_bias.len(),
+                skip: a.skip.is_some(),
+                score: convolution(&a.score),
+            }),
+            skip_table: parts.skip_table.is_some(),
+        }
+    }
+}
+
+/// A convolution's place in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taps {
+    /// Where its first tap begins, in numbers.
+    pub at: usize,
+    pub width: usize,
+    /// Its filters, padded.
+    pub filters: usize,
+    /// Which byte of a row's head holds the factor of its numbers (int8 only).
+    pub factor_at: usize,
+}
+
+impl Taps {
+    /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 still add up in an i16.
+    pub fn greatest_factor(&self) -> usize {
+        [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= 32_767).unwrap_or(1)
+    }
+}
+
+/// A stretch of what the head multiplies: the features of a convolution, an attention head, or the plain mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Where it begins among a sentence's features.
+    pub at: usize,
+    /// Its width, padded.
+    pub width: usize,
+}
+
+/// Where the numbers of a row and of the head lie. Counts are of numbers: f32, or bytes where the precision is int8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub precision: Precision,
+    pub vocabulary: usize,
+    pub dimension: usize,
+    /// The dimension, padded.
+    pub outputs: usize,
+    /// From a row to the next.
+    pub stride: usize,
+    pub max_pooled: Vec<Taps>,
+    pub score: Option<Taps>,
+    /// Where the embedding begins in a row, and its padded width.
+    pub embedding: Option<(usize, usize)>,
+    /// Where the skip row begins in a row; it is `outputs` wide.
+    pub skip: Option<usize>,
+    /// Heads of the attention, without the plain mean.
+    pub heads: usize,
+    /// Columns of attention weights: the heads, and the plain mean where the attention has a skip.
+    pub attended: usize,
+    /// The same, padded.
+    pub attended_lanes: usize,
+    /// What the head multiplies: convolutions first, then what was attended to.
+    pub blocks: Vec<Block>,
+    /// The sum of the blocks' widths.
+    pub features: usize,
+}
+
+impl Layout {
+    /// Works the layout out; an error says what is too large or makes no sense.
+    pub fn new(shape: &Shape, precision: Precision) -> Result<Self, String> {
+        if shape.vocabulary == 0 || shape.dimension == 0 {
+            return Err("no vocabulary or no dimension".into());
+        }
+        if shape.max_pooled.is_empty() && shape.attention.is_none() && !shape.skip_table {
+            return Err("a student of no parts".into());
+        }
+        if shape.skip_table && shape.attention.is_some_and(|attention| attention.skip) {
+            return Err("two skips".into());
+        }
+        let number = match precision {
+            Precision::F32 => 4,
+            Precision::Int8 => 1,
+        };
+        // The head of an int8 row: the embedding's scale, the skip's scale, a factor a convolution.
+        let mut row = Run::default();
+        if precision == Precision::Int8 {
+            row.take(9 + shape.max_pooled.len(), LANES)?;
+        }
+        let embedding = shape.attention.map(|a| row.padded(a.width_of_embedding)).transpose()?;
+        let score = shape.attention.map(|a| row.taps(a.score, 8)).transpose()?;
+        let max_pooled = (shape.max_pooled.iter().enumerate())
+            .map(|(index, &convolution)| row.taps(convolution, 9 + index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let skip = shape.skip_table.then(|| row.padded(shape.dimension)).transpose()?.map(|(at, _)| at);
+        row.take(0, LANES.max(ALIGNMENT / number))?;
+        let stride = row.end;
+
+        let heads = shape.attention.map_or(0, |a| a.heads);
+        if shape.attention.is_some() && heads == 0 {
+            return Err("attention without heads".into());
+        }
+        let attended = checked(heads.checked_add(usize::from(shape.attention.is_some_and(|a| a.skip))))?;
+        let mut features = Run::default();
+        let mut blocks = Vec::new();
+        for taps in &max_pooled {
+            blocks.push(features.padded(taps.filters)?);
+        }
+        for _ in 0..attended.min(1 << 16) {
+            blocks.push(features.padded(embedding.map_or(0, |(_, width)| width))?);
+        }
+        if attended > 1 << 16 || blocks.iter().any(|&(_, width)| width > WIDEST_BLOCK) {
+            return Err("a head too wide".into());
+        }
+        let outputs = pad(shape.dimension)?;
+        // Everything else is smaller than these two, counted in bytes.
+        checked(stride.checked_mul(4).and_then(|bytes| bytes.checked_mul(shape.vocabulary)))?;
+        checked(features.end.checked_mul(4).and_then(|bytes| bytes.checked_mul(outputs)))?;
+        Ok(Self {
+            precision,
+            vocabulary: shape.vocabulary,
+            dimension: shape.dimension,
+            outputs,
+            stride,
+            max_pooled,
+            score,
+            embedding,
+            skip,
+            heads,
+            attended,
+            attended_lanes: checked(attended.checked_next_multiple_of(HEAD_LANES))?,
+            blocks: blocks.into_iter().map(|(at, width)| Block { at, width }).collect(),
+            features: features.end,
+        })
+    }
+
+    /// The bytes of one number of a table.
+    pub fn number(&self) -> usize {
+        match self.precision {
+            Precision::F32 => 4,
+            Precision::Int8 => 1,
+        }
+    }
+
+    /// All sections but the tokenizer's, with their lengths in bytes, in the order of the file.
+    pub fn sections(&self) -> Vec<(String, usize)> {
+        let mut sections = vec![("rows".to_owned(), self.vocabulary * self.stride * self.number())];
+        let floats = |name: String, count: usize| (name, count * 4);
+        let convolutions = self.score.iter().map(|taps| ("score".to_owned(), taps));
+        let pooled = self.max_pooled.iter().enumerate().map(|(index, taps)| (format!("convolution {index}"), taps));
+        for (name, taps) in convolutions.chain(pooled) {
+            sections.push(floats(format!("{name} bias"), taps.filters));
+            if self.precision == Precision::Int8 {
+                sections.push(floats(format!("{name} unit"), taps.filters));
+            }
+        }
+        if let Some(taps) = &self.score {
+            sections.push(floats("attention weight".into(), taps.filters * self.attended_lanes));
+            sections.push(floats("attention bias".into(), self.attended_lanes));
+        }
+        if !self.blocks.is_empty() {
+            sections.push(("head weight".into(), self.features * self.outputs * self.number()));
+            sections.push(floats("head bias".into(), self.outputs));
+            if self.precision == Precision::Int8 {
+                sections.push(floats("head scale".into(), self.blocks.len() * self.outputs));
+            }
+        }
+        sections
+    }
+}
+
+/// A run of numbers that is handed out piece by piece.
+#[derive(Default)]
+struct Run {
+    end: usize,
+}
+
+impl Run {
+    /// The next `count` numbers; the end is then rounded up to `multiple`.
+    fn take(&mut self, count: usize, multiple: usize) -> Result<usize, String> {
+        let at = self.end;
+        self.end = checked(at.checked_add(count).and_then(|end| end.checked_next_multiple_of(multiple)))?;
+        Ok(at)
+    }
+
+    fn padded(&mut self, count: usize) -> Result<(usize, usize), String> {
+        if count == 0 {
+            return Err("a part of width 0".into());
+        }
+        let width = pad(count)?;
+        Ok((self.take(width, 1)?, width))
+    }
+
+    fn taps(&mut self, shape: ConvolutionShape, factor_at: usize) -> Result<Taps, String> {
+        let ConvolutionShape { width, filters } = shape;
+        if width.is_multiple_of(2) || width > WIDEST_CONVOLUTION || filters == 0 || filters > WIDEST_BLOCK {
+            return Err(format!(
+                "a convolution of width {width} with {filters} filters (odd widths to {WIDEST_CONVOLUTION} are possible)"
+            ));
+        }
+        let filters = pad(filters)?;
+        let at = self.take(checked(filters.checked_mul(width))?, 1)?;
+        Ok(Taps { at, width, filters, factor_at })
+    }
+}
+
+fn pad(count: usize) -> Result<usize, String> {
+    checked(count.checked_next_multiple_of(LANES))
+}
+
+fn checked(number: Option<usize>) -> Result<usize, String> {
+    number.filter(|&number| number <= isize::MAX as usize).ok_or_else(|| "sizes beyond any memory".into())
+}

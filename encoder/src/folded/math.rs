@@ -1,0 +1,102 @@
+//! Float arithmetic with one fixed order of operations, so that every instruction set gives the same bits.
+//!
+//! Rust neither contracts `a * b + c` nor reorders sums, and the compiler may only vectorise what keeps the results. So the
+//! same source compiled for AVX-512 and for plain x86-64 agrees to the last bit. Nothing here may call libm (other than `sqrt`,
+//! which IEEE 754 defines exactly) or `mul_add`.
+
+/// Adding and subtracting this rounds an f32 below 2²² to the nearest whole number, ties to even.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// `value` rounded to the nearest whole number, ties to even; |value| < 2²².
+#[inline(always)]
+pub fn round(value: f32) -> i32 {
+    (value + ROUNDER).to_bits() as i32 - ROUNDER.to_bits() as i32
+}
+
+/// e to the power of `x` for x ≤ 0, to about one unit in the last place; below −87 as at −87, which is as good as zero.
+///
+/// Cephes' expf: x = n · ln 2 + r with |r| ≤ ln 2 / 2, and a polynomial of degree 7 in r.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let x = if x > -87.0 { x } else { -87.0 };
+    let whole = (x * std::f32::consts::LOG2_E + ROUNDER) - ROUNDER;
+    let r = x - whole * 0.693_359_4;
+    let r = r - whole * -2.121_944_4e-4;
+    let mut p = 1.987_569_2e-4_f32;
+    for c in [1.398_199_95e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = p * r + c;
+    }
+    let power = p * (r * r) + r + 1.0;
+    power * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+}
+
+/// The greater of two numbers; `a` where either is NaN.
+#[inline(always)]
+pub fn max(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+/// Scales `row` to length 1. A zero row, and one that no number can scale, becomes all zeros.
+#[inline(always)]
+pub fn normalise(row: &mut [f32]) {
+    let mut sums = [0.0f64; 16];
+    for values in row.chunks_exact(16) {
+        for (sum, &value) in sums.iter_mut().zip(values) {
+            *sum += f64::from(value) * f64::from(value);
+        }
+    }
+    for (sum, &value) in sums.iter_mut().zip(row.chunks_exact(16).remainder()) {
+        *sum += f64::from(value) * f64::from(value);
+    }
+    let mut half = 8;
+    while half > 0 {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+        half /= 2;
+    }
+    let length = sums[0].sqrt();
+    if length > 0.0 && length.is_finite() {
+        let inverse = 1.0 / length;
+        row.iter_mut().for_each(|value| *value = (f64::from(*value) * inverse) as f32);
+    } else {
+        row.fill(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_within_two_units_of_the_true_value() {
+        for step in 0..200_000 {
+            let x = -87.0 * step as f32 / 200_000.0;
+            let (ours, true_value) = (f64::from(exp(x)), f64::from(x).exp());
+            assert!((ours / true_value - 1.0).abs() < 2.4e-7, "exp({x}) = {ours}, not {true_value}");
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(-1e30) < 1e-37 && exp(f32::NEG_INFINITY) < 1e-37);
+    }
+
+    #[test]
+    fn rounding_is_to_even() {
+        for (value, rounded) in [(0.5, 0), (1.5, 2), (-0.5, 0), (-1.5, -2), (126.6, 127), (-127.0, -127), (0.0, 0)] {
+            assert_eq!(round(value), rounded, "{value}");
+        }
+    }
+
+    #[test]
+    fn rows_of_any_size_of_number_become_unit_rows() {
+        for scale in [1e-30f32, 1.0, 1e30] {
+            let mut row: Vec<f32> = (0..21).map(|i| (i as f32 - 9.5) * scale).collect();
+            normalise(&mut row);
+            assert!((row.iter().map(|v| v * v).sum::<f32>() - 1.0).abs() < 1e-6);
+        }
+        for value in [0.0, f32::NAN, f32::INFINITY] {
+            let mut row = [value; 5];
+            normalise(&mut row);
+            assert_eq!(row, [0.0; 5]);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What the tests of the folded file share: small students, and the formula in f64.
+
+mod corruption;
+mod exactness;
+mod golden;
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::{Attention, Convolution, MaxPooled, Parts, Precision, Student, write};
+
+/// Numbers that look random and are the same everywhere (splitmix64).
+pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    /// About normal: the sum of twelve uniform numbers, less six.
+    pub fn normal(&mut self) -> f32 {
+        (0..12).map(|_| (self.next() >> 40) as f32 / (1u64 << 24) as f32).sum::<f32>() - 6.0
+    }
+
+    pub fn normals(&mut self, count: usize, scale: f32) -> Vec<f32> {
+        (0..count).map(|_| self.normal() * scale).collect()
+    }
+}
+
+/// A WordPiece tokenizer.json with the words `w0`, `w1` … after five special tokens.
+pub fn tokenizer_json(vocabulary: usize) -> Vec<u8> {
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
+    let words = special.into_iter().chain((5..vocabulary).map(|id| format!("w{}", id - 5)));
+    let vocab: serde_json::Map<_, _> = words.zip(0u32..).map(|(word, id)| (word, id.into())).collect();
+    serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+        "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// What to make a student of.
+#[derive(Clone, Copy)]
+pub struct Sizes {
+    pub vocabulary: usize,
+    pub dimension: usize,
+    /// Widths of max-pooled convolutions, and filters of each.
+    pub max_pooled: (&'static [usize], usize),
+    /// d, heads, score filters, and whether there is a skip.
+    pub attention: Option<(usize, usize, usize, bool)>,
+    pub skip_table: bool,
+}
+
+/// A random student. Row `v` of each table is scaled by `weight(v)`.
+pub fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts {
+    let Sizes { vocabulary, dimension, max_pooled: (widths, filters), attention, skip_table } = sizes;
+    let mut numbers = Numbers::new(seed);
+    let table = |numbers: &mut Numbers, width: usize, scale: f32| -> Vec<f32> {
+        (0..vocabulary).flat_map(|v| numbers.normals(width, scale * weight(v))).collect()
+    };
+    let convolution = |numbers: &mut Numbers, width: usize, filters: usize| Convolution {
+        width,
+        filters,
+        table: table(numbers, width * filters, 1.0 / (width as f32).sqrt()),
+        bias: numbers.normals(filters, 0.3),
+    };
+    let max_pooled = (!widths.is_empty()).then(|| MaxPooled {
+        convolutions: widths.iter().map(|&width| convolution(&mut numbers, width, filters)).collect(),
+        weight: numbers.normals(dimension * widths.len() * filters, 0.1),
+        bias: numbers.normals(dimension, 0.1),
+    });
+    let attention = attention.map(|(d, heads, filters, skip)| Attention {
+        width_of_embedding: d,
+        score: convolution(&mut numbers, 5, filters),
+        embeddings: (0..vocabulary).flat_map(|v| numbers.normals(d, weight(v))).collect(),
+        score_weight: numbers.normals(heads * filters, 0.3),
+        score_bias: numbers.normals(heads, 0.3),
+        heads: numbers.normals(dimension * heads * d, 0.05),
+        skip: skip.then(|| numbers.normals(dimension * d, 0.1)),
+    });
+    let skip_table = skip_table.then(|| (0..vocabulary).flat_map(|v| numbers.normals(dimension, weight(v))).collect());
+    Parts {
+        vocabulary,
+        dimension,
+        max_pooled,
+        attention,
+        skip_table,
+        tokenizer: tokenizer_json(vocabulary - 1),
+        empty_token: vocabulary as u32 - 1,
+        max_tokens: None,
+        parameters: 1234,
+        metadata: r#"{"name":"test"}"#.into(),
+    }
+}
+
+/// Students of every make.
+pub fn every_make() -> Vec<Sizes> {
+    let full = Sizes {
+        vocabulary: 300,
+        dimension: 40,
+        max_pooled: (&[1, 3, 5], 24),
+        attention: Some((48, 8, 40, true)),
+        skip_table: false,
+    };
+    vec![
+        full,
+        Sizes { attention: None, skip_table: true, ..full },
+        Sizes { attention: None, max_pooled: (&[], 0), skip_table: true, ..full },
+        Sizes { attention: None, ..full },
+        Sizes { max_pooled: (&[], 0), ..full },
+        Sizes { max_pooled: (&[], 0), attention: Some((33, 3, 7, false)), skip_table: true, ..full },
+        Sizes { max_pooled: (&[7], 33), attention: Some((32, 17, 32, true)), ..full },
+        Sizes { max_pooled: (&[33], 5), attention: Some((1, 1, 1, true)), dimension: 1, ..full },
+    ]
+}
+
+/// Sentences of token ids of many lengths, an empty one among them.
+pub fn sentences(count: usize, vocabulary: usize, seed: u64) -> Vec<Vec<u32>> {
+    let mut numbers = Numbers::new(seed);
+    let lengths = [0, 1, 2, 3, 4, 5, 12, 13, 40, 127, 128, 129, 300];
+    (0..count)
+        .map(|row| (0..lengths[row % lengths.len()]).map(|_| numbers.below(vocabulary) as u32).collect())
+        .collect()
+}
+
+/// A student in a file of its own.
+pub fn open(parts: &Parts, precision: Precision) -> (TempDir, PathBuf, Student) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("student.folded");
+    let bytes = write(&path, parts, precision).unwrap();
+    assert_eq!(bytes, std::fs::metadata(&path).unwrap().len());
+    let student = Student::open(&path).unwrap();
+    (folder, path, student)
+}
+
+/// The formula of [`Parts`], in f64 and without any shortcut.
+pub fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
+    let empty = [parts.empty_token];
+    let ids: Vec<usize> = if ids.is_empty() { &empty } else { ids }.iter().map(|&id| id as usize).collect();
+    let mut out = vec![0.0f64; parts.dimension];
+    let mut add = |matrix: &[f32], at: usize, row: usize, x: &[f64]| {
+        for (out, weights) in out.iter_mut().zip(matrix.chunks_exact(row)) {
+            *out += weights[at..].iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum::<f64>();
+        }
+    };
+    if let Some(max_pooled) = &parts.max_pooled {
+        let features: Vec<f64> = (max_pooled.convolutions.iter())
+            .flat_map(|convolution| {
+                let all = convolve(convolution, &ids);
+                (0..convolution.filters).map(move |f| all.iter().map(|row| row[f]).fold(0.0, f64::max))
+            })
+            .collect();
+        add(&max_pooled.weight, 0, features.len(), &features);
+        add(&max_pooled.bias, 0, 1, &[1.0]);
+    }
+    let mean = |table: &[f32], width: usize, weights: &[f64]| -> Vec<f64> {
+        let number = |j: usize| ids.iter().zip(weights).map(|(&id, w)| w * f64::from(table[id * width + j])).sum();
+        (0..width).map(number).collect()
+    };
+    let uniform = vec![1.0 / ids.len() as f64; ids.len()];
+    if let Some(attention) = &parts.attention {
+        let (d, heads) = (attention.width_of_embedding, attention.score_bias.len());
+        let features = convolve(&attention.score, &ids);
+        for (head, weights) in attention.score_weight.chunks_exact(attention.score.filters).enumerate() {
+            let score = |x: &Vec<f64>| -> f64 { weights.iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum() };
+            let scores: Vec<f64> = features.iter().map(score).collect();
+            let greatest = scores.iter().copied().fold(f64::MIN, f64::max);
+            let powers: Vec<f64> = scores.iter().map(|score| (score - greatest).exp()).collect();
+            let total: f64 = powers.iter().sum();
+            let weights: Vec<f64> = powers.iter().map(|power| power / total).collect();
+            add(&attention.heads, head * d, heads * d, &mean(&attention.embeddings, d, &weights));
+        }
+        if let Some(skip) = &attention.skip {
+            add(skip, 0, d, &mean(&attention.embeddings, d, &uniform));
+        }
+    }
+    if let Some(table) = &parts.skip_table {
+        let skip = mean(table, parts.dimension, &uniform);
+        out.iter_mut().zip(skip).for_each(|(out, skip)| *out += skip);
+    }
+    let length = out.iter().map(|x| x * x).sum::<f64>().sqrt();
+    out.iter().map(|x| if length > 0.0 { x / length } else { 0.0 }).collect()
+}
+
+/// relu(convolution + bias): a row a position.
+fn convolve(convolution: &Convolution, ids: &[usize]) -> Vec<Vec<f64>> {
+    let Convolution { width, filters, table, bias } = convolution;
+    let number = |position: usize, filter: usize| -> f64 {
+        let tap = |t: usize| match (position + t).checked_sub(width / 2).and_then(|i| ids.get(i)) {
+            Some(&id) => f64::from(table[(id * width + t) * filters + filter]),
+            None => 0.0,
+        };
+        ((0..*width).map(tap).sum::<f64>() + f64::from(bias[filter])).max(0.0)
+    };
+    (0..ids.len()).map(|position| (0..*filters).map(|filter| number(position, filter)).collect()).collect()
+}
+
+/// Cosine of two vectors.
+pub fn cosine(a: &[f32], b: &[f64]) -> f64 {
+    let dot: f64 = a.iter().zip(b).map(|(&a, b)| f64::from(a) * b).sum();
+    let squares = a.iter().map(|&a| f64::from(a).powi(2)).sum::<f64>() * b.iter().map(|b| b * b).sum::<f64>();
+    dot / squares.sqrt()
+}
+
+/// The greatest difference of two vectors.
+pub fn difference(a: &[f32], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max)
+}
