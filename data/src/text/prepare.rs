@@ -8,7 +8,7 @@ use super::open::read_document;
 use super::plan::{DocumentCounts, TextPlan, TextSummary};
 use super::prepared::{DocumentWriter, TextWriter};
 use super::rows::Texts;
-use super::sample::{self, Sample};
+use super::sample::Sample;
 use super::sift::Sift;
 use super::source::{self, Format, Source, TextFile, Unit};
 use super::{HashSet64, TextError, hash, sentences};
@@ -32,22 +32,19 @@ pub const DOCUMENTS_FILE: &str = "documents.parquet";
 pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextSummary> {
     plan.check()?;
     let exclusion = Exclusion::load(&plan.exclude)?;
-    let limited = plan.limit.is_some() || plan.sources.iter().any(|source| source.limit.is_some());
-    let thresholds = if limited {
+    let mut draw = Draw::new(plan);
+    if draw.has_limits() {
         let bar = progress.stage("drawing a sample of the text", None, "texts");
-        let mut draw = Draw::new(plan);
         read(plan, &exclusion, &*bar, interrupt, &mut draw)?;
-        draw.thresholds()
-    } else {
-        vec![Some(u64::MAX); plan.sources.len()]
-    };
+        draw.settle();
+    }
 
     let bar = progress.stage("preparing the text", None, "texts");
     let labelled = plan.sources.iter().any(|source| source.label && source.has_documents());
     let documents = folder.join(DOCUMENTS_FILE);
     let mut write = Write {
         plan,
-        thresholds,
+        draw: &draw,
         train: TextWriter::create(&folder.join(TRAIN_FILE))?,
         held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
         documents: labelled.then(|| DocumentWriter::create(&documents)).transpose()?,
@@ -160,36 +157,44 @@ fn texts_of(
     }
 }
 
-/// The first pass: which texts the limits let through.
-struct Draw<'a> {
-    plan: &'a TextPlan,
+/// Which texts the limits let through; found in the first pass.
+struct Draw {
     /// A sample a source that has a limit of its own.
     sources: Vec<Option<Sample>>,
     whole: Option<Sample>,
 }
 
-impl<'a> Draw<'a> {
-    fn new(plan: &'a TextPlan) -> Self {
-        let sources = plan.sources.iter().map(|source| source.limit.map(Sample::new)).collect();
-        Self { plan, sources, whole: plan.limit.map(Sample::new) }
+/// Sets the sources' draws apart from the whole one: with the same keys, what a source drew would never be passed over.
+const SOURCE_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
+impl Draw {
+    fn new(plan: &TextPlan) -> Self {
+        let of_source = |source: &Source| source.limit.map(|limit| Sample::new(limit, plan.seed ^ SOURCE_SEED));
+        let whole = plan.limit.map(|limit| Sample::new(limit, plan.seed));
+        Self { sources: plan.sources.iter().map(of_source).collect(), whole }
     }
 
-    /// The largest key that each source's texts may have.
-    fn thresholds(mut self) -> Vec<Option<u64>> {
+    fn has_limits(&self) -> bool {
+        self.whole.is_some() || self.sources.iter().any(Option::is_some)
+    }
+
+    /// Draws the whole sample from the sources' own too, now that they are complete.
+    fn settle(&mut self) {
         if let Some(whole) = &mut self.whole {
-            self.sources.iter().flatten().flat_map(Sample::keys).for_each(|key| whole.push(key));
+            self.sources.iter().flatten().flat_map(Sample::hashes).for_each(|hash| whole.push(hash));
         }
-        let whole = self.whole.map_or(Some(u64::MAX), |whole| whole.threshold());
-        let of = |sample: &Option<Sample>| sample.as_ref().map_or(Some(u64::MAX), Sample::threshold);
-        self.sources.iter().map(|sample| Some(of(sample)?.min(whole?))).collect()
+    }
+
+    fn lets_through(&self, record: &Record) -> bool {
+        let samples = self.sources[record.source].iter().chain(&self.whole);
+        samples.into_iter().all(|sample| sample.contains(record.hash))
     }
 }
 
-impl Sink for Draw<'_> {
+impl Sink for Draw {
     fn text(&mut self, record: &Record) -> Result<()> {
-        let key = sample::key(record.hash, self.plan.seed);
         if let Some(sample) = self.sources[record.source].as_mut().or(self.whole.as_mut()) {
-            sample.push(key);
+            sample.push(record.hash);
         }
         Ok(())
     }
@@ -198,7 +203,7 @@ impl Sink for Draw<'_> {
 /// The last pass: writes what the limits let through.
 struct Write<'a> {
     plan: &'a TextPlan,
-    thresholds: Vec<Option<u64>>,
+    draw: &'a Draw,
     train: TextWriter,
     held_out: TextWriter,
     documents: Option<DocumentWriter>,
@@ -211,8 +216,7 @@ impl Sink for Write<'_> {
     }
 
     fn text(&mut self, record: &Record) -> Result<()> {
-        let key = sample::key(record.hash, self.plan.seed);
-        if self.thresholds[record.source].is_none_or(|threshold| key > threshold) {
+        if !self.draw.lets_through(record) {
             return Ok(());
         }
         let held_out = self.plan.holds_out(record.group);

@@ -4,41 +4,47 @@ use std::collections::BinaryHeap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The key by which a text is drawn: the texts with the smallest keys are the sample.
-pub(super) fn key(hash: u64, seed: u64) -> u64 {
-    xxh3_64_with_seed(&hash.to_le_bytes(), seed)
-}
-
-/// Keeps the `limit` smallest keys of distinct texts (bottom-k sampling, Cohen and Kaplan 2007).
+/// Keeps the `limit` texts with the smallest keys (bottom-k sampling, Cohen and Kaplan 2007); a text's key is its hash,
+/// hashed again with a seed.
 ///
-/// A first pass pushes every key; what the second pass takes are the texts whose key is at most the threshold. Which they
-/// are depends on the texts and the seed, not on their order.
+/// A first pass pushes every text's hash, each once; what the second takes are the texts whose key is at most that of the
+/// last kept. Which they are depends on the texts and the seed, not on their order.
 pub(super) struct Sample {
     limit: usize,
-    smallest: BinaryHeap<u64>,
+    seed: u64,
+    /// Keys and the hashes they were made from, the largest key on top.
+    smallest: BinaryHeap<(u64, u64)>,
 }
 
 impl Sample {
-    pub fn new(limit: usize) -> Self {
-        Self { limit, smallest: BinaryHeap::new() }
+    /// `limit` is at least 1.
+    pub fn new(limit: usize, seed: u64) -> Self {
+        Self { limit, seed, smallest: BinaryHeap::new() }
     }
 
-    pub fn push(&mut self, key: u64) {
+    pub fn push(&mut self, hash: u64) {
+        let entry = (self.key(hash), hash);
         if self.smallest.len() < self.limit {
-            self.smallest.push(key);
-        } else if self.smallest.peek().is_some_and(|largest| key < *largest) {
+            self.smallest.push(entry);
+        } else if self.smallest.peek().is_some_and(|largest| entry < *largest) {
             self.smallest.pop();
-            self.smallest.push(key);
+            self.smallest.push(entry);
         }
     }
 
-    /// The largest key that belongs to the sample: all, while there are fewer than `limit`.
-    pub fn threshold(&self) -> Option<u64> {
-        if self.smallest.len() < self.limit { Some(u64::MAX) } else { self.smallest.peek().copied() }
+    /// Whether a text that was pushed belongs to the sample.
+    pub fn contains(&self, hash: u64) -> bool {
+        let largest = self.smallest.peek().filter(|_| self.smallest.len() == self.limit);
+        largest.is_none_or(|largest| (self.key(hash), hash) <= *largest)
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = u64> + '_ {
-        self.smallest.iter().copied()
+    /// The hashes of the sample's texts.
+    pub fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
+        self.smallest.iter().map(|(_, hash)| *hash)
+    }
+
+    fn key(&self, hash: u64) -> u64 {
+        xxh3_64_with_seed(&hash.to_le_bytes(), self.seed)
     }
 }
 
@@ -46,32 +52,28 @@ impl Sample {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_smallest_keys_stay_whatever_the_order() {
-        let keys: Vec<u64> = (0..1000).map(|n| key(n, 7)).collect();
-        let mut sorted = keys.clone();
-        sorted.sort_unstable();
-        let mut forwards = Sample::new(100);
-        let mut backwards = Sample::new(100);
-        keys.iter().for_each(|key| forwards.push(*key));
-        keys.iter().rev().for_each(|key| backwards.push(*key));
-        assert_eq!(forwards.threshold(), Some(sorted[99]));
-        assert_eq!(backwards.threshold(), Some(sorted[99]));
+    fn drawn(limit: usize, seed: u64, hashes: impl Iterator<Item = u64>) -> Vec<u64> {
+        let mut sample = Sample::new(limit, seed);
+        hashes.for_each(|hash| sample.push(hash));
+        let drawn: Vec<u64> = (0..1000).filter(|hash| sample.contains(*hash)).collect();
+        let mut kept: Vec<u64> = sample.hashes().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, drawn);
+        drawn
     }
 
     #[test]
-    fn fewer_than_the_limit_are_all_taken_and_of_none_none() {
-        let mut sample = Sample::new(3);
-        sample.push(u64::MAX);
-        assert_eq!(sample.threshold(), Some(u64::MAX));
-        let mut none = Sample::new(0);
-        none.push(0);
-        assert_eq!(none.threshold(), None);
+    fn the_sample_does_not_depend_on_the_order() {
+        let forwards = drawn(100, 7, 0..1000);
+        assert_eq!(forwards.len(), 100);
+        assert_eq!(drawn(100, 7, (0..1000).rev()), forwards);
+        assert_ne!(drawn(100, 8, 0..1000), forwards);
+        assert!((30..70).contains(&forwards.iter().filter(|hash| **hash < 500).count()));
     }
 
     #[test]
-    fn another_seed_draws_others() {
-        let drawn = |seed| (0..1000u64).filter(|n| key(*n, seed) < u64::MAX / 2).count();
-        assert!((400..600).contains(&drawn(1)) && drawn(1) != drawn(2));
+    fn fewer_than_the_limit_are_all_taken() {
+        assert_eq!(drawn(2000, 0, 0..1000).len(), 1000);
+        assert_eq!(drawn(1000, 0, 0..1000).len(), 1000);
     }
 }

@@ -17,9 +17,21 @@ mod tests {
 
     #[test]
     fn marks_and_line_ends_end_a_sentence() {
-        let document = "A headline\n\nIt rose 3.5% to £2.  Did it? \"Yes!\" he said.\r\n...\n他来了。你呢？";
+        let document =
+            "A headline\n\nIt rose 3.5% to £2.  Did it? \"Yes!\" He left, e.g. for good.\r\n...\n他来了。你呢？";
         let found: Vec<_> = sentences(document).collect();
-        assert_eq!(found, ["A headline", "It rose 3.5% to £2.", "Did it?", "\"Yes!\" he said.", "他来了。", "你呢？"]);
+        assert_eq!(
+            found,
+            [
+                "A headline",
+                "It rose 3.5% to £2.",
+                "Did it?",
+                "\"Yes!\"",
+                "He left, e.g. for good.",
+                "他来了。",
+                "你呢？"
+            ]
+        );
     }
 
     #[test]
