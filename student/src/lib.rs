@@ -1,7 +1,13 @@
 //! TextCNN in candle, its folded convolution, distillation and exports.
+//!
+//! The student never sees the teacher: between them stands only the embedding cache.
 
 pub mod config;
+pub mod distil;
+pub mod encoder;
 mod error;
+pub mod fold;
+pub mod folder;
 pub mod graph;
 pub mod model;
 pub mod start;

@@ -1,0 +1,90 @@
+//! In which order the examples come: a function of seed, epoch and the cache alone.
+
+use std::ops::Range;
+
+use limbeck_training::random::Random;
+
+/// Random streams, by number.
+pub const SHARDS: u64 = 10;
+pub const ROWS: u64 = 11;
+pub const DROPOUT: u64 = 12;
+
+/// Some shards that are shuffled together, and the steps they give.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    pub epoch: usize,
+    /// The number of this window in its epoch.
+    pub index: usize,
+    pub shards: Vec<usize>,
+    pub rows: usize,
+    /// Steps, counted from 1 over the whole run.
+    pub steps: Range<u64>,
+}
+
+/// All windows of a run. Batches of a window have about `batch` rows, all alike to one row.
+pub fn windows(train_rows: &[usize], epochs: usize, batch: usize, window: usize, seed: u64) -> Vec<Window> {
+    let mut windows = Vec::new();
+    let mut step = 1;
+    for epoch in 0..epochs {
+        let mut shards: Vec<usize> = (0..train_rows.len()).filter(|&shard| train_rows[shard] > 0).collect();
+        Random::new(seed, &[SHARDS, epoch as u64]).shuffle(&mut shards);
+        for (index, shards) in shards.chunks(window).enumerate() {
+            let rows: usize = shards.iter().map(|&shard| train_rows[shard]).sum();
+            let steps = (rows as f64 / batch as f64).round().max(1.0) as u64;
+            windows.push(Window { epoch, index, shards: shards.to_vec(), rows, steps: step..step + steps });
+            step += steps;
+        }
+    }
+    windows
+}
+
+impl Window {
+    /// The rows of the window in the order in which they come.
+    pub fn permutation(&self, seed: u64) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.rows as u32).collect();
+        Random::new(seed, &[ROWS, self.epoch as u64, self.index as u64]).shuffle(&mut order);
+        order
+    }
+
+    /// The part of the permutation that `step` takes.
+    pub fn batch(&self, step: u64) -> Range<usize> {
+        let count = (self.steps.end - self.steps.start) as usize;
+        let at = (step - self.steps.start) as usize;
+        self.rows * at / count..self.rows * (at + 1) / count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_comes_once_an_epoch_in_batches_of_about_the_size() {
+        let train_rows = [1000, 0, 700, 1000, 333];
+        let windows = windows(&train_rows, 2, 100, 2, 7);
+        for epoch in 0..2 {
+            let of_epoch: Vec<&Window> = windows.iter().filter(|w| w.epoch == epoch).collect();
+            let mut shards: Vec<usize> = of_epoch.iter().flat_map(|w| w.shards.clone()).collect();
+            shards.sort_unstable();
+            assert_eq!(shards, [0, 2, 3, 4]);
+            for window in of_epoch {
+                let batches: Vec<Range<usize>> = window.steps.clone().map(|step| window.batch(step)).collect();
+                assert_eq!((batches[0].start, batches[batches.len() - 1].end), (0, window.rows));
+                assert!(batches.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert!(batches.iter().all(|batch| (90..=112).contains(&batch.len())));
+                let mut rows = window.permutation(7);
+                rows.sort_unstable();
+                assert!(rows.iter().enumerate().all(|(at, &row)| at as u32 == row));
+            }
+        }
+        assert!(windows.windows(2).all(|pair| pair[0].steps.end == pair[1].steps.start));
+        assert_eq!(windows[0].steps.start, 1);
+    }
+
+    #[test]
+    fn another_seed_gives_another_order() {
+        let order = |seed| windows(&[10; 8], 1, 5, 1, seed).iter().map(|w| w.shards[0]).collect::<Vec<_>>();
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+    }
+}

@@ -1,0 +1,82 @@
+//! One step: forward, losses, gradients, update.
+
+use candle_core::Tensor;
+use limbeck_encoder::TokenBatch;
+use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, relational_kl};
+use limbeck_training::optimiser::{AdamW, AdamWSettings, Number};
+use limbeck_training::random::Random;
+
+use super::order::DROPOUT;
+use super::settings::DistilSettings;
+use crate::error::{During, Error, Result};
+use crate::graph::Graph;
+use crate::model::TextCnn;
+
+/// What a step needs beside the student.
+pub struct Stepper<'a> {
+    pub settings: &'a DistilSettings,
+    pub optimiser: AdamW,
+    pub adam: AdamWSettings,
+    pub graph: Graph,
+}
+
+impl Stepper<'_> {
+    /// Step number `step` (from 1) on `tokens` and their `targets` (`[texts, dimension]`); gives the loss.
+    pub fn step<T: Number>(
+        &mut self,
+        model: &mut TextCnn<T>,
+        tokens: &TokenBatch,
+        targets: &Tensor,
+        learning_rate: f64,
+        step: u64,
+    ) -> Result<f64> {
+        let mut random = Random::new(self.settings.seed, &[DROPOUT, step]);
+        let rows = model.rows(tokens)?;
+        let pooled = model.pool(&rows, self.graph)?;
+        let mask = model.masks(tokens.rows(), self.settings.dropout, &mut random)?;
+        let output = model.project(&pooled, mask.as_ref())?;
+        let losses = &self.settings.losses;
+        let mut parts: Vec<(f64, Tensor)> = Vec::with_capacity(4);
+        if losses.cosine > 0.0 {
+            parts.push((losses.cosine, cosine_distance(&output, targets)?));
+        }
+        if losses.infonce.weight > 0.0 {
+            // The second view shares the pooling: another mask, another linear map.
+            let mask = model.masks(tokens.rows(), self.settings.dropout, &mut random)?;
+            let second = model.project(&pooled, mask.as_ref())?;
+            let infonce = infonce(&output, &second, losses.infonce.temperature, losses.infonce.denominator)?;
+            parts.push((losses.infonce.weight, infonce));
+        }
+        if losses.relational_kl.weight > 0.0 {
+            let divergence = relational_kl(&output, targets, losses.relational_kl.temperature)?;
+            parts.push((losses.relational_kl.weight, divergence));
+        }
+        if losses.contrastive_kd.weight > 0.0 {
+            let contrastive = contrastive_kd(&output, targets, losses.contrastive_kd.temperature)?;
+            parts.push((losses.contrastive_kd.weight, contrastive));
+        }
+        let mut total: Option<Tensor> = None;
+        for (weight, part) in parts {
+            let part = part.affine(weight, 0.0).during("loss")?;
+            total = Some(match total {
+                Some(sum) => sum.add(&part).during("loss")?,
+                None => part,
+            });
+        }
+        let total = total.ok_or_else(|| Error::Setting {
+            name: "the sum of the losses' weights",
+            value: "0".into(),
+            allowed: "above 0".into(),
+        })?;
+        let loss = total.to_scalar::<T>().during("loss")?.to_f64();
+        if !loss.is_finite() {
+            return Err(Error::NotFinite { what: "the loss", step });
+        }
+        let gradients = total.backward().during("gradients")?;
+        self.optimiser.step(&gradients, learning_rate, step)?;
+        if let Some(gradient) = gradients.get(&rows.variable) {
+            model.table.update(rows.tokens.tokens(), gradient, learning_rate, step, &self.adam)?;
+        }
+        Ok(loss)
+    }
+}

@@ -1,0 +1,170 @@
+use limbeck_data::cache::{Cache, Shard};
+use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, text};
+use limbeck_encoder::{Special, TokenBatch, Tokenizer};
+
+use crate::error::{Error, Result};
+
+/// At most about this many texts are held out of training and measure fidelity.
+pub const HELD_OUT: usize = 2_000;
+
+/// What a student learns from: cached vectors, and those it is measured on.
+pub struct Targets<'a> {
+    /// The texts and vectors to learn from.
+    pub cache: &'a Cache,
+    /// Texts that were held out when the cache was made. Without them a share of `cache` is held out by the texts' hash.
+    pub held_out: Option<&'a Cache>,
+    pub tokenizer: &'a Tokenizer,
+    pub max_tokens: Option<usize>,
+}
+
+/// Texts never trained on, with the teacher's vectors.
+#[derive(Debug, Clone)]
+pub struct HeldOut {
+    pub texts: Vec<String>,
+    /// `texts × dimension`, rows of length 1.
+    pub vectors: Vec<f32>,
+    pub dimension: usize,
+}
+
+/// What a first look through the cache finds.
+pub struct Survey {
+    /// How often each token occurs in the texts to train on.
+    pub frequencies: Vec<u64>,
+    /// How many texts to train on each shard has.
+    pub train_rows: Vec<usize>,
+    pub held_out: HeldOut,
+}
+
+/// Texts to train on, tokenised, with their targets (`texts × dimension`, rows of length 1).
+pub struct Examples {
+    pub tokens: TokenBatch,
+    pub targets: Vec<f32>,
+}
+
+/// Whether the text is among the smallest `share` of all hashes.
+fn is_held_out(text: &str, share: f64) -> bool {
+    (text::hash(text) as f64) < share * u64::MAX as f64
+}
+
+/// The share of `rows` that makes about [`HELD_OUT`] texts, at most `most`.
+fn share(rows: u64, most: f64) -> f64 {
+    (HELD_OUT as f64 / rows.max(1) as f64).min(most)
+}
+
+/// Scales `vector` to length 1; `None` for a zero vector.
+fn to_unit(vector: &mut [f32]) -> Option<()> {
+    let length = vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    (length > 0.0).then(|| vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32))
+}
+
+impl Targets<'_> {
+    /// The width of the targets.
+    pub fn dimension(&self) -> usize {
+        self.cache.dimension()
+    }
+
+    /// The rows of a student's table: the tokenizer's tokens, and one for a text without any.
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.vocabulary() + 1
+    }
+
+    /// Refuses a cache that isn't whole, and a held-out cache of another teacher.
+    pub fn check(&self) -> Result<()> {
+        let broken = |cache: &Cache, reason: String| Err(Error::Targets { path: cache.path().to_path_buf(), reason });
+        for cache in std::iter::once(self.cache).chain(self.held_out) {
+            if !cache.complete() {
+                return broken(cache, format!("the cache is not complete ({} rows are there)", cache.rows()));
+            }
+            if cache.rows() == 0 {
+                return broken(cache, "the cache holds no text".into());
+            }
+        }
+        let Some(held_out) = self.held_out else { return Ok(()) };
+        if held_out.dimension() != self.cache.dimension() {
+            let reason = format!("has vectors of {} numbers, the targets have {}", held_out.dimension(), self.dimension());
+            return broken(held_out, reason);
+        }
+        match (self.cache.fingerprint(), held_out.fingerprint()) {
+            (Some(one), Some(other)) if one.teacher != other.teacher => {
+                broken(held_out, "was made by another teacher than the targets".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the whole cache once: counts tokens, and takes the held-out texts.
+    pub fn survey(&self, progress: &dyn Progress, interrupt: &Interrupt) -> Result<Survey> {
+        self.check()?;
+        let bar = progress.stage("counting tokens", Some(self.cache.rows()), "texts");
+        let mut frequencies = vec![0u64; self.vocabulary()];
+        let mut train_rows = Vec::with_capacity(self.cache.shards());
+        for shard in 0..self.cache.shards() {
+            interrupt.check()?;
+            let examples = self.examples(self.cache.read(shard)?)?;
+            examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
+            train_rows.push(examples.tokens.rows());
+            bar.add(self.cache.shard_rows(shard) as u64);
+        }
+        if train_rows.iter().sum::<usize>() == 0 {
+            let path = self.cache.path().to_path_buf();
+            return Err(Error::Targets { path, reason: "no text is left to train on".into() });
+        }
+        Ok(Survey { frequencies, train_rows, held_out: self.held_out()? })
+    }
+
+    /// The texts that measure fidelity, about [`HELD_OUT`] of them.
+    pub fn held_out(&self) -> Result<HeldOut> {
+        let (cache, most) = match self.held_out {
+            Some(held_out) => (held_out, 1.0),
+            None => (self.cache, 0.05),
+        };
+        let share = share(cache.rows(), most);
+        let mut held_out = HeldOut { texts: Vec::new(), vectors: Vec::new(), dimension: cache.dimension() };
+        for shard in 0..cache.shards() {
+            let shard = cache.read(shard)?;
+            for (text, vector) in shard.texts.into_iter().zip(shard.embeddings.chunks_exact(cache.dimension())) {
+                if most == 1.0 && share == 1.0 || is_held_out(&text, share) {
+                    let start = held_out.vectors.len();
+                    held_out.vectors.extend_from_slice(vector);
+                    match to_unit(&mut held_out.vectors[start..]) {
+                        Some(()) => held_out.texts.push(text),
+                        None => held_out.vectors.truncate(start),
+                    }
+                }
+            }
+        }
+        if held_out.texts.len() < 2 {
+            let reason = format!("{} texts to measure fidelity on are too few", held_out.texts.len());
+            return Err(Error::Targets { path: cache.path().to_path_buf(), reason });
+        }
+        Ok(held_out)
+    }
+
+    /// The texts of `shard` that are trained on.
+    pub fn examples(&self, shard: Shard) -> Result<Examples> {
+        let dimension = self.dimension();
+        let share = if self.held_out.is_some() { 0.0 } else { share(self.cache.rows(), 0.05) };
+        let mut kept = Vec::with_capacity(shard.texts.len());
+        let mut targets = Vec::with_capacity(shard.embeddings.len());
+        for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(dimension)) {
+            if is_held_out(text, share) {
+                continue;
+            }
+            let start = targets.len();
+            targets.extend_from_slice(vector);
+            match to_unit(&mut targets[start..]) {
+                Some(()) => kept.push(text.as_str()),
+                None => targets.truncate(start),
+            }
+        }
+        Ok(Examples { tokens: self.tokenise(&kept)?, targets })
+    }
+
+    /// `texts` as the student sees them: no special tokens, and one token of its own for a text without any.
+    pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        let tokens = self.tokenizer.encode_batch(texts, Special::Without, self.max_tokens)?;
+        let empty = [self.vocabulary() as u32 - 1];
+        Ok(tokens.iter().map(|row| if row.is_empty() { &empty } else { row }).collect())
+    }
+}

@@ -1,0 +1,254 @@
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use candle_core::{DType, Device, Tensor};
+use limbeck_data::Interrupt;
+use limbeck_data::progress::Progress;
+use limbeck_encoder::TokenBatch;
+use limbeck_training::metrics::MetricsLog;
+use limbeck_training::optimiser::{AdamW, AdamWSettings};
+use limbeck_training::schedule::Schedule;
+use serde_json::json;
+
+use super::checkpoint::{Files, Progressed};
+use super::order::{Window, windows};
+use super::settings::DistilSettings;
+use super::step::Stepper;
+use super::targets::{Examples, HeldOut, Survey, Targets};
+use crate::config::StudentConfig;
+use crate::error::{During, Error, Result};
+use crate::graph::Graph;
+use crate::model::{Dense, TextCnn};
+use crate::start::{Bags, Start, from_token_vectors, least_squares};
+
+/// At most about this many texts make the least-squares start.
+const START_TEXTS: usize = 131_072;
+
+/// One distillation.
+pub struct DistilJob<'a> {
+    pub targets: Targets<'a>,
+    /// The student's shape; vocabulary and dimension are those of the targets.
+    pub config: StudentConfig,
+    pub settings: &'a DistilSettings,
+    /// The student's folder: checkpoints lie here while it learns.
+    pub folder: &'a Path,
+    /// Where the metrics are logged, and as which stage.
+    pub metrics: PathBuf,
+    pub stage: &'a str,
+    pub device: Device,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DistilSummary {
+    pub steps: u64,
+    /// Held-out fidelity before the first step: mean cosine to the teacher's vectors.
+    pub start: f64,
+    /// The best held-out fidelity, and the step that gave it.
+    pub best: f64,
+    pub best_step: u64,
+    pub texts: usize,
+}
+
+/// Distils a student. An interrupted run goes on from its checkpoint; the student of the best held-out fidelity comes back.
+pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(TextCnn, DistilSummary)> {
+    job.settings.check()?;
+    let survey = job.targets.survey(progress, interrupt)?;
+    let start = start(job, &survey)?;
+    let mut model = fresh(job, &start)?;
+    let adam = AdamWSettings { weight_decay: job.settings.weight_decay, ..AdamWSettings::default() };
+    let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
+    let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
+    let graph = if job.device.is_cpu() { Graph::Folded } else { Graph::Plain };
+    let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph };
+
+    let windows =
+        windows(&survey.train_rows, job.settings.epochs, job.settings.batch, job.settings.window, job.settings.seed);
+    let total = windows.last().map_or(0, |window| window.steps.end - 1);
+    let files = Files::new(job.folder);
+    let identity = identity(job, &survey);
+    let held_out = HeldOutBatches::new(job, &survey.held_out)?;
+    let start_fidelity = held_out.fidelity(&model, graph)?;
+    let mut progressed = match files.resume(&mut model, &mut stepper.optimiser, &identity)? {
+        Some(progressed) => progressed,
+        None => {
+            files.save_best(&model, 0)?;
+            Progressed { identity, step: 0, best: Some((start_fidelity, 0)) }
+        }
+    };
+    let mut log = MetricsLog::resume(&job.metrics, job.stage, progressed.step)?;
+    if progressed.step == 0 {
+        log.log(&json!({"stage": job.stage, "step": 0, "epoch": 0, "fidelity_cosine": start_fidelity}))?;
+    }
+    if total > 0 {
+        let schedule = Schedule::new(job.settings.learning_rate, job.settings.warm_up, total, job.settings.decay)?;
+        let left: Vec<Window> = windows.into_iter().filter(|window| window.steps.end > progressed.step + 1).collect();
+        let bar = progress.stage(job.stage, Some(total), "steps");
+        bar.add(progressed.step);
+        let mut learn = |window: &Window, examples: &Examples| -> Result<()> {
+            let order = window.permutation(job.settings.seed);
+            for step in window.steps.clone().filter(|&step| step > progressed.step).collect::<Vec<_>>() {
+                let (tokens, targets) = job.batch(examples, &order[window.batch(step)], &start.empty_target)?;
+                let rate = schedule.learning_rate(step);
+                let loss = stepper.step(&mut model, &tokens, &targets, rate, step)?;
+                progressed.step = step;
+                let mut entry = json!({"stage": job.stage, "step": step, "epoch": window.epoch, "loss": loss, "learning_rate": rate});
+                if step % job.settings.evaluate_every == 0 || step == total {
+                    let fidelity = held_out.fidelity(&model, graph)?;
+                    entry["fidelity_cosine"] = json!(fidelity);
+                    bar.set(&format!("loss {loss:.4}, held-out cosine {fidelity:.4}"));
+                    if progressed.best.is_none_or(|(best, _)| fidelity > best) {
+                        progressed.best = Some((fidelity, step));
+                        files.save_best(&model, step)?;
+                    }
+                }
+                log.log(&entry)?;
+                bar.add(1);
+                let stop = interrupt.is_set();
+                if stop || (step % job.settings.checkpoint_every == 0 && step < total) {
+                    files.save(&model, &stepper.optimiser, &progressed)?;
+                }
+                if stop && step < total {
+                    return Err(Error::Interrupted { step, total });
+                }
+            }
+            Ok(())
+        };
+        read_ahead(&job.targets, &left, &mut learn)?;
+    }
+    let (best, best_step) = progressed.best.unwrap_or((start_fidelity, 0));
+    files.take_best(&mut model, best_step)?;
+    let texts = survey.train_rows.iter().sum();
+    Ok((model, DistilSummary { steps: total, start: start_fidelity, best, best_step, texts }))
+}
+
+/// Removes what a distillation kept to go on from; call it once the student is saved.
+pub fn forget(folder: &Path) -> Result<()> {
+    Files::new(folder).remove()
+}
+
+/// Reads the next window while `learn` works on the last; memory holds two.
+fn read_ahead(
+    targets: &Targets,
+    windows: &[Window],
+    learn: &mut dyn FnMut(&Window, &Examples) -> Result<()>,
+) -> Result<()> {
+    std::thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel::<Result<Examples>>(0);
+        scope.spawn(move || {
+            for window in windows {
+                // A closed channel: the learning side has stopped, with an error of its own.
+                if sender.send(read(targets, window)).is_err() {
+                    return;
+                }
+            }
+        });
+        for (window, examples) in windows.iter().zip(receiver) {
+            learn(window, &examples?)?;
+        }
+        Ok(())
+    })
+}
+
+fn read(targets: &Targets, window: &Window) -> Result<Examples> {
+    let mut all = Examples { tokens: TokenBatch::new(), targets: Vec::with_capacity(window.rows * targets.dimension()) };
+    for &shard in &window.shards {
+        let examples = targets.examples(targets.cache.read(shard)?)?;
+        examples.tokens.iter().for_each(|row| all.tokens.push(row));
+        all.targets.extend_from_slice(&examples.targets);
+    }
+    if all.tokens.rows() != window.rows {
+        let reason = format!("changed while it was read: {} texts instead of {}", all.tokens.rows(), window.rows);
+        return Err(Error::Targets { path: targets.cache.path().to_path_buf(), reason });
+    }
+    Ok(all)
+}
+
+/// The start: from the teacher's token vectors where the cache has them, else by least squares.
+fn start(job: &DistilJob, survey: &Survey) -> Result<Start> {
+    let width = job.config.embedding;
+    if let Some(vectors) = job.targets.cache.tokens()? {
+        let (rows, expected) = (vectors.texts.len(), job.targets.vocabulary());
+        if rows != expected {
+            let reason = format!("has vectors of {rows} tokens, the tokenizer has {expected} with the empty text");
+            return Err(Error::Targets { path: job.targets.cache.path().to_path_buf(), reason });
+        }
+        return from_token_vectors(&vectors, &survey.frequencies, width);
+    }
+    let dimension = job.targets.dimension();
+    let mut bags =
+        Bags { tokens: TokenBatch::new(), targets: Vec::new(), dimension, vocabulary: job.targets.vocabulary() };
+    for shard in 0..job.targets.cache.shards() {
+        if bags.tokens.rows() >= START_TEXTS {
+            break;
+        }
+        let examples = job.targets.examples(job.targets.cache.read(shard)?)?;
+        examples.tokens.iter().for_each(|row| bags.tokens.push(row));
+        bags.targets.extend_from_slice(&examples.targets);
+    }
+    least_squares(&bags, width)
+}
+
+fn fresh(job: &DistilJob, start: &Start) -> Result<TextCnn> {
+    let dense = Dense::fresh(&job.config, job.settings.seed, DType::F32, &job.device)?;
+    if job.config.skip {
+        dense.set("skip.weight", &start.skip_tensor(&job.device)?)?;
+    }
+    TextCnn::new(job.config.clone(), start.table.clone(), dense, job.device.clone())
+}
+
+/// What must be the same for a checkpoint to be gone on from.
+fn identity(job: &DistilJob, survey: &Survey) -> String {
+    let cache = job.targets.cache;
+    json!({
+        "config": job.config, "settings": job.settings, "rows": survey.train_rows,
+        "cache": cache.fingerprint(), "dimension": cache.dimension(), "held_out": survey.held_out.texts.len(),
+    })
+    .to_string()
+}
+
+impl DistilJob<'_> {
+    /// The examples of `rows` and their targets; the empty text stands at the end of every batch, so that it is learned.
+    fn batch(&self, examples: &Examples, rows: &[u32], empty_target: &[f32]) -> Result<(TokenBatch, Tensor)> {
+        let dimension = self.config.dimension;
+        let mut tokens = TokenBatch::new();
+        let mut targets = Vec::with_capacity((rows.len() + 1) * dimension);
+        for &row in rows {
+            tokens.push(examples.tokens.row(row as usize));
+            targets.extend_from_slice(&examples.targets[row as usize * dimension..(row as usize + 1) * dimension]);
+        }
+        tokens.push(&[self.config.empty_token()]);
+        targets.extend_from_slice(empty_target);
+        let targets = Tensor::from_vec(targets, (rows.len() + 1, dimension), &self.device).during("targets")?;
+        Ok((tokens, targets))
+    }
+}
+
+/// The held-out texts, tokenised and cut into batches once.
+struct HeldOutBatches {
+    batches: Vec<(TokenBatch, Tensor)>,
+    texts: usize,
+}
+
+impl HeldOutBatches {
+    fn new(job: &DistilJob, held_out: &HeldOut) -> Result<Self> {
+        let texts: Vec<&str> = held_out.texts.iter().map(String::as_str).collect();
+        let mut batches = Vec::new();
+        for (texts, vectors) in texts.chunks(512).zip(held_out.vectors.chunks(512 * held_out.dimension)) {
+            let targets = Tensor::from_slice(vectors, (texts.len(), held_out.dimension), &job.device);
+            batches.push((job.targets.tokenise(texts)?, targets.during("held-out targets")?));
+        }
+        Ok(Self { batches, texts: texts.len() })
+    }
+
+    /// Mean cosine of the student's vectors to the teacher's.
+    fn fidelity(&self, model: &TextCnn, graph: Graph) -> Result<f64> {
+        let mut sum = 0.0;
+        for (tokens, targets) in &self.batches {
+            let product = model.embed(tokens, graph)?.mul(targets).and_then(|p| p.sum_all());
+            sum += f64::from(product.and_then(|p| p.to_scalar::<f32>()).during("held-out fidelity")?);
+        }
+        let fidelity = sum / self.texts as f64;
+        if fidelity.is_finite() { Ok(fidelity) } else { Err(Error::NotFinite { what: "a parameter", step: 0 }) }
+    }
+}

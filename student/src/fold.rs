@@ -1,0 +1,78 @@
+//! From a trained student to the tables that the folded encoder reads.
+
+use std::path::Path;
+
+use candle_core::Tensor;
+use limbeck_encoder::folded::{self, Attention, Convolution, MaxPooled, Parts};
+use limbeck_encoder::{Precision, Tokenizer};
+
+use crate::error::{During, Result};
+use crate::folder::StudentFolder;
+use crate::model::TextCnn;
+
+/// The student as tables: every convolution times every token's embedding, and the skip too where nothing else needs the
+/// embeddings.
+pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result<Parts> {
+    let config = &model.config;
+    let shape = (config.vocabulary, config.embedding);
+    let table = Tensor::from_slice(model.table.values(), shape, &candle_core::Device::Cpu).during("folding")?;
+    let numbers = |name: &str| -> Result<Vec<f32>> { flat(model.dense.get(name)?).during("folding") };
+    let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
+        let kernel = model.dense.get(weight)?;
+        let (filters, _, width) = kernel.dims3().during("folding")?;
+        Ok(Convolution { width, filters, table: fold(&table, kernel).during("folding")?, bias: numbers(bias)? })
+    };
+    let max_pooled = || -> Result<MaxPooled> {
+        let convolutions = config.convolutions.iter();
+        let convolutions =
+            convolutions.map(|c| convolution(&format!("conv{}.weight", c.width), &format!("conv{}.bias", c.width)));
+        Ok(MaxPooled {
+            convolutions: convolutions.collect::<Result<_>>()?,
+            weight: numbers("linear.weight")?,
+            bias: numbers("linear.bias")?,
+        })
+    };
+    let attention = || -> Result<Attention> {
+        Ok(Attention {
+            width_of_embedding: config.embedding,
+            embeddings: model.table.values().to_vec(),
+            score: convolution("score_conv.weight", "score_conv.bias")?,
+            score_weight: numbers("score.weight")?,
+            score_bias: numbers("score.bias")?,
+            heads: numbers("heads.weight")?,
+            skip: config.skip.then(|| numbers("skip.weight")).transpose()?,
+        })
+    };
+    let skip_table = || -> Result<Vec<f32>> {
+        let skip = model.dense.get("skip.weight")?;
+        skip.t().and_then(|skip| flat(&table.matmul(&skip)?)).during("folding")
+    };
+    Ok(Parts {
+        vocabulary: config.vocabulary,
+        dimension: config.dimension,
+        max_pooled: (!config.convolutions.is_empty()).then(max_pooled).transpose()?,
+        attention: config.attention.is_some().then(attention).transpose()?,
+        skip_table: (config.skip && config.attention.is_none()).then(skip_table).transpose()?,
+        tokenizer: tokenizer.json().to_vec(),
+        empty_token: config.empty_token(),
+        max_tokens: config.max_tokens,
+        parameters: config.parameters(),
+        metadata,
+    })
+}
+
+/// `E·W` for all tokens: `[vocabulary, width · filters]`, tap-major.
+fn fold(table: &Tensor, kernel: &Tensor) -> candle_core::Result<Vec<f32>> {
+    let (filters, d, width) = kernel.dims3()?;
+    flat(&table.matmul(&kernel.permute((1, 2, 0))?.reshape((d, width * filters))?)?)
+}
+
+fn flat(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
+}
+
+/// Writes the student as a folded file; gives its size in bytes.
+pub fn write_folded(student: &StudentFolder, precision: Precision, to: &Path) -> Result<u64> {
+    let parts = parts(&student.model, &student.tokenizer, student.origin.to_string())?;
+    Ok(folded::write(to, &parts, precision)?)
+}

@@ -1,0 +1,109 @@
+//! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use limbeck_data::files;
+use limbeck_encoder::Tokenizer;
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::{ARCHITECTURE, StudentConfig};
+use crate::error::{Error, Result};
+use crate::model::{Dense, TextCnn};
+
+const CONFIG: &str = "config.json";
+const WEIGHTS: &str = "model.safetensors";
+const TOKENIZER: &str = "tokenizer.json";
+const TABLE: &str = "embedding.weight";
+
+/// A student with what it needs to read text.
+pub struct StudentFolder {
+    pub model: TextCnn,
+    pub tokenizer: Tokenizer,
+    /// Where the student comes from: its teacher, recipe and the like, as it stands in `config.json`.
+    pub origin: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ConfigFile {
+    #[serde(flatten)]
+    config: StudentConfig,
+    #[serde(default)]
+    origin: Value,
+}
+
+/// Whether `folder` holds a student of ours.
+pub fn is_student(folder: &Path) -> bool {
+    let config = std::fs::read(folder.join(CONFIG)).ok();
+    let config: Option<Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    config.is_some_and(|config| config["architecture"] == ARCHITECTURE)
+}
+
+impl StudentFolder {
+    /// Writes the three files to `folder`, the config last: a folder with a config is whole.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(failed(folder, "making the folder"))?;
+        let mut tensors = self.model.table.state(TABLE)?;
+        tensors.truncate(1);
+        tensors.extend(self.model.dense.iter().map(|(name, v)| (name.to_string(), v.as_tensor().clone())));
+        let weights = folder.join(WEIGHTS);
+        let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), None);
+        let bytes = bytes.map_err(|error| Error::Folder { path: weights.clone(), reason: error.to_string() })?;
+        files::write_bytes(&weights, &bytes)?;
+        files::write_bytes(&folder.join(TOKENIZER), self.tokenizer.json())?;
+        let config = ConfigFile { config: self.model.config.clone(), origin: self.origin.clone() };
+        let path = folder.join(CONFIG);
+        let mut text = serde_json::to_string_pretty(&config)
+            .map_err(|error| Error::Folder { path: path.clone(), reason: error.to_string() })?;
+        text.push('\n');
+        Ok(files::write_bytes(&path, text.as_bytes())?)
+    }
+
+    /// Reads a student's folder.
+    ///
+    /// # Errors
+    /// A missing or truncated file, a config of another architecture, tensors that don't fit it or aren't finite; each
+    /// error names the file.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self> {
+        let path = folder.join(CONFIG);
+        let bytes = std::fs::read(&path).map_err(failed(&path, "reading"))?;
+        let ConfigFile { config, origin } = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Folder { path: path.clone(), reason: format!("is no student's config ({error})") })?;
+        config.check()?;
+        let tokenizer = Tokenizer::from_file(&folder.join(TOKENIZER))?;
+        if tokenizer.vocabulary() + 1 != config.vocabulary {
+            let reason = format!("says {} tokens, the tokenizer makes {}", config.vocabulary, tokenizer.vocabulary() + 1);
+            return Err(Error::Folder { path, reason });
+        }
+        let model = read_weights(&folder.join(WEIGHTS), config, device)?;
+        Ok(Self { model, tokenizer, origin })
+    }
+}
+
+fn read_weights(path: &Path, config: StudentConfig, device: &Device) -> Result<TextCnn> {
+    let broken = |reason: String| Error::Folder { path: path.to_path_buf(), reason };
+    let bytes = std::fs::read(path).map_err(failed(path, "reading"))?;
+    SafeTensors::read_metadata(&bytes).map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
+    let tensors = candle_core::safetensors::load_buffer(&bytes, device)
+        .map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
+    for (name, tensor) in &tensors {
+        let sum = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.sum_all()?.to_scalar::<f32>());
+        if !sum.map_err(|error| broken(error.to_string()))?.is_finite() {
+            return Err(broken(format!("{name} holds numbers that aren't finite")));
+        }
+    }
+    let table = tensors.get(TABLE).filter(|table| table.dims() == [config.vocabulary, config.embedding]);
+    let table = table.ok_or_else(|| {
+        broken(format!("has no {TABLE} of shape [{}, {}]", config.vocabulary, config.embedding))
+    })?;
+    let table = table.flatten_all().and_then(|table| table.to_vec1()).map_err(|error| broken(error.to_string()))?;
+    let dense = Dense::new(&config, |name| tensors.get(name).cloned()).map_err(|error| broken(error.to_string()))?;
+    TextCnn::new(config, table, dense, device.clone())
+}
+
+fn failed(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    let path: PathBuf = path.to_path_buf();
+    move |source| Error::File { path, operation, source }
+}
