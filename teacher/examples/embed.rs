@@ -83,14 +83,13 @@ fn model(teacher: &Path, cache: &Path) -> Result<(PathBuf, PathBuf), Box<dyn Err
 }
 
 fn lines(path: &Path) -> Result<Texts<'static>, Box<dyn Error>> {
-    let io = |path: &Path| limbeck_data::Error::io("read", path);
-    let mut lines = BufReader::new(File::open(path).map_err(io(path))?).lines();
-    let path = path.to_owned();
+    let file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
+    let (mut lines, path) = (BufReader::new(file).lines(), path.to_owned());
     Ok(Box::new(std::iter::from_fn(move || {
         let chunk: Result<Vec<String>, _> = lines.by_ref().take(1000).collect();
         match chunk {
             Ok(chunk) if chunk.is_empty() => None,
-            chunk => Some(chunk.map_err(io(&path))),
+            chunk => Some(chunk.map_err(limbeck_data::Error::io("read", &path))),
         }
     })))
 }

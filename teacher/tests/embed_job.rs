@@ -1,0 +1,258 @@
+//! The embed job with a teacher that needs no model: killed, interrupted, failing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use limbeck_data::Interrupt;
+use limbeck_data::cache::{Cache, CacheSpec, Fingerprint, Precision};
+use limbeck_data::progress::Silent;
+use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
+use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run};
+use limbeck_teacher::{Error, InferenceError, Result};
+
+const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/onnx/tokenizer.json");
+const ROWS: usize = 300;
+const SHARD_ROWS: usize = 32;
+const BATCH: usize = 8;
+
+/// Whose vector of a text is a function of its tokens, computed as slowly as a test wants.
+struct Fake {
+    tokenizer: Tokenizer,
+    pause: Duration,
+    batches: AtomicUsize,
+    /// Fails at this batch.
+    breaks_at: usize,
+    /// Sets the interrupt at this batch.
+    stops_at: Option<(usize, Interrupt)>,
+}
+
+impl Fake {
+    fn new() -> Self {
+        let tokenizer = Tokenizer::from_file(Path::new(TOKENIZER)).unwrap();
+        let batches = AtomicUsize::new(0);
+        Self { tokenizer, pause: Duration::ZERO, batches, breaks_at: usize::MAX, stops_at: None }
+    }
+}
+
+impl Teacher for Fake {
+    fn dimension(&self) -> usize {
+        2
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn prefix(&self) -> &str {
+        "the "
+    }
+
+    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        let texts: Vec<String> = texts.iter().map(|text| format!("the {text}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Ok(self.tokenizer.encode_batch(&texts, Special::With, None).map_err(InferenceError::from)?)
+    }
+
+    fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings> {
+        let mut vectors = Vec::new();
+        let rows: Vec<&[u32]> = tokens.iter().collect();
+        for rows in rows.chunks(BATCH) {
+            thread::sleep(self.pause);
+            let batch = self.batches.fetch_add(1, Ordering::Relaxed);
+            if batch == self.breaks_at {
+                return Err(InferenceError::NotFinite { path: "fake".into(), row: 0 }.into());
+            }
+            if let Some((at, interrupt)) = &self.stops_at
+                && batch == *at
+            {
+                interrupt.set();
+            }
+            for ids in rows {
+                let angle = ids.iter().fold(0.0f32, |angle, &id| angle * 0.7 + id as f32);
+                vectors.extend([angle.cos(), angle.sin()]);
+            }
+            done(rows.len())?;
+        }
+        Ok(Embeddings::new(vectors, 2))
+    }
+}
+
+/// Texts of 1 to 5 words, in chunks that don't fit the shards.
+fn chunks() -> Vec<Vec<String>> {
+    let words = ["the", "cat", "dog", "sat", "unknown"];
+    let text = |row: usize| (0..=row % 5).map(|word| words[(row / 7 + word * row) % 5]).collect::<Vec<_>>().join(" ");
+    (0..ROWS).map(text).collect::<Vec<_>>().chunks(23).map(<[String]>::to_vec).collect()
+}
+
+fn job<'a>(teacher: &'a Fake, folder: &'a Path, interrupt: &'a Interrupt) -> EmbedJob<'a> {
+    let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
+    let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
+    let texts = Box::new(chunks().into_iter().map(Ok));
+    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, progress: &Silent, interrupt }
+}
+
+fn embed(teacher: &Fake, folder: &Path) -> Result<EmbedSummary> {
+    run(job(teacher, folder, &Interrupt::new()))
+}
+
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    names.map(|path| (path.file_name().unwrap().into(), fs::read(path).unwrap())).collect()
+}
+
+fn undisturbed() -> BTreeMap<PathBuf, Vec<u8>> {
+    let folder = tempfile::tempdir().unwrap();
+    embed(&Fake::new(), folder.path()).unwrap();
+    contents(folder.path())
+}
+
+fn listed(folder: &Path) -> usize {
+    Cache::open(folder).map_or(0, |cache| cache.shards())
+}
+
+#[test]
+fn every_text_and_every_token_has_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let teacher = Fake::new();
+    let summary = embed(&teacher, folder.path()).unwrap();
+    assert_eq!((summary.rows, summary.written, summary.kept), (ROWS as u64, ROWS.div_ceil(SHARD_ROWS), 0));
+    let cache = Cache::open(folder.path()).unwrap();
+    assert!(cache.complete());
+    let expected = chunks().concat();
+    let mut row = 0;
+    for shard in (0..cache.shards()).map(|shard| cache.read(shard).unwrap()) {
+        assert_eq!(shard.first_id, row as u64);
+        let texts: Vec<&str> = shard.texts.iter().map(String::as_str).collect();
+        let vectors = teacher.encode_tokens(&teacher.tokenise(&texts).unwrap(), &mut |_| Ok(())).unwrap();
+        let near = |(stored, exact): (&f32, &f32)| (stored - exact).abs() < 1e-3;
+        assert!(shard.embeddings.iter().zip(vectors.as_slice()).all(near));
+        assert_eq!(shard.texts[..], expected[row..row + shard.rows()]);
+        row += shard.rows();
+    }
+    assert_eq!(row, ROWS);
+
+    let tokens = cache.tokens().unwrap().unwrap();
+    assert_eq!(tokens.texts, ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "cat", "dog", "sat", ""]);
+    // "cat" alone: [CLS], the prefix "the", itself, [SEP]; and the empty text without it.
+    let alone: TokenBatch = [&[2, 4, 5, 3][..], &[2, 4, 3]].into_iter().collect();
+    let alone = teacher.encode_tokens(&alone, &mut |_| Ok(())).unwrap();
+    assert_eq!(tokens.embeddings[10..12], *alone.row(0));
+    assert_eq!(tokens.embeddings[16..18], *alone.row(1));
+    assert_eq!(fs::read(cache.tokenizer().unwrap()).unwrap(), fs::read(TOKENIZER).unwrap());
+}
+
+#[test]
+fn a_second_run_computes_nothing_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    embed(&Fake::new(), folder.path()).unwrap();
+    let before = contents(folder.path());
+    let again = Fake::new();
+    let summary = embed(&again, folder.path()).unwrap();
+    assert_eq!((summary.written, summary.kept), (0, ROWS.div_ceil(SHARD_ROWS)));
+    assert_eq!(again.batches.into_inner(), 0);
+    assert!(contents(folder.path()) == before);
+}
+
+/// Not a test: the process that `a_job_killed_at_any_moment_ends_in_the_same_bytes` kills.
+#[test]
+#[ignore = "run by another test"]
+fn child() {
+    if let Some(folder) = env::var_os("LIMBECK_TEST_EMBED") {
+        let teacher = Fake { pause: Duration::from_millis(2), ..Fake::new() };
+        embed(&teacher, Path::new(&folder)).unwrap();
+    }
+}
+
+#[test]
+fn a_job_killed_at_any_moment_ends_in_the_same_bytes() {
+    let expected = undisturbed();
+    let folder = tempfile::tempdir().unwrap();
+    let spawn = || -> Child {
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "child", "--ignored"])
+            .env("LIMBECK_TEST_EMBED", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    let mut finished = 0;
+    for _ in 0..3 {
+        let mut child = spawn();
+        // Once it has finished a shard or two more than there were; where it is then, chance decides.
+        while listed(folder.path()) <= finished && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let kept = listed(folder.path());
+        assert!(kept > finished || kept == ROWS.div_ceil(SHARD_ROWS));
+        finished = kept;
+    }
+    let summary = embed(&Fake::new(), folder.path()).unwrap();
+    assert_eq!((summary.kept, summary.redone.len()), (finished, 0));
+    assert!(contents(folder.path()) == expected);
+}
+
+#[test]
+fn an_interrupted_job_keeps_its_shards_and_says_how_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let interrupt = Interrupt::new();
+    // Two batches of the vocabulary, four a shard: within the fourth shard.
+    let teacher = Fake { stops_at: Some((2 + 3 * 4 + 1, interrupt.clone())), ..Fake::new() };
+    let error = run(job(&teacher, folder.path(), &interrupt)).unwrap_err();
+    assert!(matches!(error, Error::Inference(InferenceError::Interrupted { shards: 3, .. })), "{error}");
+    assert!(error.hint().unwrap().contains("again"));
+    let summary = embed(&Fake::new(), folder.path()).unwrap();
+    assert_eq!(summary.kept, 3);
+    assert!(contents(folder.path()) == undisturbed());
+}
+
+#[test]
+fn an_error_of_teacher_or_text_ends_the_job_and_keeps_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = embed(&Fake { breaks_at: 2 + 2 * 4 + 3, ..Fake::new() }, folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Inference(InferenceError::NotFinite { .. })), "{error}");
+    assert_eq!(listed(folder.path()), 2);
+
+    let interrupt = Interrupt::new();
+    let teacher = Fake::new();
+    let broken = || limbeck_data::Error::io("read", Path::new("some.txt"))(std::io::Error::other("gone"));
+    let texts = chunks().into_iter().take(4).map(Ok).chain([Err(broken())]);
+    let error = run(EmbedJob { texts: Box::new(texts), ..job(&teacher, folder.path(), &interrupt) }).unwrap_err();
+    assert!(error.to_string().contains("some.txt"), "{error}");
+    embed(&Fake::new(), folder.path()).unwrap();
+    assert!(contents(folder.path()) == undisturbed());
+
+    let nothing = tempfile::tempdir().unwrap();
+    let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&teacher, nothing.path(), &interrupt) };
+    assert!(matches!(run(none), Err(Error::Inference(InferenceError::NoText))));
+}
+
+#[test]
+fn parts_embed_their_own_shards_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (teacher, interrupt) = (Fake::new(), Interrupt::new());
+    for part in [(1, 3), (0, 3), (2, 3)] {
+        let mut job = job(&teacher, folder.path(), &interrupt);
+        job.spec.part = Some(part);
+        let summary = run(job).unwrap();
+        assert_eq!((summary.rows, summary.kept), (ROWS as u64, 0));
+        assert_eq!(summary.written, if part.0 == 0 { 4 } else { 3 });
+    }
+    let cache = Cache::open(folder.path()).unwrap();
+    assert!(cache.complete() && cache.tokens().unwrap().is_some());
+    let (parts, one) = (contents(folder.path()), undisturbed());
+    let shards = |files: &BTreeMap<PathBuf, Vec<u8>>| -> BTreeMap<PathBuf, Vec<u8>> {
+        files
+            .iter()
+            .filter(|(name, _)| name.extension().unwrap() == "parquet")
+            .map(|(n, b)| (n.clone(), b.clone()))
+            .collect()
+    };
+    assert!(shards(&parts) == shards(&one));
+}
