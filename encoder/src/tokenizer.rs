@@ -37,6 +37,8 @@ impl Tokenizer {
     /// Takes the text of a tokenizer.json; `source` names it in errors.
     pub fn from_bytes(json: &[u8], source: &Path) -> Result<Self> {
         let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
+        // `tokenizers` panics on some texts that are no JSON at all.
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| wrong(error.into()))?;
         let mut reference = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
         reference.with_padding(None);
         reference.with_truncation(None).map_err(wrong)?;

@@ -113,7 +113,7 @@ fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
     lie("/precision", "f8".into());
     lie("/shape/max_pooled", serde_json::json!([]));
     lie("/sections", serde_json::json!([]));
-    for length in [0u32, 1, length as u32 - 1, length as u32 + 64, u32::MAX] {
+    for length in [0u32, 1, length as u32 / 2, length as u32 + 64, u32::MAX] {
         let mut lying = bytes.clone();
         lying[12..16].copy_from_slice(&length.to_le_bytes());
         assert!(matches!(refuse(&path, &sealed(lying), "the JSON's length"), Error::Header { .. }));
