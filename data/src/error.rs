@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::assets::AssetError;
 use crate::cache::CacheError;
 use crate::interrupt::Interrupted;
 use crate::text::TextError;
@@ -27,6 +28,9 @@ pub enum Error {
     /// Something about an embedding cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// Something about an asset.
+    #[error(transparent)]
+    Asset(#[from] AssetError),
     /// Something about text or graded pairs.
     #[error(transparent)]
     Text(#[from] TextError),
@@ -50,6 +54,7 @@ impl Error {
                 _ => None,
             },
             Self::Cache(error) => error.hint(),
+            Self::Asset(error) => error.hint(),
             Self::Text(error) => error.hint(),
             Self::Interrupted(_) => None,
         }

@@ -1,5 +1,6 @@
 //! Text, assets and the embedding cache.
 
+pub mod assets;
 pub mod cache;
 pub mod error;
 pub mod files;

