@@ -129,6 +129,9 @@ pub enum Error {
         #[source]
         source: Box<candle_core::Error>,
     },
+    /// The tokenizer can't be loaded, or can't tokenize a text.
+    #[error(transparent)]
+    Tokenizer(#[from] limbeck_encoder::Error),
     /// Writing or hashing a file failed.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
@@ -163,6 +166,7 @@ impl Error {
                 Some(format!("the poolers are {}", names.join(", ")))
             }
             Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
+            Self::Tokenizer(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::Inference(error) => error.hint(),
             Self::NoPoolerWeights { .. } => Some(format!(

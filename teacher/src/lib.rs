@@ -10,6 +10,7 @@
 //! ```
 
 mod batching;
+pub mod bert;
 mod config;
 pub mod embed;
 mod error;

@@ -25,6 +25,7 @@ const MAX_HEADER: u64 = 100_000_000;
 pub struct Weights {
     path: PathBuf,
     tensors: BTreeMap<String, Entry>,
+    length: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -70,12 +71,17 @@ impl Weights {
             let bytes = start + from as u64..start + to as u64;
             tensors.insert(usual_name(&name), Entry { dtype: info.dtype, shape: info.shape.clone(), bytes });
         }
-        Ok(Self { path: path.to_owned(), tensors })
+        Ok(Self { path: path.to_owned(), tensors, length })
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Its size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.length
     }
 
     /// Whether there is a tensor of that name.

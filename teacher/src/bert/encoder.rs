@@ -1,0 +1,83 @@
+//! [`BertEncoder`]: a BERT in candle that takes text.
+
+use candle_core::{DType, Device};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
+
+use super::Bert;
+use crate::batching::Batches;
+use crate::{BATCH_TOKENS, Error, Pooler, Result, TeacherFolder};
+
+/// A BERT in candle with its tokenizer and pooler: texts in, unit vectors out.
+pub struct BertEncoder {
+    bert: Bert,
+    tokenizer: Tokenizer,
+    pooler: Pooler,
+    prefix: String,
+    max_tokens: usize,
+    info: EncoderInfo,
+}
+
+impl BertEncoder {
+    /// Loads the model in `folder` onto `device`, with the folder's pooler, prefix and longest input.
+    pub fn load(folder: &TeacherFolder, device: &Device, dtype: DType) -> Result<Self> {
+        let bert = Bert::load(folder, device, dtype)?;
+        if folder.pooler == Pooler::Cls && !bert.has_pooler_weights() {
+            return Err(Error::NoPoolerWeights { path: folder.weights.path().to_owned() });
+        }
+        let info = EncoderInfo {
+            dimension: folder.config.hidden_size,
+            parameters: folder.weights.parameters(),
+            bytes: folder.weights.bytes(),
+            engine: "candle",
+            precision: dtype.as_str(),
+            threads: candle_core::utils::get_num_threads(),
+        };
+        Ok(Self {
+            bert,
+            tokenizer: Tokenizer::from_file(&folder.tokenizer)?,
+            pooler: folder.pooler,
+            prefix: folder.prefix.clone(),
+            max_tokens: folder.max_tokens,
+            info,
+        })
+    }
+
+    /// Encodes texts that are tokenized already, special tokens included; no prefix is added.
+    pub fn encode_tokens(&self, texts: &TokenBatch) -> Result<Embeddings> {
+        let width = self.info.dimension;
+        let mut vectors = vec![0.0; texts.rows() * width];
+        for places in Batches::plan(texts, BATCH_TOKENS).iter() {
+            let batch: TokenBatch = places.iter().map(|&place| texts.row(place)).collect();
+            let pooled = self.bert.pooled(&batch, self.pooler)?;
+            let rows = pooled.to_dtype(DType::F32).and_then(|pooled| pooled.flatten_all()?.to_vec1::<f32>());
+            let rows = rows.map_err(Error::candle("reading the vectors"))?;
+            for (&place, row) in places.iter().zip(rows.chunks_exact(width)) {
+                let length = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+                let to = &mut vectors[place * width..(place + 1) * width];
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = x / length);
+            }
+        }
+        Ok(Embeddings::new(vectors, width))
+    }
+}
+
+impl Encoder for BertEncoder {
+    fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
+        let prefixed: Vec<String>;
+        let prefixed_refs: Vec<&str>;
+        let texts = match self.prefix.is_empty() {
+            true => texts,
+            false => {
+                prefixed = texts.iter().map(|text| format!("{}{text}", self.prefix)).collect();
+                prefixed_refs = prefixed.iter().map(String::as_str).collect();
+                &prefixed_refs
+            }
+        };
+        let tokens = self.tokenizer.encode_batch(texts, Special::With, Some(self.max_tokens))?;
+        Ok(self.encode_tokens(&tokens)?)
+    }
+
+    fn info(&self) -> EncoderInfo {
+        self.info.clone()
+    }
+}

@@ -1,0 +1,157 @@
+//! The parts of a BERT. B is the batch, L its length, H the model's width, n the heads and d their width.
+
+use candle_core::{D, DType, Device, Module, Result as CandleResult, Tensor};
+use candle_nn::Linear;
+use candle_nn::ops::softmax;
+
+use crate::{Activation, BertConfig, Result};
+
+/// Gives the tensor of a name, which has to have the shape asked for.
+pub type Parameters<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
+
+/// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
+const PADDING: f64 = -10_000.0;
+
+/// The tensors `{name}.weight` [outputs, inputs] and `{name}.bias` [outputs].
+pub fn dense(name: &str, inputs: usize, outputs: usize, parameters: Parameters) -> Result<Linear> {
+    let weight = parameters(&format!("{name}.weight"), &[outputs, inputs])?;
+    let bias = parameters(&format!("{name}.bias"), &[outputs])?;
+    Ok(Linear::new(weight, Some(bias)))
+}
+
+/// 0 for a token and [`PADDING`] for padding, to be added to attention scores: [B, L] → [B, 1, 1, L].
+pub fn additive_mask(mask: &Tensor) -> CandleResult<Tensor> {
+    let (batch, length) = mask.dims2()?;
+    mask.affine(-PADDING, PADDING)?.reshape((batch, 1, 1, length))
+}
+
+/// (x − mean)/√(variance + ε)·weight + bias over the last dimension (Ba et al. 2016).
+#[derive(Debug, Clone)]
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    fn new(name: &str, config: &BertConfig, parameters: Parameters) -> Result<Self> {
+        let weight = parameters(&format!("{name}.weight"), &[config.hidden_size])?;
+        let bias = parameters(&format!("{name}.bias"), &[config.hidden_size])?;
+        Ok(Self { weight, bias, eps: config.layer_norm_eps })
+    }
+
+    /// In f32 where the model is in f16 or bf16, whose range the squares would leave.
+    fn forward(&self, x: &Tensor) -> CandleResult<Tensor> {
+        let dtype = x.dtype();
+        let wide = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+        let x = x.to_dtype(wide)?;
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normalised = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?.to_dtype(dtype)?;
+        normalised.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+/// The sum of the embeddings of word, position and type, normalised. All tokens are of type 0.
+#[derive(Debug, Clone)]
+pub struct Embeddings {
+    words: Tensor,
+    positions: Tensor,
+    types: Tensor,
+    norm: LayerNorm,
+}
+
+impl Embeddings {
+    pub fn new(config: &BertConfig, parameters: Parameters) -> Result<Self> {
+        let width = config.hidden_size;
+        let mut table = |kind: &str, rows| parameters(&format!("embeddings.{kind}_embeddings.weight"), &[rows, width]);
+        Ok(Self {
+            words: table("word", config.vocab_size)?,
+            positions: table("position", config.max_position_embeddings)?,
+            types: table("token_type", config.type_vocab_size)?,
+            norm: LayerNorm::new("embeddings.LayerNorm", config, parameters)?,
+        })
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.words.dtype()
+    }
+
+    pub fn device(&self) -> &Device {
+        self.words.device()
+    }
+
+    /// [B, L] → [B, L, H]
+    pub fn forward(&self, ids: &Tensor) -> CandleResult<Tensor> {
+        let (batch, length) = ids.dims2()?;
+        let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
+        let rest = self.positions.narrow(0, 0, length)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?; // [L, H]
+        self.norm.forward(&words.broadcast_add(&rest)?)
+    }
+}
+
+/// One layer: self-attention and a feed-forward block, each with a residual and a LayerNorm after it.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+    activation: Activation,
+    heads: usize,
+}
+
+impl Layer {
+    pub fn new(config: &BertConfig, name: &str, parameters: Parameters) -> Result<Self> {
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        let mut dense = |part: &str, inputs, outputs| dense(&format!("{name}.{part}"), inputs, outputs, parameters);
+        Ok(Self {
+            query: dense("attention.self.query", hidden, hidden)?,
+            key: dense("attention.self.key", hidden, hidden)?,
+            value: dense("attention.self.value", hidden, hidden)?,
+            attention_output: dense("attention.output.dense", hidden, hidden)?,
+            intermediate: dense("intermediate.dense", hidden, inner)?,
+            output: dense("output.dense", inner, hidden)?,
+            attention_norm: LayerNorm::new(&format!("{name}.attention.output.LayerNorm"), config, parameters)?,
+            output_norm: LayerNorm::new(&format!("{name}.output.LayerNorm"), config, parameters)?,
+            activation: config.hidden_act,
+            heads: config.num_attention_heads,
+        })
+    }
+
+    /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + mask)·V)): [B, L, H] → [B, L, H].
+    pub fn attended(&self, x: &Tensor, mask: &Tensor) -> CandleResult<Tensor> {
+        let (batch, length, hidden) = x.dims3()?;
+        let size = hidden / self.heads;
+        // [B, L, H] → [B, n, L, d]
+        let by_head = |dense: &Linear| {
+            dense.forward(x)?.reshape((batch, length, self.heads, size))?.transpose(1, 2)?.contiguous()
+        };
+        let query = (by_head(&self.query)? / (size as f64).sqrt())?;
+        let (key, value) = (by_head(&self.key)?, by_head(&self.value)?);
+        let scores = query.matmul(&key.transpose(2, 3)?.contiguous()?)?; // [B, n, L, L]
+        let shares = softmax(&scores.broadcast_add(mask)?, D::Minus1)?;
+        let context = shares.matmul(&value)?; // [B, n, L, d]
+        let context = context.transpose(1, 2)?.contiguous()?.reshape((batch, length, hidden))?;
+        self.attention_norm.forward(&(x + self.attention_output.forward(&context)?)?)
+    }
+
+    /// The inside of the feed-forward block: [B, L, H] → [B, L, inner].
+    pub fn inner(&self, attended: &Tensor) -> CandleResult<Tensor> {
+        let x = self.intermediate.forward(attended)?;
+        match self.activation {
+            Activation::Gelu => x.gelu_erf(),
+            Activation::GeluNew => x.gelu(),
+            Activation::Relu => x.relu(),
+        }
+    }
+
+    /// The layer's output from the inside of its feed-forward block, norm(attended + dense(inner)).
+    pub fn output(&self, inner: &Tensor, attended: &Tensor) -> CandleResult<Tensor> {
+        self.output_norm.forward(&(attended + self.output.forward(inner)?)?)
+    }
+}
