@@ -1,0 +1,60 @@
+//! Where a long text can be cut so that its pieces tokenise as the whole does.
+
+use serde_json::Value;
+
+/// A piece is cut at the first possible place after this many bytes.
+const PIECE: usize = 16 * 1024;
+
+/// Rules for one tokenizer.
+pub struct Cuts {
+    /// ASCII bytes before which a word ends: spaces and punctuation that no added token contains. (Not `_`, which an added token
+    /// marked `single_word` takes for a letter.)
+    ends_word: [bool; 128],
+    /// Whether each CJK ideograph is a word of its own.
+    ideographs: bool,
+}
+
+impl Cuts {
+    /// The rules, if the tokenizer is one whose words never reach over a space: BERT's normaliser and pre-tokenizer, and no
+    /// added token with a space in it.
+    pub fn new(json: &[u8]) -> Option<Self> {
+        let json: Value = serde_json::from_slice(json).ok()?;
+        let bert = json["normalizer"]["type"] == "BertNormalizer"
+            && json["normalizer"]["clean_text"] == true
+            && json["pre_tokenizer"]["type"] == "BertPreTokenizer";
+        let mut ends_word = std::array::from_fn(|byte| {
+            let byte = byte as u8;
+            byte == b' ' || byte == b'\n' || byte == b'\t' || (byte.is_ascii_punctuation() && byte != b'_')
+        });
+        for token in json["added_tokens"].as_array().into_iter().flatten() {
+            for byte in token["content"].as_str()?.bytes() {
+                if byte.is_ascii_whitespace() {
+                    return None;
+                }
+                if let Some(ends) = ends_word.get_mut(usize::from(byte)) {
+                    *ends = false;
+                }
+            }
+        }
+        let ideographs = json["normalizer"]["handle_chinese_chars"] == true;
+        bert.then_some(Self { ends_word, ideographs })
+    }
+
+    /// The length of the first piece of `text`: all of it where it is short, or has no place to be cut.
+    pub fn first(&self, text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let is_cut = |&at: &usize| {
+            bytes[at - 1].is_ascii_alphanumeric() && self.ends_word.get(usize::from(bytes[at])) == Some(&true)
+                || self.ideographs
+                    && is_ideograph(bytes.get(at.wrapping_sub(3)..at))
+                    && is_ideograph(bytes.get(at..at + 3))
+        };
+        (PIECE..bytes.len()).find(is_cut).unwrap_or(bytes.len())
+    }
+}
+
+/// Whether these bytes are one of the common CJK ideographs, U+4E00 to U+9FFF, each a word of its own.
+fn is_ideograph(bytes: Option<&[u8]>) -> bool {
+    let character = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next());
+    character.is_some_and(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
+}

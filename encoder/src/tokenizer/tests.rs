@@ -1,0 +1,268 @@
+//! Every id has to be the reference's.
+
+use std::{io::Read, path::PathBuf, sync::LazyLock};
+
+use tokenizers::{Normalizer, OffsetReferential, OffsetType, PreTokenizer};
+
+use super::*;
+
+/// A BERT tokenizer.json. `vocab` follows five special tokens; `change` may alter the rest.
+fn bert(vocab: &[&str], change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
+    let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].iter().chain(vocab);
+    let vocab: serde_json::Map<_, _> = words.zip(0u32..).map(|(word, id)| (word.to_string(), id.into())).collect();
+    let special = |(id, content): (u32, &str)| serde_json::json!({"id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false});
+    let added: Vec<_> = (0u32..).zip(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]).map(special).collect();
+    let mut json = serde_json::json!({
+        "version": "1.0",
+        "truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Left"},
+        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "added_tokens": added,
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}
+    });
+    change(&mut json);
+    serde_json::to_vec(&json).unwrap()
+}
+
+/// A vocabulary with holes: `un` begins what `##a` and `##able` end, but nothing is `##abl`.
+const VOCAB: [&str; 24] = [
+    "hello", "world", "un", "##able", "##a", "##break", "##s", "cafe", "!", ",", ".", "我", "们", "今", "天", "a", "b",
+    "c", "##b", "##cd", "the", "##é", "-", "🦀",
+];
+
+fn small() -> Tokenizer {
+    Tokenizer::from_bytes(&bert(&VOCAB, |_| ()), Path::new("test")).unwrap()
+}
+
+fn ids(tokenizer: &Tokenizer, text: &str, special: Special, max_tokens: Option<usize>) -> Vec<u32> {
+    let mut ids = vec![77];
+    tokenizer.encode_into(text, special, max_tokens, &mut ids).unwrap();
+    assert_eq!(ids.remove(0), 77, "what was there stays");
+    ids
+}
+
+fn reference(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    tokenizer.reference.encode_fast(text, false).unwrap().get_ids().to_vec()
+}
+
+#[test]
+fn words_become_pieces_and_unknown_words_the_unknown_token() {
+    let tokenizer = small();
+    assert!(tokenizer.fast.is_some());
+    let tokens = |text| -> Vec<String> {
+        let ids = ids(&tokenizer, text, Special::Without, None);
+        ids.iter().map(|&id| tokenizer.token(id).unwrap()).collect()
+    };
+    assert_eq!(tokens("Hello, WORLDS! Café"), ["hello", ",", "world", "##s", "!", "cafe"]);
+    assert_eq!(tokens("unbreakable 我们"), ["un", "##break", "##able", "我", "们"]);
+    assert_eq!(tokens("unabl unxyz ac"), ["[UNK]", "[UNK]", "[UNK]"], "a rest that only begins a token is unknown");
+    assert_eq!(tokens(" \t\u{0}\n"), [""; 0]);
+    assert_eq!(tokenizer.id("##able"), Some(8));
+    assert_eq!((tokenizer.id("nothing"), tokenizer.token(1_000)), (None, None));
+    assert_eq!(tokenizer.vocabulary(), VOCAB.len() + 5);
+}
+
+#[test]
+fn inherited_truncation_and_padding_are_gone_and_ours_counts_the_special_tokens() {
+    let tokenizer = small();
+    let text = "hello hello hello hello hello world";
+    let (hello, world) = (5, 6);
+    let own = [hello, hello, hello, hello, hello, world];
+    assert_eq!(ids(&tokenizer, text, Special::Without, None), own);
+    assert_eq!(ids(&tokenizer, text, Special::With, None), [&[2][..], &own, &[3]].concat());
+    assert_eq!(ids(&tokenizer, text, Special::With, Some(4)), [2, hello, hello, 3]);
+    assert_eq!(ids(&tokenizer, text, Special::With, Some(8)), ids(&tokenizer, text, Special::With, None));
+    assert_eq!(ids(&tokenizer, text, Special::With, Some(2)), [2, 3]);
+    assert_eq!(ids(&tokenizer, text, Special::Without, Some(2)), [hello, hello]);
+    assert_eq!(ids(&tokenizer, text, Special::Without, Some(0)), [0; 0]);
+    assert_eq!(ids(&tokenizer, "", Special::With, Some(9)), [2, 3]);
+    let error = tokenizer.encode_into(text, Special::With, Some(1), &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, Error::NoRoom { max_tokens: 1, special: 2 }));
+    assert!(error.hint().unwrap().contains('3'));
+}
+
+#[test]
+fn a_batch_has_the_rows_of_its_texts_in_order() {
+    let tokenizer = small();
+    let texts: Vec<String> =
+        (0..1_000).map(|i| "hello world ".repeat(i % 7) + if i % 3 == 0 { "🦀\u{301}" } else { "" }).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let batch = tokenizer.encode_batch(&texts, Special::With, Some(6)).unwrap();
+    assert_eq!(batch.rows(), texts.len());
+    for (text, row) in texts.iter().zip(batch.iter()) {
+        assert_eq!(row, ids(&tokenizer, text, Special::With, Some(6)));
+    }
+}
+
+#[test]
+fn every_plain_character_is_treated_alike_by_both() {
+    for lowercase in [true, false] {
+        let json = bert(&VOCAB, |json| json["normalizer"]["lowercase"] = lowercase.into());
+        let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
+        assert!(tokenizer.fast.is_some());
+        let tokie = tokie::hf::from_json_str(std::str::from_utf8(&json).unwrap()).unwrap();
+        let words = |text: &str| -> (Vec<String>, Vec<String>) {
+            let mut normalised = tokenizers::NormalizedString::from(text);
+            tokenizer.reference.get_normalizer().unwrap().normalize(&mut normalised).unwrap();
+            let mut split = tokenizers::PreTokenizedString::from(normalised.get());
+            tokenizer.reference.get_pre_tokenizer().unwrap().pre_tokenize(&mut split).unwrap();
+            let splits = split.get_splits(OffsetReferential::Original, OffsetType::Byte);
+            let reference = splits.into_iter().map(|(word, ..)| word.to_owned()).collect();
+            let normalised = tokie.normalizer().normalize(text);
+            (reference, tokie.pretokenizer().unwrap().split(&normalised).map(str::to_owned).collect())
+        };
+        let ascii = (0..0x7f_u8).map(char::from);
+        let all: Vec<char> = ascii.chain(plain::all()).collect();
+        for c in &all {
+            for text in [format!("{c}"), format!("ab{c}cd"), format!("é {c}é {c}我{c}")] {
+                let (reference, fast) = words(&text);
+                assert_eq!(fast, reference, "{text:?} (U+{:04X}), lowercase: {lowercase}", *c as u32);
+            }
+        }
+        let mut state = 1u64;
+        for _ in 0..30_000 {
+            let next = |limit: usize| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) as usize % limit
+            };
+            let text: String = std::iter::repeat_with(next_of(next, &all)).take(12).collect();
+            let (reference, fast) = words(&text);
+            assert_eq!(fast, reference, "{text:?}, lowercase: {lowercase}");
+        }
+    }
+}
+
+/// Draws characters, every second one of ASCII.
+fn next_of<'a>(mut next: impl FnMut(usize) -> usize + 'a, all: &'a [char]) -> impl FnMut() -> char + 'a {
+    move || if next(2) == 0 { all[next(0x7f)] } else { all[next(all.len())] }
+}
+
+#[test]
+fn texts_of_any_kind_have_the_references_ids() {
+    let tokenizer = small();
+    for text in probe::texts() {
+        assert_eq!(ids(&tokenizer, &text, Special::Without, None), reference(&tokenizer, &text), "{text:?}");
+    }
+}
+
+#[test]
+fn tokenizers_of_another_make_go_to_the_reference_alone() {
+    type Change = fn(&mut serde_json::Value);
+    let changes: [Change; 7] = [
+        |json| json["normalizer"]["strip_accents"] = false.into(),
+        |json| json["normalizer"]["handle_chinese_chars"] = false.into(),
+        |json| json["normalizer"]["clean_text"] = false.into(),
+        |json| json["pre_tokenizer"]["type"] = "Whitespace".into(),
+        |json| json["model"]["continuing_subword_prefix"] = "@@".into(),
+        |json| json["normalizer"] = serde_json::json!({"type": "Lowercase"}),
+        |json| json["added_tokens"][4]["normalized"] = true.into(),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let tokenizer = Tokenizer::from_bytes(&bert(&VOCAB, change), Path::new("test")).unwrap();
+        assert!(tokenizer.fast.is_none(), "change {index}");
+        for text in probe::texts() {
+            assert_eq!(
+                ids(&tokenizer, &text, Special::Without, None),
+                reference(&tokenizer, &text),
+                "{index}: {text:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
+    let tokenizer = small();
+    let mut texts = vec![
+        "Hello, worlds! unbreakable-unable café ".repeat(2_000),
+        "我们今天hello我们，".repeat(4_000),
+        "🦀hello\u{301}[SEP]world,[CLS] \u{fffd}\u{0}un\u{0}able ".repeat(2_000),
+        "a".repeat(100_000),
+        "a,".repeat(50_000),
+        "hello_world[MASK]_".repeat(5_000),
+    ];
+    texts.push(texts.concat());
+    for text in &texts {
+        let whole = reference(&tokenizer, text);
+        assert_eq!(ids(&tokenizer, text, Special::Without, None), whole);
+        for room in [0, 1, 100, 5_000, whole.len().saturating_sub(1), whole.len()] {
+            assert_eq!(ids(&tokenizer, text, Special::Without, Some(room)), whole[..room.min(whole.len())]);
+        }
+    }
+    let pieces = tokenizer.cuts.as_ref().unwrap().first(&texts[0]);
+    assert!((16_384..16_500).contains(&pieces), "{pieces}");
+}
+
+#[test]
+fn what_is_no_tokenizer_is_an_error_that_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let whole = bert(&VOCAB, |_| ());
+    assert!(matches!(Tokenizer::from_file(&path), Err(Error::Read { .. })));
+    for text in [&b""[..], b"{}", b"[1, 2", b"\xff", &whole[..whole.len() / 2], b"null"] {
+        fs::write(&path, text).unwrap();
+        let error = Tokenizer::from_file(&path).unwrap_err();
+        assert!(
+            matches!(error, Error::TokenizerJson { .. }) && error.to_string().contains("tokenizer.json"),
+            "{error}"
+        );
+        assert!(error.hint().is_some());
+    }
+    for cut in (0..whole.len()).step_by(13) {
+        assert!(Tokenizer::from_bytes(&whole[..cut], &path).is_err(), "cut at {cut}");
+    }
+}
+
+/// Lines of the corpora in `$LIMBECK_SHARED/data` (by default `../shared` beside the repository), every `step`-th.
+fn corpus_lines(step: usize) -> Option<Vec<String>> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
+    let shared = std::env::var_os("LIMBECK_SHARED").map_or(PathBuf::from(default), PathBuf::from);
+    let mut lines = Vec::new();
+    for language in ["en", "zh"] {
+        let folder = fs::read_dir(shared.join("data/corpus").join(language)).ok()?;
+        for file in
+            folder.filter_map(|file| file.ok()).filter(|file| file.path().extension().is_some_and(|e| e == "gz"))
+        {
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(fs::File::open(file.path()).ok()?).read_to_string(&mut text).ok()?;
+            lines.extend(text.lines().step_by(step).map(str::to_owned));
+        }
+    }
+    Some(lines)
+}
+
+/// `$LIMBECK_TOKENIZER` names a tokenizer.json to compare with (else a small one is made from the corpus), `$LIMBECK_STEP` takes every
+/// n-th line.
+static STEP: LazyLock<usize> =
+    LazyLock::new(|| std::env::var("LIMBECK_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(100));
+
+#[test]
+fn real_text_has_the_references_ids() {
+    let Some(lines) = corpus_lines(*STEP) else {
+        eprintln!("skipped: no corpora (set LIMBECK_SHARED)");
+        return;
+    };
+    let tokenizer = match std::env::var_os("LIMBECK_TOKENIZER") {
+        Some(path) => Tokenizer::from_file(Path::new(&path)).unwrap(),
+        None => {
+            let mut vocab: std::collections::BTreeSet<String> = (' '..='~').map(String::from).collect();
+            for (index, line) in lines.iter().enumerate().filter(|(index, _)| index % 10 == 0) {
+                vocab.extend(line.split_whitespace().map(|word| word.to_lowercase()));
+                vocab.extend(line.chars().filter(|_| index % 100 == 0).map(|c| format!("##{}", c.to_lowercase())));
+            }
+            let vocab: Vec<&str> = vocab.iter().map(String::as_str).collect();
+            Tokenizer::from_bytes(&bert(&vocab, |_| ()), Path::new("test")).unwrap()
+        }
+    };
+    assert!(tokenizer.fast.is_some());
+    let mut fast = 0;
+    for line in &lines {
+        fast += usize::from(tokenizer.fast.as_ref().unwrap().encode(line, usize::MAX, &mut Vec::new()));
+        assert_eq!(ids(&tokenizer, line, Special::Without, None), reference(&tokenizer, line), "{line:?}");
+    }
+    eprintln!("{} lines alike, {fast} of them by the fast path", lines.len());
+    assert!(fast * 10 > lines.len() * 8, "most lines should take the fast path");
+}
