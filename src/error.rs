@@ -99,6 +99,41 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A recipe that can't be read or means nothing.
+    #[error("{}: {what}", path.display())]
+    Recipe {
+        /// The recipe's file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        what: String,
+        /// What to write instead, where that can be told.
+        hint: Option<String>,
+    },
+    /// A path that names no model.
+    #[error("{}: {what}", path.display())]
+    NoModel {
+        /// What was to be a model.
+        path: PathBuf,
+        /// Why it is none.
+        what: String,
+    },
+    /// A stage was asked for that the recipe doesn't have, or one whose inputs aren't there.
+    #[error("stage {stage}: {what}")]
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Teachers and ONNX.
+    #[error(transparent)]
+    Teacher(#[from] limbeck_teacher::Error),
+    /// Students.
+    #[error(transparent)]
+    Student(#[from] limbeck_student::Error),
+    /// Tokenizers and folded files.
+    #[error(transparent)]
+    Encoder(#[from] limbeck_encoder::Error),
     /// Files and texts.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
@@ -116,6 +151,16 @@ impl Error {
             }
             Self::TooFew { .. } => Some("give more text".into()),
             Self::Twice { .. } => Some("name each file once".into()),
+            Self::Recipe { hint, .. } => hint.clone(),
+            Self::NoModel { .. } => Some(
+                "a model is a student's folder, a folded file, a Hugging Face BERT folder, an ONNX file beside its \
+                 tokenizer.json, or the URI of one"
+                    .into(),
+            ),
+            Self::Stage { .. } => Some("`limbeck run RECIPE --dry-run` shows the recipe's stages".into()),
+            Self::Teacher(source) => source.hint(),
+            Self::Student(source) => source.hint(),
+            Self::Encoder(source) => source.hint(),
             Self::Data(source) => source.hint(),
             _ => None,
         }

@@ -1,8 +1,12 @@
-//! The library behind the command `limbeck`: what measures models and writes down what came of it.
+//! The library behind the command `limbeck`: recipes and their stages, what measures models, and what came of it.
 
 pub mod bench;
 pub mod error;
 pub mod evaluate;
+pub mod model;
+pub mod output;
+pub mod recipe;
+pub mod run;
 pub mod summary;
 
 pub use error::{Error, Result};

@@ -17,9 +17,9 @@ pub struct ConvolutionConfig {
     pub filters: usize,
 }
 
-/// Attention heads whose scores come from a narrow convolution.
+/// Attention heads whose scores come from a narrow convolution. What a recipe leaves out is as [`Default`] says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
     /// How many heads.
     pub heads: usize,
@@ -27,6 +27,12 @@ pub struct AttentionConfig {
     pub width: usize,
     /// How many filters the score's convolution has.
     pub filters: usize,
+}
+
+impl Default for AttentionConfig {
+    fn default() -> Self {
+        Self { heads: 8, width: 5, filters: 64 }
+    }
 }
 
 /// The shape of a student.

@@ -1,0 +1,75 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use limbeck::bench::{Settings, bench};
+use limbeck::evaluate::{Model, Watch};
+use limbeck_data::text::read_texts;
+
+use super::Usage;
+use super::common::{ModelArguments, Session, open_all};
+
+/// Measure sentences per second of models side by side, tokenizing included
+///
+/// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed.
+#[derive(Args)]
+#[command(after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json")]
+pub struct Arguments {
+    /// A student, a teacher, or the URI of one; several are measured side by side
+    #[arg(long, value_name = "M", required = true, num_args = 1..)]
+    model: Vec<String>,
+
+    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT")]
+    input: PathBuf,
+
+    /// The column or field with the text
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+
+    /// How often each model has its turn
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: usize,
+
+    /// About how many seconds a turn lasts
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
+    seconds: f64,
+
+    /// Print JSON, an object a model
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    run: ModelArguments,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds.is_finite()) {
+        return Err(Usage("--rounds and --seconds must be above 0".into()).into());
+    }
+    let texts: Vec<String> = read_texts(&arguments.input, arguments.column.as_deref(), None)?
+        .filter(|text| !text.as_ref().is_ok_and(|text| text.trim().is_empty()))
+        .collect::<Result<_, _>>()?;
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let opened = open_all(&arguments.model, &arguments.run, None, session)?;
+    let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
+    let settings = Settings {
+        rounds: arguments.rounds,
+        round: Duration::from_secs_f64(arguments.seconds),
+        ..Settings::default()
+    };
+    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
+    let measured = bench(&models, &texts, &settings, watch)?;
+    for row in &measured {
+        if arguments.json {
+            println!("{}", serde_json::to_string(row)?);
+        } else {
+            let alone = &row.milliseconds_alone;
+            println!(
+                "{}: {:.0} sentences a second on {} threads; alone {:.3} ms (p50), {:.3} ms (p99)",
+                row.model, row.sentences_per_second, row.threads, alone.p50, alone.p99
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What several commands share.
+
+
+use clap::Args;
+use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
+use limbeck_data::Interrupt;
+use limbeck_data::assets::AssetStore;
+use limbeck_data::progress::Progress;
+use limbeck_encoder::{Encoder, Precision};
+use limbeck_teacher::{OnnxDevice, Pooler};
+
+/// What every command gets beside its arguments.
+pub struct Session<'a> {
+    pub progress: &'a dyn Progress,
+    pub interrupt: Interrupt,
+}
+
+impl Session<'_> {
+    /// The user's asset store.
+    pub fn store(&self) -> anyhow::Result<AssetStore> {
+        Ok(AssetStore::of_user()?.with_interrupt(self.interrupt.clone()))
+    }
+}
+
+/// How models are run.
+#[derive(Args, Clone)]
+pub struct ModelArguments {
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Precision of a student's tables or of a teacher's export: f32 or int8; f32 by default
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    pub precision: Option<Precision>,
+
+    /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    #[arg(long, value_name = "POOLER")]
+    pub pooler: Option<Pooler>,
+
+    /// Longest input of a teacher in tokens; the model's own by default
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<usize>,
+
+    /// What computes a teacher: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub device: OnnxDevice,
+
+    /// ONNX Runtime: pypi:onnxruntime==VERSION, a URI or a path; ORT_DYLIB_PATH goes before it
+    #[arg(long, value_name = "URI", default_value = DEFAULT_RUNTIME)]
+    pub runtime: String,
+
+    /// What computes a student: folded (tables) or candle (the trained graph)
+    #[arg(long, value_name = "ENGINE", default_value = "folded", value_parser = ["folded", "candle"])]
+    pub engine: String,
+}
+
+impl ModelArguments {
+    /// The number of threads asked for, at least 1.
+    pub fn threads(&self) -> anyhow::Result<usize> {
+        match self.threads {
+            Some(0) => Err(super::Usage("--threads 0: leave it out for all cores".into()).into()),
+            Some(threads) => Ok(threads),
+            None => Ok(std::thread::available_parallelism()?.get()),
+        }
+    }
+
+    /// The opener of models, with rayon's threads set too.
+    pub fn opener<'a>(&self, store: &'a AssetStore, progress: &'a dyn Progress) -> anyhow::Result<Opener<'a>> {
+        let threads = self.threads()?;
+        set_threads(threads);
+        Ok(Opener { store, progress, threads, runtime: runtime_uri(&self.runtime)?, device: self.device })
+    }
+
+    /// How the model is to be run, with `prefix` before every text of a teacher.
+    pub fn options(&self, prefix: Option<&str>) -> Options {
+        Options {
+            precision: self.precision,
+            pooler: self.pooler,
+            prefix: prefix.map(str::to_string),
+            max_tokens: self.max_tokens,
+            candle: self.engine == "candle",
+        }
+    }
+}
+
+/// Sets the threads that candle, tokenizers and the training use; only the first call of a process counts.
+pub fn set_threads(threads: usize) {
+    // An error says that a pool is there already, with the threads of the first call.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+}
+
+/// Parses a precision.
+pub fn precision(name: &str) -> Result<Precision, String> {
+    [Precision::F32, Precision::Int8]
+        .into_iter()
+        .find(|precision| precision.name() == name)
+        .ok_or_else(|| "f32 or int8 is expected".into())
+}
+
+/// A model that was opened, and what it is called in output.
+pub struct Opened {
+    pub name: String,
+    pub encoder: Box<dyn Encoder>,
+}
+
+/// Opens several models in order.
+pub fn open_all(
+    names: &[String],
+    arguments: &ModelArguments,
+    prefix: Option<&str>,
+    session: &Session,
+) -> anyhow::Result<Vec<Opened>> {
+    let store = session.store()?;
+    let opener = arguments.opener(&store, session.progress)?;
+    let options = arguments.options(prefix);
+    let open = |name: &String| -> anyhow::Result<Opened> {
+        Ok(Opened { name: name.clone(), encoder: opener.open(name, &options)? })
+    };
+    names.iter().map(open).collect()
+}
+

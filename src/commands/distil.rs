@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use candle_core::Device;
+use clap::Args;
+use limbeck::recipe;
+use limbeck_data::assets::Uri;
+use limbeck_data::cache::{Cache, Columns};
+use limbeck_encoder::Tokenizer;
+use limbeck_student::config::{ARCHITECTURE, StudentConfig};
+use limbeck_student::distil::{DistilJob, Targets, distil, forget};
+use limbeck_student::folder::StudentFolder;
+use serde_json::json;
+
+use super::Usage;
+use super::common::{Session, set_threads};
+
+/// Distil a student from a cache of embeddings
+///
+/// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job goes on from its last
+/// checkpoint.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
+                        limbeck distil --cache vectors.parquet --tokenizer tokenizer.json --to student --set distil.epochs=3")]
+pub struct Arguments {
+    /// The cache: a folder that `limbeck embed` made, or Parquet with a text and a vector column
+    #[arg(long, value_name = "CACHE")]
+    cache: PathBuf,
+
+    /// A cache of text to measure fidelity on; by default some of the texts are held out
+    #[arg(long, value_name = "CACHE")]
+    held_out: Option<PathBuf>,
+
+    /// The student's tokenizer.json or its URI; the cache's own by default
+    #[arg(long, value_name = "FILE")]
+    tokenizer: Option<Uri>,
+
+    /// A recipe, of which [student] and [distil] are read
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Put a value over the recipe's, as in distil.epochs=3
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// Text and vector column of a cache made elsewhere, where they can't be told by type
+    #[arg(long, value_name = "NAME")]
+    text_column: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    vector_column: Option<String>,
+
+    /// The student's folder
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let recipe = match &arguments.recipe {
+        Some(path) => recipe::read(path, &arguments.overrides)?,
+        None => recipe::from_overrides(&arguments.overrides)?,
+    };
+    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
+    let cache = Cache::open_columns(&arguments.cache, &columns)?;
+    let held_out = arguments.held_out.as_deref().map(Cache::open).transpose()?;
+    let path = match (&arguments.tokenizer, cache.tokenizer()) {
+        (Some(uri), _) => session.store()?.fetch(uri, None, session.progress)?.path,
+        (None, Some(path)) => path,
+        (None, None) => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),
+    };
+    let tokenizer = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
+    let shape = &recipe.student;
+    let targets =
+        Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens: shape.max_tokens };
+    let config = StudentConfig {
+        architecture: ARCHITECTURE.into(),
+        vocabulary: targets.vocabulary(),
+        embedding: shape.embedding,
+        dimension: targets.dimension(),
+        convolutions: shape.convolutions.clone(),
+        attention: (shape.attention.heads > 0).then_some(shape.attention),
+        skip: shape.skip,
+        max_tokens: shape.max_tokens,
+    };
+    config.check()?;
+    std::fs::create_dir_all(&arguments.to)?;
+    let job = DistilJob {
+        targets,
+        config,
+        settings: &recipe.distil,
+        folder: &arguments.to,
+        metrics: arguments.to.join("metrics.jsonl"),
+        stage: "distil",
+        device: Device::Cpu,
+    };
+    let (model, summary) = distil(&job, session.progress, &session.interrupt)?;
+    session.progress.note(&format!(
+        "{} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
+        summary.texts, summary.steps, summary.start, summary.best, summary.best_step
+    ));
+    let origin = json!({"cache": arguments.cache, "texts": summary.texts, "steps": summary.steps, "held_out_cosine": summary.best});
+    StudentFolder { model, tokenizer, origin }.save(&arguments.to)?;
+    forget(&arguments.to)?;
+    println!("{}", arguments.to.display());
+    Ok(())
+}

@@ -1,0 +1,149 @@
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage, SHARD_ROWS};
+use limbeck_data::text::{hash, read_texts};
+use limbeck_data::{files, progress::Progress};
+use limbeck_teacher::embed::{EmbedJob, run as embed};
+
+use super::Usage;
+use super::common::{ModelArguments, Session};
+
+/// Cache a teacher's sentence embeddings as Parquet
+///
+/// Blank lines and duplicates are left out. An interrupted job goes on where it stopped.
+#[derive(Args)]
+#[command(after_help = "Example:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache")]
+pub struct Arguments {
+    /// The teacher: a Hugging Face BERT folder, an ONNX file beside its tokenizer.json, or a URI
+    #[arg(long, value_name = "M")]
+    teacher: String,
+
+    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT")]
+    input: PathBuf,
+
+    /// The cache's folder
+    #[arg(long, value_name = "CACHE")]
+    to: PathBuf,
+
+    /// The column or field with the text
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+
+    /// The text's encoding where it isn't UTF-8
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+
+    /// What is put before every text; the model's own by default
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+
+    /// How vectors are stored: f16 or f32
+    #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
+    storage: Storage,
+
+    /// Make only every Nth shard, from the Ith (from 0), so that N machines fill one cache
+    #[arg(long, value_name = "I/N", value_parser = part)]
+    shard: Option<(u32, u32)>,
+
+    #[command(flatten)]
+    model: ModelArguments,
+}
+
+fn storage(name: &str) -> Result<Storage, String> {
+    [Storage::F16, Storage::F32].into_iter().find(|s| s.name() == name).ok_or_else(|| "f16 or f32 is expected".into())
+}
+
+fn part(text: &str) -> Result<(u32, u32), String> {
+    let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    numbers.filter(|(i, n)| i < n).ok_or_else(|| "I/N with I from 0 to N - 1 is expected".into())
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    if arguments.model.engine != "folded" {
+        return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
+    }
+    let store = session.store()?;
+    let opener = arguments.model.opener(&store, session.progress)?;
+    let asset = store.fetch(&arguments.teacher.parse()?, None, session.progress)?;
+    let teacher = opener.open_teacher(&asset.path, &arguments.model.options(arguments.prefix.as_deref()))?;
+    let fingerprint = Fingerprint {
+        teacher: files::sha256_file(teacher.path())?,
+        tokenizer: files::sha256_bytes(teacher.tokenizer().json()),
+        text: hash_of_text(arguments)?,
+        pooling: teacher.pooler().to_string(),
+        prefix: teacher.prefix().to_string(),
+        max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
+        precision: arguments.model.precision.map_or("f32", |precision| precision.name()).to_string(),
+    };
+    let dimension = teacher.dimension();
+    let spec = CacheSpec {
+        dimension,
+        precision: arguments.storage,
+        fingerprint,
+        shard_rows: SHARD_ROWS,
+        part: arguments.shard,
+    };
+    let summary = embed(EmbedJob {
+        teacher: &teacher,
+        texts: Box::new(Chunks::open(arguments)?),
+        total: None,
+        folder: &arguments.to,
+        spec,
+        tokens: true,
+        progress: session.progress,
+        interrupt: &session.interrupt,
+    })?;
+    note(session.progress, &summary);
+    println!("{}", arguments.to.display());
+    Ok(())
+}
+
+fn note(progress: &dyn Progress, summary: &limbeck_teacher::embed::EmbedSummary) {
+    let limbeck_teacher::embed::EmbedSummary { rows, written, kept, .. } = summary;
+    progress.note(&format!("{rows} sentences; {written} shards written, {kept} kept"));
+}
+
+/// The hash of all input files.
+fn hash_of_text(arguments: &Arguments) -> anyhow::Result<String> {
+    if arguments.input.is_file() {
+        return Ok(files::sha256_file(&arguments.input)?);
+    }
+    let mut all = String::new();
+    for text in read_texts(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())? {
+        all = files::sha256_bytes(format!("{all}{}", text?).as_bytes());
+    }
+    Ok(all)
+}
+
+/// The texts in chunks of a shard, without blanks and duplicates.
+struct Chunks {
+    texts: limbeck_data::text::Texts,
+    met: HashSet<u64>,
+}
+
+impl Chunks {
+    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
+        let texts = read_texts(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
+        Ok(Self { texts, met: HashSet::new() })
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = limbeck_data::Result<Vec<String>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chunk = Vec::with_capacity(SHARD_ROWS);
+        while chunk.len() < SHARD_ROWS {
+            match self.texts.next() {
+                Some(Ok(text)) if text.trim().is_empty() || !self.met.insert(hash(&text)) => {}
+                Some(Ok(text)) => chunk.push(text),
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            }
+        }
+        (!chunk.is_empty()).then_some(Ok(chunk))
+    }
+}

@@ -1,0 +1,116 @@
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use limbeck::output::{JsonLines, Npy, Parquet, Sink};
+use limbeck_data::text::{Texts, read_lines, read_texts};
+
+use super::Usage;
+use super::common::{ModelArguments, Session, open_all};
+
+/// How many texts are encoded at a time.
+const CHUNK: usize = 4096;
+
+/// Encode texts: a vector for every row, an empty one too
+#[derive(Args)]
+#[command(after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
+                        echo 'A man plays a guitar.' | limbeck encode --model student.limbeck")]
+pub struct Arguments {
+    /// A student, a teacher, or the URI of one
+    #[arg(long, value_name = "M")]
+    model: String,
+
+    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them; - for lines from standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    input: PathBuf,
+
+    /// The column or field with the text
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+
+    /// The text's encoding where it isn't UTF-8
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+
+    /// What is put before every text
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+
+    /// The output's format; by the name of --to where it is not given, else jsonl
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+
+    /// The file to write; standard output by default
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+
+    #[command(flatten)]
+    run: ModelArguments,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// A matrix of f32 for NumPy
+    Npy,
+    /// Columns `text` and `embedding`
+    Parquet,
+    /// An array of numbers a line
+    Jsonl,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
+    let model = open_all(std::slice::from_ref(&arguments.model), &arguments.run, None, session)?.remove(0);
+    let mut texts = open_texts(arguments)?;
+    let dimension = model.encoder.info().dimension;
+    let prefix = arguments.prefix.as_deref().unwrap_or_default();
+    let mut sink: Box<dyn Sink> = match (format, &arguments.to) {
+        (Format::Jsonl, None) => Box::new(JsonLines::new(BufWriter::new(std::io::stdout()))),
+        (_, None) => return Err(Usage("this format goes to a file: name it with --to".into()).into()),
+        (Format::Jsonl, Some(path)) => Box::new(JsonLines::to_file(path)?),
+        (Format::Npy, Some(path)) => Box::new(Npy::create(path, dimension)?),
+        (Format::Parquet, Some(path)) => Box::new(Parquet::create(path, dimension)?),
+    };
+    let bar = session.progress.stage("encoding", None, "texts");
+    loop {
+        session.interrupt.check()?;
+        let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let prefixed: Vec<String>;
+        let rows: Vec<&str> = if prefix.is_empty() {
+            chunk.iter().map(String::as_str).collect()
+        } else {
+            prefixed = chunk.iter().map(|text| format!("{prefix}{text}")).collect();
+            prefixed.iter().map(String::as_str).collect()
+        };
+        let vectors = model.encoder.encode(&rows).map_err(|error| anyhow::anyhow!(error))?;
+        sink.write(&chunk, &vectors)?;
+        bar.add(chunk.len() as u64);
+    }
+    let rows = sink.finish()?;
+    drop(bar);
+    if arguments.to.is_some() || !std::io::stdout().is_terminal() {
+        session.progress.note(&format!("{rows} vectors of {dimension} numbers"));
+    }
+    std::io::stdout().flush()?;
+    Ok(())
+}
+
+fn by_name(to: Option<&Path>) -> Format {
+    match to.and_then(Path::extension).and_then(|extension| extension.to_str()) {
+        Some("npy") => Format::Npy,
+        Some("parquet") => Format::Parquet,
+        _ => Format::Jsonl,
+    }
+}
+
+fn open_texts(arguments: &Arguments) -> anyhow::Result<Texts> {
+    let encoding = arguments.encoding.as_deref();
+    if arguments.input == Path::new("-") {
+        let stdin = std::io::BufReader::new(std::io::stdin());
+        return Ok(read_lines(stdin, Path::new("standard input"), encoding)?);
+    }
+    Ok(read_texts(&arguments.input, arguments.column.as_deref(), encoding)?)
+}

@@ -1,0 +1,42 @@
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use limbeck_data::assets::Uri;
+use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::{Pooler, TeacherFolder};
+
+use super::common::Session;
+
+/// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
+#[derive(Args)]
+#[command(after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 --to teacher/model.onnx")]
+pub struct Arguments {
+    /// The model's folder or URI
+    #[arg(long, value_name = "M")]
+    model: Uri,
+
+    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    #[arg(long, value_name = "POOLER")]
+    pooler: Option<Pooler>,
+
+    /// Quantise the weights: int8
+    #[arg(long, value_name = "PRECISION")]
+    quantize: Option<OnnxPrecision>,
+
+    /// The ONNX file to write; tokenizer.json is put beside it
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let asset = session.store()?.fetch(&arguments.model, None, session.progress)?;
+    let folder = TeacherFolder::open(&asset.path)?;
+    let pooler = arguments.pooler.unwrap_or(folder.pooler);
+    onnx::export(&folder, pooler, arguments.quantize.unwrap_or_default(), &arguments.to)?;
+    let tokenizer = std::fs::read(&folder.tokenizer).with_context(|| folder.tokenizer.display().to_string())?;
+    let beside = arguments.to.parent().map(|folder| folder.join("tokenizer.json")).unwrap_or("tokenizer.json".into());
+    limbeck_data::files::write_bytes(&beside, &tokenizer)?;
+    println!("{}", arguments.to.display());
+    Ok(())
+}

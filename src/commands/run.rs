@@ -1,0 +1,78 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck::recipe::{self, Plan};
+use limbeck::run::{Context, Decision, RunOptions, Stage, decide};
+use limbeck::summary::table;
+
+use super::common::{Session, set_threads};
+
+/// Run a recipe: from a teacher and plain text to a measured student
+///
+/// Stages that are up to date are skipped; an interrupted run goes on where it stopped when the same command is given
+/// again.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  limbeck run pipelines/quickstart.toml\n  \
+                        limbeck run mine.toml --set distil.epochs=3 --from distil")]
+pub struct Arguments {
+    /// The recipe, a TOML file
+    recipe: PathBuf,
+
+    /// Put a value over the recipe's, as in distil.epochs=3
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// Redo this stage and all after it
+    #[arg(long, value_name = "STAGE")]
+    from: Option<Stage>,
+
+    /// Stop after this stage
+    #[arg(long, value_name = "STAGE")]
+    to: Option<Stage>,
+
+    /// Show what would be done and why, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The folder that runs lie in
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    runs: PathBuf,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let plan = Plan::new(recipe::read(&arguments.recipe, &arguments.overrides)?, &arguments.recipe)?;
+    set_threads(plan.threads);
+    let context = Context {
+        folder: arguments.runs.join(&plan.recipe.name),
+        store: session.store()?,
+        progress: session.progress,
+        interrupt: session.interrupt.clone(),
+        plan,
+    };
+    let options = RunOptions { from: arguments.from, to: arguments.to };
+    if arguments.dry_run {
+        println!("{}", context.folder.display());
+        for (stage, decision) in decide(&context, &options)? {
+            match decision {
+                Decision::Run(reason) => println!("  {:15} run: {reason}", stage.name()),
+                Decision::Skip => println!("  {:15} skip: up to date", stage.name()),
+                Decision::Left => println!("  {:15} left out by --to", stage.name()),
+            }
+        }
+        return Ok(());
+    }
+    if let Some(summary) = limbeck::run::run(&context, &options)? {
+        println!("{}", table(&summary));
+        println!();
+        for (what, name) in [
+            ("student", "student"),
+            ("folded", "exports"),
+            ("figures", "summary.json"),
+            ("training log", "metrics.jsonl"),
+            ("recipe", "recipe.toml"),
+        ] {
+            println!("{what:13} {}", context.folder.join(name).display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! Opening whatever can encode: what it is, is read from its files.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use limbeck_data::assets::{AssetStore, Uri, runtime_uri as member_of_wheel};
+use limbeck_data::files;
+use limbeck_data::progress::Progress;
+use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
+use limbeck_student::fold::write_folded;
+use limbeck_student::folder::{StudentFolder, is_student};
+use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::{OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
+
+use crate::error::{Error, Result};
+
+/// The ONNX Runtime that is fetched where nothing else is named.
+pub const DEFAULT_RUNTIME: &str = "pypi:onnxruntime==1.32.0";
+
+/// The URI of an ONNX Runtime library; `pypi:onnxruntime==VERSION` stands for the library in that wheel.
+pub fn runtime_uri(library: &str) -> Result<Uri> {
+    match library.strip_prefix("pypi:onnxruntime==") {
+        Some(version) if !version.contains('/') => Ok(member_of_wheel(version)?),
+        _ => Ok(library.parse()?),
+    }
+}
+
+/// What opening a model takes.
+pub struct Opener<'a> {
+    pub store: &'a AssetStore,
+    pub progress: &'a dyn Progress,
+    pub threads: usize,
+    /// Where ONNX Runtime comes from, should the model need it.
+    pub runtime: Uri,
+    pub device: OnnxDevice,
+}
+
+/// How a model is to be run; what isn't given, the model says itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Options {
+    /// The precision of a student's folded tables or of a teacher's export.
+    pub precision: Option<Precision>,
+    pub pooler: Option<Pooler>,
+    pub prefix: Option<String>,
+    pub max_tokens: Option<usize>,
+    /// Whether candle computes a student instead of the folded encoder.
+    pub candle: bool,
+}
+
+/// What a path holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A folder of a student.
+    Student(PathBuf),
+    /// A folded file.
+    Folded(PathBuf),
+    /// A Hugging Face BERT folder.
+    Bert(PathBuf),
+    /// An ONNX file and its tokenizer.json.
+    Onnx { file: PathBuf, tokenizer: PathBuf },
+}
+
+/// Says what `path` is by looking at its files.
+pub fn kind(path: &Path) -> Result<Kind> {
+    let no_model = |what: &str| Error::NoModel { path: path.to_path_buf(), what: what.into() };
+    if path.is_file() {
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            return beside(path.to_path_buf(), path.parent().unwrap_or(Path::new(".")));
+        }
+        return Ok(Kind::Folded(path.to_path_buf()));
+    }
+    if !path.is_dir() {
+        return Err(no_model("there is no such file or folder"));
+    }
+    if is_student(path) {
+        return Ok(Kind::Student(path.to_path_buf()));
+    }
+    if path.join("student").is_dir() && is_student(&path.join("student")) {
+        return Ok(Kind::Student(path.join("student")));
+    }
+    for (folder, name) in [("", "model.onnx"), ("onnx", "model.onnx")] {
+        let file = path.join(folder).join(name);
+        if file.is_file() && !path.join("model.safetensors").is_file() {
+            return beside(file, path);
+        }
+    }
+    if path.join("config.json").is_file() || path.join("modules.json").is_file() {
+        return Ok(Kind::Bert(path.to_path_buf()));
+    }
+    let only: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(|error| no_model(&format!("cannot be read ({error})")))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx" || extension == "limbeck"))
+        .collect();
+    match only.as_slice() {
+        [file] if file.extension().is_some_and(|extension| extension == "onnx") => beside(file.clone(), path),
+        [file] => Ok(Kind::Folded(file.clone())),
+        [] => Err(no_model("holds no config.json, no ONNX file and no folded file")),
+        _ => Err(no_model("holds several models; name one of the files")),
+    }
+}
+
+fn beside(file: PathBuf, folder: &Path) -> Result<Kind> {
+    let places = [file.parent().unwrap_or(folder).join("tokenizer.json"), folder.join("tokenizer.json")];
+    match places.into_iter().find(|path| path.is_file()) {
+        Some(tokenizer) => Ok(Kind::Onnx { file, tokenizer }),
+        None => Err(Error::NoModel { path: file, what: "has no tokenizer.json beside it".into() }),
+    }
+}
+
+impl Opener<'_> {
+    /// Opens the model that `name` (a path or URI) stands for.
+    pub fn open(&self, name: &str, options: &Options) -> Result<Box<dyn Encoder>> {
+        let uri: Uri = name.parse()?;
+        let asset = self.store.fetch(&uri, None, self.progress)?;
+        self.open_path(&asset.path, options)
+    }
+
+    /// Opens the model at `path`.
+    pub fn open_path(&self, path: &Path, options: &Options) -> Result<Box<dyn Encoder>> {
+        match kind(path)? {
+            Kind::Student(folder) if options.candle => {
+                let student = StudentFolder::open(&folder, &Device::Cpu)?;
+                Ok(Box::new(limbeck_student::encoder::CandleStudent::new(student)))
+            }
+            Kind::Student(folder) => {
+                let file = self.folded(&folder, options.precision.unwrap_or(Precision::F32))?;
+                Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?))
+            }
+            Kind::Folded(file) => Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?)),
+            Kind::Bert(_) | Kind::Onnx { .. } => Ok(Box::new(self.open_teacher(path, options)?)),
+        }
+    }
+
+    /// Opens a teacher: a BERT folder, which is exported to ONNX first, or an ONNX file.
+    pub fn open_teacher(&self, path: &Path, options: &Options) -> Result<OnnxEncoder> {
+        let (file, tokenizer) = match kind(path)? {
+            Kind::Onnx { file, tokenizer } => (file, tokenizer),
+            Kind::Bert(folder) => {
+                let precision = match options.precision {
+                    Some(Precision::Int8) => OnnxPrecision::Int8,
+                    _ => OnnxPrecision::F32,
+                };
+                self.exported(&folder, options.pooler, precision)?
+            }
+            Kind::Student(path) | Kind::Folded(path) => {
+                return Err(Error::NoModel { path, what: "is a student, where a teacher is needed".into() });
+            }
+        };
+        let options = OnnxOptions {
+            device: self.device,
+            threads: self.threads,
+            pooler: options.pooler,
+            max_tokens: options.max_tokens,
+            prefix: options.prefix.clone(),
+            ..OnnxOptions::default()
+        };
+        let tokenizer = Tokenizer::from_file(&tokenizer)?;
+        Ok(OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?)
+    }
+
+    /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
+    pub fn runtime(&self) -> Result<Runtime> {
+        let fetch = || self.store.fetch(&self.runtime, None, self.progress).map(|asset| Some(asset.path));
+        Ok(Runtime::find(None, fetch)?)
+    }
+
+    /// The ONNX export of a BERT folder, made once and kept in the user's cache by the hash of what it depends on.
+    fn exported(&self, folder: &Path, pooler: Option<Pooler>, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
+        let teacher = TeacherFolder::open(folder)?;
+        let pooler = pooler.unwrap_or(teacher.pooler);
+        let weights = files::sha256_file(teacher.weights.path())?;
+        let name = blake3::hash(
+            format!("{weights} {pooler} {precision} {} {} {EXPORT}", teacher.max_tokens, teacher.prefix).as_bytes(),
+        );
+        let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
+        if !to.is_file() {
+            let _bar = self.progress.stage("exporting the model to ONNX", None, "");
+            onnx::export(&teacher, pooler, precision, &to)?;
+        }
+        Ok((to, teacher.tokenizer))
+    }
+
+    /// The folded file of a student's folder, made once and kept in the user's cache by the hash of the weights.
+    fn folded(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
+        let mut parts = String::new();
+        for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+            parts += &files::sha256_file(&folder.join(name))?;
+        }
+        let name = blake3::hash(format!("{parts} {} {EXPORT}", precision.name()).as_bytes());
+        let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("student.limbeck");
+        if !to.is_file() {
+            let student = StudentFolder::open(folder, &Device::Cpu)?;
+            write_folded(&student, precision, &to)?;
+        }
+        Ok(to)
+    }
+}
+
+/// Exports of another version of the program are not taken up.
+const EXPORT: &str = concat!("limbeck ", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,190 @@
+//! Vectors given out: JSON lines, NumPy's format, Parquet.
+
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use limbeck_data::files::PendingFile;
+use limbeck_encoder::Embeddings;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use crate::error::{Error, Result};
+
+/// Takes vectors, row by row in the order of their texts.
+pub trait Sink {
+    /// Takes the vectors of `texts`.
+    fn write(&mut self, texts: &[String], vectors: &Embeddings) -> Result<()>;
+
+    /// Puts the file in its place; gives the number of rows.
+    fn finish(self: Box<Self>) -> Result<u64>;
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path: PathBuf = path.to_path_buf();
+    move |source| limbeck_data::Error::io("write", &path)(source).into()
+}
+
+/// An array of numbers a line.
+pub struct JsonLines<W> {
+    to: W,
+    path: PathBuf,
+    rows: u64,
+    commit: fn(W) -> Result<()>,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Writes to a stream.
+    pub fn new(to: W) -> Self {
+        let commit = |mut to: W| to.flush().map_err(failed(Path::new("standard output")));
+        Self { to, path: "standard output".into(), rows: 0, commit }
+    }
+}
+
+impl JsonLines<PendingFile> {
+    /// Writes to a file, seen once it is whole.
+    pub fn to_file(path: &Path) -> Result<Self> {
+        let commit = |file: PendingFile| file.commit().map(|_| ()).map_err(Error::from);
+        Ok(Self { to: PendingFile::create(path)?, path: path.to_path_buf(), rows: 0, commit })
+    }
+}
+
+impl<W: Write> Sink for JsonLines<W> {
+    fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
+        for row in vectors.iter() {
+            let line = serde_json::to_string(row).unwrap_or_default();
+            writeln!(self.to, "{line}").map_err(failed(&self.path))?;
+        }
+        self.rows += vectors.rows() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        (self.commit)(self.to)?;
+        Ok(self.rows)
+    }
+}
+
+/// NumPy's format, version 1.0: a matrix of little-endian f32.
+pub struct Npy {
+    file: BufWriter<tempfile::NamedTempFile>,
+    path: PathBuf,
+    rows: u64,
+    dimension: usize,
+}
+
+/// The header's whole length: the number of rows is put in at the end, in the same space.
+const NPY_HEADER: usize = 128;
+
+impl Npy {
+    /// Begins the file at `path`.
+    pub fn create(path: &Path, dimension: usize) -> Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(failed(path))?;
+        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(failed(path))?);
+        file.write_all(&[0; NPY_HEADER]).map_err(failed(path))?;
+        Ok(Self { file, path: path.to_path_buf(), rows: 0, dimension })
+    }
+}
+
+fn npy_header(rows: u64, dimension: usize) -> Vec<u8> {
+    let length = (NPY_HEADER - 10) as u16;
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend(length.to_le_bytes());
+    header.extend(format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dimension}), }}").into_bytes());
+    header.resize(NPY_HEADER - 1, b' ');
+    header.push(b'\n');
+    header
+}
+
+impl Sink for Npy {
+    fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
+        for number in vectors.as_slice() {
+            self.file.write_all(&number.to_le_bytes()).map_err(failed(&self.path))?;
+        }
+        self.rows += vectors.rows() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        let Self { file, path, rows, dimension } = *self;
+        let mut file = file.into_inner().map_err(|error| failed(&path)(error.into_error()))?;
+        let write = |file: &mut tempfile::NamedTempFile| -> std::io::Result<()> {
+            file.seek(SeekFrom::Start(0))?;
+            file.write_all(&npy_header(rows, dimension))?;
+            file.as_file().sync_all()
+        };
+        write(&mut file).map_err(failed(&path))?;
+        file.persist(&path).map_err(|error| failed(&path)(error.error))?;
+        Ok(rows)
+    }
+}
+
+/// Parquet with the columns `text` and `embedding` (a fixed-size list of f32).
+pub struct Parquet {
+    writer: ArrowWriter<PendingFile>,
+    schema: Arc<Schema>,
+    path: PathBuf,
+    dimension: usize,
+    rows: u64,
+}
+
+impl Parquet {
+    /// Begins the file at `path`.
+    pub fn create(path: &Path, dimension: usize) -> Result<Self> {
+        let vector = DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, false)), dimension as i32);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("text", DataType::Utf8, false),
+            Field::new("embedding", vector, false),
+        ]));
+        let embedding = ColumnPath::new(vec!["embedding".into(), "list".into(), "item".into()]);
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_column_dictionary_enabled(embedding, false)
+            .set_max_row_group_row_count(Some(16_384))
+            .build();
+        let writer = ArrowWriter::try_new(PendingFile::create(path)?, schema.clone(), Some(properties));
+        let writer = writer.map_err(|error| failed(path)(std::io::Error::other(error)))?;
+        Ok(Self { writer, schema, path: path.to_path_buf(), dimension, rows: 0 })
+    }
+}
+
+impl Sink for Parquet {
+    fn write(&mut self, texts: &[String], vectors: &Embeddings) -> Result<()> {
+        let DataType::FixedSizeList(item, _) = self.schema.field(1).data_type() else { return Ok(()) };
+        let numbers: ArrayRef = Arc::new(Float32Array::from(vectors.as_slice().to_vec()));
+        let other = |error: arrow::error::ArrowError| std::io::Error::other(error);
+        let list = FixedSizeListArray::try_new(item.clone(), self.dimension as i32, numbers, None);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from_iter_values(texts)),
+            Arc::new(list.map_err(other).map_err(failed(&self.path))?),
+        ];
+        let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(other).map_err(failed(&self.path))?;
+        self.writer.write(&batch).map_err(|error| failed(&self.path)(std::io::Error::other(error)))?;
+        self.rows += texts.len() as u64;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        let file = self.writer.into_inner().map_err(|error| failed(&self.path)(std::io::Error::other(error)))?;
+        file.commit()?;
+        Ok(self.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_numpy_header_fills_its_space_and_says_the_shape() {
+        let header = npy_header(1_000_000, 384);
+        assert_eq!(header.len() % 64, 0);
+        assert!(header.starts_with(b"\x93NUMPY\x01\x00") && header.ends_with(b"\n"));
+        assert!(String::from_utf8_lossy(&header).contains("(1000000, 384)"));
+    }
+}

@@ -1,0 +1,15 @@
+//! Recipes: what a run is to do, in TOML, only what differs from the defaults.
+//!
+//! A recipe is read into [`Recipe`] as it was typed, with defaults for what it doesn't say; an unknown key is an error that
+//! names the nearest known one. [`Plan`] is what is meant: checked before any work starts.
+
+mod plan;
+mod read;
+mod sections;
+
+pub use plan::{CacheOrigin, Plan, TeacherPlan};
+pub use read::{from_overrides, read, resolved};
+pub use sections::{
+    BaselineSection, BenchSection, CacheSection, EvaluateSection, Recipe, RuntimeSection, SourceSection, StudentSection,
+    TeacherSection, TextSection,
+};

@@ -1,0 +1,166 @@
+use std::path::{Path, PathBuf};
+
+use limbeck_data::assets::Uri;
+use limbeck_data::cache::Columns;
+use limbeck_student::config::{ARCHITECTURE, StudentConfig};
+use limbeck_teacher::OnnxDevice;
+
+use super::Recipe;
+use crate::error::{Error, Result};
+
+/// What a recipe means: checked, with names parsed.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub recipe: Recipe,
+    pub threads: usize,
+    pub runtime: Uri,
+    pub cache: CacheOrigin,
+    pub tokenizer: Option<Uri>,
+    pub text: Vec<Uri>,
+    pub exclude: Vec<Uri>,
+    pub sts: Vec<PathBuf>,
+}
+
+/// Where the targets come from.
+#[derive(Debug, Clone)]
+pub enum CacheOrigin {
+    /// A teacher embeds the recipe's text.
+    Teacher(TeacherPlan),
+    /// A cache made elsewhere.
+    Elsewhere { path: PathBuf, columns: Columns },
+}
+
+/// The teacher of a plan.
+#[derive(Debug, Clone)]
+pub struct TeacherPlan {
+    pub uri: Uri,
+    pub device: OnnxDevice,
+}
+
+impl Plan {
+    /// Checks the recipe that was read from `path`.
+    ///
+    /// # Errors
+    /// Settings that can't be, or contradict one another; the error says which.
+    pub fn new(recipe: Recipe, path: &Path) -> Result<Self> {
+        let bad = |what: &str, hint: &str| -> Error {
+            let hint = (!hint.is_empty()).then(|| hint.to_string());
+            Error::Recipe { path: path.to_path_buf(), what: what.into(), hint }
+        };
+        let odd = recipe.name.contains(['/', '\\']) || recipe.name.starts_with('.');
+        if odd || recipe.name.is_empty() {
+            return Err(bad(&format!("name {:?} can't be a folder's name", recipe.name), "choose letters, digits and dashes"));
+        }
+        recipe.distil.check()?;
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let threads = recipe.threads.unwrap_or(cores);
+        if threads == 0 {
+            return Err(bad("threads is 0", "leave it out for all cores"));
+        }
+        let cache = match (&recipe.teacher, &recipe.cache.path) {
+            (Some(teacher), None) => {
+                if teacher.source.is_empty() {
+                    return Err(bad("[teacher] has no source", "name a model's folder or URI"));
+                }
+                if recipe.text.source.is_empty() {
+                    return Err(bad("there is no [[text.source]]", "name a file, folder or URI with text"));
+                }
+                let device = teacher.device.as_deref().unwrap_or("cpu").parse()?;
+                CacheOrigin::Teacher(TeacherPlan { uri: teacher.source.parse()?, device })
+            }
+            (_, Some(cache)) => {
+                if recipe.student.tokenizer.is_none() {
+                    return Err(bad("cache.path needs student.tokenizer", "name a tokenizer.json, of any model"));
+                }
+                if recipe.teacher.is_some() || !recipe.text.source.is_empty() {
+                    return Err(bad(
+                        "cache.path stands beside [teacher] or [[text.source]]",
+                        "a cache made elsewhere holds texts and vectors already",
+                    ));
+                }
+                let columns = Columns {
+                    text: recipe.cache.text_column.clone(),
+                    vector: recipe.cache.vector_column.clone(),
+                };
+                CacheOrigin::Elsewhere { path: cache.into(), columns }
+            }
+            (None, None) => {
+                return Err(bad("there is neither a [teacher] nor a cache.path", "name a teacher: source = \"…\""));
+            }
+        };
+        let bench = &recipe.bench;
+        if bench.rounds == 0 || !(bench.seconds > 0.0 && bench.seconds.is_finite()) {
+            return Err(bad("[bench] has no rounds or no seconds", "rounds = 5, seconds = 2.0 are the defaults"));
+        }
+        let plan = Self {
+            threads,
+            runtime: crate::model::runtime_uri(&recipe.runtime.library)?,
+            cache,
+            tokenizer: recipe.student.tokenizer.as_deref().map(str::parse).transpose()?,
+            text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
+            exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
+            sts: recipe.evaluate.sts.iter().map(PathBuf::from).collect(),
+            recipe,
+        };
+        plan.student_config(2, plan.recipe.student.embedding).check()?;
+        Ok(plan)
+    }
+
+    /// The student's shape for a teacher of this width and a table of so many rows.
+    pub fn student_config(&self, vocabulary: usize, dimension: usize) -> StudentConfig {
+        let student = &self.recipe.student;
+        StudentConfig {
+            architecture: ARCHITECTURE.into(),
+            vocabulary,
+            embedding: student.embedding,
+            dimension,
+            convolutions: student.convolutions.clone(),
+            attention: (student.attention.heads > 0).then_some(student.attention),
+            skip: student.skip,
+            max_tokens: student.max_tokens,
+        }
+    }
+
+    /// Whether the recipe has a teacher that can be asked.
+    pub fn teacher(&self) -> Option<&TeacherPlan> {
+        match &self.cache {
+            CacheOrigin::Teacher(teacher) => Some(teacher),
+            CacheOrigin::Elsewhere { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(text: &str) -> Result<Plan> {
+        Plan::new(Recipe { name: "x".into(), ..toml::from_str(text).unwrap() }, Path::new("x.toml"))
+    }
+
+    const TEACHER: &str = "[teacher]\nsource = \"t\"\n[[text.source]]\nuri = \"a.txt\"\n";
+
+    #[test]
+    fn a_teacher_and_a_text_make_a_plan() {
+        let plan = plan(TEACHER).unwrap();
+        assert!(plan.teacher().is_some());
+        assert!(plan.student_config(10, 384).attention.is_some());
+    }
+
+    #[test]
+    fn what_is_missing_or_contradicts_itself_is_said() {
+        let cases = [
+            ("", "neither"),
+            ("[teacher]\nsource = \"t\"\n", "text.source"),
+            ("[cache]\npath = \"c\"\n", "student.tokenizer"),
+            ("[teacher]\nsource = \"t\"\n[cache]\npath = \"c\"\n[student]\ntokenizer = \"k\"\n", "beside"),
+        ];
+        for (text, word) in cases {
+            let message = plan(text).unwrap_err().to_string();
+            assert!(message.contains(word), "{message}");
+        }
+        assert!(plan(&format!("threads = 0\n{TEACHER}")).is_err());
+        assert!(plan(&format!("{TEACHER}[distil]\nbatch = 0\n")).is_err());
+        assert!(plan(&format!("{TEACHER}[student]\nskip = false\nattention = {{ heads = 0, width = 5, filters = 1 }}\n")).is_err());
+    }
+}

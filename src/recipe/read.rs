@@ -1,0 +1,129 @@
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::Recipe;
+use crate::error::{Error, Result};
+
+/// Reads the recipe at `path`, with `overrides` (`a.b=value`) put over what it says.
+///
+/// # Errors
+/// A file that can't be read or isn't TOML, an unknown key (the error names the nearest known one), a value of the wrong
+/// type, an override without `=`.
+pub fn read(path: &Path, overrides: &[String]) -> Result<Recipe> {
+    let bad = |what: String, hint: Option<String>| Error::Recipe { path: path.to_path_buf(), what, hint };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| "recipes lie in pipelines/".to_string());
+        bad(format!("cannot be read ({error})"), hint)
+    })?;
+    // Once as it is, so that an error shows its line; then with the overrides.
+    let mut recipe: Recipe = toml::from_str(&text).map_err(|error| explain(&error, &bad))?;
+    if !overrides.is_empty() {
+        let table: Table = text.parse().map_err(|error| explain(&error, &bad))?;
+        recipe = put_over(table, overrides, &bad)?;
+    }
+    if recipe.name.is_empty() {
+        recipe.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    }
+    Ok(recipe)
+}
+
+/// A recipe of `overrides` alone.
+pub fn from_overrides(overrides: &[String]) -> Result<Recipe> {
+    let bad = |what: String, hint: Option<String>| Error::Recipe { path: "the command line".into(), what, hint };
+    put_over(Table::new(), overrides, &bad)
+}
+
+fn put_over(mut table: Table, overrides: &[String], bad: &dyn Fn(String, Option<String>) -> Error) -> Result<Recipe> {
+    for assignment in overrides {
+        let wrong = |what: &str| bad(format!("--set {assignment}: {what}"), Some("write --set distil.epochs=3".into()));
+        let (key, value) = assignment.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
+        set(&mut table, key.trim(), value.trim()).map_err(wrong)?;
+    }
+    table.try_into().map_err(|error| explain(&error, bad))
+}
+
+/// The whole recipe, defaults and all, as TOML.
+pub fn resolved(recipe: &Recipe) -> String {
+    toml::to_string(recipe).unwrap_or_else(|error| format!("# cannot be written: {error}\n"))
+}
+
+/// Puts `value` (TOML; what isn't TOML is a string) at the dotted `key`.
+fn set(table: &mut Table, key: &str, value: &str) -> std::result::Result<(), &'static str> {
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.into()));
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().filter(|last| !last.is_empty()).ok_or("there is no key before the `=`")?;
+    let mut here = table;
+    for part in parts {
+        here = here
+            .entry(part)
+            .or_insert_with(|| Value::Table(Table::new()))
+            .as_table_mut()
+            .ok_or("a part of the key before the last names no section")?;
+    }
+    here.insert(last.into(), value);
+    Ok(())
+}
+
+/// The parser's message with its line; of an unknown key, the nearest known one.
+fn explain(error: &toml::de::Error, bad: &dyn Fn(String, Option<String>) -> Error) -> Error {
+    let message = error.message();
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let hint = match quoted.split_first() {
+        Some((wrong, known)) if message.starts_with("unknown ") => {
+            let near = |name: &&&str| (strsim::jaro_winkler(wrong, name) * 1e6) as u64;
+            known.iter().max_by_key(near).map(|name| format!("the nearest known one is `{name}`"))
+        }
+        _ => None,
+    };
+    let shown = error.to_string();
+    bad(shown.trim_end().to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recipe(text: &str, overrides: &[&str]) -> Result<Recipe> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, text).unwrap();
+        read(&path, &overrides.iter().map(|o| o.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_empty_recipe_is_all_defaults_and_named_after_its_file() {
+        let recipe = recipe("", &[]).unwrap();
+        assert_eq!(recipe, Recipe { name: "mine".into(), ..Recipe::default() });
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_and_its_line() {
+        let error = recipe("name = \"x\"\n[distil]\nepoch = 3\n", &[]).unwrap_err();
+        assert!(error.to_string().contains("line 3"), "{error}");
+        assert_eq!(error.hint().unwrap(), "the nearest known one is `epochs`");
+        let error = recipe("[sudent]\n", &[]).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "the nearest known one is `student`");
+    }
+
+    #[test]
+    fn overrides_go_over_what_the_recipe_says_in_any_type() {
+        let overrides = ["distil.epochs=5", "name=other", "distil.losses.infonce.weight=0.1", "student.skip = false"];
+        let recipe = recipe("[distil]\nepochs = 1\n", &overrides).unwrap();
+        assert_eq!((recipe.distil.epochs, recipe.name.as_str(), recipe.student.skip), (5, "other", false));
+        assert_eq!(recipe.distil.losses.infonce.weight, 0.1);
+    }
+
+    #[test]
+    fn an_unknown_key_in_an_override_is_refused_too() {
+        assert_eq!(recipe("", &["distil.epoch=5"]).unwrap_err().hint().unwrap(), "the nearest known one is `epochs`");
+        assert!(recipe("", &["distil"]).unwrap_err().to_string().contains("no `=`"));
+    }
+
+    #[test]
+    fn a_resolved_recipe_reads_as_itself() {
+        let first = recipe("[teacher]\nsource = \"x\"\n[[text.source]]\nuri = \"y\"\n", &["threads=2"]).unwrap();
+        assert_eq!(recipe(&resolved(&first), &[]).unwrap(), first);
+    }
+}

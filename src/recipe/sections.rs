@@ -1,0 +1,226 @@
+use limbeck_data::cache::Precision as Storage;
+use limbeck_data::text::Unit;
+use limbeck_student::config::{AttentionConfig, ConvolutionConfig};
+use limbeck_student::distil::DistilSettings;
+use limbeck_teacher::Pooler;
+use limbeck_teacher::onnx::OnnxPrecision;
+use serde::{Deserialize, Serialize};
+
+/// A whole recipe as it is typed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// The run's name and its folder; the recipe's file name without `.toml` where none is given.
+    pub name: String,
+    /// Threads of everything that computes; all cores where none are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    pub runtime: RuntimeSection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherSection>,
+    pub text: TextSection,
+    pub cache: CacheSection,
+    pub student: StudentSection,
+    pub distil: DistilSettings,
+    pub baselines: BaselineSection,
+    pub evaluate: EvaluateSection,
+    pub bench: BenchSection,
+}
+
+/// `[runtime]`: where ONNX Runtime comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuntimeSection {
+    /// `pypi:onnxruntime==VERSION` (the library inside is found for the platform), another URI, or a path.
+    /// `ORT_DYLIB_PATH` goes before it.
+    pub library: String,
+}
+
+impl Default for RuntimeSection {
+    fn default() -> Self {
+        Self { library: crate::model::DEFAULT_RUNTIME.into() }
+    }
+}
+
+/// `[teacher]`: the sentence encoder to learn from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TeacherSection {
+    /// A URI or path of a Hugging Face BERT folder.
+    pub source: String,
+    /// Checked where it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooler: Option<Pooler>,
+    /// What is put before every text; the folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// The precision in which the cache is made; the teacher is measured in f32 whatever it is.
+    pub precision: OnnxPrecision,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// One `[[text.source]]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceSection {
+    /// A URI, a file or a folder.
+    pub uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The column or field with the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The encoding where it isn't UTF-8, such as `windows-1252`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// `line` or `file`: what one text is.
+    pub unit: Unit,
+    /// Whether texts are documents to be split into sentences.
+    pub split: bool,
+    /// Whether the folder that a file lies in is its label, for topic accuracy.
+    pub label: bool,
+    /// A uniform sample of so many texts of this source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// `[text]`: what is read, and what is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextSection {
+    pub source: Vec<SourceSection>,
+    /// Files whose sentences are never trained on.
+    pub exclude: Vec<String>,
+    /// A uniform sample of so many texts in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    pub seed: u64,
+    pub min_chars: usize,
+    pub max_chars: usize,
+    /// The share of texts (of documents, where there are any) that is held out to measure on.
+    pub hold_out: f64,
+}
+
+impl Default for TextSection {
+    fn default() -> Self {
+        let plan = limbeck_data::text::TextPlan::default();
+        Self {
+            source: Vec::new(),
+            exclude: Vec::new(),
+            limit: None,
+            seed: plan.seed,
+            min_chars: plan.min_chars,
+            max_chars: plan.max_chars,
+            hold_out: plan.hold_out,
+        }
+    }
+}
+
+/// `[cache]`: how vectors are stored, or a cache made elsewhere in place of a teacher's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheSection {
+    /// `f16` or `f32`.
+    pub storage: Storage,
+    /// A Parquet file or folder with a text and a vector column: any embedding model's vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vector_column: Option<String>,
+}
+
+impl Default for CacheSection {
+    fn default() -> Self {
+        Self { storage: Storage::F16, path: None, text_column: None, vector_column: None }
+    }
+}
+
+/// `[student]`: the student's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StudentSection {
+    /// The width of the embedding table; at most the teacher's.
+    pub embedding: usize,
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// `attention.heads = 0` leaves attention out.
+    pub attention: AttentionConfig,
+    pub skip: bool,
+    /// The longest input in tokens; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+}
+
+impl Default for StudentSection {
+    fn default() -> Self {
+        Self {
+            embedding: 256,
+            convolutions: Vec::new(),
+            attention: AttentionConfig::default(),
+            skip: true,
+            max_tokens: None,
+            tokenizer: None,
+        }
+    }
+}
+
+/// `[baselines]`: static students to stand beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BaselineSection {
+    /// The student's start, untrained: what Model2Vec makes of the teacher.
+    pub untrained: bool,
+    /// A student of skip alone, trained on the same targets in the same way: the honest control.
+    pub trained: bool,
+}
+
+impl Default for BaselineSection {
+    fn default() -> Self {
+        Self { untrained: true, trained: true }
+    }
+}
+
+/// `[evaluate]`: what is measured of quality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateSection {
+    /// STS files: TSV with the header `sentence1 sentence2 score`.
+    pub sts: Vec<String>,
+    /// Whether to measure word order; needs a teacher.
+    pub word_order: bool,
+    /// How many held-out sentences word order is measured on, at most.
+    pub word_order_sentences: usize,
+}
+
+impl Default for EvaluateSection {
+    fn default() -> Self {
+        Self { sts: Vec::new(), word_order: true, word_order_sentences: 500 }
+    }
+}
+
+/// `[bench]`: what is measured of speed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BenchSection {
+    pub rounds: usize,
+    /// Seconds a model and round.
+    pub seconds: f64,
+}
+
+impl Default for BenchSection {
+    fn default() -> Self {
+        Self { rounds: 5, seconds: 2.0 }
+    }
+}

@@ -1,0 +1,164 @@
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use limbeck_data::Interrupt;
+use limbeck_data::assets::{AssetStore, Uri};
+use limbeck_data::cache::{Cache, Columns};
+use limbeck_data::progress::Progress;
+use limbeck_encoder::Tokenizer;
+use limbeck_student::config::StudentConfig;
+use limbeck_student::distil::{DistilSettings, Targets};
+use limbeck_teacher::OnnxDevice;
+use limbeck_teacher::onnx::OnnxPrecision;
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::model::Opener;
+use crate::recipe::{CacheOrigin, Plan};
+use crate::summary::Stage as StageRow;
+
+/// Everything a stage works with.
+pub struct Context<'a> {
+    pub plan: Plan,
+    /// The run's folder.
+    pub folder: PathBuf,
+    pub store: AssetStore,
+    pub progress: &'a dyn Progress,
+    pub interrupt: Interrupt,
+}
+
+/// Which stages of a run to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// Redo this stage and all after it.
+    pub from: Option<Stage>,
+    /// Stop after this stage.
+    pub to: Option<Stage>,
+}
+
+impl Context<'_> {
+    /// The stages that this plan has.
+    pub fn stages(&self) -> Vec<Stage> {
+        let has = |stage: &Stage| match (&self.plan.cache, stage) {
+            (CacheOrigin::Elsewhere { .. }, Stage::Text | Stage::ExportTeacher) => false,
+            (_, Stage::Baselines) => self.baselines().next().is_some(),
+            _ => true,
+        };
+        Stage::ALL.into_iter().filter(has).collect()
+    }
+
+    /// Does the stage's work.
+    pub(super) fn do_stage(&self, stage: Stage, rows: &[StageRow]) -> Result<()> {
+        match stage {
+            Stage::Fetch => self.fetch(),
+            Stage::Text => self.prepare_text(),
+            Stage::ExportTeacher => self.export_teacher(),
+            Stage::Embed => self.embed(),
+            Stage::Distil => self.distil(),
+            Stage::Baselines => self.learn_baselines(),
+            Stage::ExportStudent => self.export_student(),
+            Stage::Evaluate => self.evaluate(),
+            Stage::Bench => self.bench(),
+            Stage::Report => self.report(rows),
+        }
+    }
+
+    /// Whether the cache is made by the teacher in int8.
+    pub(super) fn int8(&self) -> bool {
+        self.plan.recipe.teacher.as_ref().is_some_and(|teacher| teacher.precision == OnnxPrecision::Int8)
+    }
+
+    /// The static students that stand beside the student: their names, and how they learn.
+    pub(super) fn baselines(&self) -> impl Iterator<Item = (&'static str, DistilSettings)> {
+        let wanted = &self.plan.recipe.baselines;
+        let trained = self.plan.recipe.distil.static_control();
+        let untrained = DistilSettings { epochs: 0, ..trained.clone() };
+        [(wanted.untrained, STATIC_START, untrained), (wanted.trained, STATIC_TRAINED, trained)]
+            .into_iter()
+            .filter_map(|(wanted, name, settings)| wanted.then_some((name, settings)))
+    }
+
+    /// Opens models with the plan's threads, runtime and device.
+    pub(super) fn opener(&self) -> Opener<'_> {
+        Opener {
+            store: &self.store,
+            progress: self.progress,
+            threads: self.plan.threads,
+            runtime: self.plan.runtime.clone(),
+            device: self.plan.teacher().map_or(OnnxDevice::Cpu, |teacher| teacher.device),
+        }
+    }
+
+    /// The asset of a recipe's URI, fetched if it is gone.
+    pub(super) fn asset(&self, uri: &Uri, sha256: Option<&str>) -> Result<PathBuf> {
+        Ok(self.store.fetch(uri, sha256, self.progress)?.path)
+    }
+
+    /// The caches to learn from and to measure on.
+    pub(super) fn caches(&self) -> Result<(Cache, Option<Cache>)> {
+        match &self.plan.cache {
+            CacheOrigin::Elsewhere { path, columns } => Ok((Cache::open_columns(path, columns)?, None)),
+            CacheOrigin::Teacher(_) => {
+                let open = |name: &str| Cache::open_columns(&self.folder.join("cache").join(name), &Columns::default());
+                Ok((open("train")?, Some(open("held-out")?)))
+            }
+        }
+    }
+
+    /// The student's tokenizer.
+    pub(super) fn tokenizer(&self, cache: &Cache) -> Result<Tokenizer> {
+        let path = match (&self.plan.tokenizer, cache.tokenizer()) {
+            (Some(uri), _) => {
+                let path = self.asset(uri, None)?;
+                if path.is_dir() { path.join("tokenizer.json") } else { path }
+            }
+            (None, Some(path)) => path,
+            (None, None) => {
+                let what = format!("{} has no tokenizer.json", cache.path().display());
+                return Err(Error::Stage { stage: Stage::Distil.name().into(), what });
+            }
+        };
+        Ok(Tokenizer::from_file(&path)?)
+    }
+
+    /// The student's shape for these targets.
+    pub(super) fn student_config(&self, targets: &Targets) -> StudentConfig {
+        self.plan.student_config(targets.vocabulary(), targets.dimension())
+    }
+
+    /// What tells a file or folder on this machine from a changed one: names, sizes and times; a fetched one has a name
+    /// that says its content.
+    pub(super) fn stamp(uri: &Uri) -> Value {
+        match uri {
+            Uri::Path(path) => Self::stamp_path(path),
+            other => json!(other.to_string()),
+        }
+    }
+
+    /// See [`Context::stamp`].
+    pub(super) fn stamp_path(path: &Path) -> Value {
+        let mut entries = Vec::new();
+        stamps(path, &mut entries);
+        entries.sort();
+        json!(entries)
+    }
+}
+
+/// The name of the untrained static student.
+pub(super) const STATIC_START: &str = "static-start";
+/// The name of the static student trained on the same targets.
+pub(super) const STATIC_TRAINED: &str = "static-trained";
+
+fn stamps(path: &Path, entries: &mut Vec<(String, u64, u64)>) {
+    let Ok(metadata) = std::fs::metadata(path) else { return };
+    if metadata.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            stamps(&entry.path(), entries);
+        }
+        return;
+    }
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let changed = changed.map_or(0, |time| time.as_nanos() as u64);
+    entries.push((path.display().to_string(), metadata.len(), changed));
+}

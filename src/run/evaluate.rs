@@ -1,0 +1,198 @@
+//! What is measured of a run's models: quality, then speed, all models side by side.
+
+use limbeck_data::text::{PreparedText, read_documents};
+use limbeck_encoder::{Embeddings, Encoder, Student};
+use limbeck_student::distil::{HeldOut, Targets};
+use limbeck_teacher::onnx::OnnxPrecision;
+use serde_json::{Map, json};
+
+use super::context::{Context, STATIC_START, STATIC_TRAINED};
+use crate::bench::{Settings, bench};
+use crate::error::Result;
+use crate::evaluate::probe::{Document, topic_accuracy};
+use crate::evaluate::sts::{StsSet, read_sets, sts};
+use crate::evaluate::word_order::{self, Pair};
+use crate::evaluate::{Model, Watch, fidelity};
+use crate::summary::{Fidelity, ModelSummary, Role, extra};
+
+/// At most this many texts are benched on.
+const BENCH_TEXTS: usize = 20_000;
+
+/// A model of the run and its place in the table.
+struct Entry {
+    name: String,
+    role: Role,
+    prefix: String,
+    encoder: Box<dyn Encoder>,
+}
+
+impl Entry {
+    fn model(&self) -> Model<'_> {
+        Model::new(&self.name, &*self.encoder).with_prefix(&self.prefix)
+    }
+}
+
+/// Labelled documents, if the text has any.
+struct Documents {
+    training: Vec<(String, String)>,
+    held_out: Vec<(String, String)>,
+}
+
+/// What all models are measured on.
+struct Material {
+    sets: Vec<StsSet>,
+    held_out: HeldOut,
+    pairs: Vec<Pair>,
+    documents: Option<Documents>,
+}
+
+impl Context<'_> {
+    /// All models: teacher (and its int8 export, where that made the cache), student in both precisions, baselines.
+    fn entries(&self) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let entry = |name: &str, role, encoder: Box<dyn Encoder>| {
+            Entry { name: name.into(), role, prefix: String::new(), encoder }
+        };
+        if self.plan.teacher().is_some() {
+            entries.push(entry("teacher", Role::Teacher, Box::new(self.teacher(OnnxPrecision::F32)?)));
+            if self.int8() {
+                entries.push(entry("teacher int8", Role::Teacher, Box::new(self.teacher(OnnxPrecision::Int8)?)));
+            }
+        }
+        let exports = self.folder.join("exports");
+        let open = |file: &str| -> Result<Box<dyn Encoder>> {
+            Ok(Box::new(Student::open(&exports.join(format!("{file}.limbeck")))?.with_threads(self.plan.threads)?))
+        };
+        entries.push(entry("student", Role::Student, open("student.f32")?));
+        entries.push(entry("student int8", Role::Student, open("student.int8")?));
+        for (name, _) in self.baselines() {
+            let shown = match name {
+                STATIC_START => "static, untrained",
+                STATIC_TRAINED => "static, trained",
+                other => other,
+            };
+            entries.push(entry(shown, Role::Baseline, open(&format!("{name}.f32"))?));
+        }
+        Ok(entries)
+    }
+
+    fn material(&self) -> Result<Material> {
+        let (cache, held_out) = self.caches()?;
+        let tokenizer = self.tokenizer(&cache)?;
+        let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens: None };
+        let held_out = targets.held_out()?;
+        let settings = &self.plan.recipe.evaluate;
+        let mut pairs = Vec::new();
+        if settings.word_order && self.plan.teacher().is_some() {
+            let sentences: Vec<&str> =
+                held_out.texts.iter().take(settings.word_order_sentences).map(String::as_str).collect();
+            pairs = word_order::pairs(&sentences, 1);
+        }
+        let path = self.folder.join("text").join(limbeck_data::text::DOCUMENTS_FILE);
+        let labelled = self.plan.recipe.text.source.iter().any(|source| source.label);
+        let documents = if labelled && path.is_file() {
+            let mut documents = Documents { training: Vec::new(), held_out: Vec::new() };
+            for document in read_documents(&path)? {
+                let document = document?;
+                let part = if document.held_out { &mut documents.held_out } else { &mut documents.training };
+                part.push((document.text, document.label));
+            }
+            Some(documents)
+        } else {
+            None
+        };
+        Ok(Material { sets: read_sets(&self.plan.sts)?, held_out, pairs, documents })
+    }
+
+    /// Measures quality of every model.
+    pub(super) fn evaluate(&self) -> Result<()> {
+        let entries = self.entries()?;
+        let material = self.material()?;
+        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
+        let dimension = material.held_out.dimension;
+        let target = Embeddings::new(material.held_out.vectors.clone(), dimension);
+        let teacher = entries.iter().find(|entry| entry.role == Role::Teacher);
+        let order = match (teacher, material.pairs.is_empty()) {
+            (Some(teacher), false) => Some(word_order::similarities(&teacher.model(), &material.pairs, watch)?),
+            _ => None,
+        };
+        let mut rows = Vec::new();
+        for entry in &entries {
+            self.interrupt.check()?;
+            let model = entry.model();
+            let info = entry.encoder.info();
+            let texts: Vec<&str> = material.held_out.texts.iter().map(String::as_str).collect();
+            let vectors = model.encode(&texts, "held-out texts", watch)?;
+            let measured = fidelity::fidelity(&target, &vectors)?;
+            let mut more = Map::new();
+            if let Some(centred) = measured.cosine_centred {
+                more.insert(extra::COSINE_CENTRED.into(), json!(centred));
+            }
+            if let (Some(order), true) = (&order, entry.role != Role::Teacher) {
+                let own = word_order::similarities(&model, &material.pairs, watch)?;
+                let score = word_order::score(&material.pairs, &own, order)?;
+                more.insert(extra::WORD_ORDER.into(), json!(score.average));
+                more.insert(extra::WORD_ORDER_KINDS.into(), json!(score.kinds));
+            }
+            if let Some(documents) = &material.documents {
+                let accuracy = self.topics(&model, documents, watch)?;
+                more.insert(extra::TOPIC_ACCURACY.into(), json!(accuracy));
+            }
+            let scores = (!material.sets.is_empty()).then(|| sts(&model, &material.sets, watch)).transpose()?;
+            rows.push(ModelSummary {
+                name: entry.name.clone(),
+                role: entry.role,
+                parameters: info.parameters,
+                bytes: info.bytes,
+                dimension: info.dimension,
+                sentences_per_second: None,
+                average: scores.as_ref().map(|scores| scores.average),
+                alignment: scores.as_ref().and_then(|scores| scores.alignment),
+                uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
+                scores: scores.map(|scores| scores.scores).unwrap_or_default(),
+                fidelity: Some(Fidelity::from(&measured)),
+                engine: info.engine.into(),
+                precision: info.precision.into(),
+                threads: info.threads,
+                extra: more,
+            });
+        }
+        self.write_json("evaluation.json", &json!(rows))
+    }
+
+    fn topics(&self, model: &Model, documents: &Documents, watch: Watch) -> Result<f64> {
+        fn view(documents: &[(String, String)]) -> Vec<Document<'_>> {
+            documents.iter().map(|(text, topic)| Document { text, topic }).collect()
+        }
+        Ok(topic_accuracy(model, &view(&documents.training), &view(&documents.held_out), watch)?.accuracy)
+    }
+
+    /// Measures the speed of every model, side by side.
+    pub(super) fn bench(&self) -> Result<()> {
+        let entries = self.entries()?;
+        let models: Vec<Model> = entries.iter().map(Entry::model).collect();
+        let texts = self.bench_texts()?;
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let recipe = &self.plan.recipe.bench;
+        let settings = Settings {
+            rounds: recipe.rounds,
+            round: std::time::Duration::from_secs_f64(recipe.seconds),
+            ..Settings::default()
+        };
+        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
+        let measured = bench(&models, &texts, &settings, watch)?;
+        self.write_json("bench.json", &json!(measured))
+    }
+
+    fn bench_texts(&self) -> Result<Vec<String>> {
+        let path = self.folder.join("text/train.parquet");
+        if self.plan.teacher().is_some() {
+            let text = PreparedText::open(&path)?;
+            return Ok(text.read(0, BENCH_TEXTS.min(text.rows()))?.texts);
+        }
+        let (cache, _) = self.caches()?;
+        let mut texts = cache.read(0)?.texts;
+        texts.truncate(BENCH_TEXTS);
+        Ok(texts)
+    }
+}

@@ -1,0 +1,90 @@
+//! Running a recipe: its stages in order, those that are up to date skipped.
+//!
+//! ```text
+//! fetch ─► text ─► export-teacher ─► embed ─► distil ─► baselines ─► export-student ─► evaluate ─► bench ─► report
+//! ```
+//!
+//! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads. It is up to date
+//! when `state.json` holds the same one and its outputs are there.
+
+mod context;
+mod evaluate;
+mod learn;
+mod report;
+mod stage;
+mod state;
+mod teach;
+
+pub use context::{Context, RunOptions};
+pub use report::{card, merge};
+pub use stage::{Decision, Stage};
+
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+use crate::summary::{Stage as StageRow, Summary};
+
+/// What is to happen with each stage of the plan, without doing it.
+pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Decision)>> {
+    let state = state::State::read(&context.folder)?;
+    let mut redo = false;
+    let mut decisions = Vec::new();
+    for stage in context.stages() {
+        let decision = if options.to.is_some_and(|to| stage > to) {
+            Decision::Left
+        } else {
+            redo |= options.from == Some(stage);
+            match state.reason(context, stage) {
+                Some(reason) => Decision::Run(reason),
+                None if redo => Decision::Run("asked for by --from".into()),
+                None => Decision::Skip,
+            }
+        };
+        decisions.push((stage, decision));
+    }
+    if let Some(wanted) = [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted)) {
+        return Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() });
+    }
+    Ok(decisions)
+}
+
+/// Runs the plan's stages and gives the summary, if the run has come to one.
+pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
+    std::fs::create_dir_all(&context.folder).map_err(|source| {
+        limbeck_data::Error::io("create the folder", &context.folder)(source)
+    })?;
+    limbeck_data::files::remove_leftovers(&context.folder)?;
+    let recipe = crate::recipe::resolved(&context.plan.recipe);
+    limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
+    let mut rows = Vec::new();
+    for (stage, decision) in decide(context, options)? {
+        let begun = Instant::now();
+        match decision {
+            Decision::Left => break,
+            Decision::Skip => {
+                context.progress.note(&format!("{}: up to date, skipped", stage.name()));
+                let seconds = state::State::read(&context.folder)?.seconds(stage);
+                rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
+            }
+            Decision::Run(reason) => {
+                // An earlier stage of this run may have brought this one up to date again, or the report needs the rows.
+                context.interrupt.check()?;
+                context.progress.note(&format!("{}: {reason}", stage.name()));
+                context.do_stage(stage, &rows)?;
+                let seconds = begun.elapsed().as_secs_f64();
+                let mut state = state::State::read(&context.folder)?;
+                state.record(context, stage, seconds);
+                state.write(&context.folder)?;
+                rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
+            }
+        }
+    }
+    let path = context.folder.join("summary.json");
+    if !path.is_file() || !rows.iter().any(|row| row.name == Stage::Report.name()) {
+        return Ok(None);
+    }
+    let mut summary = Summary::read(&path)?;
+    summary.stages = rows;
+    summary.write(&path)?;
+    Ok(Some(summary))
+}

@@ -1,0 +1,63 @@
+//! Putting together what was measured: `summary.json`, and the student's README.md.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use indexmap::IndexMap;
+use limbeck_data::files;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::context::Context;
+use crate::bench::Measurement;
+use crate::error::{Error, Result};
+use crate::summary::{ModelSummary, Role, Stage as StageRow, Summary, extra, table};
+
+impl Context<'_> {
+    /// Writes `summary.json` and the student's README.md.
+    pub(super) fn report(&self, stages: &[StageRow]) -> Result<()> {
+        let models: Vec<ModelSummary> = read(&self.folder.join("evaluation.json"), "list of evaluations")?;
+        let speeds: Vec<Measurement> = read(&self.folder.join("bench.json"), "list of measurements")?;
+        let mut versions = IndexMap::from([("limbeck".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
+        if let Some(runtime) = limbeck_teacher::Runtime::loaded() {
+            versions.insert("onnxruntime".into(), runtime.version().into());
+        } else if self.plan.teacher().is_some() {
+            versions.insert("onnxruntime".into(), self.opener().runtime()?.version().into());
+        }
+        let summary = Summary {
+            name: self.plan.recipe.name.clone(),
+            models: merge(models, &speeds),
+            stages: stages.to_vec(),
+            versions,
+        };
+        summary.write(&self.folder.join("summary.json"))?;
+        let recipe = crate::recipe::resolved(&self.plan.recipe);
+        Ok(files::write_bytes(&self.folder.join("student/README.md"), card(&summary, &recipe).as_bytes())?)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|source| Error::Json { what, path: path.to_path_buf(), source })
+}
+
+/// Puts speeds beside the models of the same name.
+pub fn merge(mut models: Vec<ModelSummary>, speeds: &[Measurement]) -> Vec<ModelSummary> {
+    for model in &mut models {
+        if let Some(speed) = speeds.iter().find(|speed| speed.model == model.name) {
+            model.sentences_per_second = Some(speed.sentences_per_second);
+            model.extra.insert(extra::MILLISECONDS_ALONE.into(), json!(speed.milliseconds_alone));
+        }
+    }
+    models
+}
+
+/// The student's README.md.
+pub fn card(summary: &Summary, recipe: &str) -> String {
+    let mut card = format!("# {}\n\nA TextCNN sentence encoder, distilled with limbeck.\n", summary.name);
+    if let Some(student) = summary.models.iter().find(|model| model.role == Role::Student) {
+        let _ = write!(card, "{} parameters, vectors of {} numbers.\n\n", student.parameters, student.dimension);
+    }
+    let _ = write!(card, "## Measured\n\n```text\n{}\n```\n\n## Recipe\n\n```toml\n{recipe}```\n", table(summary).trim_end());
+    card
+}

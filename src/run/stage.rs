@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::recipe::CacheOrigin;
+
+/// The stages, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    Fetch,
+    Text,
+    ExportTeacher,
+    Embed,
+    Distil,
+    Baselines,
+    ExportStudent,
+    Evaluate,
+    Bench,
+    Report,
+}
+
+/// What happens with a stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It runs, and why.
+    Run(String),
+    /// It is up to date.
+    Skip,
+    /// It lies past `--to`.
+    Left,
+}
+
+impl Stage {
+    /// All stages in order.
+    pub const ALL: [Self; 10] = [
+        Self::Fetch,
+        Self::Text,
+        Self::ExportTeacher,
+        Self::Embed,
+        Self::Distil,
+        Self::Baselines,
+        Self::ExportStudent,
+        Self::Evaluate,
+        Self::Bench,
+        Self::Report,
+    ];
+
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Text => "text",
+            Self::ExportTeacher => "export-teacher",
+            Self::Embed => "embed",
+            Self::Distil => "distil",
+            Self::Baselines => "baselines",
+            Self::ExportStudent => "export-student",
+            Self::Evaluate => "evaluate",
+            Self::Bench => "bench",
+            Self::Report => "report",
+        }
+    }
+
+    /// The stages whose work it reads.
+    pub(super) fn reads(self) -> &'static [Self] {
+        match self {
+            Self::Fetch => &[],
+            Self::Text | Self::ExportTeacher => &[Self::Fetch],
+            Self::Embed => &[Self::Text, Self::ExportTeacher],
+            Self::Distil | Self::Baselines => &[Self::Embed],
+            Self::ExportStudent => &[Self::Distil, Self::Baselines],
+            Self::Evaluate => &[Self::ExportTeacher, Self::Embed, Self::ExportStudent],
+            Self::Bench => &[Self::ExportTeacher, Self::Embed, Self::ExportStudent],
+            Self::Report => &[Self::Evaluate, Self::Bench],
+        }
+    }
+
+    /// What its result depends on beside what it reads.
+    pub(super) fn settings(self, context: &Context) -> Value {
+        let recipe = &context.plan.recipe;
+        match self {
+            Self::Fetch => {
+                let teacher = recipe.teacher.as_ref().map(|teacher| (&teacher.source, &teacher.sha256));
+                let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
+                json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
+                       "tokenizer": recipe.student.tokenizer})
+            }
+            Self::Text => {
+                let files: Vec<_> = context.plan.text.iter().chain(&context.plan.exclude).map(Context::stamp).collect();
+                json!({"text": recipe.text, "files": files})
+            }
+            Self::ExportTeacher => {
+                let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, t.precision));
+                json!({"teacher": teacher, "files": context.plan.teacher().map(|teacher| Context::stamp(&teacher.uri))})
+            }
+            Self::Embed => {
+                let device = recipe.teacher.as_ref().map(|teacher| teacher.device.clone());
+                let elsewhere = match &context.plan.cache {
+                    CacheOrigin::Elsewhere { path, .. } => Some(Context::stamp_path(path)),
+                    CacheOrigin::Teacher(_) => None,
+                };
+                json!({"cache": recipe.cache, "device": device, "files": elsewhere})
+            }
+            Self::Distil => json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads}),
+            Self::Baselines => json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
+                "max_tokens": recipe.student.max_tokens, "distil": recipe.distil, "threads": context.plan.threads}),
+            Self::ExportStudent => json!({}),
+            Self::Evaluate => {
+                let files: Vec<_> = context.plan.sts.iter().map(|path| Context::stamp_path(path)).collect();
+                json!({"evaluate": recipe.evaluate, "files": files})
+            }
+            Self::Bench => json!({"bench": recipe.bench, "threads": context.plan.threads}),
+            Self::Report => json!({"name": recipe.name}),
+        }
+    }
+
+    /// The files that must be there for it to count as done, in the run's folder.
+    pub(super) fn outputs(self, context: &Context) -> Vec<PathBuf> {
+        let paths: &[&str] = match self {
+            Self::Fetch => &["assets.json"],
+            Self::Text => &["text/train.parquet", "text/held-out.parquet"],
+            Self::ExportTeacher if context.int8() => &["teacher/model.onnx", "teacher/model.int8.onnx"],
+            Self::ExportTeacher => &["teacher/model.onnx"],
+            Self::Embed => match &context.plan.cache {
+                CacheOrigin::Teacher(_) => &["cache/train/cache.json", "cache/held-out/cache.json"],
+                CacheOrigin::Elsewhere { .. } => &[],
+            },
+            Self::Distil => &["student/config.json"],
+            Self::Baselines => &[],
+            Self::ExportStudent => &["exports/student.f32.limbeck", "exports/student.int8.limbeck"],
+            Self::Evaluate => &["evaluation.json"],
+            Self::Bench => &["bench.json"],
+            Self::Report => &["summary.json", "student/README.md"],
+        };
+        let mut paths: Vec<PathBuf> = paths.iter().map(|path| context.folder.join(path)).collect();
+        if self == Self::Baselines {
+            paths.extend(context.baselines().map(|(name, _)| context.folder.join("baselines").join(name).join("config.json")));
+        }
+        paths
+    }
+}
+
+impl FromStr for Stage {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|stage| stage.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = Self::ALL.iter().map(|stage| stage.name()).collect();
+            format!("there is no stage {name}; they are {}", names.join(", "))
+        })
+    }
+}

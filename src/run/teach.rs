@@ -1,0 +1,170 @@
+//! The teacher's stages: fetching, text, export, embedding.
+
+use std::path::Path;
+
+use limbeck_data::assets::Uri;
+use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
+use limbeck_data::files;
+use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+use limbeck_encoder::Tokenizer;
+use limbeck_teacher::embed::{EmbedJob, run as embed};
+use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::{OnnxEncoder, OnnxOptions, TeacherFolder};
+use serde_json::json;
+
+use super::context::Context;
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::recipe::{CacheOrigin, TeacherSection};
+
+impl Context<'_> {
+    /// Fetches everything that the recipe names, and notes what came with its hash.
+    pub(super) fn fetch(&self) -> Result<()> {
+        let recipe = &self.plan.recipe;
+        let mut wanted: Vec<(&Uri, Option<&str>)> = Vec::new();
+        if let Some(teacher) = self.plan.teacher() {
+            wanted.push((&teacher.uri, recipe.teacher.as_ref().and_then(|teacher| teacher.sha256.as_deref())));
+            if std::env::var_os(limbeck_teacher::LIBRARY_VARIABLE).is_none() {
+                wanted.push((&self.plan.runtime, None));
+            }
+        }
+        wanted.extend(self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())));
+        wanted.extend(self.plan.tokenizer.iter().map(|uri| (uri, None)));
+        let mut fetched = serde_json::Map::new();
+        for (uri, sha256) in wanted {
+            self.interrupt.check()?;
+            let asset = self.store.fetch(uri, sha256, self.progress)?;
+            fetched.insert(uri.to_string(), json!({"path": asset.path, "sha256": asset.sha256}));
+        }
+        self.write_json("assets.json", &json!(fetched))
+    }
+
+    /// Writes `value` to the file `name` of the run's folder.
+    pub(super) fn write_json(&self, name: &str, value: &serde_json::Value) -> Result<()> {
+        Ok(files::write_bytes(&self.folder.join(name), format!("{value:#}\n").as_bytes())?)
+    }
+
+    /// Reads, sifts and splits the text.
+    pub(super) fn prepare_text(&self) -> Result<()> {
+        let section = &self.plan.recipe.text;
+        let mut sources = Vec::with_capacity(section.source.len());
+        for (source, uri) in section.source.iter().zip(&self.plan.text) {
+            sources.push(Source {
+                path: self.asset(uri, source.sha256.as_deref())?,
+                column: source.column.clone(),
+                encoding: source.encoding.clone(),
+                unit: source.unit,
+                split: source.split,
+                label: source.label,
+                limit: source.limit,
+            });
+        }
+        let exclude = self.plan.exclude.iter().map(|uri| self.asset(uri, None)).collect::<Result<_>>()?;
+        let plan = TextPlan {
+            sources,
+            exclude,
+            limit: section.limit,
+            seed: section.seed,
+            min_chars: section.min_chars,
+            max_chars: section.max_chars,
+            hold_out: section.hold_out,
+        };
+        let summary = text::prepare(&plan, &self.folder.join("text"), self.progress, &self.interrupt)?;
+        self.progress.note(&format!("text: {summary}"));
+        Ok(())
+    }
+
+    /// The teacher's folder, with what the recipe says over what the folder says.
+    pub(super) fn teacher_folder(&self) -> Result<(TeacherFolder, TeacherSection)> {
+        let none = || Error::Stage { stage: Stage::ExportTeacher.name().into(), what: "the recipe has no teacher".into() };
+        let section = self.plan.recipe.teacher.clone().ok_or_else(none)?;
+        let uri = &self.plan.teacher().ok_or_else(none)?.uri;
+        let mut folder = TeacherFolder::open(&self.asset(uri, section.sha256.as_deref())?)?;
+        folder.pooler = section.pooler.unwrap_or(folder.pooler);
+        folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
+        folder.max_tokens = section.max_tokens.unwrap_or(folder.max_tokens);
+        Ok((folder, section))
+    }
+
+    /// Exports the teacher to ONNX, in f32 to be measured and in the recipe's precision to make the cache.
+    pub(super) fn export_teacher(&self) -> Result<()> {
+        let (folder, section) = self.teacher_folder()?;
+        let to = self.folder.join("teacher");
+        let _bar = self.progress.stage("exporting the teacher to ONNX", None, "");
+        onnx::export(&folder, folder.pooler, OnnxPrecision::F32, &to.join("model.onnx"))?;
+        if section.precision == OnnxPrecision::Int8 {
+            onnx::export(&folder, folder.pooler, OnnxPrecision::Int8, &to.join("model.int8.onnx"))?;
+        }
+        let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
+        Ok(files::write_bytes(&to.join("tokenizer.json"), tokenizer.json())?)
+    }
+
+    /// The teacher in ONNX Runtime, from the run's folder.
+    pub(super) fn teacher(&self, precision: OnnxPrecision) -> Result<OnnxEncoder> {
+        let folder = self.folder.join("teacher");
+        let file = folder.join(if precision == OnnxPrecision::Int8 { "model.int8.onnx" } else { "model.onnx" });
+        let opener = self.opener();
+        let options = OnnxOptions { threads: self.plan.threads, device: opener.device, ..OnnxOptions::default() };
+        let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"))?;
+        Ok(OnnxEncoder::load(&opener.runtime()?, &file, tokenizer, &options)?)
+    }
+
+    /// Fills the two caches: text to learn from, with the token vectors beside it, and held-out text.
+    pub(super) fn embed(&self) -> Result<()> {
+        if let CacheOrigin::Elsewhere { .. } = self.plan.cache {
+            let (cache, _) = self.caches()?;
+            let (rows, dimension) = (cache.rows(), cache.dimension());
+            self.progress.note(&format!("embed: {rows} vectors of {dimension} numbers are there, made elsewhere"));
+            return Ok(());
+        }
+        let (folder, section) = self.teacher_folder()?;
+        let teacher = self.teacher(section.precision)?;
+        for (name, tokens) in [("train", true), ("held-out", false)] {
+            let text = PreparedText::open(&self.folder.join("text").join(format!("{name}.parquet")))?;
+            let fingerprint = Fingerprint {
+                teacher: files::sha256_file(folder.weights.path())?,
+                tokenizer: files::sha256_file(&folder.tokenizer)?,
+                text: text.sha256()?,
+                pooling: folder.pooler.to_string(),
+                prefix: folder.prefix.clone(),
+                max_tokens: folder.max_tokens.to_string(),
+                precision: section.precision.to_string(),
+            };
+            let to = self.folder.join("cache").join(name);
+            discard_other(&to, &fingerprint, self.plan.recipe.cache.storage)?;
+            let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
+            let summary = embed(EmbedJob {
+                teacher: &teacher,
+                texts: Box::new(texts),
+                total: Some(text.rows() as u64),
+                folder: &to,
+                spec: CacheSpec {
+                    dimension: teacher.dimension(),
+                    precision: self.plan.recipe.cache.storage,
+                    fingerprint,
+                    shard_rows: SHARD_ROWS,
+                    part: None,
+                },
+                tokens,
+                progress: self.progress,
+                interrupt: &self.interrupt,
+            })?;
+            let kept = if summary.kept > 0 { format!(", {} shards kept", summary.kept) } else { String::new() };
+            self.progress.note(&format!("embed: {} sentences, {name}{kept}", summary.rows));
+        }
+        Ok(())
+    }
+}
+
+/// Clears away a cache in the run's own folder that another recipe left: the run decides what lies there.
+fn discard_other(folder: &Path, fingerprint: &Fingerprint, storage: limbeck_data::cache::Precision) -> Result<()> {
+    if !folder.join("cache.json").is_file() {
+        return Ok(());
+    }
+    let same = limbeck_data::cache::Cache::open(folder)
+        .is_ok_and(|cache| cache.fingerprint() == Some(fingerprint) && cache.precision() == Some(storage));
+    if !same {
+        std::fs::remove_dir_all(folder).map_err(limbeck_data::Error::io("clear the folder", folder))?;
+    }
+    Ok(())
+}
