@@ -147,6 +147,9 @@ pub enum HubFailure {
     /// It isn't there.
     #[error("it isn't there")]
     Missing,
+    /// Connections that end before the file does.
+    #[error("the connection broke off again and again")]
+    Broken,
     /// Anything else.
     #[error("it failed")]
     Other,
@@ -188,6 +191,7 @@ impl AssetError {
                 HubFailure::NoNetwork => format!("{NETWORK}; HF_ENDPOINT names a mirror"),
                 HubFailure::Refused => "check the name; for a closed repository set HF_TOKEN".into(),
                 HubFailure::Missing => "check the name and the revision".into(),
+                HubFailure::Broken => "start again: it goes on from where it broke off".into(),
                 HubFailure::Other => return None,
             },
             Self::NoHubFile { files, .. } if !files.is_empty() => format!("it has: {}", files.join(", ")),

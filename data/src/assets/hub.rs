@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -147,7 +148,12 @@ impl<'a> Hub<'a> {
     }
 
     fn failed(&self, what: &str, error: ApiError) -> Error {
-        failed(what, &self.endpoint, error)
+        match error {
+            ApiError::IoError(error) if error.kind() == ErrorKind::StorageFull => {
+                Error::io("write below", self.cache.path())(error)
+            }
+            error => failed(what, &self.endpoint, error),
+        }
     }
 }
 
@@ -253,7 +259,7 @@ impl Failure {
     fn may_pass(&self) -> bool {
         match self {
             Self::Ours(error) => matches!(error, Error::Asset(AssetError::Download { .. })),
-            Self::Client(ApiError::IoError(error)) => error.kind() != std::io::ErrorKind::StorageFull,
+            Self::Client(ApiError::IoError(error)) => error.kind() != ErrorKind::StorageFull,
             Self::Client(error) => status(error).is_none_or(|status| status == 429 || status >= 500),
         }
     }
@@ -275,6 +281,7 @@ fn failed(what: &str, endpoint: &str, error: ApiError) -> Error {
         (_, Some(401 | 403)) => HubFailure::Refused,
         (_, Some(404)) => HubFailure::Missing,
         (ApiError::RequestError(_), None) => HubFailure::NoNetwork,
+        (ApiError::IoError(_), None) => HubFailure::Broken,
         _ => HubFailure::Other,
     };
     let (what, endpoint) = (what.to_owned(), endpoint.to_owned());

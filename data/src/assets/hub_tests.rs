@@ -21,8 +21,8 @@ struct Script {
     files: BTreeMap<&'static str, Vec<u8>>,
     /// Each request's path, and the range asked for.
     requests: Vec<(String, String)>,
-    /// Files whose next answer breaks off after so many bytes.
-    drops: BTreeMap<&'static str, usize>,
+    /// Files whose next answers break off after so many bytes each.
+    drops: BTreeMap<&'static str, Vec<usize>>,
     /// Files whose bytes come other than announced.
     lies: Vec<&'static str>,
     /// Answers everything with this status.
@@ -146,7 +146,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
         body.iter_mut().for_each(|byte| *byte ^= 1);
     }
     if last > first
-        && let Some(bytes) = script.drops.remove(name)
+        && let Some(bytes) = script.drops.get_mut(name).and_then(Vec::pop)
     {
         body.truncate(bytes);
     }
@@ -172,12 +172,22 @@ fn a_model_is_fetched_once_and_then_needs_no_network() {
 #[test]
 fn a_dropped_connection_is_taken_up_where_it_broke_off() {
     let hub = Hub::new();
-    hub.set(|script| script.drops.insert("model.safetensors", 100_000));
+    hub.set(|script| script.drops.insert("model.safetensors", vec![100_000]));
     let asset = hub.fetch("hf:owner/name").unwrap();
     let weights = fs::read(asset.path.join("model.safetensors")).unwrap();
     assert_eq!(weights, hub.script.lock().unwrap().files["model.safetensors"]);
     let ranges = hub.ranges("elsewhere/model.safetensors");
     assert_eq!(ranges, ["bytes=0-", "bytes=100000-"]);
+}
+
+#[test]
+fn a_connection_that_always_breaks_ends_in_an_error_and_the_next_run_goes_on() {
+    let hub = Hub::new();
+    hub.set(|script| script.drops.insert("model.safetensors", vec![10_000; 4]));
+    let error = hub.fetch("hf:owner/name").unwrap_err();
+    assert!(error.to_string().ends_with("the connection broke off again and again"), "{error}");
+    hub.fetch("hf:owner/name").unwrap();
+    assert_eq!(hub.ranges("elsewhere/model.safetensors").last().unwrap(), "bytes=40000-");
 }
 
 #[test]

@@ -173,12 +173,15 @@ impl AssetStore {
             }
             Kept::Not => {}
         }
-        let work = self.root.join("fetching").join(key(name));
-        empty_folder(&work)?;
-        let record = make(&work)?;
+        let fetching = self.root.join("fetching").join(key(name));
+        empty_folder(&fetching)?;
+        // A name of its own: the pip of a killed process may be writing yet.
+        let work = tempfile::tempdir_in(&fetching).map_err(Error::io("create a folder in", &fetching))?;
+        let record = make(work.path())?;
         let json = serde_json::to_vec_pretty(&record).map_err(|error| Error::io("write", &index)(error.into()))?;
         write_bytes(&index, &json)?;
-        fs::remove_dir_all(&work).map_err(Error::io("remove", &work))?;
+        drop(work);
+        remove(&fetching)?;
         Ok(record)
     }
 

@@ -19,6 +19,22 @@
 //! A column not named is `text` where there is one, else the only one. A folder stands for all such files in it and
 //! below, in the order of their names, hidden ones left out.
 //!
+//! ```
+//! use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+//! use limbeck_data::{Interrupt, progress::Silent};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("demo.txt");
+//! std::fs::write(&file, "The cat sat on the mat.\n\nIt rained.\nThe cat sat on the mat.\n")?;
+//! let plan = TextPlan { sources: vec![Source::new(&file)], hold_out: 0.0, ..TextPlan::default() };
+//! let summary = text::prepare(&plan, folder.path(), &Silent, &Interrupt::new())?;
+//! assert_eq!(summary.to_string(), "4 texts (1 blank, 1 duplicate): 2 to train on, 0 held out");
+//!
+//! let train = PreparedText::open(&folder.path().join(text::TRAIN_FILE))?;
+//! assert_eq!(train.read(1, 1)?.texts, ["It rained."]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Memory stays flat however long the text is, but for 8 bytes a distinct text, which is what finding duplicates costs.
 
 mod decode;
