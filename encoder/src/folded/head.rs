@@ -4,9 +4,11 @@
 //! features, four bytes an output, each 128 above the signed number (that is what `vpdpbusd` wants).
 
 use super::{
+    gather::add_to,
     layout::{Block, LANES, Layout},
     math,
-    simd::Int8Dot,
+    simd::Simd,
+    table::{both, load, store},
 };
 
 /// How many sentences share a pass over a panel.
@@ -31,90 +33,72 @@ pub struct Scratch {
 
 /// Adds weight · features + bias to each row of `out` (`[rows][outputs]`); `features` are `[rows][layout.features]`.
 #[inline(always)]
-pub fn multiply<D: Int8Dot>(
-    dot: D,
+pub fn multiply<S: Simd>(
+    simd: S,
     layout: &Layout,
     (weights, bias): (Weights<'_>, &[[f32; LANES]]),
     features: &[f32],
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
+    let count = features.len() / layout.features;
     match weights {
         Weights::F32(weights) => {
-            let panels = weights.chunks_exact(layout.features);
-            for (panel, (weights, bias)) in panels.zip(bias).enumerate() {
-                rows(features.len() / layout.features, |row, count| {
+            for (panel, (weights, bias)) in weights.chunks_exact(layout.features).zip(bias).enumerate() {
+                let mut row = 0;
+                while row < count {
                     let features = &features[row * layout.features..];
                     let out = &mut out[row * layout.outputs + panel * LANES..];
-                    match count {
-                        ROWS => float_tile::<ROWS>(layout, weights, bias, features, out),
-                        4 => float_tile::<4>(layout, weights, bias, features, out),
-                        _ => float_tile::<1>(layout, weights, bias, features, out),
-                    }
-                });
+                    row += match count - row {
+                        ROWS.. => float_tile::<S, ROWS>(simd, layout, weights, bias, features, out),
+                        4.. => float_tile::<S, 4>(simd, layout, weights, bias, features, out),
+                        _ => float_tile::<S, 1>(simd, layout, weights, bias, features, out),
+                    };
+                }
             }
         }
         Weights::Int8(weights, scales) => {
-            quantise(layout, features, scratch);
-            let panels = weights.chunks_exact(layout.features / 4);
-            for (panel, (weights, bias)) in panels.zip(bias).enumerate() {
-                let tile = IntTile { layout, weights, scales: &scales[panel..], bias, panels: bias_panels(layout) };
-                rows(features.len() / layout.features, |row, count| {
+            quantise(simd, layout, features, scratch);
+            for (panel, (weights, bias)) in weights.chunks_exact(layout.features / 4).zip(bias).enumerate() {
+                let tile = IntTile { layout, weights, scales: &scales[panel..], bias, panels: layout.outputs / LANES };
+                let mut row = 0;
+                while row < count {
                     let numbers = &scratch.numbers[row * layout.features / 4..];
                     let blocks = &scratch.blocks[row * layout.blocks.len()..];
                     let out = &mut out[row * layout.outputs + panel * LANES..];
-                    match count {
-                        ROWS => tile.run::<D, ROWS>(dot, numbers, blocks, out),
-                        4 => tile.run::<D, 4>(dot, numbers, blocks, out),
-                        _ => tile.run::<D, 1>(dot, numbers, blocks, out),
-                    }
-                });
+                    row += match count - row {
+                        ROWS.. => tile.run::<S, ROWS>(simd, numbers, blocks, out),
+                        4.. => tile.run::<S, 4>(simd, numbers, blocks, out),
+                        _ => tile.run::<S, 1>(simd, numbers, blocks, out),
+                    };
+                }
             }
         }
     }
 }
 
-fn bias_panels(layout: &Layout) -> usize {
-    layout.outputs / LANES
-}
-
-/// Calls `work` with a first row and a count of 8, 4 or 1 until all rows are done.
 #[inline(always)]
-fn rows(count: usize, mut work: impl FnMut(usize, usize)) {
-    let mut row = 0;
-    while row < count {
-        let some = match count - row {
-            ROWS.. => ROWS,
-            4.. => 4,
-            _ => 1,
-        };
-        work(row, some);
-        row += some;
-    }
-}
-
-#[inline(always)]
-fn float_tile<const M: usize>(
+fn float_tile<S: Simd, const M: usize>(
+    simd: S,
     layout: &Layout,
     weights: &[[f32; LANES]],
     bias: &[f32; LANES],
     features: &[f32],
     out: &mut [f32],
-) {
+) -> usize {
     let features: [&[f32]; M] = std::array::from_fn(|m| &features[m * layout.features..][..weights.len()]);
-    let mut sums = [*bias; M];
+    let mut sums = [load(simd, bias); M];
     for (k, weights) in weights.iter().enumerate() {
+        let weights = load(simd, weights);
         for m in 0..M {
-            let feature = features[m][k];
-            for j in 0..LANES {
-                sums[m][j] += feature * weights[j];
-            }
+            let feature = simd.splat(features[m][k]);
+            sums[m] = both(sums[m], weights, |sum, weight| simd.add(sum, simd.multiply(feature, weight)));
         }
     }
-    for (m, sums) in sums.iter().enumerate() {
-        let out = &mut out[m * layout.outputs..][..LANES];
-        out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+    for m in 0..M {
+        add_to(simd, sums[m], &mut out[m * layout.outputs..]);
     }
+    M
 }
 
 /// What all sentences share of a panel.
@@ -130,67 +114,74 @@ struct IntTile<'a> {
 
 impl IntTile<'_> {
     #[inline(always)]
-    fn run<D: Int8Dot, const M: usize>(&self, dot: D, numbers: &[[i8; 4]], blocks: &[(f32, i32)], out: &mut [f32]) {
+    fn run<S: Simd, const M: usize>(
+        &self,
+        simd: S,
+        numbers: &[[i8; 4]],
+        blocks: &[(f32, i32)],
+        out: &mut [f32],
+    ) -> usize {
         let (all, count) = (self.layout.features / 4, self.layout.blocks.len());
         let mut totals = [*self.bias; M];
         for (index, &Block { at, width }) in self.layout.blocks.iter().enumerate() {
             let weights = &self.weights[at / 4..(at + width) / 4];
             let numbers: [&[[i8; 4]]; M] = std::array::from_fn(|m| &numbers[m * all + at / 4..][..weights.len()]);
-            let mut sums = [dot.zero(); M];
+            let mut sums = [simd.no_sums(); M];
             for (k, weights) in weights.iter().enumerate() {
                 for m in 0..M {
-                    sums[m] = dot.add(sums[m], weights, numbers[m][k]);
+                    sums[m] = simd.dot(sums[m], weights, numbers[m][k]);
                 }
             }
-            let scales = &self.scales[index * self.panels];
-            for (m, totals) in totals.iter_mut().enumerate() {
+            let scales = load(simd, &self.scales[index * self.panels]);
+            for m in 0..M {
                 let (scale, offset) = blocks[m * count + index];
-                for ((total, sum), weight_scale) in totals.iter_mut().zip(dot.sums(sums[m])).zip(scales) {
-                    *total += sum.wrapping_sub(offset) as f32 * (scale * weight_scale);
-                }
+                let scales = scales.map(|weight_scale| simd.multiply(simd.splat(scale), weight_scale));
+                let values = both(simd.sums_to_floats(sums[m], offset), scales, |sum, scale| simd.multiply(sum, scale));
+                store(
+                    simd,
+                    both(load(simd, &totals[m]), values, |total, value| simd.add(total, value)),
+                    &mut totals[m],
+                );
             }
         }
-        for (m, totals) in totals.iter().enumerate() {
-            let out = &mut out[m * self.layout.outputs..][..LANES];
-            out.iter_mut().zip(totals).for_each(|(out, total)| *out += total);
+        for m in 0..M {
+            add_to(simd, load(simd, &totals[m]), &mut out[m * self.layout.outputs..]);
         }
+        M
     }
 }
 
 /// Each block of each row of features as int8, with a scale of its own.
 #[inline(always)]
-fn quantise(layout: &Layout, features: &[f32], scratch: &mut Scratch) {
+fn quantise<S: Simd>(simd: S, layout: &Layout, features: &[f32], scratch: &mut Scratch) {
     scratch.numbers.resize(features.len() / 4, [0; 4]);
     scratch.blocks.clear();
-    for (features, numbers) in
-        features.chunks_exact(layout.features).zip(scratch.numbers.chunks_exact_mut(layout.features / 4))
-    {
+    let rows = features.chunks_exact(layout.features);
+    for (features, numbers) in rows.zip(scratch.numbers.chunks_exact_mut(layout.features / 4)) {
         for &Block { at, width } in &layout.blocks {
             let numbers = numbers[at / 4..(at + width) / 4].as_flattened_mut();
-            scratch.blocks.push(quantise_block(&features[at..at + width], numbers));
+            scratch.blocks.push(quantise_block(simd, &features[at..at + width], numbers));
         }
     }
 }
 
+/// Writes the numbers, and returns what 1 is worth and 128 times their sum.
 #[inline(always)]
-fn quantise_block(features: &[f32], numbers: &mut [i8]) -> (f32, i32) {
-    let mut greatest = [0.0f32; LANES];
+fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f32, i32) {
+    let zero = simd.splat(0.0);
+    let mut most = [zero; 2];
     for features in features.as_chunks::<LANES>().0 {
-        greatest
-            .iter_mut()
-            .zip(features)
-            .for_each(|(greatest, feature)| *greatest = math::max(*greatest, feature.abs()));
+        let features = load(simd, features);
+        most = both(most, features, |most, feature| simd.max(most, feature));
+        most = both(most, features, |most, feature| simd.max(most, simd.subtract(zero, feature)));
     }
+    let mut greatest = [0.0; LANES];
+    store(simd, most, &mut greatest);
     let greatest = greatest.into_iter().fold(0.0, math::max);
     // Below this nothing is left of a number in f32 anyway, and the division would overflow.
     let inverse = if greatest > 1e-30 { 127.0 / greatest } else { 0.0 };
-    let mut sums = [0i32; LANES];
-    for (features, numbers) in features.as_chunks::<LANES>().0.iter().zip(numbers.as_chunks_mut::<LANES>().0) {
-        for ((feature, number), sum) in features.iter().zip(numbers).zip(&mut sums) {
-            let rounded = math::round(feature * inverse);
-            *number = rounded as i8;
-            *sum += i32::from(*number);
-        }
+    for (feature, number) in features.iter().zip(numbers.iter_mut()) {
+        *number = math::round(feature * inverse) as i8;
     }
-    (greatest / 127.0, sums.iter().sum::<i32>() * 128)
+    (greatest / 127.0, numbers.iter().map(|&number| i32::from(number)).sum::<i32>() * 128)
 }

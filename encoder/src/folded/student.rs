@@ -6,11 +6,11 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 use super::{
     file::Folded,
-    gather::{self, Filters, Gathers, Scores},
+    gather::{self, Filters, Gathers, Scores, Tools},
     head,
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
-    simd::{Int8Dot, Level, Work},
+    simd::{Level, Simd, Work},
     table::{Floats, Int8, Table},
 };
 use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
@@ -229,7 +229,7 @@ struct BlockWork<'a> {
 
 impl Work for BlockWork<'_> {
     #[inline(always)]
-    fn run<D: Int8Dot>(self, dot: D) {
+    fn run<S: Simd>(self, simd: S) {
         let file = &self.student.file;
         let layout = &file.layout;
         let stride = layout.stride / LANES;
@@ -237,13 +237,13 @@ impl Work for BlockWork<'_> {
             Precision::F32 => {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));
                 let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
-                self.run_with(dot, Floats { rows, stride }, weights);
+                self.run_with(simd, Floats { rows, stride }, weights);
             }
             Precision::Int8 => {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));
                 let scales = bytemuck::cast_slice(file.bytes("head scale"));
                 let weights = head::Weights::Int8(bytemuck::cast_slice(file.bytes("head weight")), scales);
-                self.run_with(dot, Int8 { rows, stride }, weights);
+                self.run_with(simd, Int8 { rows, stride }, weights);
             }
         }
     }
@@ -251,7 +251,7 @@ impl Work for BlockWork<'_> {
 
 impl BlockWork<'_> {
     #[inline(always)]
-    fn run_with<D: Int8Dot, T: Table>(self, dot: D, table: T, weights: head::Weights<'_>) {
+    fn run_with<S: Simd, T: Table>(self, simd: S, table: T, weights: head::Weights<'_>) {
         let Student { file, gathers, head_bias, .. } = self.student;
         let layout: &Layout = &file.layout;
         let Scratch { tokens, features, out, gather, head } = self.scratch;
@@ -259,10 +259,10 @@ impl BlockWork<'_> {
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
             let ids = if ids.is_empty() { &empty } else { ids };
             let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            gather::sentence((layout, gathers, table), ids, gather, features, out);
+            Tools { simd, table }.sentence((layout, gathers), ids, gather, features, out);
         }
         if layout.features > 0 {
-            head::multiply(dot, layout, (weights, head_bias), features, head, out);
+            head::multiply(simd, layout, (weights, head_bias), features, head, out);
         }
         let rows = out.chunks_exact_mut(layout.outputs).zip(self.out.chunks_exact_mut(layout.dimension));
         for (from, to) in rows {

@@ -1,6 +1,9 @@
 //! Rows of the table in either precision, 32 numbers at a time.
 
-use super::layout::{LANES, Taps};
+use super::{
+    layout::{LANES, Taps},
+    simd::Simd,
+};
 
 /// Where a stretch of 32 numbers lies: the row's start, and the stretch's place in it, both in stretches.
 #[derive(Clone, Copy)]
@@ -12,24 +15,45 @@ pub struct At {
 /// A table of rows.
 pub trait Table: Copy {
     /// 32 sums of taps.
-    type Sums: Copy;
+    type Sums<S: Simd>: Copy;
 
     /// From a row to the next, in stretches of 32 numbers.
     fn stride(self) -> usize;
     /// 32 numbers of one tap; `taps` is the convolution that they belong to.
-    fn tap(self, taps: &Taps, at: At) -> Self::Sums;
+    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: At) -> Self::Sums<S>;
     /// Their sum.
-    fn add(a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    fn add<S: Simd>(simd: S, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
     /// The greater of each two.
-    fn max(a: Self::Sums, b: Self::Sums) -> Self::Sums;
+    fn max<S: Simd>(simd: S, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
     /// The sums as floats; `unit` is what a sum of 1 is worth (int8 only).
-    fn values(sums: Self::Sums, unit: Option<&[f32; LANES]>) -> [f32; LANES];
+    fn values<S: Simd>(simd: S, sums: Self::Sums<S>, unit: Option<&[f32; LANES]>) -> [S::Floats; 2];
     /// 32 numbers of an embedding or of a skip, to be multiplied by their row's scale.
-    fn numbers(self, at: At) -> [f32; LANES];
+    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2];
     /// What the numbers of this row's embedding are worth.
     fn embedding_scale(self, row: usize) -> f32;
     /// What the numbers of this row's skip are worth.
     fn skip_scale(self, row: usize) -> f32;
+}
+
+/// 32 floats of memory as vectors.
+#[inline(always)]
+pub fn load<S: Simd>(simd: S, numbers: &[f32; LANES]) -> [S::Floats; 2] {
+    let [low, high, ..] = numbers.as_chunks::<16>().0 else { unreachable!("32 numbers") };
+    [simd.load(low), simd.load(high)]
+}
+
+/// 32 floats to memory.
+#[inline(always)]
+pub fn store<S: Simd>(simd: S, numbers: [S::Floats; 2], to: &mut [f32; LANES]) {
+    for (to, numbers) in to.as_chunks_mut::<16>().0.iter_mut().zip(numbers) {
+        simd.store(numbers, to);
+    }
+}
+
+/// An operation on both halves.
+#[inline(always)]
+pub fn both<V: Copy>(a: [V; 2], b: [V; 2], operation: impl Fn(V, V) -> V) -> [V; 2] {
+    [operation(a[0], b[0]), operation(a[1], b[1])]
 }
 
 /// Rows of f32.
@@ -40,7 +64,7 @@ pub struct Floats<'a> {
 }
 
 impl Table for Floats<'_> {
-    type Sums = [f32; LANES];
+    type Sums<S: Simd> = [S::Floats; 2];
 
     #[inline(always)]
     fn stride(self) -> usize {
@@ -48,30 +72,28 @@ impl Table for Floats<'_> {
     }
 
     #[inline(always)]
-    fn tap(self, _: &Taps, at: At) -> [f32; LANES] {
-        self.rows[at.row + at.place]
+    fn tap<S: Simd>(self, simd: S, _: &Taps, at: At) -> [S::Floats; 2] {
+        load(simd, &self.rows[at.row + at.place])
     }
 
     #[inline(always)]
-    fn add(mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-        a
+    fn add<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
+        both(a, b, |a, b| simd.add(a, b))
     }
 
     #[inline(always)]
-    fn max(mut a: [f32; LANES], b: [f32; LANES]) -> [f32; LANES] {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a = super::math::max(*a, b));
-        a
+    fn max<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
+        both(a, b, |a, b| simd.max(a, b))
     }
 
     #[inline(always)]
-    fn values(sums: [f32; LANES], _: Option<&[f32; LANES]>) -> [f32; LANES] {
+    fn values<S: Simd>(_: S, sums: [S::Floats; 2], _: Option<&[f32; LANES]>) -> [S::Floats; 2] {
         sums
     }
 
     #[inline(always)]
-    fn numbers(self, at: At) -> [f32; LANES] {
-        self.rows[at.row + at.place]
+    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
+        load(simd, &self.rows[at.row + at.place])
     }
 
     #[inline(always)]
@@ -104,7 +126,7 @@ impl Int8<'_> {
 }
 
 impl Table for Int8<'_> {
-    type Sums = [i16; LANES];
+    type Sums<S: Simd> = S::Shorts;
 
     #[inline(always)]
     fn stride(self) -> usize {
@@ -112,35 +134,33 @@ impl Table for Int8<'_> {
     }
 
     #[inline(always)]
-    fn tap(self, taps: &Taps, at: At) -> [i16; LANES] {
+    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: At) -> S::Shorts {
         let factor = i16::from(self.rows[at.row + taps.factor_at / LANES][taps.factor_at % LANES]);
-        self.rows[at.row + at.place].map(|number| i16::from(number).wrapping_mul(factor))
+        simd.shorts(&self.rows[at.row + at.place], factor)
     }
 
     #[inline(always)]
-    fn add(mut a: [i16; LANES], b: [i16; LANES]) -> [i16; LANES] {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a = a.wrapping_add(b));
-        a
+    fn add<S: Simd>(simd: S, a: S::Shorts, b: S::Shorts) -> S::Shorts {
+        simd.add_shorts(a, b)
     }
 
     #[inline(always)]
-    fn max(mut a: [i16; LANES], b: [i16; LANES]) -> [i16; LANES] {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a = (*a).max(b));
-        a
+    fn max<S: Simd>(simd: S, a: S::Shorts, b: S::Shorts) -> S::Shorts {
+        simd.max_shorts(a, b)
     }
 
     #[inline(always)]
-    fn values(sums: [i16; LANES], unit: Option<&[f32; LANES]>) -> [f32; LANES] {
-        let mut values = sums.map(f32::from);
-        if let Some(unit) = unit {
-            values.iter_mut().zip(unit).for_each(|(value, unit)| *value *= unit);
+    fn values<S: Simd>(simd: S, sums: S::Shorts, unit: Option<&[f32; LANES]>) -> [S::Floats; 2] {
+        let values = simd.shorts_to_floats(sums);
+        match unit {
+            Some(unit) => both(values, load(simd, unit), |value, unit| simd.multiply(value, unit)),
+            None => values,
         }
-        values
     }
 
     #[inline(always)]
-    fn numbers(self, at: At) -> [f32; LANES] {
-        self.rows[at.row + at.place].map(f32::from)
+    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
+        simd.widen(&self.rows[at.row + at.place])
     }
 
     #[inline(always)]
