@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! cargo run --release -p limbeck-teacher --example embed -- \
-//!     LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS]]
+//!     LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS [text-only]]]
 //! ```
 //!
 //! TEACHER is a folder with a BERT, which is exported to ONNX beside the cache first, or an ONNX file with tokenizer.json
-//! beside it. Killed and started again, it goes on where it was.
+//! beside it. With `text-only` the vocabulary's vectors are left out. Killed and started again, it goes on where it was.
 
 use std::error::Error;
 use std::fs::File;
@@ -26,7 +26,7 @@ use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder};
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [library, teacher, text, cache, numbers @ ..] = &arguments[..] else {
-        return Err("give LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS]]".into());
+        return Err("give LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS [text-only]]]".into());
     };
     let (teacher, text, cache) = (Path::new(teacher), Path::new(text), Path::new(cache));
     let (model, tokenizer) = model(teacher, cache)?;
@@ -60,12 +60,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         total: None,
         folder: cache,
         spec,
-        tokens: true,
+        tokens: numbers.get(2).is_none_or(|word| word != "text-only"),
         progress: &Silent,
         interrupt: &Interrupt::new(),
     })?;
     let seconds = start.elapsed().as_secs_f64();
-    println!("ONNX Runtime {}: {summary:?} in {seconds:.1} s", runtime.version());
+    let rate = summary.rows as f64 / seconds;
+    println!("ONNX Runtime {}: {summary:?} in {seconds:.2} s, {rate:.1} a second", runtime.version());
     Ok(())
 }
 

@@ -5,7 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use limbeck_encoder::{Encoder, Tokenizer};
-use limbeck_teacher::{Error, InferenceError, LIBRARY_VARIABLE, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime};
+use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::{
+    Error, InferenceError, LIBRARY_VARIABLE, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder,
+};
+use safetensors::tensor::{Dtype, TensorView};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/onnx").join(name)
@@ -139,4 +143,77 @@ fn a_process_has_one_library() {
     fs::write(&other, "other").unwrap();
     let error = Runtime::load(&other).unwrap_err();
     assert!(matches!(error, Error::Inference(InferenceError::LibraryLoaded { .. })), "{error}");
+}
+
+/// A folder with a BERT of two layers, its weights drawn from a fixed sequence.
+fn small_bert(folder: &Path) -> TeacherFolder {
+    let config = r#"{"model_type": "bert", "vocab_size": 8, "hidden_size": 32, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "intermediate_size": 64, "hidden_act": "gelu", "max_position_embeddings": 64,
+        "type_vocab_size": 2, "layer_norm_eps": 1e-12}"#;
+    fs::write(folder.join("config.json"), config).unwrap();
+    fs::copy(golden("tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+    let mut shapes = vec![
+        ("embeddings.word_embeddings.weight".to_owned(), vec![8, 32]),
+        ("embeddings.position_embeddings.weight".to_owned(), vec![64, 32]),
+        ("embeddings.token_type_embeddings.weight".to_owned(), vec![2, 32]),
+    ];
+    let mut layer = |name: String, shape: Vec<usize>| {
+        shapes.push((format!("{name}.bias"), vec![shape[0]]));
+        shapes.push((format!("{name}.weight"), shape));
+    };
+    layer("embeddings.LayerNorm".to_owned(), vec![32]);
+    for index in 0..2 {
+        let name = |part: &str| format!("encoder.layer.{index}.{part}");
+        for part in ["self.query", "self.key", "self.value", "output.dense"] {
+            layer(name(&format!("attention.{part}")), vec![32, 32]);
+        }
+        layer(name("intermediate.dense"), vec![64, 32]);
+        layer(name("output.dense"), vec![32, 64]);
+        layer(name("attention.output.LayerNorm"), vec![32]);
+        layer(name("output.LayerNorm"), vec![32]);
+    }
+    // Knuth's generator, MMIX; the high bits are even enough.
+    let mut state = 1u64;
+    let mut draw = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    let data: Vec<(String, Vec<usize>, Vec<u8>)> = shapes
+        .into_iter()
+        .map(|(name, shape)| {
+            let bytes = (0..shape.iter().product()).flat_map(|_| draw().to_le_bytes()).collect();
+            (name, shape, bytes)
+        })
+        .collect();
+    let views = data
+        .iter()
+        .map(|(name, shape, bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    TeacherFolder::open(folder).unwrap()
+}
+
+#[test]
+fn in_f32_a_text_alone_has_the_vector_that_it_has_in_a_batch() {
+    let Some(runtime) = runtime("in_f32_a_text_alone") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let teacher = small_bert(folder.path());
+    let model = folder.path().join("model.onnx");
+    onnx::export(&teacher, Pooler::Mean, OnnxPrecision::F32, &model).unwrap();
+    let tokenizer = Tokenizer::from_file(&teacher.tokenizer).unwrap();
+    let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &OnnxOptions::default()).unwrap();
+    assert_eq!((encoder.dimension(), encoder.max_tokens(), encoder.pooler()), (32, Some(64), Pooler::Mean));
+    assert_eq!(encoder.info().parameters, teacher.weights.parameters());
+
+    let words = ["the", "cat", "dog", "sat", "other", "\u{7}"];
+    let text =
+        |row: usize| (0..row * 7 % 80).map(|word| words[(word * row + word / 3) % 6]).collect::<Vec<_>>().join(" ");
+    let texts: Vec<String> = (0..60).map(text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let together = encoder.encode(&texts).unwrap();
+    for (row, text) in texts.iter().enumerate() {
+        let alone = encoder.encode(&[text]).unwrap();
+        assert_near(alone.row(0), together.row(row), 1e-5);
+        let length: f32 = alone.row(0).iter().map(|number| number * number).sum();
+        assert!((length - 1.0).abs() < 1e-5, "{text:?}");
+    }
 }
