@@ -1,7 +1,7 @@
 //! Sentences a second of folded students of random numbers, tokenizing included.
 //!
 //! ```sh
-//! cargo run --release -p limbeck-encoder --example throughput -- TOKENIZER.json LINES.txt [SECONDS]
+//! cargo run --release -p limbeck-encoder --example throughput -- TOKENIZER.json LINES.txt [SECONDS [MAKE]]
 //! ```
 //!
 //! The tables are as large as a real student's, and all rows are drawn from the whole of them, so caches are used as in earnest. The
@@ -20,7 +20,7 @@ const D: usize = 256;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [tokenizer_path, lines, rest @ ..] = arguments.as_slice() else {
-        return Err("throughput TOKENIZER.json LINES.txt [SECONDS]".into());
+        return Err("throughput TOKENIZER.json LINES.txt [SECONDS [MAKE]]".into());
     };
     let seconds: f64 = rest.first().map_or(Ok(1.0), |seconds| seconds.parse())?;
     let text = std::fs::read_to_string(lines)?;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut numbers = Numbers(1);
     let folder = std::env::temp_dir();
-    let makes: [(&str, fn(&mut Numbers, &mut Parts)); 4] = [
+    let makes: [Make; 4] = [
         ("static", |numbers, parts| parts.skip_table = Some(numbers.many(parts.vocabulary * DIMENSION))),
         ("one head", |numbers, parts| parts.attention = Some(numbers.attention(parts.vocabulary, 1))),
         ("eight heads", |numbers, parts| parts.attention = Some(numbers.attention(parts.vocabulary, 8))),
@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         }),
     ];
     let mut students = Vec::new();
-    for (name, fill) in makes {
+    let only = rest.get(1).map_or("", String::as_str);
+    for (name, fill) in makes.into_iter().filter(|(name, _)| name.contains(only)) {
         let vocabulary = tokenizer.vocabulary() + 1;
         let mut parts = Parts {
             vocabulary,
@@ -97,6 +98,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+/// A name, and what fills in its tables.
+type Make = (&'static str, fn(&mut Numbers, &mut Parts));
 
 /// How many texts a second `work`, which does `count` of them, gets through.
 fn rate(

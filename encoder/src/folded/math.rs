@@ -7,10 +7,10 @@
 /// Adding and subtracting this rounds an f32 below 2²² to the nearest whole number, ties to even.
 const ROUNDER: f32 = 12_582_912.0;
 
-/// `value` rounded to the nearest whole number, ties to even; |value| < 2²².
+/// `value` rounded to the nearest whole number, ties to even; |value| < 2²². NaN becomes 0.
 #[inline(always)]
 pub fn round(value: f32) -> i32 {
-    (value + ROUNDER).to_bits() as i32 - ROUNDER.to_bits() as i32
+    ((value + ROUNDER) - ROUNDER) as i32
 }
 
 /// e to the power of `x` for x ≤ 0, to about one unit in the last place; below −87 as at −87, which is as good as zero.
@@ -23,7 +23,7 @@ pub fn exp(x: f32) -> f32 {
     let r = x - whole * 0.693_359_4;
     let r = r - whole * -2.121_944_4e-4;
     let mut p = 1.987_569_2e-4_f32;
-    for c in [1.398_199_95e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = p * r + c;
     }
     let power = p * (r * r) + r + 1.0;
@@ -81,7 +81,9 @@ mod tests {
 
     #[test]
     fn rounding_is_to_even() {
-        for (value, rounded) in [(0.5, 0), (1.5, 2), (-0.5, 0), (-1.5, -2), (126.6, 127), (-127.0, -127), (0.0, 0)] {
+        for (value, rounded) in
+            [(0.5, 0), (1.5, 2), (-0.5, 0), (-1.5, -2), (126.6, 127), (-127.0, -127), (0.0, 0), (f32::NAN, 0)]
+        {
             assert_eq!(round(value), rounded, "{value}");
         }
     }

@@ -223,7 +223,7 @@ mod tests {
         fn run<S: Simd>(self, s: S) {
             let Self(seed, bits) = self;
             let special = [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, 1e-45, f32::MAX, 1.0, -1.5];
-            let float = |n: u64| if n % 5 == 0 { special[n as usize / 5 % 8] } else { n as f32 / 1e6 - 500.0 };
+            let float = |n: u64| if n.is_multiple_of(5) { special[n as usize / 5 % 8] } else { n as f32 / 1e6 - 500.0 };
             let (a, b) = (s.load(&numbers(seed, float)), s.load(&numbers(seed + 1, float)));
             let shorts = |seed, factor| s.shorts(&numbers(seed, |n| n as i8), factor);
             let (c, d) = (shorts(seed, 16), shorts(seed + 2, -3));
