@@ -42,7 +42,7 @@ pub struct Cache {
 
 #[derive(Debug)]
 enum Kind {
-    Ours(Ours),
+    Ours(Box<Ours>),
     Foreign(Foreign),
 }
 
@@ -75,7 +75,7 @@ impl Cache {
         }
         let ours = Ours::merge(path, indexes)?;
         let rows = ours.shards.iter().map(|entry| entry.rows as u64).sum();
-        Ok(Self { path: path.to_owned(), dimension: ours.index.dimension, rows, kind: Kind::Ours(ours) })
+        Ok(Self { path: path.to_owned(), dimension: ours.index.dimension, rows, kind: Kind::Ours(Box::new(ours)) })
     }
 
     /// Where it lies.
