@@ -127,11 +127,11 @@ pub fn run(job: EmbedJob) -> Result<EmbedSummary> {
         let cutting = scope.spawn(move || cutter.run(job.texts, &to_infer));
         let writing = scope.spawn(|| write(&mut writer, inferred));
         let inference = infer(&work, tokenised, to_write);
+        let (written, cut) = (joined(writing, "writing"), joined(cutting, "tokenizing"));
         // A thread that fails hangs up, and the others end without an error of their own.
-        let written = joined(writing, "writing")?;
+        let written = written?;
         inference?;
-        let (rows, kept) = joined(cutting, "tokenizing")?;
-        Ok((rows, kept, written))
+        cut.map(|(rows, kept)| (rows, kept, written))
     });
     let (rows, kept, written) = outcome.map_err(|error| stopped(error, &writer))?;
     if rows == 0 {

@@ -301,16 +301,17 @@ impl Encoder for OnnxEncoder {
 
 fn builder(runtime: &Runtime, path: &Path, options: &OnnxOptions) -> Result<SessionBuilder> {
     let library = || runtime.library().to_owned();
-    let model = || InferenceError::model(path);
-    let mut builder = Session::builder(runtime.environment())
-        .map_err(model())?
-        .with_intra_threads(options.threads.max(1))
-        .and_then(|builder| builder.with_inter_threads(1))
-        // Threads that spin while they wait take the cores from tokenizing and writing, and from everyone else: measured
-        // beside other work, not spinning is 1.3 to 2 times as fast.
-        .and_then(|builder| builder.with_intra_op_spinning(false))
-        .and_then(|builder| builder.with_optimization_level(GraphOptimizationLevel::All))
-        .map_err(|error| model()(error.into()))?;
+    let plain = || -> ort::Result<SessionBuilder> {
+        let builder = Session::builder(runtime.environment())?
+            .with_intra_threads(options.threads.max(1))?
+            .with_inter_threads(1)?
+            // Threads that spin while they wait take the cores from tokenizing and writing, and from everyone else:
+            // measured beside other work, not spinning is 1.3 to 2 times as fast.
+            .with_intra_op_spinning(false)?
+            .with_optimization_level(GraphOptimizationLevel::All)?;
+        Ok(builder)
+    };
+    let mut builder = plain().map_err(InferenceError::model(path))?;
     if let OnnxDevice::Cuda(number) = options.device {
         let available = ort::ep::CUDA::is_available();
         if !available.map_err(|source| InferenceError::NoCuda { library: library(), source })? {

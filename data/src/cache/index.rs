@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::CacheError;
+use super::tokens::{TOKENIZER_FILE, TOKENS_FILE};
 use crate::files;
 use crate::{Error, Result};
 
 const VERSION: u32 = 1;
+
+/// More than anyone has disks for.
+const MOST_SHARDS: u64 = 10_000_000;
 
 /// How the vectors of a cache are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,7 +165,32 @@ impl Index {
         if version != VERSION {
             return Err(CacheError::Version { path: path.to_owned(), found: version, expected: VERSION }.into());
         }
-        Ok(serde_json::from_slice(&json).map_err(no_index)?)
+        let index: Self = serde_json::from_slice(&json).map_err(no_index)?;
+        index.check().map_err(|problem| no_index(serde::de::Error::custom(problem)))?;
+        Ok(index)
+    }
+
+    /// What no writer would have written: an index from somewhere else must not name files outside its folder, nor make
+    /// a reader divide by nothing.
+    fn check(&self) -> std::result::Result<(), String> {
+        if self.dimension == 0 || self.shard_rows == 0 || self.part.is_some_and(|(i, n)| i >= n) {
+            return Err("its dimension, shard_rows or part can't be".into());
+        }
+        let most = MOST_SHARDS * self.shard_rows as u64;
+        if self.rows.is_some_and(|rows| rows > most) {
+            return Err(format!("it has more than {MOST_SHARDS} shards"));
+        }
+        for entry in &self.shards {
+            let fits = (1..=self.shard_rows).contains(&entry.rows) && (entry.shard as u64) < MOST_SHARDS;
+            if !fits || entry.file != shard_name(entry.shard) || !self.owns(entry.shard) {
+                return Err(format!("its entry of shard {} can't be", entry.shard));
+            }
+        }
+        let named = |entry: &Option<FileEntry>, name| entry.as_ref().is_none_or(|entry| entry.file == name);
+        match named(&self.tokens, TOKENS_FILE) && named(&self.tokenizer, TOKENIZER_FILE) {
+            true => Ok(()),
+            false => Err(format!("it names other files than {TOKENS_FILE} and {TOKENIZER_FILE}")),
+        }
     }
 
     /// An error that names the first setting in which `self`, read from `path`, differs from `wanted`.

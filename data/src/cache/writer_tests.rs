@@ -240,4 +240,16 @@ fn an_index_that_is_none_is_named() {
     fs::write(&path, r#"{"version": 99}"#).unwrap();
     let version = error(CacheWriter::open(folder.path(), spec()));
     assert!(matches!(version, CacheError::Version { found: 99, .. }), "{version}");
+    let files = whole(tempfile::tempdir().unwrap().path());
+    let good = String::from_utf8(files.into_iter().find(|(name, _)| name == "cache.json").unwrap().1).unwrap();
+    for (from, to) in [
+        ("\"shard-00001.parquet\"", "\"../../elsewhere\""),
+        ("\"shard_rows\": 4", "\"shard_rows\": 0"),
+        ("\"shard\": 1", "\"shard\": 7"),
+        ("\"rows\": 10", "\"rows\": 18446744073709551615"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        fs::write(&path, good.replace(from, to)).unwrap();
+        assert!(matches!(error(Cache::open(folder.path())), CacheError::Index { .. }), "{to}");
+    }
 }
