@@ -19,7 +19,7 @@ pub enum Pooler {
     /// The mean of the last states of all tokens.
     #[default]
     Mean,
-    /// The mean over all tokens of the mean of the first and the last layer's states.
+    /// The mean over all tokens of the mean of the embeddings and the last layer's states.
     FirstLast,
     /// The mean over all tokens of the mean of the last two layers' states.
     LastTwo,

@@ -105,6 +105,24 @@ impl Bert {
         run().map_err(Error::candle("running BERT"))
     }
 
+    /// What the dense layers of each layer read: its input, what its attention block gives, and the inside of its
+    /// feed-forward block.
+    pub(crate) fn operands(&self, batch: &Padded) -> Result<Vec<[Tensor; 3]>> {
+        let run = || {
+            let mask = layers::additive_mask(&batch.mask)?;
+            let mut state = self.embeddings.forward(&batch.ids)?;
+            let mut operands = Vec::with_capacity(self.layers.len());
+            for layer in &self.layers {
+                let attended = layer.attended(&state, &mask)?;
+                let inner = layer.inner(&attended)?;
+                let next = layer.output(&inner, &attended)?;
+                operands.push([std::mem::replace(&mut state, next), attended, inner]);
+            }
+            Ok(operands)
+        };
+        run().map_err(Error::candle("running BERT"))
+    }
+
     /// Each text's vector, pooled by `pooler` and not normalised: [batch, hidden].
     pub fn pooled(&self, batch: &TokenBatch, pooler: Pooler) -> Result<Tensor> {
         let padded = self.pad(batch)?;

@@ -5,10 +5,10 @@ use candle_nn::Linear;
 
 use crate::{Error, Pooler, Result};
 
-/// The states of all layers (the embeddings' first), each [B, L, H], and the mask [B, L] → [B, H].
+/// The states of all layers (the embeddings' first, which count as the first layer, as in SimCSE's code), each [B, L, H], and the mask [B, L] → [B, H].
 pub fn pooled(pooler: Pooler, states: &[Tensor], mask: &Tensor, dense: Option<&Linear>) -> Result<Tensor> {
-    let [_, first, ..] = states else { unreachable!("a model has at least one layer") };
-    let [.., second_last, last] = states else { unreachable!("a model has at least one layer") };
+    let [first, .., last] = states else { unreachable!("a model has at least one layer") };
+    let second_last = &states[states.len() - 2];
     let pooled = match pooler {
         Pooler::Mean => mean(last, mask),
         Pooler::FirstLast => mean_of_two(first, last, mask),

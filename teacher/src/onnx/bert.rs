@@ -1,11 +1,16 @@
 //! What a BERT computes, as nodes of a graph.
 //!
-//! Three things differ from a literal transcription, none of them in the result: the query layer carries the 1/√d of the
+//! Some things differ from a literal transcription, none of them in the result: the query layer carries the 1/√d of the
 //! attention scores; Q, K and V read one quantised operand; a text's mean is a product with its weights.
+//!
+//! No shape is declared between inputs and outputs, on purpose: with known shapes ONNX Runtime fuses each residual and
+//! its LayerNorm to SkipLayerNormalization, which on the CPU made the whole model a sixth slower in f32 and a third in
+//! int8 (1.32, AVX-512).
 
 use super::OnnxPrecision;
 use super::graph::{Attribute, Graph, Kind, Value};
 use super::linear::{Dense, FLOAT, Layers, Operand};
+use super::smoothing::{self, Factors};
 use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 
 /// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
@@ -20,7 +25,10 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
     if pooler == Pooler::Cls && !weights.contains("pooler.dense.weight") {
         return Err(Error::NoPoolerWeights { path: weights.path().to_owned() });
     }
-    let bert = Bert { config: &folder.config, layers: Layers { weights, precision } };
+    let factors = match precision {
+        OnnxPrecision::F32 => Vec::new(),
+        OnnxPrecision::Int8 => smoothing::factors(folder)?,
+    };
     let mut graph = Graph::new();
     let batch = ["batch", "length"];
     let ids = graph.input("input_ids", Kind::I64, &batch);
@@ -29,41 +37,76 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
 
     graph.scope("mask");
     let mask = graph.node("Cast", &[&mask], &[Attribute::Int("to", FLOAT)]);
-    let additive = bert.additive_mask(&mut graph, &mask);
+    let additive = additive_mask(&mut graph, &mask);
+
+    graph.scope("shapes");
+    let config = &folder.config;
+    let shapes = Shapes::new(&mut graph, config, &ids);
+    let bert = Bert { config, layers: Layers { weights, precision }, shapes, mask: additive };
 
     graph.scope("embeddings");
     let mut states = vec![bert.embeddings(&mut graph, &ids, &types)?];
-    for layer in 0..folder.config.num_hidden_layers {
-        let state = bert.layer(&mut graph, layer, &states[layer], &additive)?;
+    for layer in 0..config.num_hidden_layers {
+        let state = bert.layer(&mut graph, layer, &states[layer], factors.get(layer))?;
         states.push(state);
     }
 
-    graph.scope("pooler");
-    let pooled = bert.pooled(&mut graph, pooler, &states, &mask)?;
-    let square = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
+    graph.scope("output");
+    let width = config.hidden_size.to_string();
+    let last = &states[config.num_hidden_layers];
+    let last = graph.output(LAST_STATE, "Reshape", &[last, &bert.shapes.batch], &[], &["batch", "length", &width]);
+    let pooled = bert.pooled(&mut graph, pooler, &states, &last, &mask)?;
+    let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
     let shortest = graph.float(SHORTEST);
-    let length = graph.node("Max", &[&square, &shortest], &[]);
-    let width = folder.config.hidden_size.to_string();
+    let length = graph.node("Max", &[&length, &shortest], &[]);
     graph.output("sentence_embedding", "Div", &[&pooled, &length], &[], &["batch", &width]);
     Ok(graph)
 }
 
-/// B is the batch, L its length, H the model's width, n the heads and d their width.
+/// 0 for a token and [`PADDING`] for padding: [B, L] → [B, 1, 1, L].
+fn additive_mask(graph: &mut Graph, mask: &Value) -> Value {
+    let (one, padding, axes) = (graph.float(1.0), graph.float(PADDING), graph.ints(&[1, 2]));
+    let mask = graph.node("Unsqueeze", &[mask, &axes], &[]);
+    let absent = graph.node("Sub", &[&one, &mask], &[]);
+    graph.node("Mul", &[&absent, &padding], &[])
+}
+
+/// The shapes that states take, for `Reshape`.
+struct Shapes {
+    /// [T, H], all tokens of the batch in one dimension.
+    flat: Value,
+    /// [B, L, H]
+    batch: Value,
+    /// [B, L, n, d]
+    heads: Value,
+}
+
+impl Shapes {
+    fn new(graph: &mut Graph, config: &BertConfig, ids: &Value) -> Self {
+        let hidden = config.hidden_size as i64;
+        let both = graph.node("Shape", &[ids], &[]);
+        let mut with = |rest: &[i64]| {
+            let rest = graph.ints(rest);
+            graph.node("Concat", &[&both, &rest], &[Attribute::Int("axis", 0)])
+        };
+        let batch = with(&[hidden]);
+        let heads = with(&[config.num_attention_heads as i64, config.head_size() as i64]);
+        Self { flat: graph.ints(&[-1, hidden]), batch, heads }
+    }
+}
+
+/// B is the batch, L its length, T = B·L, H the model's width, n the heads and d their width. States are [T, H]: a dense
+/// layer of two dimensions is one `Gemm` with its bias.
 struct Bert<'a> {
     config: &'a BertConfig,
     layers: Layers<'a>,
+    shapes: Shapes,
+    /// What is added to attention scores: [B, 1, 1, L].
+    mask: Value,
 }
 
 impl<'a> Bert<'a> {
-    /// 0 for a token and [`PADDING`] for padding: [B, L] → [B, 1, 1, L].
-    fn additive_mask(&self, graph: &mut Graph<'a>, mask: &Value) -> Value {
-        let (one, padding, axes) = (graph.float(1.0), graph.float(PADDING), graph.ints(&[1, 2]));
-        let mask = graph.node("Unsqueeze", &[mask, &axes], &[]);
-        let absent = graph.node("Sub", &[&one, &mask], &[]);
-        graph.node("Mul", &[&absent, &padding], &[])
-    }
-
-    /// The sum of the embeddings of word, position and type, normalised: [B, L] → [B, L, H].
+    /// The sum of the embeddings of word, position and type, normalised: [B, L] → [T, H].
     fn embeddings(&self, graph: &mut Graph<'a>, ids: &Value, types: &Value) -> Result<Value> {
         let &BertConfig { vocab_size, hidden_size, max_position_embeddings, type_vocab_size, .. } = self.config;
         let words = self.layers.lookup(graph, ids, "embeddings.word_embeddings.weight", [vocab_size, hidden_size])?;
@@ -76,62 +119,60 @@ impl<'a> Bert<'a> {
         let table = graph.floats(name, &[max_position_embeddings, hidden_size], table);
         let (start, axis) = (graph.ints(&[0]), graph.ints(&[0]));
         let length = graph.node("Shape", &[ids], &[Attribute::Int("start", 1), Attribute::Int("end", 2)]);
-        let positions = graph.node("Slice", &[&table, &start, &length, &axis], &[]);
+        let positions = graph.node("Slice", &[&table, &start, &length, &axis], &[]); // [L, H]
 
         let sum = graph.node("Add", &[&words, &types], &[]);
         let sum = graph.node("Add", &[&sum, &positions], &[]);
-        self.layer_norm(graph, &sum, "embeddings.LayerNorm", false)
+        let sum = graph.node("Reshape", &[&sum, &self.shapes.flat], &[]);
+        self.layer_norm(graph, &sum, "embeddings.LayerNorm")
     }
 
-    /// One layer: attention and feed-forward, each with its residual: [B, L, H] → [B, L, H].
-    fn layer(&self, graph: &mut Graph<'a>, index: usize, state: &Value, mask: &Value) -> Result<Value> {
+    /// One layer: attention and feed-forward, each with its residual: [T, H] → [T, H].
+    fn layer(&self, graph: &mut Graph<'a>, index: usize, state: &Value, factors: Option<&Factors>) -> Result<Value> {
         let name = format!("encoder.layer.{index}");
         let (hidden, inner) = (self.config.hidden_size, self.config.intermediate_size);
         graph.scope(&format!("layer.{index}/attention"));
-        let context = self.attention(graph, &name, state, mask)?;
-        let context = self.layers.operand(graph, context);
+        let operand = self.layers.operand(graph, state, factors.map(|factors| &factors.state[..]));
+        let context = self.attention(graph, &name, &operand)?;
+        let context = self.layers.operand(graph, &context, None);
         let dense =
             Dense { name: &format!("{name}.attention.output.dense"), inputs: hidden, outputs: hidden, factor: 1.0 };
         let attended = self.layers.dense(graph, &context, &dense)?;
         let sum = graph.node("Add", &[&attended, state], &[]);
-        let state = self.layer_norm(graph, &sum, &format!("{name}.attention.output.LayerNorm"), false)?;
+        let state = self.layer_norm(graph, &sum, &format!("{name}.attention.output.LayerNorm"))?;
 
         graph.scope(&format!("layer.{index}/feed_forward"));
-        let operand = self.layers.operand(graph, state.clone());
+        let operand = self.layers.operand(graph, &state, factors.map(|factors| &factors.attended[..]));
         let dense = Dense { name: &format!("{name}.intermediate.dense"), inputs: hidden, outputs: inner, factor: 1.0 };
         let activated = self.layers.dense(graph, &operand, &dense)?;
         let activated = self.activation(graph, &activated);
-        let activated = self.layers.operand(graph, activated);
+        let operand = self.layers.operand(graph, &activated, factors.map(|factors| &factors.inner[..]));
         let dense = Dense { name: &format!("{name}.output.dense"), inputs: inner, outputs: hidden, factor: 1.0 };
-        let output = self.layers.dense(graph, &activated, &dense)?;
+        let output = self.layers.dense(graph, &operand, &dense)?;
         let sum = graph.node("Add", &[&output, &state], &[]);
-        let last = index + 1 == self.config.num_hidden_layers;
-        self.layer_norm(graph, &sum, &format!("{name}.output.LayerNorm"), last)
+        self.layer_norm(graph, &sum, &format!("{name}.output.LayerNorm"))
     }
 
-    /// softmax(Q·Kᵀ/√d + mask)·V, head by head: [B, L, H] → [B, L, H].
-    fn attention(&self, graph: &mut Graph<'a>, name: &str, state: &Value, mask: &Value) -> Result<Value> {
-        let (hidden, heads, size) = (self.config.hidden_size, self.config.num_attention_heads, self.config.head_size());
-        let operand = self.layers.operand(graph, state.clone());
-        let by_head = graph.ints(&[0, 0, heads as i64, size as i64]);
+    /// softmax(Q·Kᵀ/√d + mask)·V, head by head: [T, H] → [T, H].
+    fn attention(&self, graph: &mut Graph<'a>, name: &str, operand: &Operand) -> Result<Value> {
+        let (hidden, size) = (self.config.hidden_size, self.config.head_size());
         let mut project = |which: &str, factor: f32, order: &[i64]| -> Result<Value> {
             let dense =
                 Dense { name: &format!("{name}.attention.self.{which}"), inputs: hidden, outputs: hidden, factor };
-            let flat = self.layers.dense(graph, &operand, &dense)?;
-            // [B, L, H] → [B, L, n, d] → the order asked for
-            let heads = graph.node("Reshape", &[&flat, &by_head], &[]);
+            let flat = self.layers.dense(graph, operand, &dense)?;
+            // [T, H] → [B, L, n, d] → the order asked for
+            let heads = graph.node("Reshape", &[&flat, &self.shapes.heads], &[]);
             Ok(graph.node("Transpose", &[&heads], &[Attribute::Ints("perm", order)]))
         };
         let query = project("query", 1.0 / (size as f32).sqrt(), &[0, 2, 1, 3])?; // [B, n, L, d]
         let key = project("key", 1.0, &[0, 2, 3, 1])?; // [B, n, d, L]
         let value = project("value", 1.0, &[0, 2, 1, 3])?; // [B, n, L, d]
         let scores = graph.node("MatMul", &[&query, &key], &[]); // [B, n, L, L]
-        let scores = graph.node("Add", &[&scores, mask], &[]);
+        let scores = graph.node("Add", &[&scores, &self.mask], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
         let context = graph.node("MatMul", &[&shares, &value], &[]); // [B, n, L, d]
         let context = graph.node("Transpose", &[&context], &[Attribute::Ints("perm", &[0, 2, 1, 3])]); // [B, L, n, d]
-        let side_by_side = graph.ints(&[0, 0, hidden as i64]);
-        Ok(graph.node("Reshape", &[&context, &side_by_side], &[]))
+        Ok(graph.node("Reshape", &[&context, &self.shapes.flat], &[]))
     }
 
     fn activation(&self, graph: &mut Graph<'a>, x: &Value) -> Value {
@@ -163,8 +204,8 @@ impl<'a> Bert<'a> {
         }
     }
 
-    /// LayerNorm over the width; as the graph's second output for the last layer.
-    fn layer_norm(&self, graph: &mut Graph<'a>, x: &Value, name: &str, last: bool) -> Result<Value> {
+    /// LayerNorm over the width.
+    fn layer_norm(&self, graph: &mut Graph<'a>, x: &Value, name: &str) -> Result<Value> {
         let hidden = self.config.hidden_size;
         let mut load = |part: &str| -> Result<Value> {
             let name = format!("{name}.{part}");
@@ -173,30 +214,29 @@ impl<'a> Bert<'a> {
         };
         let (weight, bias) = (load("weight")?, load("bias")?);
         let settings = [Attribute::Int("axis", -1), Attribute::Float("epsilon", self.config.layer_norm_eps as f32)];
-        let inputs = [x, &weight, &bias];
-        Ok(match last {
-            true => {
-                let dims = ["batch", "length", &hidden.to_string()];
-                graph.output(LAST_STATE, "LayerNormalization", &inputs, &settings, &dims)
-            }
-            false => graph.node("LayerNormalization", &inputs, &settings),
-        })
+        Ok(graph.node("LayerNormalization", &[x, &weight, &bias], &settings))
     }
 
-    /// The states of all layers (the embeddings' first) → [B, H].
-    fn pooled(&self, graph: &mut Graph<'a>, pooler: Pooler, states: &[Value], mask: &Value) -> Result<Value> {
-        let [.., second_last, last] = states else { unreachable!("a model has at least one layer") };
+    /// The states of all layers (the embeddings' first) [T, H] and the last as [B, L, H] → [B, H].
+    fn pooled(
+        &self,
+        graph: &mut Graph<'a>,
+        pooler: Pooler,
+        states: &[Value],
+        last: &Value,
+        mask: &Value,
+    ) -> Result<Value> {
+        let second_last = &states[states.len() - 2];
         Ok(match pooler {
             Pooler::Mean => self.mean(graph, last, mask),
-            Pooler::FirstLast => self.mean_of_two(graph, [&states[1], last], mask),
-            Pooler::LastTwo => self.mean_of_two(graph, [second_last, last], mask),
+            Pooler::FirstLast => self.mean_of_two(graph, &states[0], last, mask),
+            Pooler::LastTwo => self.mean_of_two(graph, second_last, last, mask),
             Pooler::ClsBeforePooler => self.first(graph, last),
             Pooler::Cls => {
                 let hidden = self.config.hidden_size;
                 let first = Operand::F32(self.first(graph, last));
-                let in_f32 = Layers { precision: OnnxPrecision::F32, ..self.layers };
                 let dense = Dense { name: "pooler.dense", inputs: hidden, outputs: hidden, factor: 1.0 };
-                let dense = in_f32.dense(graph, &first, &dense)?;
+                let dense = self.layers.dense(graph, &first, &dense)?;
                 graph.node("Tanh", &[&dense], &[])
             }
         })
@@ -208,11 +248,12 @@ impl<'a> Bert<'a> {
         graph.node("Gather", &[state, &zero], &[Attribute::Int("axis", 1)])
     }
 
-    /// The mean over the tokens of both layers' mean.
-    fn mean_of_two(&self, graph: &mut Graph<'a>, states: [&Value; 2], mask: &Value) -> Value {
+    /// The mean over the tokens of both layers' mean, `first` being [T, H] and `last` [B, L, H].
+    fn mean_of_two(&self, graph: &mut Graph<'a>, first: &Value, last: &Value, mask: &Value) -> Value {
         let half = graph.float(0.5);
-        let [first, second] = states.map(|state| self.mean(graph, state, mask));
-        let sum = graph.node("Add", &[&first, &second], &[]);
+        let first = graph.node("Reshape", &[first, &self.shapes.batch], &[]);
+        let [first, last] = [&first, last].map(|state| self.mean(graph, state, mask));
+        let sum = graph.node("Add", &[&first, &last], &[]);
         graph.node("Mul", &[&sum, &half], &[])
     }
 

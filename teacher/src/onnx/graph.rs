@@ -19,6 +19,7 @@ const MAX_BYTES: u64 = i32::MAX as u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     F32 = 1,
+    U8 = 2,
     I8 = 3,
     I64 = 7,
 }
@@ -27,7 +28,7 @@ impl Kind {
     fn size(self) -> u64 {
         match self {
             Self::F32 => 4,
-            Self::I8 => 1,
+            Self::U8 | Self::I8 => 1,
             Self::I64 => 8,
         }
     }
@@ -157,6 +158,11 @@ impl<'a> Graph<'a> {
         self.small(format!("int_{value}"), Kind::I64, &[], value.to_le_bytes().to_vec())
     }
 
+    /// A constant byte.
+    pub fn byte(&mut self, value: u8) -> Value {
+        self.small(format!("byte_{value}"), Kind::U8, &[], vec![value])
+    }
+
     /// A constant number.
     pub fn float(&mut self, value: f32) -> Value {
         self.small(format!("float_{value}"), Kind::F32, &[], value.to_le_bytes().to_vec())
@@ -165,6 +171,12 @@ impl<'a> Graph<'a> {
     /// A constant tensor that is in memory.
     pub fn floats(&mut self, name: &str, dims: &[usize], values: Vec<f32>) -> Value {
         self.tensor(name, Kind::F32, dims, move |to| write_f32(to, &values))
+    }
+
+    /// [`Graph::floats`] in one dimension, with a name made up.
+    pub fn unnamed_floats(&mut self, values: Vec<f32>) -> Value {
+        let name = self.fresh("constant");
+        self.floats(&name, &[values.len()], values)
     }
 
     /// A constant tensor whose bytes are written by `fill` when its turn comes; it may be asked once more by another

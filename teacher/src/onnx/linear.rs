@@ -4,11 +4,11 @@ use super::OnnxPrecision;
 use super::graph::{Attribute, Graph, Kind, Value, write_f32};
 use crate::{Result, Weights};
 
-/// The largest magnitude of an int8 weight. 63 and not 127: processors without VNNI multiply u8 by i8 in pairs whose sum
-/// saturates at 16 bits (`vpmaddubsw`), which 255·63·2 doesn't reach. So every processor gives the same vectors.
-const MAX_WEIGHT: f32 = 63.0;
-/// The largest magnitude of an embedding's number in int8; no such product is made of it.
-const MAX_EMBEDDING: f32 = 127.0;
+/// The largest magnitude of an int8 weight.
+const MAX: f32 = 127.0;
+/// What stands for a weight of 0. Weights are stored unsigned: processors without VNNI multiply u8 by i8 in pairs whose
+/// sum saturates at 16 bits, while u8 by u8 is exact everywhere; with VNNI both are equally fast.
+const ZERO: u8 = 128;
 /// `TensorProto.DataType.FLOAT`, for `Cast`.
 pub const FLOAT: i64 = Kind::F32 as i64;
 
@@ -28,66 +28,76 @@ pub struct Dense<'n> {
     pub factor: f32,
 }
 
-/// What dense layers read: in int8 quantised once for all of them.
+/// What dense layers read: in int8 quantised once for all of them, its channels divided by factors that their weights are
+/// multiplied by.
 pub enum Operand {
     F32(Value),
-    Int8 { quantised: Value, scale: Value, zero_point: Value },
+    Int8 { quantised: Value, scale: Value, zero_point: Value, factors: Option<Vec<f32>> },
 }
 
 impl<'a> Layers<'a> {
-    /// Makes `x` ready for [`Layers::dense`].
-    pub fn operand(self, graph: &mut Graph<'a>, x: Value) -> Operand {
-        match self.precision {
-            OnnxPrecision::F32 => Operand::F32(x),
-            OnnxPrecision::Int8 => {
-                let [quantised, scale, zero_point] = graph.node3("DynamicQuantizeLinear", &[&x]);
-                Operand::Int8 { quantised, scale, zero_point }
-            }
+    /// Makes `x` [tokens, channels] ready for [`Layers::dense`]; `factors` [channels] are for int8 (see `smoothing`).
+    pub fn operand(self, graph: &mut Graph<'a>, x: &Value, factors: Option<&[f32]>) -> Operand {
+        if self.precision == OnnxPrecision::F32 {
+            return Operand::F32(x.clone());
         }
+        let factors = factors.filter(|factors| factors.iter().any(|&factor| factor != 1.0)).map(<[f32]>::to_vec);
+        let smooth = factors.as_ref().map(|factors| {
+            let inverse = graph.unnamed_floats(factors.iter().map(|factor| factor.recip()).collect());
+            graph.node("Mul", &[x, &inverse], &[])
+        });
+        let [quantised, scale, zero_point] = graph.node3("DynamicQuantizeLinear", &[smooth.as_ref().unwrap_or(x)]);
+        Operand::Int8 { quantised, scale, zero_point, factors }
     }
 
-    /// x·Wᵀ + b, [.., inputs] → [.., outputs].
+    /// x·Wᵀ + b, [tokens, inputs] → [tokens, outputs].
     ///
     /// The chain of operators in int8 is what ONNX Runtime fuses to one: MatMulInteger, Cast, Mul by both scales, Add.
     pub fn dense(self, graph: &mut Graph<'a>, x: &Operand, layer: &Dense) -> Result<Value> {
         let &Dense { name, inputs, outputs, factor } = layer;
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let scaled = move |mut values: Vec<f32>| {
-            if factor != 1.0 {
-                values.iter_mut().for_each(|value| *value *= factor);
-            }
-            values
-        };
-        let weights = self.weights;
-        let shape = [outputs, inputs];
-        let bias_values = scaled(weights.f32(&bias, &[outputs])?);
+        let (weights, shape) = (self.weights, [outputs, inputs]);
+        let mut bias_values = weights.f32(&bias, &[outputs])?;
+        bias_values.iter_mut().for_each(|value| *value *= factor);
         let bias = graph.floats(&bias, &[outputs], bias_values);
-        let product = match x {
+        let stored = weight.clone();
+        match x {
             Operand::F32(x) => {
                 weights.check(&weight, &shape)?;
-                let stored = weight.clone();
-                let matrix = graph.tensor(&weight, Kind::F32, &[inputs, outputs], move |to| {
-                    let values = scaled(weights.f32(&stored, &shape)?);
-                    write_f32(to, &transposed(&values, inputs))
+                let matrix = graph.tensor(&weight, Kind::F32, &shape, move |to| {
+                    let mut values = weights.f32(&stored, &shape)?;
+                    values.iter_mut().for_each(|value| *value *= factor);
+                    write_f32(to, &values)
                 });
-                graph.node("MatMul", &[x, &matrix], &[])
+                Ok(graph.node("Gemm", &[x, &matrix, &bias], &[Attribute::Int("transB", 1)]))
             }
-            Operand::Int8 { quantised, scale, zero_point } => {
-                let scales = row_scales(&scaled(weights.f32(&weight, &shape)?), inputs, MAX_WEIGHT);
-                let stored = weight.clone();
+            Operand::Int8 { quantised, scale, zero_point, factors } => {
+                let columns = match factors {
+                    Some(factors) => factors.iter().map(|column| column * factor).collect(),
+                    None => vec![factor; inputs],
+                };
+                let load = move || -> Result<Vec<f32>> {
+                    let mut values = weights.f32(&stored, &shape)?;
+                    for row in values.chunks_exact_mut(inputs) {
+                        row.iter_mut().zip(&columns).for_each(|(value, column)| *value *= column);
+                    }
+                    Ok(values)
+                };
+                let scales = row_scales(&load()?, inputs);
                 let row_scale = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
-                let matrix = graph.tensor(&weight, Kind::I8, &[inputs, outputs], move |to| {
-                    let values = scaled(weights.f32(&stored, &shape)?);
-                    let rows = quantised_rows(&values, inputs, &scales, MAX_WEIGHT);
-                    Ok(to.write_all(as_bytes(&transposed(&rows, inputs)))?)
+                let matrix = graph.tensor(&weight, Kind::U8, &[inputs, outputs], move |to| {
+                    let rows = quantised_rows(&load()?, inputs, &scales);
+                    let unsigned: Vec<u8> = rows.iter().map(|&value| ZERO.wrapping_add_signed(value)).collect();
+                    Ok(to.write_all(&transposed(&unsigned, inputs))?)
                 });
-                let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point], &[]);
+                let zero = graph.byte(ZERO);
+                let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point, &zero], &[]);
                 let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
                 let both = graph.node("Mul", &[scale, &row_scale], &[]);
-                graph.node("Mul", &[&whole, &both], &[])
+                let product = graph.node("Mul", &[&whole, &both], &[]);
+                Ok(graph.node("Add", &[&product, &bias], &[]))
             }
-        };
-        Ok(graph.node("Add", &[&product, &bias], &[]))
+        }
     }
 
     /// Rows of the table `name` [rows, width], one for each of `ids`: [..] → [.., width].
@@ -107,14 +117,14 @@ impl<'a> Layers<'a> {
             OnnxPrecision::Int8 => {
                 let mut scales = Vec::with_capacity(rows);
                 for piece in pieces() {
-                    scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width, MAX_EMBEDDING));
+                    scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width));
                 }
                 let row_scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
                 let table = graph.tensor(name, Kind::I8, &shape, move |to| {
                     pieces().try_for_each(|piece| {
                         let values = weights.f32_rows(name, shape, piece.clone())?;
-                        let rows = quantised_rows(&values, width, &scales[piece], MAX_EMBEDDING);
-                        Ok(to.write_all(as_bytes(&rows))?)
+                        let rows = quantised_rows(&values, width, &scales[piece]);
+                        Ok(to.write_all(bytemuck::cast_slice(&rows))?)
                     })
                 });
                 let whole = graph.node("Gather", &[&table, ids], &[]);
@@ -126,28 +136,24 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// One scale a row, so that the row's largest magnitude becomes `max`; 1 for a row of zeros.
-fn row_scales(values: &[f32], width: usize, max: f32) -> Vec<f32> {
+/// One scale a row, so that the row's largest magnitude becomes [`MAX`]; 1 for a row of zeros.
+fn row_scales(values: &[f32], width: usize) -> Vec<f32> {
     let scale = |row: &[f32]| match row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) {
         0.0 => 1.0,
-        largest => largest / max,
+        largest => largest / MAX,
     };
     values.chunks_exact(width).map(scale).collect()
 }
 
-fn quantised_rows(values: &[f32], width: usize, scales: &[f32], max: f32) -> Vec<i8> {
+fn quantised_rows(values: &[f32], width: usize, scales: &[f32]) -> Vec<i8> {
     let rows = values.chunks_exact(width).zip(scales);
-    rows.flat_map(|(row, scale)| row.iter().map(move |value| (value / scale).round().clamp(-max, max) as i8)).collect()
+    rows.flat_map(|(row, scale)| row.iter().map(move |value| (value / scale).round().clamp(-MAX, MAX) as i8)).collect()
 }
 
 /// [rows, width] → [width, rows].
 fn transposed<T: Copy>(values: &[T], width: usize) -> Vec<T> {
     let columns = 0..width;
     columns.flat_map(|column| values.iter().skip(column).step_by(width).copied()).collect()
-}
-
-fn as_bytes(values: &[i8]) -> &[u8] {
-    bytemuck::cast_slice(values)
 }
 
 #[cfg(test)]
@@ -157,9 +163,9 @@ mod tests {
     #[test]
     fn a_rows_largest_number_meets_the_largest_whole_one() {
         let values = [0.5, -2.0, 1.0, 0.0, 0.0, 0.0];
-        let scales = row_scales(&values, 3, 63.0);
-        assert_eq!(scales, [2.0 / 63.0, 1.0]);
-        assert_eq!(quantised_rows(&values, 3, &scales, 63.0), [16, -63, 32, 0, 0, 0]);
+        let scales = row_scales(&values, 3);
+        assert_eq!(scales, [2.0 / 127.0, 1.0]);
+        assert_eq!(quantised_rows(&values, 3, &scales), [32, -127, 64, 0, 0, 0]);
     }
 
     #[test]

@@ -19,13 +19,14 @@
 //!
 //! ```text
 //! bert.rs (what is computed) ──► graph.rs (nodes, tensors) ──► proto.rs (bytes) ──► file
-//!    └── linear.rs (a dense layer in f32 or int8)
+//!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (what is too large for int8)
 //! ```
 
 mod bert;
 mod graph;
 mod linear;
 mod proto;
+mod smoothing;
 
 use std::fmt;
 use std::path::Path;
