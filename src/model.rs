@@ -191,6 +191,8 @@ impl Opener<'_> {
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("student.limbeck");
         if !to.is_file() {
             let student = StudentFolder::open(folder, &Device::Cpu)?;
+            let beside = to.parent().unwrap_or(Path::new("."));
+            std::fs::create_dir_all(beside).map_err(limbeck_data::Error::io("create the folder", beside))?;
             write_folded(&student, precision, &to)?;
         }
         Ok(to)

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck::model::{Kind, kind};
@@ -44,6 +45,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let student = open_student(&asset.path)?;
     match arguments.format {
         Format::Folded => {
+            if let Some(folder) = arguments.to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            }
             let bytes = write_folded(&student, arguments.precision.unwrap_or(Precision::F32), &arguments.to)?;
             session.progress.note(&format!("{bytes} bytes"));
         }

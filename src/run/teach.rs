@@ -122,7 +122,7 @@ impl Context<'_> {
         for (name, tokens) in [("train", true), ("held-out", false)] {
             let text = PreparedText::open(&self.folder.join("text").join(format!("{name}.parquet")))?;
             let fingerprint = Fingerprint {
-                teacher: files::sha256_file(folder.weights.path())?,
+                teacher: files::sha256_file(teacher.path())?,
                 tokenizer: files::sha256_file(&folder.tokenizer)?,
                 text: text.sha256()?,
                 pooling: folder.pooler.to_string(),

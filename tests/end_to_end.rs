@@ -1,0 +1,9 @@
+//! The program through its binary. ONNX Runtime is fetched through the product, into a cache that the tests share.
+
+mod end_to_end {
+    mod bad_input;
+    mod encoding;
+    mod resuming;
+    mod running;
+    mod support;
+}

@@ -1,0 +1,232 @@
+//! A tiny teacher, a little text, and the command.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::json;
+
+/// The program with the tests' own cache.
+pub fn limbeck() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_limbeck"));
+    command.env("LIMBECK_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command
+}
+
+/// Runs the program with `arguments` in `folder`.
+pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+    limbeck().current_dir(folder).args(arguments).output().expect("the program starts")
+}
+
+/// As [`run`]; the program must succeed, and its standard output comes back.
+pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// As [`run`]; the program must fail with exit code 1, and its standard error comes back.
+pub fn fail(folder: &Path, arguments: &[&str]) -> String {
+    let output = run(folder, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
+    let stderr = text(&output.stderr);
+    let errors = stderr.lines().filter(|line| line.starts_with("error: ")).count();
+    assert_eq!(errors, 1, "one error, not {errors}: {stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    stderr
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+const WIDTH: usize = 32;
+const LAYERS: usize = 2;
+const INNER: usize = 64;
+const POSITIONS: usize = 64;
+
+/// Numbers in -1 to 1 that look random and are the same everywhere.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+    }
+}
+
+/// The words that the tiny tokenizer knows.
+pub fn words() -> Vec<String> {
+    let mut words: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
+    words.extend(('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]));
+    words.extend(
+        NOUNS
+            .iter()
+            .chain(VERBS)
+            .chain(&["the", "a", "in", "on", "."])
+            .filter(|w| w.len() != 1 || **w == ".")
+            .map(|w| w.to_string()),
+    );
+    words
+}
+
+const NOUNS: &[&str] =
+    &["dog", "cat", "market", "river", "house", "music", "guitar", "garden", "teacher", "student", "train", "city"];
+const VERBS: &[&str] = &["sees", "likes", "plays", "follows", "leaves", "paints", "hears", "builds"];
+
+/// Writes a BERT of two narrow layers with a WordPiece tokenizer into `folder`.
+pub fn tiny_teacher(folder: &Path, seed: u64) {
+    std::fs::create_dir_all(folder).unwrap();
+    let words = words();
+    let mut numbers = Numbers(seed);
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    let mut add = |name: String, shape: &[usize], scale: f32, offset: f32| {
+        let count = shape.iter().product();
+        let bytes = (0..count).flat_map(|_| (offset + scale * numbers.next()).to_le_bytes()).collect();
+        tensors.push((name, shape.to_vec(), bytes));
+    };
+    for (name, rows) in [("word", words.len()), ("position", POSITIONS), ("token_type", 2)] {
+        let scale = if name == "word" { 1.0 } else { 0.3 };
+        add(format!("embeddings.{name}_embeddings.weight"), &[rows, WIDTH], scale, 0.0);
+    }
+    let norm = |add: &mut dyn FnMut(String, &[usize], f32, f32), name: String| {
+        add(format!("{name}.weight"), &[WIDTH], 0.0, 1.0);
+        add(format!("{name}.bias"), &[WIDTH], 0.0, 0.0);
+    };
+    norm(&mut add, "embeddings.LayerNorm".into());
+    for layer in 0..LAYERS {
+        let at = format!("encoder.layer.{layer}");
+        for (name, outputs, inputs) in [
+            ("attention.self.query", WIDTH, WIDTH),
+            ("attention.self.key", WIDTH, WIDTH),
+            ("attention.self.value", WIDTH, WIDTH),
+            ("attention.output.dense", WIDTH, WIDTH),
+            ("intermediate.dense", INNER, WIDTH),
+            ("output.dense", WIDTH, INNER),
+        ] {
+            add(format!("{at}.{name}.weight"), &[outputs, inputs], 0.3, 0.0);
+            add(format!("{at}.{name}.bias"), &[outputs], 0.05, 0.0);
+        }
+        norm(&mut add, format!("{at}.attention.output.LayerNorm"));
+        norm(&mut add, format!("{at}.output.LayerNorm"));
+    }
+    let views = tensors
+        .iter()
+        .map(|(name, shape, bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    let config = json!({
+        "model_type": "bert", "architectures": ["BertModel"], "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4, "intermediate_size": INNER, "vocab_size": words.len(),
+        "max_position_embeddings": POSITIONS, "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12,
+        "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "pad_token_id": 0,
+    });
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    std::fs::write(folder.join("tokenizer.json"), tokenizer(&words)).unwrap();
+}
+
+fn tokenizer(words: &[String]) -> String {
+    let vocabulary: HashMap<&str, usize> = words.iter().enumerate().map(|(id, word)| (word.as_str(), id)).collect();
+    let special = |id: usize| {
+        json!({"id": id, "content": words[id], "single_word": false, "lstrip": false, "rstrip": false,
+               "normalized": false, "special": true})
+    };
+    let added: Vec<_> = (0..5).map(special).collect();
+    json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
+        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
+                       "strip_accents": null, "lowercase": true},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                       {"SpecialToken": {"id": "[SEP]", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]},
+                               "[SEP]": {"id": "[SEP]", "ids": [3], "tokens": ["[SEP]"]}}},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                  "max_input_chars_per_word": 100, "vocab": vocabulary},
+    })
+    .to_string()
+}
+
+/// `count` distinct sentences of the tiny tokenizer's words.
+pub fn sentences(count: usize) -> Vec<String> {
+    let mut sentences = Vec::with_capacity(count);
+    let (n, v) = (NOUNS.len(), VERBS.len());
+    for at in 0..count {
+        let (a, b, c) = (at % n, (at / n) % v, (at / (n * v)) % n);
+        let place = NOUNS[(at / (n * v * n)) % n];
+        sentences.push(format!("the {} {} the {} in the {place}", NOUNS[a], VERBS[b], NOUNS[c]));
+    }
+    sentences
+}
+
+/// A folder with a teacher, `count` sentences in `text.txt` and a recipe that distils them quickly.
+pub fn project(count: usize) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_path_buf();
+    tiny_teacher(&path.join("teacher"), 1);
+    std::fs::write(path.join("text.txt"), sentences(count).join("\n") + "\n").unwrap();
+    let mut sts = String::from("sentence1\tsentence2\tscore\n");
+    for (at, pair) in sentences(400).chunks(2).enumerate() {
+        let _ = writeln!(sts, "{}\t{}\t{}", pair[0], pair[1], at % 6);
+    }
+    std::fs::write(path.join("pairs.tsv"), sts).unwrap();
+    std::fs::write(path.join("tiny.toml"), RECIPE).unwrap();
+    (folder, path)
+}
+
+const RECIPE: &str = r#"
+threads = 2
+
+[teacher]
+source = "teacher"
+
+[text]
+hold_out = 0.1
+
+[[text.source]]
+uri = "text.txt"
+
+[student]
+embedding = 16
+convolutions = [{ width = 3, filters = 8 }]
+attention = { heads = 2, width = 3, filters = 8 }
+
+[distil]
+epochs = 3
+batch = 64
+dropout = 0.1
+checkpoint_every = 5
+evaluate_every = 10
+losses.infonce.weight = 0.01
+losses.relational_kl.weight = 0.01
+losses.contrastive_kd.weight = 0.01
+
+[evaluate]
+sts = ["pairs.tsv"]
+
+[bench]
+rounds = 2
+seconds = 0.05
+"#;
+
+/// The bytes of every file under `folder`, by its path.
+pub fn bytes_of(folder: &Path) -> HashMap<PathBuf, Vec<u8>> {
+    let mut found = HashMap::new();
+    let mut left = vec![folder.to_path_buf()];
+    while let Some(path) = left.pop() {
+        for entry in std::fs::read_dir(&path).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                left.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
