@@ -47,7 +47,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     let mut students = Vec::new();
     let only = rest.get(1).map_or("", String::as_str);
-    for (name, fill) in makes.into_iter().filter(|(name, _)| name.contains(only)) {
+    for (name, fill) in makes {
+        let wanted = |precision: &Precision| format!("{name} {}", precision.name()).contains(only);
+        let precisions: Vec<_> = [Precision::Int8, Precision::F32].into_iter().filter(wanted).collect();
+        if precisions.is_empty() {
+            continue;
+        }
         let vocabulary = tokenizer.vocabulary() + 1;
         let mut parts = Parts {
             vocabulary,
@@ -57,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             ..Parts::default()
         };
         fill(&mut numbers, &mut parts);
-        for precision in [Precision::Int8, Precision::F32] {
+        for precision in precisions {
             let path = folder.join(format!("limbeck-throughput-{}.folded", std::process::id()));
             let bytes = write(&path, &parts, precision)?;
             let start = Instant::now();

@@ -180,8 +180,9 @@ fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f3
     let greatest = greatest.into_iter().fold(0.0, math::max);
     // Below this nothing is left of a number in f32 anyway, and the division would overflow.
     let inverse = if greatest > 1e-30 { 127.0 / greatest } else { 0.0 };
-    for (feature, number) in features.iter().zip(numbers.iter_mut()) {
-        *number = math::round(feature * inverse) as i8;
+    let scale = simd.splat(inverse);
+    for (features, numbers) in features.as_chunks::<16>().0.iter().zip(numbers.as_chunks_mut::<16>().0) {
+        *numbers = simd.bytes(simd.multiply(simd.load(features), scale));
     }
     (greatest / 127.0, numbers.iter().map(|&number| i32::from(number)).sum::<i32>() * 128)
 }

@@ -255,11 +255,15 @@ impl BlockWork<'_> {
         let Student { file, gathers, head_bias, .. } = self.student;
         let layout: &Layout = &file.layout;
         let Scratch { tokens, features, out, gather, head } = self.scratch;
+        let tools = Tools { simd, table };
         let empty = [file.header.empty_token];
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
             let ids = if ids.is_empty() { &empty } else { ids };
+            if index + 1 < tokens.rows() {
+                tools.prefetch(tokens.row(index + 1));
+            }
             let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            Tools { simd, table }.sentence((layout, gathers), ids, gather, features, out);
+            tools.sentence((layout, gathers), ids, gather, features, out);
         }
         if layout.features > 0 {
             head::multiply(simd, layout, (weights, head_bias), features, head, out);

@@ -29,6 +29,8 @@ pub trait Table: Copy {
     fn values<S: Simd>(simd: S, sums: Self::Sums<S>, unit: Option<&[f32; LANES]>) -> [S::Floats; 2];
     /// 32 numbers of an embedding or of a skip, to be multiplied by their row's scale.
     fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2];
+    /// Says that a row is wanted soon.
+    fn prefetch<S: Simd>(self, simd: S, row: usize);
     /// What the numbers of this row's embedding are worth.
     fn embedding_scale(self, row: usize) -> f32;
     /// What the numbers of this row's skip are worth.
@@ -97,6 +99,14 @@ impl Table for Floats<'_> {
     }
 
     #[inline(always)]
+    fn prefetch<S: Simd>(self, simd: S, row: usize) {
+        self.rows[row..row + self.stride].iter().for_each(|stretch| {
+            simd.prefetch(stretch);
+            simd.prefetch(&stretch[LANES / 2]);
+        });
+    }
+
+    #[inline(always)]
     fn embedding_scale(self, _: usize) -> f32 {
         1.0
     }
@@ -161,6 +171,11 @@ impl Table for Int8<'_> {
     #[inline(always)]
     fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
         simd.widen(&self.rows[at.row + at.place])
+    }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(self, simd: S, row: usize) {
+        self.rows[row..row + self.stride].iter().step_by(2).for_each(|stretch| simd.prefetch(stretch));
     }
 
     #[inline(always)]

@@ -10,6 +10,8 @@ use std::{fs::File, io};
 
 use memmap2::Mmap;
 
+use super::math;
+
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -45,6 +47,11 @@ pub trait Simd: Copy {
     fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// Int8 numbers as floats.
     fn widen(self, numbers: &[i8; 32]) -> [Self::Floats; 2];
+
+    /// Rounded to whole numbers, ties to even; NaN becomes 0. The numbers lie within ±127.
+    fn bytes(self, numbers: Self::Floats) -> [i8; 16];
+    /// Says that this memory is wanted soon.
+    fn prefetch<T>(self, memory: &T);
 
     /// Int8 numbers, each times `factor`.
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> Self::Shorts;
@@ -117,6 +124,14 @@ impl Simd for Portable {
     fn widen(self, numbers: &[i8; 32]) -> [[f32; 16]; 2] {
         [0, 16].map(|half| std::array::from_fn(|i| f32::from(numbers[half + i])))
     }
+
+    #[inline(always)]
+    fn bytes(self, numbers: [f32; 16]) -> [i8; 16] {
+        numbers.map(|number| math::round(number) as i8)
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, _: &T) {}
 
     #[inline(always)]
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> [i16; 32] {
@@ -243,6 +258,9 @@ mod tests {
                 s.sums_to_floats(sums, -12_345),
                 s.sums_to_floats(sums, i32::MIN),
             ];
+            let mut within = numbers(seed, |n| (n as f32 / 1e4) % 127.4 * if n.is_multiple_of(2) { -1.0 } else { 1.0 });
+            within[3..8].copy_from_slice(&[f32::NAN, 127.0, -127.0, 0.5, -1.5]);
+            bits.extend(s.bytes(s.load(&within)).map(|byte| byte as u32));
             for floats in results.as_flattened() {
                 let mut numbers = [0.0f32; 16];
                 s.store(*floats, &mut numbers);

@@ -113,6 +113,23 @@ impl Simd for Avx512 {
         })
     }
 
+    /// NaN becomes −2³¹, whose low byte is 0.
+    #[inline(always)]
+    fn bytes(self, numbers: __m512) -> [i8; 16] {
+        let mut bytes = [0; 16];
+        unsafe {
+            let numbers = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(numbers));
+            _mm_storeu_si128(bytes.as_mut_ptr().cast(), numbers);
+        }
+        bytes
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, memory: &T) {
+        // A hint on a valid address; it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(memory).cast()) }
+    }
+
     #[inline(always)]
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> __m512i {
         unsafe {
@@ -214,6 +231,27 @@ macro_rules! simd_256 {
                     _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(numbers))
                 };
                 [[eight(0), eight(8)], [eight(16), eight(24)]]
+            }
+
+            /// NaN becomes −2³¹, whose low byte is 0. The packing works in halves of 128 bits, so the middle quarters change places.
+            #[inline(always)]
+            fn bytes(self, numbers: [__m256; 2]) -> [i8; 16] {
+                let mut bytes = [0; 16];
+                unsafe {
+                    let low_byte = _mm256_set1_epi32(0xff);
+                    let [low, high] = numbers.map(|numbers| _mm256_and_si256(_mm256_cvtps_epi32(numbers), low_byte));
+                    let shorts = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packus_epi32(low, high));
+                    let packed =
+                        _mm_packus_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256::<1>(shorts));
+                    _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
+                }
+                bytes
+            }
+
+            #[inline(always)]
+            fn prefetch<T>(self, memory: &T) {
+                // A hint on a valid address; it reads nothing.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(memory).cast()) }
             }
 
             #[inline(always)]
