@@ -28,6 +28,16 @@ pub enum InferenceError {
         #[source]
         source: ort::LoadDynamicError,
     },
+    /// The library is cut short; loading it would end the process.
+    #[error("{} is cut short: it has {bytes} bytes and needs at least {least}", path.display())]
+    LibraryCut {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What its own headers say it has.
+        least: u64,
+    },
     /// The library is older than this program can use.
     #[error("{} is ONNX Runtime {version}; at least 1.{} is needed", path.display(), ort::MINOR_VERSION)]
     LibraryTooOld {
@@ -146,6 +156,7 @@ impl InferenceError {
             Self::LibraryBroken { .. } => {
                 "it has to be libonnxruntime itself, whole, and built for this system and processor"
             }
+            Self::LibraryCut { .. } => "fetch it again",
             Self::LibraryTooOld { .. } => "pip download onnxruntime==1.32.0 has a newer one",
             Self::UnknownDevice(_) => "the devices are cpu, cuda and cuda:N",
             Self::NoCudaInLibrary { .. } => "take the library of the package onnxruntime-gpu, or the device cpu",

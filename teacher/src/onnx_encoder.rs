@@ -27,6 +27,9 @@ use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
 /// no longer fit the core's cache.
 pub const BATCH_TOKENS: usize = 1024;
 
+/// Where texts are cut if nobody says: the positions that BERT and most of its kin have.
+const MAX_TOKENS: usize = 512;
+
 /// How to run a model; what is `None` is read from its metadata, which limbeck's exports carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnnxOptions {
@@ -36,7 +39,7 @@ pub struct OnnxOptions {
     pub threads: usize,
     /// How token vectors are pooled where the model doesn't do it; the mean where nobody says.
     pub pooler: Option<Pooler>,
-    /// Where texts are cut, in tokens, special ones counted; nowhere where nobody says.
+    /// Where texts are cut, in tokens, special ones counted; at 512 where nobody says.
     pub max_tokens: Option<usize>,
     /// What is put before every text; nothing where nobody says.
     pub prefix: Option<String>,
@@ -99,7 +102,8 @@ impl OnnxEncoder {
         let signature = Signature::of(&session, path)?;
         let stated = Stated::read(&session, path)?;
         let pooler = options.pooler.or(stated.pooler).unwrap_or_default();
-        let max_tokens = options.max_tokens.or(stated.max_tokens).into_iter().chain(signature.tokens).min();
+        let max_tokens = options.max_tokens.or(stated.max_tokens).unwrap_or(MAX_TOKENS);
+        let max_tokens = Some(max_tokens.min(signature.tokens.unwrap_or(usize::MAX)));
         let selected = OutputSelector::no_default().with(&signature.output);
         let run = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
         let state =

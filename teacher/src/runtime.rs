@@ -3,6 +3,7 @@
 //! One binary serves CPU and GPU and every version since 1.17, since the library is loaded when it is first needed. It is
 //! looked for in this order: the path given, `ORT_DYLIB_PATH`, what the caller can fetch.
 
+mod elf;
 mod version;
 
 use std::fmt;
@@ -74,6 +75,11 @@ impl Runtime {
                 true => Ok(runtime.clone()),
                 false => Err(InferenceError::LibraryLoaded { loaded: runtime.library.clone(), asked: path }.into()),
             };
+        }
+        let bytes = path.metadata().map_err(Error::io(&path, "open"))?.len();
+        let least = elf::least_bytes(&path).map_err(Error::io(&path, "read"))?;
+        if let Some(least) = least.filter(|&least| least > bytes) {
+            return Err(InferenceError::LibraryCut { path, bytes, least }.into());
         }
         let builder = ort::init_from(&path).map_err(|source| match source {
             LoadDynamicError::BadVersion { version_str, .. } => {
