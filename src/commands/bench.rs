@@ -13,7 +13,9 @@ use super::common::{ModelArguments, Session, open_all};
 ///
 /// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed.
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json")]
+#[command(
+    after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"
+)]
 pub struct Arguments {
     /// A student, a teacher, or the URI of one; several are measured side by side
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
@@ -53,11 +55,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let opened = open_all(&arguments.model, &arguments.run, None, session)?;
     let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
-    let settings = Settings {
-        rounds: arguments.rounds,
-        round: Duration::from_secs_f64(arguments.seconds),
-        ..Settings::default()
-    };
+    let settings =
+        Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
     let measured = bench(&models, &texts, &settings, watch)?;
     for row in &measured {

@@ -1,6 +1,5 @@
 //! What several commands share.
 
-
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
 use limbeck_data::Interrupt;
@@ -118,4 +117,3 @@ pub fn open_all(
     };
     names.iter().map(open).collect()
 }
-

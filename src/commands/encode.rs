@@ -13,8 +13,10 @@ const CHUNK: usize = 4096;
 
 /// Encode texts: a vector for every row, an empty one too
 #[derive(Args)]
-#[command(after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
-                        echo 'A man plays a guitar.' | limbeck encode --model student.limbeck")]
+#[command(
+    after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
+                        echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
+)]
 pub struct Arguments {
     /// A student, a teacher, or the URI of one
     #[arg(long, value_name = "M")]

@@ -8,7 +8,9 @@ use super::common::{ModelArguments, Session, open_all};
 
 /// Score models on graded sentence pairs: Spearman and Pearson × 100
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json")]
+#[command(
+    after_help = "Example:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json"
+)]
 pub struct Arguments {
     /// A student, a teacher, or the URI of one; several are scored in turn
     #[arg(long, value_name = "M", required = true, num_args = 1..)]

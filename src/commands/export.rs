@@ -13,7 +13,9 @@ use super::common::{Session, precision};
 
 /// Export a student: the folded file, or its weights
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck")]
+#[command(
+    after_help = "Example:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck"
+)]
 pub struct Arguments {
     /// The student's folder or URI
     #[arg(long, value_name = "M")]
@@ -52,7 +54,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             session.progress.note(&format!("{bytes} bytes"));
         }
         Format::Safetensors if arguments.precision.is_some_and(|precision| precision != Precision::F32) => {
-            return Err(Usage("safetensors are written in f32; --precision int8 goes with --format folded".into()).into());
+            return Err(
+                Usage("safetensors are written in f32; --precision int8 goes with --format folded".into()).into()
+            );
         }
         Format::Safetensors => student.save(&arguments.to)?,
     }

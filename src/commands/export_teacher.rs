@@ -10,7 +10,9 @@ use super::common::Session;
 
 /// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 --to teacher/model.onnx")]
+#[command(
+    after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 --to teacher/model.onnx"
+)]
 pub struct Arguments {
     /// The model's folder or URI
     #[arg(long, value_name = "M")]

@@ -21,7 +21,12 @@ use common::Session;
 
 /// Distils a BERT sentence encoder into a small, fast TextCNN.
 #[derive(Parser)]
-#[command(name = "limbeck", version, max_term_width = 100, after_help = "Example:\n  limbeck run pipelines/quickstart.toml")]
+#[command(
+    name = "limbeck",
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  limbeck run pipelines/quickstart.toml"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

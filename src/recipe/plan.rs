@@ -49,7 +49,10 @@ impl Plan {
         };
         let odd = recipe.name.contains(['/', '\\']) || recipe.name.starts_with('.');
         if odd || recipe.name.is_empty() {
-            return Err(bad(&format!("name {:?} can't be a folder's name", recipe.name), "choose letters, digits and dashes"));
+            return Err(bad(
+                &format!("name {:?} can't be a folder's name", recipe.name),
+                "choose letters, digits and dashes",
+            ));
         }
         recipe.distil.check()?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -78,10 +81,8 @@ impl Plan {
                         "a cache made elsewhere holds texts and vectors already",
                     ));
                 }
-                let columns = Columns {
-                    text: recipe.cache.text_column.clone(),
-                    vector: recipe.cache.vector_column.clone(),
-                };
+                let columns =
+                    Columns { text: recipe.cache.text_column.clone(), vector: recipe.cache.vector_column.clone() };
                 CacheOrigin::Elsewhere { path: cache.into(), columns }
             }
             (None, None) => {
@@ -161,6 +162,9 @@ mod tests {
         }
         assert!(plan(&format!("threads = 0\n{TEACHER}")).is_err());
         assert!(plan(&format!("{TEACHER}[distil]\nbatch = 0\n")).is_err());
-        assert!(plan(&format!("{TEACHER}[student]\nskip = false\nattention = {{ heads = 0, width = 5, filters = 1 }}\n")).is_err());
+        assert!(
+            plan(&format!("{TEACHER}[student]\nskip = false\nattention = {{ heads = 0, width = 5, filters = 1 }}\n"))
+                .is_err()
+        );
     }
 }

@@ -50,8 +50,11 @@ impl Context<'_> {
     /// All models: teacher (and its int8 export, where that made the cache), student in both precisions, baselines.
     fn entries(&self) -> Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        let entry = |name: &str, role, encoder: Box<dyn Encoder>| {
-            Entry { name: name.into(), role, prefix: String::new(), encoder }
+        let entry = |name: &str, role, encoder: Box<dyn Encoder>| Entry {
+            name: name.into(),
+            role,
+            prefix: String::new(),
+            encoder,
         };
         if self.plan.teacher().is_some() {
             entries.push(entry("teacher", Role::Teacher, Box::new(self.teacher(OnnxPrecision::F32)?)));

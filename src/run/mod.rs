@@ -42,7 +42,9 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
         };
         decisions.push((stage, decision));
     }
-    if let Some(wanted) = [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted)) {
+    if let Some(wanted) =
+        [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted))
+    {
         return Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() });
     }
     Ok(decisions)
@@ -50,9 +52,8 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
 
 /// Runs the plan's stages and gives the summary, if the run has come to one.
 pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
-    std::fs::create_dir_all(&context.folder).map_err(|source| {
-        limbeck_data::Error::io("create the folder", &context.folder)(source)
-    })?;
+    std::fs::create_dir_all(&context.folder)
+        .map_err(|source| limbeck_data::Error::io("create the folder", &context.folder)(source))?;
     limbeck_data::files::remove_leftovers(&context.folder)?;
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;

@@ -58,6 +58,10 @@ pub fn card(summary: &Summary, recipe: &str) -> String {
     if let Some(student) = summary.models.iter().find(|model| model.role == Role::Student) {
         let _ = write!(card, "{} parameters, vectors of {} numbers.\n\n", student.parameters, student.dimension);
     }
-    let _ = write!(card, "## Measured\n\n```text\n{}\n```\n\n## Recipe\n\n```toml\n{recipe}```\n", table(summary).trim_end());
+    let _ = write!(
+        card,
+        "## Measured\n\n```text\n{}\n```\n\n## Recipe\n\n```toml\n{recipe}```\n",
+        table(summary).trim_end()
+    );
     card
 }

@@ -103,7 +103,9 @@ impl Stage {
                 };
                 json!({"cache": recipe.cache, "device": device, "files": elsewhere})
             }
-            Self::Distil => json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads}),
+            Self::Distil => {
+                json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads})
+            }
             Self::Baselines => json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
                 "max_tokens": recipe.student.max_tokens, "distil": recipe.distil, "threads": context.plan.threads}),
             Self::ExportStudent => json!({}),
@@ -136,7 +138,9 @@ impl Stage {
         };
         let mut paths: Vec<PathBuf> = paths.iter().map(|path| context.folder.join(path)).collect();
         if self == Self::Baselines {
-            paths.extend(context.baselines().map(|(name, _)| context.folder.join("baselines").join(name).join("config.json")));
+            paths.extend(
+                context.baselines().map(|(name, _)| context.folder.join("baselines").join(name).join("config.json")),
+            );
         }
         paths
     }

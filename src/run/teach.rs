@@ -28,7 +28,9 @@ impl Context<'_> {
                 wanted.push((&self.plan.runtime, None));
             }
         }
-        wanted.extend(self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())));
+        wanted.extend(
+            self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())),
+        );
         wanted.extend(self.plan.tokenizer.iter().map(|uri| (uri, None)));
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
@@ -76,7 +78,8 @@ impl Context<'_> {
 
     /// The teacher's folder, with what the recipe says over what the folder says.
     pub(super) fn teacher_folder(&self) -> Result<(TeacherFolder, TeacherSection)> {
-        let none = || Error::Stage { stage: Stage::ExportTeacher.name().into(), what: "the recipe has no teacher".into() };
+        let none =
+            || Error::Stage { stage: Stage::ExportTeacher.name().into(), what: "the recipe has no teacher".into() };
         let section = self.plan.recipe.teacher.clone().ok_or_else(none)?;
         let uri = &self.plan.teacher().ok_or_else(none)?.uri;
         let mut folder = TeacherFolder::open(&self.asset(uri, section.sha256.as_deref())?)?;

@@ -162,7 +162,8 @@ mod tests {
         even.convolutions[0].width = 4;
         let mut twice = config();
         twice.convolutions.push(twice.convolutions[0]);
-        let nothing = StudentConfig { skip: false, ..StudentConfig { attention: None, convolutions: vec![], ..config() } };
+        let nothing =
+            StudentConfig { skip: false, ..StudentConfig { attention: None, convolutions: vec![], ..config() } };
         for (broken, word) in [(even, "odd"), (twice, "distinct"), (nothing, "skip")] {
             let message = broken.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");

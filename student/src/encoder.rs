@@ -1,6 +1,6 @@
 //! A student in candle as an [`Encoder`]: the reference that exports are compared with.
 
-use limbeck_encoder::{EncodeError, Embeddings, Encoder, EncoderInfo, Special, TokenBatch};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch};
 
 use crate::error::{During, Result};
 use crate::folder::StudentFolder;

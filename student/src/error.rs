@@ -51,7 +51,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
-            Self::NotFinite { .. } => Some("lower learning_rate, or look for strange targets with `limbeck inspect CACHE`".into()),
+            Self::NotFinite { .. } => {
+                Some("lower learning_rate, or look for strange targets with `limbeck inspect CACHE`".into())
+            }
             Self::Training(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::Encoder(error) => error.hint(),

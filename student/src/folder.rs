@@ -69,12 +69,15 @@ impl StudentFolder {
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(CONFIG);
         let bytes = std::fs::read(&path).map_err(failed(&path, "reading"))?;
-        let ConfigFile { config, origin } = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::Folder { path: path.clone(), reason: format!("is no student's config ({error})") })?;
+        let ConfigFile { config, origin } = serde_json::from_slice(&bytes).map_err(|error| Error::Folder {
+            path: path.clone(),
+            reason: format!("is no student's config ({error})"),
+        })?;
         config.check()?;
         let tokenizer = Tokenizer::from_file(&folder.join(TOKENIZER))?;
         if tokenizer.vocabulary() + 1 != config.vocabulary {
-            let reason = format!("says {} tokens, the tokenizer makes {}", config.vocabulary, tokenizer.vocabulary() + 1);
+            let reason =
+                format!("says {} tokens, the tokenizer makes {}", config.vocabulary, tokenizer.vocabulary() + 1);
             return Err(Error::Folder { path, reason });
         }
         let model = read_weights(&folder.join(WEIGHTS), config, device)?;
@@ -95,9 +98,8 @@ fn read_weights(path: &Path, config: StudentConfig, device: &Device) -> Result<T
         }
     }
     let table = tensors.get(TABLE).filter(|table| table.dims() == [config.vocabulary, config.embedding]);
-    let table = table.ok_or_else(|| {
-        broken(format!("has no {TABLE} of shape [{}, {}]", config.vocabulary, config.embedding))
-    })?;
+    let table = table
+        .ok_or_else(|| broken(format!("has no {TABLE} of shape [{}, {}]", config.vocabulary, config.embedding)))?;
     let table = table.flatten_all().and_then(|table| table.to_vec1()).map_err(|error| broken(error.to_string()))?;
     let dense = Dense::new(&config, |name| tensors.get(name).cloned()).map_err(|error| broken(error.to_string()))?;
     TextCnn::new(config, table, dense, device.clone())

@@ -67,7 +67,9 @@ impl Dense {
     /// Replaces the values of `name`.
     pub fn set(&self, name: &str, value: &Tensor) -> Result<()> {
         let variable = self.0.get(name).map(|v| v.set(value));
-        variable.unwrap_or_else(|| Err(candle_core::Error::Msg(format!("no parameter {name}")))).during("student's weights")
+        variable
+            .unwrap_or_else(|| Err(candle_core::Error::Msg(format!("no parameter {name}"))))
+            .during("student's weights")
     }
 }
 
@@ -127,9 +129,8 @@ impl<T: Number> TextCnn<T> {
             return Ok(None);
         }
         let mut draw = |width: usize| -> Result<Option<Tensor>> {
-            let drawn = (width > 0).then(|| {
-                random.dropout_mask(&[texts, width], rate, <T as WithDType>::DTYPE, &self.device)
-            });
+            let drawn =
+                (width > 0).then(|| random.dropout_mask(&[texts, width], rate, <T as WithDType>::DTYPE, &self.device));
             Ok(drawn.transpose()?)
         };
         let attended = self.config.attention.map_or(0, |attention| attention.heads * self.config.embedding);

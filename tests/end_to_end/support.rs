@@ -1,6 +1,6 @@
 //! A tiny teacher, a little text, and the command.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -128,7 +128,7 @@ pub fn tiny_teacher(folder: &Path, seed: u64) {
 }
 
 fn tokenizer(words: &[String]) -> String {
-    let vocabulary: HashMap<&str, usize> = words.iter().enumerate().map(|(id, word)| (word.as_str(), id)).collect();
+    let vocabulary: BTreeMap<&str, usize> = words.iter().enumerate().map(|(id, word)| (word.as_str(), id)).collect();
     let special = |id: usize| {
         json!({"id": id, "content": words[id], "single_word": false, "lstrip": false, "rstrip": false,
                "normalized": false, "special": true})

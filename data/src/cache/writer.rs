@@ -61,7 +61,12 @@ impl CacheWriter {
         let lock = Lock::take(folder, &index.file_name())?;
         files::remove_leftovers(folder)?;
 
-        let earlier = indexes(folder)?;
+        let mut earlier = indexes(folder)?;
+        // Of a run that failed before its first shard nothing is worth keeping.
+        let own = folder.join(index.file_name());
+        earlier.retain(|path, other| {
+            *path != own || !other.shards.is_empty() || other.check_against(&index, path).is_ok()
+        });
         for (path, other) in &earlier {
             other.check_against(&index, path)?;
         }
@@ -72,7 +77,7 @@ impl CacheWriter {
             index.tokenizer = index.tokenizer.take().or_else(|| other.tokenizer.clone());
             index.tokens = index.tokens.take().or_else(|| other.tokens.clone());
         }
-        index.rows = earlier.get(&folder.join(index.file_name())).and_then(|own| own.rows);
+        index.rows = earlier.get(&own).and_then(|own| own.rows);
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
         writer.verify()?;
         Ok(writer)

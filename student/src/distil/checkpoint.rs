@@ -105,7 +105,8 @@ fn named(tensors: &[(String, Tensor)]) -> impl Iterator<Item = (&str, &Tensor)> 
 fn restore_dense(model: &TextCnn, tensors: &HashMap<String, Tensor>, path: &Path) -> Result<()> {
     for (name, variable) in model.dense.iter() {
         let tensor = tensors.get(name).filter(|tensor| tensor.dims() == variable.dims());
-        let tensor = tensor.ok_or_else(|| Error::Folder { path: path.into(), reason: format!("has no fitting {name}") })?;
+        let tensor =
+            tensor.ok_or_else(|| Error::Folder { path: path.into(), reason: format!("has no fitting {name}") })?;
         model.dense.set(name, tensor)?;
     }
     Ok(())

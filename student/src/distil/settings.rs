@@ -127,8 +127,7 @@ impl DistilSettings {
     pub fn check(&self) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         let losses = &self.losses;
-        let weights =
-            [losses.cosine, losses.infonce.weight, losses.relational_kl.weight, losses.contrastive_kd.weight];
+        let weights = [losses.cosine, losses.infonce.weight, losses.relational_kl.weight, losses.contrastive_kd.weight];
         if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
             return refuse("a loss's weight", format!("{weights:?}"), "0 or above");
         }
@@ -144,7 +143,11 @@ impl DistilSettings {
             return refuse("distil.dropout", self.dropout.to_string(), "from 0 to below 1");
         }
         if losses.infonce.weight > 0.0 && self.dropout == 0.0 {
-            return refuse("distil.dropout", "0".into(), "above 0 where losses.infonce has a weight: the views differ by it");
+            return refuse(
+                "distil.dropout",
+                "0".into(),
+                "above 0 where losses.infonce has a weight: the views differ by it",
+            );
         }
         for (name, value) in [
             ("distil.batch", self.batch as u64),

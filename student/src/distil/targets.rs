@@ -82,7 +82,8 @@ impl Targets<'_> {
         }
         let Some(held_out) = self.held_out else { return Ok(()) };
         if held_out.dimension() != self.cache.dimension() {
-            let reason = format!("has vectors of {} numbers, the targets have {}", held_out.dimension(), self.dimension());
+            let reason =
+                format!("has vectors of {} numbers, the targets have {}", held_out.dimension(), self.dimension());
             return broken(held_out, reason);
         }
         match (self.cache.fingerprint(), held_out.fingerprint()) {

@@ -53,6 +53,7 @@ pub struct DistilSummary {
 /// Distils a student. An interrupted run goes on from its checkpoint; the student of the best held-out fidelity comes back.
 pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(TextCnn, DistilSummary)> {
     job.settings.check()?;
+    limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;
     let start = start(job, &survey)?;
     let mut model = fresh(job, &start)?;
@@ -151,7 +152,8 @@ fn read_ahead(
 }
 
 fn read(targets: &Targets, window: &Window) -> Result<Examples> {
-    let mut all = Examples { tokens: TokenBatch::new(), targets: Vec::with_capacity(window.rows * targets.dimension()) };
+    let mut all =
+        Examples { tokens: TokenBatch::new(), targets: Vec::with_capacity(window.rows * targets.dimension()) };
     for &shard in &window.shards {
         let examples = targets.examples(targets.cache.read(shard)?)?;
         examples.tokens.iter().for_each(|row| all.tokens.push(row));

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::DistinctTokens;
 use super::convolution::storage_type;
-use super::op::{add, add_scaled, by_span, by_type, dot, numbers, with_numbers};
+use super::op::{add, add_scaled, by_blocks, by_span, by_type, dot, numbers, with_numbers};
 
 /// `E` (`[distinct, d]`) and scores (`[positions, heads]`) to `[texts, heads · d]`, head-major.
 pub struct Attend {
@@ -28,7 +28,8 @@ impl Attend {
         let mut weights = scores.to_vec();
         by_span(&mut weights, self.tokens.spans(), heads).into_par_iter().for_each(|(_, rows)| {
             for head in 0..heads {
-                let greatest = rows[head..].iter().step_by(heads).fold(T::neg_infinity(), |a, &b| num_traits::Float::max(a, b));
+                let greatest =
+                    rows[head..].iter().step_by(heads).fold(T::neg_infinity(), |a, &b| num_traits::Float::max(a, b));
                 let mut total = T::zero();
                 for weight in rows[head..].iter_mut().step_by(heads) {
                     *weight = num_traits::Float::exp(*weight - greatest);
@@ -43,13 +44,13 @@ impl Attend {
     fn forward<T: Number>(&self, embeddings: &[T], weights: &[T], (heads, d): (usize, usize)) -> Vec<T> {
         let mut output = vec![T::zero(); self.tokens.texts() * heads * d];
         output.par_chunks_mut(heads * d).enumerate().for_each(|(text, attended)| {
-            for position in self.tokens.span(text) {
+            by_blocks(self.tokens.span(text), attended, |position, attended| {
                 let row = self.tokens.local()[position] as usize * d;
                 let weights = &weights[position * heads..(position + 1) * heads];
                 for (attended, &weight) in attended.chunks_exact_mut(d).zip(weights) {
                     add_scaled(attended, weight, &embeddings[row..row + d]);
                 }
-            }
+            });
         });
         output
     }
@@ -63,24 +64,26 @@ impl Attend {
         (heads, d): (usize, usize),
     ) -> (Vec<T>, Vec<T>) {
         let mut scores = vec![T::zero(); self.tokens.len() * heads];
-        by_span(&mut scores, self.tokens.spans(), heads).into_par_iter().enumerate().for_each(|(text, (span, rows))| {
-            let gradient = &gradient[text * heads * d..(text + 1) * heads * d];
-            let weights = &weights[span.start * heads..span.end * heads];
-            let mut mean = vec![T::zero(); heads];
-            for (at, position) in span.enumerate() {
-                let row = self.tokens.local()[position] as usize * d;
-                for head in 0..heads {
-                    let slope = dot(&gradient[head * d..(head + 1) * d], &embeddings[row..row + d]);
-                    rows[at * heads + head] = slope;
-                    mean[head] += weights[at * heads + head] * slope;
+        by_span(&mut scores, self.tokens.spans(), heads).into_par_iter().enumerate().for_each(
+            |(text, (span, rows))| {
+                let gradient = &gradient[text * heads * d..(text + 1) * heads * d];
+                let weights = &weights[span.start * heads..span.end * heads];
+                let mut mean = vec![T::zero(); heads];
+                for (at, position) in span.enumerate() {
+                    let row = self.tokens.local()[position] as usize * d;
+                    for head in 0..heads {
+                        let slope = dot(&gradient[head * d..(head + 1) * d], &embeddings[row..row + d]);
+                        rows[at * heads + head] = slope;
+                        mean[head] += weights[at * heads + head] * slope;
+                    }
                 }
-            }
-            for (row, weights) in rows.chunks_exact_mut(heads).zip(weights.chunks_exact(heads)) {
-                for head in 0..heads {
-                    row[head] = weights[head] * (row[head] - mean[head]);
+                for (row, weights) in rows.chunks_exact_mut(heads).zip(weights.chunks_exact(heads)) {
+                    for head in 0..heads {
+                        row[head] = weights[head] * (row[head] - mean[head]);
+                    }
                 }
-            }
-        });
+            },
+        );
         let mut rows = vec![T::zero(); embeddings.len()];
         rows.par_chunks_mut(d).enumerate().for_each(|(token, sum)| {
             for &position in self.tokens.positions_of(token) {
@@ -152,10 +155,10 @@ impl Mean {
     fn forward<T: Number>(&self, embeddings: &[T], d: usize) -> Vec<T> {
         let mut output = vec![T::zero(); self.tokens.texts() * d];
         output.par_chunks_mut(d).enumerate().for_each(|(text, mean)| {
-            for position in self.tokens.span(text) {
+            by_blocks(self.tokens.span(text), mean, |position, mean| {
                 let row = self.tokens.local()[position] as usize * d;
                 add(mean, &embeddings[row..row + d]);
-            }
+            });
             let share = self.share::<T>(text);
             mean.iter_mut().for_each(|x| *x *= share);
         });

@@ -16,12 +16,7 @@ fn fold(rows: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
     rows.matmul(&taps)
 }
 
-pub fn pool(
-    config: &StudentConfig,
-    dense: &Dense,
-    rows: &Tensor,
-    tokens: &Arc<DistinctTokens>,
-) -> Result<Pooled> {
+pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Arc<DistinctTokens>) -> Result<Pooled> {
     let max_pooled = || -> Result<Tensor> {
         let mut banks = Vec::with_capacity(config.convolutions.len());
         for bank in &config.convolutions {

@@ -75,7 +75,8 @@ pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Disti
             .and_then(|features| {
                 // [texts, filters, longest] → scores [texts, heads, longest]
                 let scores = score.broadcast_left(tokens.texts())?.matmul(&features.relu()?.contiguous()?)?;
-                let scores = scores.broadcast_add(&score_bias.reshape((1, (), 1))?)?.broadcast_add(&penalty(&batch)?)?;
+                let scores =
+                    scores.broadcast_add(&score_bias.reshape((1, (), 1))?)?.broadcast_add(&penalty(&batch)?)?;
                 // [texts, heads, longest] × [texts, longest, d] → [texts, heads · d]
                 candle_nn::ops::softmax(&scores, D::Minus1)?.matmul(&batch.embeddings)?.flatten_from(1)
             })

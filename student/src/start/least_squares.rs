@@ -89,7 +89,9 @@ fn conjugate_gradients(bags: &Bags) -> Vec<f32> {
         output
     };
     let diagonal: Vec<f32> = (0..v)
-        .map(|token| RIDGE + texts[starts[token]..starts[token + 1]].iter().map(|&text| share(text).powi(2)).sum::<f32>())
+        .map(|token| {
+            RIDGE + texts[starts[token]..starts[token + 1]].iter().map(|&text| share(text).powi(2)).sum::<f32>()
+        })
         .collect();
     let apply = |x: &[f32]| -> Vec<f32> {
         let mut output = gather(&means(bags, x));
