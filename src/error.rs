@@ -130,7 +130,7 @@ pub enum Error {
     Teacher(#[from] limbeck_teacher::Error),
     /// Students.
     #[error(transparent)]
-    Student(#[from] limbeck_student::Error),
+    Student(Box<limbeck_student::Error>),
     /// Tokenizers and folded files.
     #[error(transparent)]
     Encoder(#[from] limbeck_encoder::Error),
@@ -140,6 +140,12 @@ pub enum Error {
     /// The caller asked for a stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+impl From<limbeck_student::Error> for Error {
+    fn from(error: limbeck_student::Error) -> Self {
+        Self::Student(Box::new(error))
+    }
 }
 
 impl Error {

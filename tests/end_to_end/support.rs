@@ -48,13 +48,28 @@ const LAYERS: usize = 2;
 const INNER: usize = 64;
 const POSITIONS: usize = 64;
 
-/// Numbers in -1 to 1 that look random and are the same everywhere.
-struct Numbers(u64);
+/// Tensors of numbers that look random and are the same everywhere.
+struct Weights {
+    state: u64,
+    tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
+}
 
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+impl Weights {
+    /// A number from -1 to 1.
+    fn number(&mut self) -> f32 {
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.state >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+    }
+
+    fn add(&mut self, name: String, shape: &[usize], scale: f32, offset: f32) {
+        let count = shape.iter().product();
+        let bytes = (0..count).flat_map(|_| (offset + scale * self.number()).to_le_bytes()).collect();
+        self.tensors.push((name, shape.to_vec(), bytes));
+    }
+
+    fn norm(&mut self, name: &str) {
+        self.add(format!("{name}.weight"), &[WIDTH], 0.0, 1.0);
+        self.add(format!("{name}.bias"), &[WIDTH], 0.0, 0.0);
     }
 }
 
@@ -81,22 +96,12 @@ const VERBS: &[&str] = &["sees", "likes", "plays", "follows", "leaves", "paints"
 pub fn tiny_teacher(folder: &Path, seed: u64) {
     std::fs::create_dir_all(folder).unwrap();
     let words = words();
-    let mut numbers = Numbers(seed);
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    let mut add = |name: String, shape: &[usize], scale: f32, offset: f32| {
-        let count = shape.iter().product();
-        let bytes = (0..count).flat_map(|_| (offset + scale * numbers.next()).to_le_bytes()).collect();
-        tensors.push((name, shape.to_vec(), bytes));
-    };
+    let mut weights = Weights { state: seed, tensors: Vec::new() };
     for (name, rows) in [("word", words.len()), ("position", POSITIONS), ("token_type", 2)] {
         let scale = if name == "word" { 1.0 } else { 0.3 };
-        add(format!("embeddings.{name}_embeddings.weight"), &[rows, WIDTH], scale, 0.0);
+        weights.add(format!("embeddings.{name}_embeddings.weight"), &[rows, WIDTH], scale, 0.0);
     }
-    let norm = |add: &mut dyn FnMut(String, &[usize], f32, f32), name: String| {
-        add(format!("{name}.weight"), &[WIDTH], 0.0, 1.0);
-        add(format!("{name}.bias"), &[WIDTH], 0.0, 0.0);
-    };
-    norm(&mut add, "embeddings.LayerNorm".into());
+    weights.norm("embeddings.LayerNorm");
     for layer in 0..LAYERS {
         let at = format!("encoder.layer.{layer}");
         for (name, outputs, inputs) in [
@@ -107,11 +112,11 @@ pub fn tiny_teacher(folder: &Path, seed: u64) {
             ("intermediate.dense", INNER, WIDTH),
             ("output.dense", WIDTH, INNER),
         ] {
-            add(format!("{at}.{name}.weight"), &[outputs, inputs], 0.3, 0.0);
-            add(format!("{at}.{name}.bias"), &[outputs], 0.05, 0.0);
+            weights.add(format!("{at}.{name}.weight"), &[outputs, inputs], 0.3, 0.0);
+            weights.add(format!("{at}.{name}.bias"), &[outputs], 0.05, 0.0);
         }
-        norm(&mut add, format!("{at}.attention.output.LayerNorm"));
-        norm(&mut add, format!("{at}.output.LayerNorm"));
+        weights.norm(&format!("{at}.attention.output.LayerNorm"));
+        weights.norm(&format!("{at}.output.LayerNorm"));
     }
     let views = tensors
         .iter()

@@ -43,11 +43,11 @@ pub fn unsupported<R>(dtype: DType) -> Result<R> {
 }
 
 /// Cuts `all` into one slice a span, to be filled by several threads; `per_position` numbers belong to each position.
-pub fn by_span<'a, T>(
-    mut all: &'a mut [T],
+pub fn by_span<T>(
+    mut all: &mut [T],
     spans: impl Iterator<Item = std::ops::Range<usize>>,
     per_position: usize,
-) -> Vec<(std::ops::Range<usize>, &'a mut [T])> {
+) -> Vec<(std::ops::Range<usize>, &mut [T])> {
     spans
         .map(|span| {
             let (here, rest) = std::mem::take(&mut all).split_at_mut(span.len() * per_position);

@@ -90,7 +90,7 @@ impl<T: Number> SparseTable<T> {
                     let g = gradient[at];
                     mean[at] = beta1 * mean[at] + (one - beta1) * g;
                     square[at] = beta2 * square[at] + (one - beta2) * g * g;
-                    value[at] = value[at] - rate * mean[at] / (square[at].sqrt() / root2 + epsilon);
+                    value[at] -= rate * mean[at] / (square[at].sqrt() / root2 + epsilon);
                 }
             },
         );
