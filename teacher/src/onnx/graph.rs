@@ -19,7 +19,6 @@ const MAX_BYTES: u64 = i32::MAX as u64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     F32 = 1,
-    U8 = 2,
     I8 = 3,
     I64 = 7,
 }
@@ -28,7 +27,7 @@ impl Kind {
     fn size(self) -> u64 {
         match self {
             Self::F32 => 4,
-            Self::U8 | Self::I8 => 1,
+            Self::I8 => 1,
             Self::I64 => 8,
         }
     }
@@ -156,11 +155,6 @@ impl<'a> Graph<'a> {
     /// A constant whole number, without dimensions.
     pub fn index(&mut self, value: i64) -> Value {
         self.small(format!("int_{value}"), Kind::I64, &[], value.to_le_bytes().to_vec())
-    }
-
-    /// A constant byte.
-    pub fn byte(&mut self, value: u8) -> Value {
-        self.small(format!("byte_{value}"), Kind::U8, &[], vec![value])
     }
 
     /// A constant number.

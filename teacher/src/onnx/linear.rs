@@ -4,11 +4,13 @@ use super::OnnxPrecision;
 use super::graph::{Attribute, Graph, Kind, Value, write_f32};
 use crate::{Result, Weights};
 
-/// The largest magnitude of an int8 weight.
+/// The largest magnitude of a number in int8.
 const MAX: f32 = 127.0;
-/// What stands for a weight of 0. Weights are stored unsigned: processors without VNNI multiply u8 by i8 in pairs whose
-/// sum saturates at 16 bits, while u8 by u8 is exact everywhere; with VNNI both are equally fast.
-const ZERO: u8 = 128;
+/// The largest sum of two weights' magnitudes among four that a processor may multiply together. Without VNNI, x86
+/// multiplies u8 activations by i8 weights in pairs whose sum saturates at 16 bits (`vpmaddubsw`); 255·(127 + 1) doesn't
+/// reach that, the 1 being for rounding. So every processor gives the same vectors, and ONNX Runtime's fast kernels, which
+/// want signed weights, can be used.
+const MAX_PAIR: f32 = 127.0;
 /// `TensorProto.DataType.FLOAT`, for `Cast`.
 pub const FLOAT: i64 = Kind::F32 as i64;
 
@@ -83,15 +85,13 @@ impl<'a> Layers<'a> {
                     }
                     Ok(values)
                 };
-                let scales = row_scales(&load()?, inputs);
+                let scales = row_scales(&load()?, inputs, weight_scale);
                 let row_scale = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
-                let matrix = graph.tensor(&weight, Kind::U8, &[inputs, outputs], move |to| {
+                let matrix = graph.tensor(&weight, Kind::I8, &[inputs, outputs], move |to| {
                     let rows = quantised_rows(&load()?, inputs, &scales);
-                    let unsigned: Vec<u8> = rows.iter().map(|&value| ZERO.wrapping_add_signed(value)).collect();
-                    Ok(to.write_all(&transposed(&unsigned, inputs))?)
+                    Ok(to.write_all(bytemuck::cast_slice(&transposed(&rows, inputs)))?)
                 });
-                let zero = graph.byte(ZERO);
-                let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point, &zero], &[]);
+                let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point], &[]);
                 let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
                 let both = graph.node("Mul", &[scale, &row_scale], &[]);
                 let product = graph.node("Mul", &[&whole, &both], &[]);
@@ -117,7 +117,7 @@ impl<'a> Layers<'a> {
             OnnxPrecision::Int8 => {
                 let mut scales = Vec::with_capacity(rows);
                 for piece in pieces() {
-                    scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width));
+                    scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width, plain_scale));
                 }
                 let row_scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
                 let table = graph.tensor(name, Kind::I8, &shape, move |to| {
@@ -136,13 +136,28 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// One scale a row, so that the row's largest magnitude becomes [`MAX`]; 1 for a row of zeros.
-fn row_scales(values: &[f32], width: usize) -> Vec<f32> {
-    let scale = |row: &[f32]| match row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) {
-        0.0 => 1.0,
-        largest => largest / MAX,
+/// The scale of each row; 1 for a row of zeros.
+fn row_scales(values: &[f32], width: usize, scale: fn(&[f32]) -> f32) -> Vec<f32> {
+    let scales = values.chunks_exact(width).map(scale);
+    scales.map(|scale| if scale > 0.0 { scale } else { 1.0 }).collect()
+}
+
+/// So that the largest magnitude becomes [`MAX`].
+fn plain_scale(row: &[f32]) -> f32 {
+    row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) / MAX
+}
+
+/// So that, besides, no two of four neighbours have magnitudes of more than [`MAX_PAIR`] together.
+fn weight_scale(row: &[f32]) -> f32 {
+    let pair = |four: &[f32]| {
+        let mut two = [0.0_f32; 2];
+        for value in four {
+            let value = value.abs();
+            two = if value > two[0] { [value, two[0]] } else { [two[0], two[1].max(value)] };
+        }
+        two[0] + two[1]
     };
-    values.chunks_exact(width).map(scale).collect()
+    plain_scale(row).max(row.chunks(4).map(pair).fold(0.0, f32::max) / MAX_PAIR)
 }
 
 fn quantised_rows(values: &[f32], width: usize, scales: &[f32]) -> Vec<i8> {
@@ -163,9 +178,25 @@ mod tests {
     #[test]
     fn a_rows_largest_number_meets_the_largest_whole_one() {
         let values = [0.5, -2.0, 1.0, 0.0, 0.0, 0.0];
-        let scales = row_scales(&values, 3);
+        let scales = row_scales(&values, 3, plain_scale);
         assert_eq!(scales, [2.0 / 127.0, 1.0]);
         assert_eq!(quantised_rows(&values, 3, &scales), [32, -127, 64, 0, 0, 0]);
+    }
+
+    #[test]
+    fn no_two_of_four_weights_can_saturate_sixteen_bits() {
+        let row: Vec<f32> = (0..400).map(|i| ((i * 7919) % 1000) as f32 / 500.0 - 1.0).collect();
+        let scales = row_scales(&row, 400, weight_scale);
+        let whole = quantised_rows(&row, 400, &scales);
+        for four in whole.chunks(4) {
+            for (i, a) in four.iter().enumerate() {
+                let sums = four[i + 1..].iter().map(|b| 255 * (i32::from(*a).abs() + i32::from(*b).abs()));
+                assert!(sums.max().unwrap_or(0) <= i32::from(i16::MAX));
+            }
+        }
+        // A large weight among small ones keeps its seven bits.
+        assert_eq!(weight_scale(&[1.0, 0.0, 0.0, 0.0, 0.5, 0.5]), 1.0 / 127.0);
+        assert_eq!(weight_scale(&[1.0, 0.0, -1.0, 0.0]), 2.0 / 127.0);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! column of the next dense layer is multiplied by the same (SmoothQuant, Xiao et al. 2023): the product is as before.
 //!
 //! What is large hardly depends on the text (the same channels in every language and subject), so tokens spread over the
-//! vocabulary serve to find it. On all-MiniLM-L6-v2 the cosine of an int8 vector to the f32 one goes from 0.992 to 0.998.
+//! vocabulary serve to find it. On all-MiniLM-L6-v2 the cosine of an int8 vector to the f32 one goes from 0.991 to 0.996 (mean), and that of a text alone to the same in a
+//! batch of 32 from 0.963 to 0.993 (least of 500).
 
 use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::{Special, TokenBatch, Tokenizer};
