@@ -8,14 +8,20 @@ use arrow::array::*;
 use arrow::datatypes::*;
 use half::f16;
 use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use super::*;
 use crate::Error;
 
 fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, group_rows: usize) {
+    write_compressed(path, columns, group_rows, Compression::UNCOMPRESSED);
+}
+
+fn write_compressed(path: &Path, columns: Vec<(&str, ArrayRef)>, group_rows: usize, compression: Compression) {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
+    let properties =
+        WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).set_compression(compression).build();
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
@@ -74,6 +80,19 @@ fn lists_of_every_kind_serve_as_vectors() {
         let shard = cache.read(0).unwrap();
         assert_eq!(shard.texts, ["a", ""]);
         assert_eq!(shard.embeddings, [1.0, -1.0, 2.0, -1.0]);
+    }
+}
+
+#[test]
+fn the_usual_compressions_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("compressed.parquet");
+    for compression in
+        [Compression::SNAPPY, Compression::GZIP(Default::default()), Compression::ZSTD(Default::default())]
+    {
+        write_compressed(&path, vec![("text", texts(100)), ("v", lists(100))], 40, compression);
+        let cache = Cache::open(&path).unwrap();
+        assert_eq!((cache.rows(), cache.read(2).unwrap().embeddings[0]), (100, 81.0));
     }
 }
 
