@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
 use limbeck::recipe;
@@ -86,7 +87,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         max_tokens: shape.max_tokens,
     };
     config.check()?;
-    std::fs::create_dir_all(&arguments.to)?;
+    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = DistilJob {
         targets,
         config,

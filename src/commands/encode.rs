@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 
-    /// What is put before every text
+    /// What is put before every text; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
@@ -62,7 +62,10 @@ enum Format {
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
-    let model = open_all(std::slice::from_ref(&arguments.model), &arguments.run, None, session)?.remove(0);
+    // The prefix given here stands in place of the model's own.
+    let own = arguments.prefix.as_ref().map(|_| "");
+    let opened = open_all(std::slice::from_ref(&arguments.model), &arguments.run, own, session)?;
+    let [model] = opened.as_slice() else { return Ok(()) };
     let mut texts = open_texts(arguments)?;
     let dimension = model.encoder.info().dimension;
     let prefix = arguments.prefix.as_deref().unwrap_or_default();

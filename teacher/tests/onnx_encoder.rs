@@ -1,26 +1,26 @@
-//! Models of other exporters in ONNX Runtime. The library is the one that ORT_DYLIB_PATH names; without it these tests
-//! say that they skip. The models are made by `tests/golden/onnx/make.py`: token `i` has the vector [i + 1, 1, 0, -i].
+//! Models of other exporters in ONNX Runtime. The library is the one that ORT_DYLIB_PATH names, else the one that the
+//! product fetches. The models are made by `tests/golden/onnx/make.py`: token `i` has the vector [i + 1, 1, 0, -i].
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_data::assets::{AssetStore, runtime_uri};
+use limbeck_data::progress::Silent;
 use limbeck_encoder::{Encoder, Tokenizer};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
-use limbeck_teacher::{
-    Error, InferenceError, LIBRARY_VARIABLE, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder,
-};
+use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 use safetensors::tensor::{Dtype, TensorView};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/onnx").join(name)
 }
 
-fn runtime(test: &str) -> Option<Runtime> {
-    if std::env::var_os(LIBRARY_VARIABLE).is_none() {
-        eprintln!("{test}: skipped, since {LIBRARY_VARIABLE} names no ONNX Runtime library");
-        return None;
-    }
-    Some(Runtime::find(None, || Ok(None)).unwrap())
+fn runtime() -> Runtime {
+    let fetch = || {
+        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, &Silent)?;
+        Ok(Some(asset.path))
+    };
+    Runtime::find(None, fetch).unwrap()
 }
 
 fn load(runtime: &Runtime, name: &str, options: &OnnxOptions) -> limbeck_teacher::Result<OnnxEncoder> {
@@ -44,7 +44,7 @@ const IDS: [&[u32]; 5] = [&[2, 4, 5, 7, 3], &[2, 3], &[2, 6, 3], &[2, 4, 4, 4, 4
 
 #[test]
 fn models_of_every_make_give_the_mean_of_their_token_vectors() {
-    let Some(runtime) = runtime("models_of_every_make") else { return };
+    let runtime = runtime();
     for (name, tolerance) in [("tokens.onnx", 1e-6), ("odd.onnx", 1e-6), ("half.onnx", 1e-3)] {
         for batch_tokens in [1, 12, 4096] {
             let options = OnnxOptions { threads: 1, batch_tokens, ..OnnxOptions::default() };
@@ -61,7 +61,7 @@ fn models_of_every_make_give_the_mean_of_their_token_vectors() {
 
 #[test]
 fn a_model_that_pools_is_taken_at_its_word() {
-    let Some(runtime) = runtime("a_model_that_pools") else { return };
+    let runtime = runtime();
     let encoder = load(&runtime, "pooled.onnx", &OnnxOptions::default()).unwrap();
     for vector in encoder.encode(&TEXTS).unwrap().iter() {
         assert_near(vector, &of(&[2]), 1e-6);
@@ -70,7 +70,7 @@ fn a_model_that_pools_is_taken_at_its_word() {
 
 #[test]
 fn the_first_token_serves_where_the_pooler_says_so() {
-    let Some(runtime) = runtime("the_first_token") else { return };
+    let runtime = runtime();
     let options = |pooler| OnnxOptions { pooler: Some(pooler), ..OnnxOptions::default() };
     let encoder = load(&runtime, "tokens.onnx", &options(Pooler::ClsBeforePooler)).unwrap();
     assert_near(encoder.encode(&["cat"]).unwrap().row(0), &of(&[2]), 1e-6);
@@ -80,7 +80,7 @@ fn the_first_token_serves_where_the_pooler_says_so() {
 
 #[test]
 fn a_fixed_batch_and_length_are_kept_to() {
-    let Some(runtime) = runtime("a_fixed_batch") else { return };
+    let runtime = runtime();
     let encoder = load(&runtime, "fixed.onnx", &OnnxOptions::default()).unwrap();
     assert_eq!(encoder.max_tokens(), Some(6));
     let vectors = encoder.encode(&TEXTS).unwrap();
@@ -92,7 +92,7 @@ fn a_fixed_batch_and_length_are_kept_to() {
 
 #[test]
 fn prefix_and_longest_input_are_as_asked() {
-    let Some(runtime) = runtime("prefix_and_longest_input") else { return };
+    let runtime = runtime();
     let options =
         OnnxOptions { prefix: Some("dog ".into()), max_tokens: Some(4), batch_tokens: 8, ..OnnxOptions::default() };
     let encoder = load(&runtime, "tokens.onnx", &options).unwrap();
@@ -104,7 +104,7 @@ fn prefix_and_longest_input_are_as_asked() {
 
 #[test]
 fn what_is_no_text_encoder_is_refused_with_its_name() {
-    let Some(runtime) = runtime("what_is_no_text_encoder") else { return };
+    let runtime = runtime();
     let options = OnnxOptions::default();
     let error = load(&runtime, "picture.onnx", &options).err().unwrap();
     assert!(error.to_string().contains("picture.onnx") && error.to_string().contains("pixels"), "{error}");
@@ -123,7 +123,7 @@ fn what_is_no_text_encoder_is_refused_with_its_name() {
 
 #[test]
 fn cuda_that_cannot_be_had_is_an_error() {
-    let Some(runtime) = runtime("cuda_that_cannot_be_had") else { return };
+    let runtime = runtime();
     let options = OnnxOptions { device: OnnxDevice::Cuda(99), ..OnnxOptions::default() };
     let error = load(&runtime, "tokens.onnx", &options).err().unwrap();
     let cuda = |error: &Error| {
@@ -135,7 +135,7 @@ fn cuda_that_cannot_be_had_is_an_error() {
 
 #[test]
 fn a_process_has_one_library() {
-    let Some(runtime) = runtime("a_process_has_one_library") else { return };
+    let runtime = runtime();
     assert!(runtime.version().starts_with("1."), "{}", runtime.version());
     assert_eq!(Runtime::load(runtime.library()).unwrap().library(), runtime.library());
     let folder = tempfile::tempdir().unwrap();
@@ -194,7 +194,7 @@ fn small_bert(folder: &Path) -> TeacherFolder {
 
 #[test]
 fn in_f32_a_text_alone_has_the_vector_that_it_has_in_a_batch() {
-    let Some(runtime) = runtime("in_f32_a_text_alone") else { return };
+    let runtime = runtime();
     let folder = tempfile::tempdir().unwrap();
     let teacher = small_bert(folder.path());
     let model = folder.path().join("model.onnx");

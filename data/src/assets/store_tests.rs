@@ -148,7 +148,6 @@ fn a_path_stands_for_itself() {
 }
 
 #[test]
-#[ignore = "needs python3 with pip, and the Python package index"]
 fn a_real_wheel_is_fetched_from_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let store = AssetStore::new(folder.path());
