@@ -150,7 +150,7 @@ fn int8_is_near_f32_and_a_row_alone_near_its_row_in_a_batch() {
         .map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
     let together = int8.encode(&texts).unwrap();
     let to_f32 = cosines(&together, &f32.encode(&texts).unwrap());
-    assert!(mean(&to_f32) > 0.995 && least(&to_f32) > 0.98, "to f32: mean {}, least {}", mean(&to_f32), least(&to_f32));
+    assert!(mean(&to_f32) > 0.995 && least(&to_f32) > 0.97, "to f32: mean {}, least {}", mean(&to_f32), least(&to_f32));
     let to_alone = cosines(&together, &alone(&int8, &texts));
     assert!(least(&to_alone) > 0.99, "alone: mean {}, least {}", mean(&to_alone), least(&to_alone));
 }

@@ -5,7 +5,8 @@ use candle_nn::Linear;
 
 use crate::{Error, Pooler, Result};
 
-/// The states of all layers (the embeddings' first, which count as the first layer, as in SimCSE's code), each [B, L, H], and the mask [B, L] → [B, H].
+/// The states of all layers, each [B, L, H], and the mask [B, L] → [B, H]. The embeddings are the first state and count
+/// as the first layer.
 pub fn pooled(pooler: Pooler, states: &[Tensor], mask: &Tensor, dense: Option<&Linear>) -> Result<Tensor> {
     let [first, .., last] = states else { unreachable!("a model has at least one layer") };
     let second_last = &states[states.len() - 2];

@@ -17,7 +17,6 @@ use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 const PADDING: f32 = -10_000.0;
 /// A shorter vector is not lengthened to 1.
 const SHORTEST: f32 = 1e-12;
-const LAST_STATE: &str = "last_hidden_state";
 
 /// The graph of the model in `folder`. Tensors are checked now and read when the graph is written.
 pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -> Result<Graph<'_>> {
@@ -54,12 +53,14 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
     graph.scope("output");
     let width = config.hidden_size.to_string();
     let last = &states[config.num_hidden_layers];
-    let last = graph.output(LAST_STATE, "Reshape", &[last, &bert.shapes.batch], &[], &["batch", "length", &width]);
+    let last = graph.named("last_hidden_state", "Reshape", &[last, &bert.shapes.batch], &[]);
     let pooled = bert.pooled(&mut graph, pooler, &states, &last, &mask)?;
     let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
     let shortest = graph.float(SHORTEST);
     let length = graph.node("Max", &[&length, &shortest], &[]);
-    graph.output("sentence_embedding", "Div", &[&pooled, &length], &[], &["batch", &width]);
+    let embedding = graph.named("sentence_embedding", "Div", &[&pooled, &length], &[]);
+    graph.output(&embedding, &["batch", &width]);
+    graph.output(&last, &["batch", "length", &width]);
     Ok(graph)
 }
 

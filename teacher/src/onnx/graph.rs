@@ -124,19 +124,15 @@ impl<'a> Graph<'a> {
         outputs.map(Value)
     }
 
-    /// Adds an operator whose output is the graph's output `name`, of these dimensions (a number, or a name where they are
-    /// dynamic).
-    pub fn output(
-        &mut self,
-        name: &str,
-        operator: &str,
-        inputs: &[&Value],
-        attributes: &[Attribute],
-        dims: &[&str],
-    ) -> Value {
+    /// Adds an operator with one output, which is called `name`.
+    pub fn named(&mut self, name: &str, operator: &str, inputs: &[&Value], attributes: &[Attribute]) -> Value {
         self.add(operator, inputs, &[name.to_owned()], attributes);
-        self.outputs.push(value_info(name, Kind::F32, dims));
         Value(name.to_owned())
+    }
+
+    /// Declares an f32 output of these dimensions (a number, or a name where they are dynamic).
+    pub fn output(&mut self, value: &Value, dims: &[&str]) {
+        self.outputs.push(value_info(&value.0, Kind::F32, dims));
     }
 
     /// Declares an input.
