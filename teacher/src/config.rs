@@ -49,18 +49,16 @@ impl BertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// Reads the text of a `config.json`; `path` is for errors. A model that isn't a BERT, or is one with a setting that
-    /// is not implemented here, is an error.
+    /// Reads the text of a `config.json`; `path` is for errors. A model that isn't a BERT, or is one with a setting
+    /// that is not implemented here, is an error.
     pub fn from_json(json: &str, path: &Path) -> Result<Self> {
         let parse = |source| Error::Json { path: path.to_owned(), source };
-        let unsupported = |what: String| {
-            Error::Unsupported {
+        let unsupported = |what: String| Error::Unsupported {
             path: path.to_owned(),
             what,
-            hint: "BERT models are supported (model_type `bert`: all-MiniLM, BGE, multilingual E5 small …); another model's \
-                   embeddings can be used as a cache of vectors"
+            hint: "BERT models are supported (model_type `bert`: all-MiniLM, BGE, multilingual E5 small …); another \
+                   model's embeddings can be used as a cache of vectors"
                 .to_owned(),
-        }
         };
         let kind: Kind = serde_json::from_str(json).map_err(parse)?;
         match kind.model_type.as_deref() {

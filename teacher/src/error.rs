@@ -95,13 +95,13 @@ pub enum Error {
     #[error("there is no precision `{0}` for an ONNX file")]
     UnknownPrecision(String),
     /// The pooler needs weights that the model doesn't have.
-    #[error("{}: the pooler `{}` needs the tensors pooler.dense.weight and pooler.dense.bias", path.display(), Pooler::Cls)]
+    #[error("{}: the pooler `cls` needs the tensors pooler.dense.weight and pooler.dense.bias", path.display())]
     NoPoolerWeights {
         /// The weights file.
         path: PathBuf,
     },
     /// A token id that the model has no embedding for.
-    #[error("text {row} of the batch has the token id {id}, but the model's vocabulary ends at {}", vocabulary.saturating_sub(1))]
+    #[error("text {row} of the batch has the token id {id}, but the model's vocabulary has {vocabulary} tokens")]
     TokenId {
         /// The text's place in the batch, from 0.
         row: usize,

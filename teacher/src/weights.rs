@@ -16,10 +16,11 @@ use crate::{Error, Result};
 /// The largest header that is read, as in the safetensors crate: it names tensors and holds none.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// A `model.safetensors`, opened and checked; tensors are read when they are asked for, so that no more than one of them
-/// is in memory.
+/// A `model.safetensors`, opened and checked; tensors are read when they are asked for, so that no more than one of
+/// them is in memory.
 ///
-/// Checkpoints name the same tensors differently: with `bert.` before them or not, LayerNorm's as `gamma` and `beta` or as
+/// Checkpoints name the same tensors differently: with `bert.` before them or not, LayerNorm's as `gamma` and `beta` or
+/// as
 /// `weight` and `bias`. Here they have the names without the prefix, and `weight` and `bias`.
 #[derive(Debug, Clone)]
 pub struct Weights {
@@ -37,7 +38,8 @@ struct Entry {
 }
 
 impl Weights {
-    /// Opens the file at `path` and reads its header. A file that is shorter or longer than its header says is an error.
+    /// Opens the file at `path` and reads its header. A file that is shorter or longer than its header says is an
+    /// error.
     pub fn open(path: &Path) -> Result<Self> {
         let broken = |what: String| Error::BrokenWeights { path: path.to_owned(), what };
         let mut file = File::open(path).map_err(Error::io(path, "open"))?;
@@ -107,8 +109,8 @@ impl Weights {
         Ok(to_f32(entry.dtype, &bytes))
     }
 
-    /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32: a large table in pieces. Rows past its
-    /// end are left out.
+    /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32: a large table in pieces. Rows past
+    /// its end are left out.
     pub fn f32_rows(&self, name: &str, shape: [usize; 2], rows: Range<usize>) -> Result<Vec<f32>> {
         let entry = self.entry(name, &shape)?;
         let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;

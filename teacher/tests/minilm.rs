@@ -1,7 +1,7 @@
 //! all-MiniLM-L6-v2 in candle and in ONNX Runtime, against PyTorch's values and each other.
 //!
-//! The model and the library come from the Python package index (once, into the user's cache); where it can't be reached
-//! these tests say that they skip.
+//! The model and the library come from the Python package index (once, into the user's cache); where it can't be
+//! reached these tests say that they skip.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};

@@ -96,8 +96,8 @@ impl Shapes {
     }
 }
 
-/// B is the batch, L its length, T = B·L, H the model's width, n the heads and d their width. States are [T, H]: a dense
-/// layer of two dimensions is one `Gemm` with its bias.
+/// B is the batch, L its length, T = B·L, H the model's width, n the heads and d their width. States are [T, H]: a
+/// dense layer of two dimensions is one `Gemm` with its bias.
 struct Bert<'a> {
     config: &'a BertConfig,
     layers: Layers<'a>,

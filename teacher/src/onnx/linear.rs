@@ -7,9 +7,9 @@ use crate::{Result, Weights};
 /// The largest magnitude of a number in int8.
 const MAX: f32 = 127.0;
 /// The largest sum of two weights' magnitudes among four that a processor may multiply together. Without VNNI, x86
-/// multiplies u8 activations by i8 weights in pairs whose sum saturates at 16 bits (`vpmaddubsw`); 255·(127 + 1) doesn't
-/// reach that, the 1 being for rounding. So every processor gives the same vectors, and ONNX Runtime's fast kernels, which
-/// want signed weights, can be used.
+/// multiplies u8 activations by i8 weights in pairs whose sum saturates at 16 bits (`vpmaddubsw`); 255·(127 + 1)
+/// doesn't reach that, the 1 being for rounding. So every processor gives the same vectors, and ONNX Runtime's fast
+/// kernels, which want signed weights, can be used.
 const MAX_PAIR: f32 = 127.0;
 /// `TensorProto.DataType.FLOAT`, for `Cast`.
 pub const FLOAT: i64 = Kind::F32 as i64;
@@ -30,8 +30,8 @@ pub struct Dense<'n> {
     pub factor: f32,
 }
 
-/// What dense layers read: in int8 quantised once for all of them, its channels divided by factors that their weights are
-/// multiplied by.
+/// What dense layers read: in int8 quantised once for all of them, its channels divided by factors that their weights
+/// are multiplied by.
 pub enum Operand {
     F32(Value),
     Int8 { quantised: Value, scale: Value, zero_point: Value, factors: Option<Vec<f32>> },

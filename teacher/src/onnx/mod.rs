@@ -1,7 +1,7 @@
 //! BERT as an ONNX file, written without Python.
 //!
-//! Standard operators only, opset 17 and IR version 8, which ONNX Runtime 1.17 and every later one read. Batch and length
-//! are dynamic; pooling and L2 normalisation are inside the graph.
+//! Standard operators only, opset 17 and IR version 8, which ONNX Runtime 1.17 and every later one read. Batch and
+//! length are dynamic; pooling and L2 normalisation are inside the graph.
 //!
 //! | input | type | shape | |
 //! |---|---|---|---|
@@ -44,9 +44,9 @@ pub enum OnnxPrecision {
     /// As trained.
     #[default]
     F32,
-    /// int8 weights with one scale a row, activations quantised as they come (`DynamicQuantizeLinear`): a quarter of the
-    /// size and two to three times the speed on processors with VNNI. A text's vector then depends a little on the texts
-    /// beside it.
+    /// int8 weights with one scale a row, activations quantised as they come (`DynamicQuantizeLinear`): a quarter of
+    /// the size and two to three times the speed on processors with VNNI. A text's vector then depends a little on the
+    /// texts beside it.
     Int8,
 }
 

@@ -1,12 +1,13 @@
 //! Which channels are too large for int8, and by how much.
 //!
-//! `DynamicQuantizeLinear` takes one scale for a whole tensor, and in a BERT a few channels are ten times the others, so
-//! that those others are left with a few bits. Such a channel is divided by a factor before it is quantised, and its
+//! `DynamicQuantizeLinear` takes one scale for a whole tensor, and in a BERT a few channels are ten times the others,
+//! so that those others are left with a few bits. Such a channel is divided by a factor before it is quantised, and its
 //! column of the next dense layer is multiplied by the same (SmoothQuant, Xiao et al. 2023): the product is as before.
 //!
-//! What is large hardly depends on the text (the same channels in every language and subject), so tokens spread over the
-//! vocabulary serve to find it. On all-MiniLM-L6-v2 and STSB.test the mean cosine of an int8 vector to the f32 one goes
-//! from 0.991 to 0.997, that of a text alone to the same text in a batch of 32 from 0.991 to 0.998, for 3 % of the speed.
+//! What is large hardly depends on the text (the same channels in every language and subject), so tokens spread over
+//! the vocabulary serve to find it. On all-MiniLM-L6-v2 and STSB.test the mean cosine of an int8 vector to the f32 one
+//! goes from 0.991 to 0.997, that of a text alone to the same text in a batch of 32 from 0.991 to 0.998, for 3 % of the
+//! speed.
 
 use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::{Special, TokenBatch, Tokenizer};
