@@ -125,6 +125,12 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// Another process is at work in the folder.
+    #[error("{}: another process is at work there", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Teachers and ONNX.
     #[error(transparent)]
     Teacher(#[from] limbeck_teacher::Error),
@@ -163,6 +169,7 @@ impl Error {
                  tokenizer.json, or the URI of one"
                     .into(),
             ),
+            Self::Busy { .. } => Some("wait for it, or give this run a name or folder of its own".into()),
             Self::Stage { .. } => Some("`limbeck run RECIPE --dry-run` shows the recipe's stages".into()),
             Self::Teacher(source) => source.hint(),
             Self::Student(source) => source.hint(),

@@ -127,14 +127,28 @@ impl Opener<'_> {
                 let file = self.folded(&folder, options.precision.unwrap_or(Precision::F32))?;
                 Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?))
             }
-            Kind::Folded(file) => Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?)),
+            Kind::Folded(file) => {
+                let student = Student::open(&file)?;
+                fixed(&file, options.precision, student.info().precision)?;
+                if options.candle {
+                    let what = "is folded already; candle computes a student's folder".into();
+                    return Err(Error::NoModel { path: file, what });
+                }
+                Ok(Box::new(student.with_threads(self.threads)?))
+            }
+            Kind::Bert(path) | Kind::Onnx { file: path, .. } if options.candle => {
+                Err(Error::NoModel { path, what: "is a teacher; candle computes a student's folder".into() })
+            }
             Kind::Bert(_) | Kind::Onnx { .. } => Ok(Box::new(self.open_teacher(path, options)?)),
         }
     }
 
     /// Opens a teacher: a BERT folder, which is exported to ONNX first, or an ONNX file.
     pub fn open_teacher(&self, path: &Path, options: &Options) -> Result<OnnxEncoder> {
-        let (file, tokenizer) = match kind(path)? {
+        let precision = options.precision;
+        let found = kind(path)?;
+        let is_onnx = matches!(found, Kind::Onnx { .. });
+        let (file, tokenizer) = match found {
             Kind::Onnx { file, tokenizer } => (file, tokenizer),
             Kind::Bert(folder) => {
                 let precision = match options.precision {
@@ -156,7 +170,11 @@ impl Opener<'_> {
             ..OnnxOptions::default()
         };
         let tokenizer = Tokenizer::from_file(&tokenizer)?;
-        Ok(OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?)
+        let encoder = OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?;
+        if is_onnx {
+            fixed(&file, precision, encoder.info().precision)?;
+        }
+        Ok(encoder)
     }
 
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
@@ -196,6 +214,17 @@ impl Opener<'_> {
             write_folded(&student, precision, &to)?;
         }
         Ok(to)
+    }
+}
+
+/// An error where a file's precision, which is what it is, was asked to be another.
+fn fixed(file: &Path, asked: Option<Precision>, found: &str) -> Result<()> {
+    match asked {
+        Some(asked) if asked.name() != found => {
+            let what = format!("is in {found}, and can't be run in {}", asked.name());
+            Err(Error::NoModel { path: file.to_path_buf(), what })
+        }
+        _ => Ok(()),
     }
 }
 

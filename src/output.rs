@@ -1,6 +1,6 @@
 //! Vectors given out: JSON lines, NumPy's format, Parquet.
 
-use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +27,20 @@ pub trait Sink {
 fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     let path: PathBuf = path.to_path_buf();
     move |source| limbeck_data::Error::io("write", &path)(source).into()
+}
+
+/// As [`failed`], for what writing Parquet gives: an error of the disk keeps its kind.
+fn failed_parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Error {
+    let failed = failed(path);
+    move |error| {
+        failed(match error {
+            parquet::errors::ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+                Ok(error) => *error,
+                Err(other) => std::io::Error::other(other),
+            },
+            other => std::io::Error::other(other),
+        })
+    }
 }
 
 /// An array of numbers a line.
@@ -71,7 +85,7 @@ impl<W: Write> Sink for JsonLines<W> {
 
 /// NumPy's format, version 1.0: a matrix of little-endian f32.
 pub struct Npy {
-    file: BufWriter<tempfile::NamedTempFile>,
+    file: PendingFile,
     path: PathBuf,
     rows: u64,
     dimension: usize,
@@ -83,9 +97,7 @@ const NPY_HEADER: usize = 128;
 impl Npy {
     /// Begins the file at `path`.
     pub fn create(path: &Path, dimension: usize) -> Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(failed(path))?;
-        let mut file = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(failed(path))?);
+        let mut file = PendingFile::create(path)?;
         file.write_all(&[0; NPY_HEADER]).map_err(failed(path))?;
         Ok(Self { file, path: path.to_path_buf(), rows: 0, dimension })
     }
@@ -111,15 +123,9 @@ impl Sink for Npy {
     }
 
     fn finish(self: Box<Self>) -> Result<u64> {
-        let Self { file, path, rows, dimension } = *self;
-        let mut file = file.into_inner().map_err(|error| failed(&path)(error.into_error()))?;
-        let write = |file: &mut tempfile::NamedTempFile| -> std::io::Result<()> {
-            file.seek(SeekFrom::Start(0))?;
-            file.write_all(&npy_header(rows, dimension))?;
-            file.as_file().sync_all()
-        };
-        write(&mut file).map_err(failed(&path))?;
-        file.persist(&path).map_err(|error| failed(&path)(error.error))?;
+        let Self { mut file, path, rows, dimension } = *self;
+        file.rewrite_beginning(&npy_header(rows, dimension)).map_err(failed(&path))?;
+        file.commit()?;
         Ok(rows)
     }
 }
@@ -148,7 +154,7 @@ impl Parquet {
             .set_max_row_group_row_count(Some(16_384))
             .build();
         let writer = ArrowWriter::try_new(PendingFile::create(path)?, schema.clone(), Some(properties));
-        let writer = writer.map_err(|error| failed(path)(std::io::Error::other(error)))?;
+        let writer = writer.map_err(failed_parquet(path))?;
         Ok(Self { writer, schema, path: path.to_path_buf(), dimension, rows: 0 })
     }
 }
@@ -164,13 +170,13 @@ impl Sink for Parquet {
             Arc::new(list.map_err(other).map_err(failed(&self.path))?),
         ];
         let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(other).map_err(failed(&self.path))?;
-        self.writer.write(&batch).map_err(|error| failed(&self.path)(std::io::Error::other(error)))?;
+        self.writer.write(&batch).map_err(failed_parquet(&self.path))?;
         self.rows += texts.len() as u64;
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<u64> {
-        let file = self.writer.into_inner().map_err(|error| failed(&self.path)(std::io::Error::other(error)))?;
+        let file = self.writer.into_inner().map_err(failed_parquet(&self.path))?;
         file.commit()?;
         Ok(self.rows)
     }

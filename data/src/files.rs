@@ -5,7 +5,7 @@
 //! behind; [`remove_leftovers`] clears it away, and a lock on the file keeps it from taking a living process's.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -25,8 +25,20 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// Begins to write the file at `path`, whose folder is made if need be.
+    /// Begins to write the file at `path`, whose folder is made if need be. A symbolic link is followed.
+    ///
+    /// # Errors
+    /// Where something lies that isn't a file: a folder, or a device, which a rename would destroy.
     pub fn create(path: &Path) -> Result<Self> {
+        let followed = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_symlink() => fs::canonicalize(path).map_err(Error::io("follow the link", path))?,
+            _ => path.to_owned(),
+        };
+        let path = followed.as_path();
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "something that is no file lies there");
+            return Err(Error::io("write", path)(source));
+        }
         let folder = folder_of(path);
         fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
         let mut builder = tempfile::Builder::new();
@@ -41,6 +53,13 @@ impl PendingFile {
         // Only a sign for `remove_leftovers`; a file system without locks does without it.
         let _ = file.as_file().try_lock();
         Ok(Self { path: path.to_owned(), folder, writer: BufWriter::with_capacity(1 << 16, file) })
+    }
+
+    /// Writes `bytes` over the beginning of what was written; writing then goes on at the end.
+    pub fn rewrite_beginning(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.seek(SeekFrom::Start(0))?;
+        self.writer.write_all(bytes)?;
+        self.writer.seek(SeekFrom::End(0)).map(|_| ())
     }
 
     /// Where the file will lie.
@@ -229,5 +248,22 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         assert_eq!(sha256_file(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(sha256_file(&folder.path().join("no")).unwrap_err().to_string().contains("no"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_a_device_or_folder_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        write_bytes(&file, b"old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_bytes(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert!(write_bytes(folder.path(), b"x").is_err());
+        let socket = folder.path().join("socket");
+        let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert!(write_bytes(&socket, b"x").unwrap_err().to_string().contains("socket"));
+        assert!(!fs::metadata(&socket).unwrap().is_file());
     }
 }

@@ -46,8 +46,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds.is_finite()) {
-        return Err(Usage("--rounds and --seconds must be above 0".into()).into());
+    if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
+        return Err(Usage("--rounds must be above 0, --seconds too and at most 3600".into()).into());
     }
     let texts: Vec<String> = read_texts(&arguments.input, arguments.column.as_deref(), None)?
         .filter(|text| !text.as_ref().is_ok_and(|text| text.trim().is_empty()))
@@ -61,12 +61,16 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let measured = bench(&models, &texts, &settings, watch)?;
     for row in &measured {
         if arguments.json {
-            println!("{}", serde_json::to_string(row)?);
+            say!("{}", serde_json::to_string(row)?);
         } else {
             let alone = &row.milliseconds_alone;
-            println!(
+            say!(
                 "{}: {:.0} sentences a second on {} threads; alone {:.3} ms (p50), {:.3} ms (p99)",
-                row.model, row.sentences_per_second, row.threads, alone.p50, alone.p99
+                row.model,
+                row.sentences_per_second,
+                row.threads,
+                alone.p50,
+                alone.p99
             );
         }
     }

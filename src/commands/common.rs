@@ -117,3 +117,8 @@ pub fn open_all(
     };
     names.iter().map(open).collect()
 }
+
+/// Says that standard output can't be written to.
+pub fn stdout_failed(source: std::io::Error) -> limbeck_data::Error {
+    limbeck_data::Error::io("write", std::path::Path::new("standard output"))(source)
+}

@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
-    let held_out = arguments.held_out.as_deref().map(Cache::open).transpose()?;
+    let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;
     let path = match (&arguments.tokenizer, cache.tokenizer()) {
         (Some(uri), _) => session.store()?.fetch(uri, None, session.progress)?.path,
         (None, Some(path)) => path,
@@ -105,6 +105,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let origin = json!({"cache": arguments.cache, "texts": summary.texts, "steps": summary.steps, "held_out_cosine": summary.best});
     StudentFolder { model, tokenizer, origin }.save(&arguments.to)?;
     forget(&arguments.to)?;
-    println!("{}", arguments.to.display());
+    say!("{}", arguments.to.display());
     Ok(())
 }

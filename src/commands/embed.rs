@@ -5,6 +5,7 @@ use clap::Args;
 use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage, SHARD_ROWS};
 use limbeck_data::text::{hash, read_texts};
 use limbeck_data::{files, progress::Progress};
+use limbeck_encoder::Encoder as _;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
@@ -76,7 +77,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         pooling: teacher.pooler().to_string(),
         prefix: teacher.prefix().to_string(),
         max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
-        precision: arguments.model.precision.map_or("f32", |precision| precision.name()).to_string(),
+        precision: teacher.info().precision.to_string(),
     };
     let dimension = teacher.dimension();
     let spec = CacheSpec {
@@ -97,7 +98,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         interrupt: &session.interrupt,
     })?;
     note(session.progress, &summary);
-    println!("{}", arguments.to.display());
+    say!("{}", arguments.to.display());
     Ok(())
 }
 
@@ -108,10 +109,11 @@ fn note(progress: &dyn Progress, summary: &limbeck_teacher::embed::EmbedSummary)
 
 /// The hash of all input files.
 fn hash_of_text(arguments: &Arguments) -> anyhow::Result<String> {
+    let mut all = format!("{:?} {:?} ", arguments.column, arguments.encoding);
     if arguments.input.is_file() {
-        return Ok(files::sha256_file(&arguments.input)?);
+        all += &files::sha256_file(&arguments.input)?;
+        return Ok(files::sha256_bytes(all.as_bytes()));
     }
-    let mut all = String::new();
     for text in read_texts(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())? {
         all = files::sha256_bytes(format!("{all}{}", text?).as_bytes());
     }

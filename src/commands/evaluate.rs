@@ -41,17 +41,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
         let scores = sts(&Model::new(&model.name, &*model.encoder).with_prefix(prefix), &sets, watch)?;
         if arguments.json {
-            println!("{}", serde_json::to_string(&scores)?);
+            say!("{}", serde_json::to_string(&scores)?);
             continue;
         }
-        println!("{}", model.name);
+        say!("{}", model.name);
         for (set, score) in &scores.scores {
-            println!("  {set:20} {:6.2}  (Pearson {:.2}, {} pairs)", score.spearman, score.pearson, score.pairs);
+            say!("  {set:20} {:6.2}  (Pearson {:.2}, {} pairs)", score.spearman, score.pearson, score.pairs);
         }
-        println!("  {:20} {:6.2}", "average", scores.average);
+        say!("  {:20} {:6.2}", "average", scores.average);
         for (what, figure) in [("alignment", scores.alignment), ("uniformity", scores.uniformity)] {
             if let Some(figure) = figure {
-                println!("  {what:20} {figure:6.3}");
+                say!("  {what:20} {figure:6.3}");
             }
         }
     }

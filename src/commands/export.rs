@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
         Format::Safetensors => student.save(&arguments.to)?,
     }
-    println!("{}", arguments.to.display());
+    say!("{}", arguments.to.display());
     Ok(())
 }
 

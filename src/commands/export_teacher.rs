@@ -39,6 +39,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let tokenizer = std::fs::read(&folder.tokenizer).with_context(|| folder.tokenizer.display().to_string())?;
     let beside = arguments.to.parent().map(|folder| folder.join("tokenizer.json")).unwrap_or("tokenizer.json".into());
     limbeck_data::files::write_bytes(&beside, &tokenizer)?;
-    println!("{}", arguments.to.display());
+    say!("{}", arguments.to.display());
     Ok(())
 }

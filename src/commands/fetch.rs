@@ -19,6 +19,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.progress)?;
     session.progress.note(&format!("sha256 {}", asset.sha256));
-    println!("{}", asset.path.display());
+    say!("{}", asset.path.display());
     Ok(())
 }

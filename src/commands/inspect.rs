@@ -38,27 +38,27 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         Kind::Folded(file) => {
             let student = Student::open(&file)?;
             let info = student.info();
-            println!("folded student, {}", info.precision);
-            println!("  dimension   {}", info.dimension);
-            println!("  parameters  {}", info.parameters);
-            println!("  bytes       {}", info.bytes);
-            println!("  vocabulary  {}", student.vocabulary());
-            println!("  made from   {}", student.metadata());
+            say!("folded student, {}", info.precision);
+            say!("  dimension   {}", info.dimension);
+            say!("  parameters  {}", info.parameters);
+            say!("  bytes       {}", info.bytes);
+            say!("  vocabulary  {}", student.vocabulary());
+            say!("  made from   {}", student.metadata());
             Ok(())
         }
         Kind::Bert(folder) => {
             let teacher = TeacherFolder::open(&folder)?;
-            println!("BERT");
-            println!("  layers      {}", teacher.config.num_hidden_layers);
-            println!("  width       {}", teacher.config.hidden_size);
-            println!("  parameters  {}", teacher.weights.parameters());
-            println!("  pooler      {}", teacher.pooler);
-            println!("  max tokens  {}", teacher.max_tokens);
-            println!("  prefix      {:?}", teacher.prefix);
+            say!("BERT");
+            say!("  layers      {}", teacher.config.num_hidden_layers);
+            say!("  width       {}", teacher.config.hidden_size);
+            say!("  parameters  {}", teacher.weights.parameters());
+            say!("  pooler      {}", teacher.pooler);
+            say!("  max tokens  {}", teacher.max_tokens);
+            say!("  prefix      {:?}", teacher.prefix);
             Ok(())
         }
         Kind::Onnx { file, tokenizer } => {
-            println!("ONNX model\n  file        {}\n  tokenizer   {}", file.display(), tokenizer.display());
+            say!("ONNX model\n  file        {}\n  tokenizer   {}", file.display(), tokenizer.display());
             Ok(())
         }
     }
@@ -67,46 +67,46 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
 fn student(folder: &Path) -> anyhow::Result<()> {
     let student = StudentFolder::open(folder, &Device::Cpu)?;
     let config = &student.model.config;
-    println!("TextCNN student");
-    println!("  vocabulary  {}", config.vocabulary);
-    println!("  embedding   {}", config.embedding);
-    println!("  dimension   {}", config.dimension);
-    println!("  parameters  {}", config.parameters());
+    say!("TextCNN student");
+    say!("  vocabulary  {}", config.vocabulary);
+    say!("  embedding   {}", config.embedding);
+    say!("  dimension   {}", config.dimension);
+    say!("  parameters  {}", config.parameters());
     for bank in &config.convolutions {
-        println!("  max-pooled  {} filters of width {}", bank.filters, bank.width);
+        say!("  max-pooled  {} filters of width {}", bank.filters, bank.width);
     }
     if let Some(attention) = config.attention {
-        println!("  attention   {} heads, {} filters of width {}", attention.heads, attention.filters, attention.width);
+        say!("  attention   {} heads, {} filters of width {}", attention.heads, attention.filters, attention.width);
     }
-    println!("  skip        {}", config.skip);
-    println!("  made from   {}", student.origin);
+    say!("  skip        {}", config.skip);
+    say!("  made from   {}", student.origin);
     Ok(())
 }
 
 /// Reads a whole cache, so that damage is found.
 fn cache(path: &Path) -> anyhow::Result<()> {
     let cache = Cache::open(path)?;
-    println!("embedding cache");
-    println!("  rows        {}", cache.rows());
-    println!("  dimension   {}", cache.dimension());
-    println!("  shards      {}", cache.shards());
-    println!("  complete    {}", cache.complete());
+    say!("embedding cache");
+    say!("  rows        {}", cache.rows());
+    say!("  dimension   {}", cache.dimension());
+    say!("  shards      {}", cache.shards());
+    say!("  complete    {}", cache.complete());
     if let Some(storage) = cache.precision() {
-        println!("  storage     {}", storage.name());
+        say!("  storage     {}", storage.name());
     }
     if let Some(fingerprint) = cache.fingerprint() {
-        println!("  made from   {}", serde_json::to_string(fingerprint)?);
+        say!("  made from   {}", serde_json::to_string(fingerprint)?);
     }
     if let Some(tokens) = cache.tokens()? {
-        println!("  tokens      {}", tokens.texts.len());
+        say!("  tokens      {}", tokens.texts.len());
     }
     for shard in 0..cache.shards() {
         let shard = cache.read(shard)?;
         if shard.first_id == 0 {
-            println!("  first text  {:?}", shard.texts.first().map(String::as_str).unwrap_or_default());
+            say!("  first text  {:?}", shard.texts.first().map(String::as_str).unwrap_or_default());
         }
     }
-    println!("  all shards read: no damage");
+    say!("  all shards read: no damage");
     Ok(())
 }
 
@@ -114,9 +114,9 @@ fn tensors(path: &Path) -> anyhow::Result<()> {
     let tensors = candle_core::safetensors::load(path, &Device::Cpu).with_context(|| path.display().to_string())?;
     let mut names: Vec<_> = tensors.iter().collect();
     names.sort_by(|a, b| a.0.cmp(b.0));
-    println!("safetensors, {} tensors", names.len());
+    say!("safetensors, {} tensors", names.len());
     for (name, tensor) in names {
-        println!("  {name:40} {:?} {:?}", tensor.dtype(), tensor.dims());
+        say!("  {name:40} {:?} {:?}", tensor.dtype(), tensor.dims());
     }
     Ok(())
 }

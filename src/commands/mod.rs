@@ -1,5 +1,13 @@
 //! One command a file: arguments in, the library's work, results on stdout.
 
+/// A line on standard output; a closed or full one is an error, not a panic.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        writeln!(std::io::stdout(), $($argument)*).map_err($crate::commands::common::stdout_failed)?
+    }};
+}
+
 mod bench;
 mod common;
 mod distil;

@@ -19,9 +19,9 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         let path = if run.is_dir() { run.join("summary.json") } else { run.clone() };
         let summary = Summary::read(&path)?;
         if at > 0 {
-            println!();
+            say!();
         }
-        println!("{}\n{}", summary.name, table(&summary));
+        say!("{}\n{}", summary.name, table(&summary));
     }
     Ok(())
 }

@@ -51,19 +51,19 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     };
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
-        println!("{}", context.folder.display());
+        say!("{}", context.folder.display());
         for (stage, decision) in decide(&context, &options)? {
             match decision {
-                Decision::Run(reason) => println!("  {:15} run: {reason}", stage.name()),
-                Decision::Skip => println!("  {:15} skip: up to date", stage.name()),
-                Decision::Left => println!("  {:15} left out by --to", stage.name()),
+                Decision::Run(reason) => say!("  {:15} run: {reason}", stage.name()),
+                Decision::Skip => say!("  {:15} skip: up to date", stage.name()),
+                Decision::Left => say!("  {:15} left out by --to", stage.name()),
             }
         }
         return Ok(());
     }
     if let Some(summary) = limbeck::run::run(&context, &options)? {
-        println!("{}", table(&summary));
-        println!();
+        say!("{}", table(&summary));
+        say!();
         for (what, name) in [
             ("student", "student"),
             ("folded", "exports"),
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             ("training log", "metrics.jsonl"),
             ("recipe", "recipe.toml"),
         ] {
-            println!("{what:13} {}", context.folder.join(name).display());
+            say!("{what:13} {}", context.folder.join(name).display());
         }
     }
     Ok(())

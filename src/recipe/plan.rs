@@ -89,9 +89,25 @@ impl Plan {
                 return Err(bad("there is neither a [teacher] nor a cache.path", "name a teacher: source = \"…\""));
             }
         };
+        let text = &recipe.text;
+        if recipe.teacher.is_some() && !(text.hold_out > 0.0 && text.hold_out < 1.0) {
+            return Err(bad("text.hold_out must lie between 0 and 1", "0.02 keeps a fiftieth to measure on"));
+        }
+        if text.min_chars > text.max_chars || text.limit == Some(0) || text.source.iter().any(|s| s.limit == Some(0)) {
+            return Err(bad("[text] leaves no text", "min_chars is at most max_chars, and a limit is at least 1"));
+        }
+        if recipe.teacher.as_ref().is_some_and(|teacher| teacher.max_tokens == Some(0)) {
+            return Err(bad("teacher.max_tokens is 0", "leave it out for the model's own"));
+        }
+        if let Some(missing) = recipe.evaluate.sts.iter().find(|file| !Path::new(file).is_file()) {
+            return Err(bad(&format!("evaluate.sts: there is no file {missing}"), ""));
+        }
         let bench = &recipe.bench;
-        if bench.rounds == 0 || !(bench.seconds > 0.0 && bench.seconds.is_finite()) {
-            return Err(bad("[bench] has no rounds or no seconds", "rounds = 5, seconds = 2.0 are the defaults"));
+        if bench.rounds == 0 || !(bench.seconds > 0.0 && bench.seconds <= 3600.0) {
+            return Err(bad(
+                "[bench] has no rounds, no seconds, or more than 3600",
+                "rounds = 5, seconds = 2.0 are the defaults",
+            ));
         }
         let plan = Self {
             threads,
@@ -120,6 +136,17 @@ impl Plan {
             skip: student.skip,
             max_tokens: student.max_tokens,
         }
+    }
+
+    /// Refuses a student wider than its teacher.
+    pub fn check_width(&self, teacher: usize) -> Result<()> {
+        let width = self.recipe.student.embedding;
+        if width <= teacher {
+            return Ok(());
+        }
+        let what = format!("student.embedding is {width}, the teacher's vectors have {teacher} numbers");
+        let hint = Some(format!("student.embedding = {teacher} is the widest"));
+        Err(Error::Recipe { path: self.recipe.name.clone().into(), what, hint })
     }
 
     /// Whether the recipe has a teacher that can be asked.

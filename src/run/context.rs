@@ -48,6 +48,26 @@ impl Context<'_> {
         Stage::ALL.into_iter().filter(has).collect()
     }
 
+    /// Clears away what a stage would otherwise take up and go on from.
+    pub(super) fn discard(&self, stage: Stage) -> Result<()> {
+        let gone: &[&str] = match stage {
+            Stage::Embed => &["cache"],
+            Stage::Distil => &["student"],
+            Stage::Baselines => &["baselines"],
+            _ => &[],
+        };
+        for name in gone {
+            let path = self.folder.join(name);
+            match std::fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(limbeck_data::Error::io("clear the folder", &path)(error).into());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Does the stage's work.
     pub(super) fn do_stage(&self, stage: Stage, rows: &[StageRow]) -> Result<()> {
         match stage {

@@ -19,6 +19,8 @@ pub use context::{Context, RunOptions};
 pub use report::{card, merge};
 pub use stage::{Decision, Stage};
 
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -54,6 +56,7 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
 pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     std::fs::create_dir_all(&context.folder)
         .map_err(|source| limbeck_data::Error::io("create the folder", &context.folder)(source))?;
+    let _lock = lock(&context.folder)?;
     limbeck_data::files::remove_leftovers(&context.folder)?;
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
@@ -68,9 +71,15 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
             }
             Decision::Run(reason) => {
-                // An earlier stage of this run may have brought this one up to date again, or the report needs the rows.
                 context.interrupt.check()?;
                 context.progress.note(&format!("{}: {reason}", stage.name()));
+                // From here on its files are neither the old ones nor yet the new ones.
+                let mut state = state::State::read(&context.folder)?;
+                state.forget(stage);
+                state.write(&context.folder)?;
+                if options.from.is_some_and(|from| from <= stage) {
+                    context.discard(stage)?;
+                }
                 context.do_stage(stage, &rows)?;
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&context.folder)?;
@@ -88,4 +97,15 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     summary.stages = rows;
     summary.write(&path)?;
     Ok(Some(summary))
+}
+
+/// Keeps a second process out of a run's folder for as long as the file is held.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(".lock");
+    let file = File::create(&path).map_err(limbeck_data::Error::io("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: folder.to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(limbeck_data::Error::io("lock", &path)(source).into()),
+    }
 }

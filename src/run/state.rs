@@ -51,6 +51,11 @@ impl State {
         Ok(files::write_bytes(&path, text.as_bytes())?)
     }
 
+    /// Takes out what is said of `stage`, which is about to be done anew.
+    pub fn forget(&mut self, stage: Stage) {
+        self.stages.remove(stage.name());
+    }
+
     /// How long the stage took when it last ran.
     pub fn seconds(&self, stage: Stage) -> f64 {
         self.stages.get(stage.name()).map_or(0.0, |done| done.seconds)

@@ -38,6 +38,11 @@ impl Context<'_> {
             let asset = self.store.fetch(uri, sha256, self.progress)?;
             fetched.insert(uri.to_string(), json!({"path": asset.path, "sha256": asset.sha256}));
         }
+        if self.plan.teacher().is_some() {
+            // Found out now rather than after the embedding.
+            let (folder, _) = self.teacher_folder()?;
+            self.plan.check_width(folder.config.hidden_size)?;
+        }
         self.write_json("assets.json", &json!(fetched))
     }
 

@@ -118,7 +118,8 @@ pub fn tiny_teacher(folder: &Path, seed: u64) {
         weights.norm(&format!("{at}.attention.output.LayerNorm"));
         weights.norm(&format!("{at}.output.LayerNorm"));
     }
-    let views = weights.tensors
+    let views = weights
+        .tensors
         .iter()
         .map(|(name, shape, bytes)| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
     safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();

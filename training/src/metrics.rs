@@ -15,7 +15,7 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Opens the log at `path` for `stage`, about to log what comes after `step`. Lines that an interrupted run wrote
+    /// Opens the log at `path` for `stage`, about to log what comes after `step` (0: everything). Lines that an interrupted run wrote
     /// beyond that step, and a torn last line, are taken out first, so that resuming ends in the same bytes.
     pub fn resume(path: &Path, stage: &str, step: u64) -> Result<Self> {
         let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
@@ -29,7 +29,8 @@ impl MetricsLog {
                     dropped = true;
                     continue;
                 };
-                let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(|logged| logged > step);
+                let later = |logged| logged > step || step == 0;
+                let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(later);
                 if later {
                     dropped = true;
                     continue;

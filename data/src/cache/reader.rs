@@ -182,7 +182,16 @@ impl Cache {
 
     /// The teacher's vectors of the tokens, where the cache has them.
     pub fn tokens(&self) -> Result<Option<TokenVectors>> {
-        self.beside(TOKENS_FILE).map(|path| read_token_vectors(&path)).transpose()
+        let Some(path) = self.beside(TOKENS_FILE) else { return Ok(None) };
+        if let Kind::Ours(ours) = &self.kind {
+            for entry in [&ours.index.tokens, &ours.index.tokenizer].into_iter().flatten() {
+                let path = self.path.join(&entry.file);
+                if files::sha256_file(&path)? != entry.sha256 {
+                    return Err(CacheError::Damaged { path }.into());
+                }
+            }
+        }
+        read_token_vectors(&path).map(Some)
     }
 
     /// The teacher's tokenizer, where the cache has it.

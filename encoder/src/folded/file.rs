@@ -169,6 +169,9 @@ pub type Content<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 /// table of them is filled in here.
 pub fn write(path: &Path, mut header: Header, sections: Vec<(String, usize, Content<'_>)>) -> Result<u64> {
     let unwritable = |source| Error::Write { path: path.into(), source };
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(unwritable(io::Error::new(io::ErrorKind::InvalidInput, "something that is no file lies there")));
+    }
     let lengths: Vec<_> = sections.iter().map(|(name, bytes, _)| (name.clone(), *bytes)).collect();
     let (json, length) =
         place(&mut header, &lengths).ok_or_else(|| Error::Parts { what: "too large for a file".into() })?;

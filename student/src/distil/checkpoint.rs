@@ -40,6 +40,11 @@ impl Files {
         self.folder.join("best.safetensors")
     }
 
+    /// Whether a checkpoint lies there, of whatever run.
+    pub fn any(&self) -> bool {
+        self.checkpoint().exists()
+    }
+
     /// Saves the run as it stands.
     pub fn save(&self, model: &TextCnn, optimiser: &AdamW, progressed: &Progressed) -> Result<()> {
         let mut tensors = model.table.state("embedding.weight")?;

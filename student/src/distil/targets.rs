@@ -1,6 +1,6 @@
-use limbeck_data::cache::{Cache, Shard};
+use limbeck_data::cache::{Cache, Fingerprint, Shard};
 use limbeck_data::progress::Progress;
-use limbeck_data::{Interrupt, text};
+use limbeck_data::{Interrupt, files, text};
 use limbeck_encoder::{Special, TokenBatch, Tokenizer};
 
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub struct Survey {
     pub frequencies: Vec<u64>,
     /// How many texts to train on each shard has.
     pub train_rows: Vec<usize>,
+    /// A hash of all texts and vectors to train on.
+    pub hash: String,
     pub held_out: HeldOut,
 }
 
@@ -86,9 +88,12 @@ impl Targets<'_> {
                 format!("has vectors of {} numbers, the targets have {}", held_out.dimension(), self.dimension());
             return broken(held_out, reason);
         }
-        match (self.cache.fingerprint(), held_out.fingerprint()) {
-            (Some(one), Some(other)) if one.teacher != other.teacher => {
-                broken(held_out, "was made by another teacher than the targets".into())
+        let makers = [self.cache, held_out].map(|cache| {
+            cache.fingerprint().map(|fingerprint| Fingerprint { text: String::new(), ..fingerprint.clone() })
+        });
+        match &makers {
+            [Some(one), Some(other)] if one != other => {
+                broken(held_out, "was made by another teacher, or in another way, than the targets".into())
             }
             _ => Ok(()),
         }
@@ -100,18 +105,23 @@ impl Targets<'_> {
         let bar = progress.stage("counting tokens", Some(self.cache.rows()), "texts");
         let mut frequencies = vec![0u64; self.vocabulary()];
         let mut train_rows = Vec::with_capacity(self.cache.shards());
+        let mut hash = files::sha256_bytes(self.tokenizer.json());
         for shard in 0..self.cache.shards() {
             interrupt.check()?;
             let examples = self.examples(self.cache.read(shard)?)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
             train_rows.push(examples.tokens.rows());
+            let ids = examples.tokens.ids().iter().flat_map(|id| id.to_le_bytes());
+            let bytes: Vec<u8> =
+                hash.bytes().chain(ids).chain(examples.targets.iter().flat_map(|x| x.to_le_bytes())).collect();
+            hash = files::sha256_bytes(&bytes);
             bar.add(self.cache.shard_rows(shard) as u64);
         }
         if train_rows.iter().sum::<usize>() == 0 {
             let path = self.cache.path().to_path_buf();
             return Err(Error::Targets { path, reason: "no text is left to train on".into() });
         }
-        Ok(Survey { frequencies, train_rows, held_out: self.held_out()? })
+        Ok(Survey { frequencies, train_rows, hash, held_out: self.held_out()? })
     }
 
     /// The texts that measure fidelity, about [`HELD_OUT`] of them.

@@ -73,6 +73,9 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let mut progressed = match files.resume(&mut model, &mut stepper.optimiser, &identity)? {
         Some(progressed) => progressed,
         None => {
+            if files.any() {
+                progress.note(&format!("{}: the checkpoint there is of another run; beginning anew", job.stage));
+            }
             files.save_best(&model, 0)?;
             Progressed { identity, step: 0, best: Some((start_fidelity, 0)) }
         }
@@ -204,7 +207,7 @@ fn identity(job: &DistilJob, survey: &Survey) -> String {
     let cache = job.targets.cache;
     json!({
         "config": job.config, "settings": job.settings, "rows": survey.train_rows,
-        "cache": cache.fingerprint(), "dimension": cache.dimension(), "held_out": survey.held_out.texts.len(),
+        "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.texts,
     })
     .to_string()
 }
