@@ -40,6 +40,8 @@ pub struct Opener<'a> {
 pub struct Options {
     /// The precision of a student's folded tables or of a teacher's export.
     pub precision: Option<Precision>,
+    /// The precision of a student's folded tables where `precision` says nothing; f32 where neither does.
+    pub folded: Option<Precision>,
     pub pooler: Option<Pooler>,
     pub prefix: Option<String>,
     pub max_tokens: Option<usize>,
@@ -124,7 +126,7 @@ impl Opener<'_> {
                 Ok(Box::new(limbeck_student::encoder::CandleStudent::new(student)))
             }
             Kind::Student(folder) => {
-                let file = self.folded(&folder, options.precision.unwrap_or(Precision::F32))?;
+                let file = self.folded(&folder, options.precision.or(options.folded).unwrap_or(Precision::F32))?;
                 Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?))
             }
             Kind::Folded(file) => {

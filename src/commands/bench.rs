@@ -4,14 +4,17 @@ use std::time::Duration;
 use clap::Args;
 use limbeck::bench::{Settings, bench};
 use limbeck::evaluate::{Model, Watch};
+use limbeck::model::Options;
 use limbeck_data::text::read_texts;
+use limbeck_encoder::Precision;
 
 use super::Usage;
-use super::common::{ModelArguments, Session, open_all};
+use super::common::{ModelArguments, Session, open_with};
 
 /// Measure sentences per second of models side by side, tokenizing included
 ///
-/// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed.
+/// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed. A student's
+/// folder is folded in int8 unless --precision says otherwise.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"
@@ -53,7 +56,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         .filter(|text| !text.as_ref().is_ok_and(|text| text.trim().is_empty()))
         .collect::<Result<_, _>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let opened = open_all(&arguments.model, &arguments.run, None, session)?;
+    // A student's folder is benched as it is meant to be used where speed counts.
+    let options = Options { folded: Some(Precision::Int8), ..arguments.run.options(None) };
+    let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
     let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };

@@ -28,7 +28,7 @@ pub struct ModelArguments {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
-    /// Precision of a student's tables or of a teacher's export: f32 or int8; f32 by default
+    /// Precision of a student's tables or of a teacher's export: f32 or int8; f32 by default, but a student is benched in int8
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     pub precision: Option<Precision>,
 
@@ -74,6 +74,7 @@ impl ModelArguments {
     pub fn options(&self, prefix: Option<&str>) -> Options {
         Options {
             precision: self.precision,
+            folded: None,
             pooler: self.pooler,
             prefix: prefix.map(str::to_string),
             max_tokens: self.max_tokens,
@@ -102,18 +103,27 @@ pub struct Opened {
     pub encoder: Box<dyn Encoder>,
 }
 
-/// Opens several models in order.
+/// Opens several models in order, with `prefix` in place of a teacher's own.
 pub fn open_all(
     names: &[String],
     arguments: &ModelArguments,
     prefix: Option<&str>,
     session: &Session,
 ) -> anyhow::Result<Vec<Opened>> {
+    open_with(names, arguments, &arguments.options(prefix), session)
+}
+
+/// Opens several models in order.
+pub fn open_with(
+    names: &[String],
+    arguments: &ModelArguments,
+    options: &Options,
+    session: &Session,
+) -> anyhow::Result<Vec<Opened>> {
     let store = session.store()?;
     let opener = arguments.opener(&store, session.progress)?;
-    let options = arguments.options(prefix);
     let open = |name: &String| -> anyhow::Result<Opened> {
-        Ok(Opened { name: name.clone(), encoder: opener.open(name, &options)? })
+        Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
     };
     names.iter().map(open).collect()
 }
