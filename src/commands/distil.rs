@@ -7,7 +7,6 @@ use limbeck::recipe;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::config::{ARCHITECTURE, StudentConfig};
 use limbeck_student::distil::{DistilJob, Targets, distil, forget};
 use limbeck_student::folder::StudentFolder;
 use serde_json::json;
@@ -76,16 +75,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let shape = &recipe.student;
     let targets =
         Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens: shape.max_tokens };
-    let config = StudentConfig {
-        architecture: ARCHITECTURE.into(),
-        vocabulary: targets.vocabulary(),
-        embedding: shape.embedding,
-        dimension: targets.dimension(),
-        convolutions: shape.convolutions.clone(),
-        attention: (shape.attention.heads > 0).then_some(shape.attention),
-        skip: shape.skip,
-        max_tokens: shape.max_tokens,
-    };
+    let config = shape.config(targets.vocabulary(), targets.dimension());
     config.check()?;
     std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = DistilJob {

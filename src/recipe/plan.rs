@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::Columns;
-use limbeck_student::config::{ARCHITECTURE, StudentConfig};
+use limbeck_student::config::StudentConfig;
 use limbeck_teacher::OnnxDevice;
 
 use super::Recipe;
@@ -125,17 +125,7 @@ impl Plan {
 
     /// The student's shape for a teacher of this width and a table of so many rows.
     pub fn student_config(&self, vocabulary: usize, dimension: usize) -> StudentConfig {
-        let student = &self.recipe.student;
-        StudentConfig {
-            architecture: ARCHITECTURE.into(),
-            vocabulary,
-            embedding: student.embedding,
-            dimension,
-            convolutions: student.convolutions.clone(),
-            attention: (student.attention.heads > 0).then_some(student.attention),
-            skip: student.skip,
-            max_tokens: student.max_tokens,
-        }
+        self.recipe.student.config(vocabulary, dimension)
     }
 
     /// Refuses a student wider than its teacher.

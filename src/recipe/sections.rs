@@ -1,6 +1,6 @@
 use limbeck_data::cache::Precision as Storage;
 use limbeck_data::text::Unit;
-use limbeck_student::config::{AttentionConfig, ConvolutionConfig};
+use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
 use limbeck_student::distil::DistilSettings;
 use limbeck_teacher::Pooler;
 use limbeck_teacher::onnx::OnnxPrecision;
@@ -172,6 +172,22 @@ impl Default for StudentSection {
             skip: true,
             max_tokens: None,
             tokenizer: None,
+        }
+    }
+}
+
+impl StudentSection {
+    /// The student's shape for a teacher of this width and a table of so many rows.
+    pub fn config(&self, vocabulary: usize, dimension: usize) -> StudentConfig {
+        StudentConfig {
+            architecture: ARCHITECTURE.into(),
+            vocabulary,
+            embedding: self.embedding,
+            dimension,
+            convolutions: self.convolutions.clone(),
+            attention: (self.attention.heads > 0).then_some(self.attention),
+            skip: self.skip,
+            max_tokens: self.max_tokens,
         }
     }
 }

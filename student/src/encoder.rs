@@ -1,10 +1,11 @@
 //! A student in candle as an [`Encoder`]: the reference that exports are compared with.
 
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
 
 use crate::error::{During, Result};
 use crate::folder::StudentFolder;
 use crate::graph::Graph;
+use crate::tokens::tokenise;
 
 /// How many texts are pooled at once.
 const BATCH: usize = 256;
@@ -31,9 +32,7 @@ impl CandleStudent {
         let config = &self.student.model.config;
         let mut vectors = Vec::with_capacity(texts.len() * config.dimension);
         for texts in texts.chunks(BATCH) {
-            let tokens = self.student.tokenizer.encode_batch(texts, Special::Without, config.max_tokens)?;
-            let empty = [config.empty_token()];
-            let tokens: TokenBatch = tokens.iter().map(|row| if row.is_empty() { &empty } else { row }).collect();
+            let tokens = tokenise(&self.student.tokenizer, texts, config.max_tokens, config.empty_token())?;
             let embedded = self.student.model.embed(&tokens, self.graph)?;
             vectors.extend(embedded.flatten_all().and_then(|t| t.to_vec1::<f32>()).during("encoding")?);
         }

@@ -11,5 +11,6 @@ pub mod folder;
 pub mod graph;
 pub mod model;
 pub mod start;
+mod tokens;
 
 pub use error::{Error, Result};

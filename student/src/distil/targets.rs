@@ -1,9 +1,10 @@
 use limbeck_data::cache::{Cache, Fingerprint, Shard};
 use limbeck_data::progress::Progress;
 use limbeck_data::{Interrupt, files, text};
-use limbeck_encoder::{Special, TokenBatch, Tokenizer};
+use limbeck_encoder::{TokenBatch, Tokenizer};
 
 use crate::error::{Error, Result};
+use crate::tokens::tokenise;
 
 /// At most about this many texts are held out of training and measure fidelity.
 pub const HELD_OUT: usize = 2_000;
@@ -174,8 +175,6 @@ impl Targets<'_> {
 
     /// `texts` as the student sees them: no special tokens, and one token of its own for a text without any.
     pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let tokens = self.tokenizer.encode_batch(texts, Special::Without, self.max_tokens)?;
-        let empty = [self.vocabulary() as u32 - 1];
-        Ok(tokens.iter().map(|row| if row.is_empty() { &empty } else { row }).collect())
+        tokenise(self.tokenizer, texts, self.max_tokens, self.vocabulary() as u32 - 1)
     }
 }
