@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use limbeck_encoder::TokenBatch;
 use serde::Deserialize;
 
 use crate::{Error, Result};
@@ -47,6 +48,20 @@ impl BertConfig {
     /// The width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden_size / self.num_attention_heads
+    }
+
+    /// Refuses an id outside the vocabulary and a row longer than the model has positions, naming the row.
+    pub fn check_tokens(&self, batch: &TokenBatch) -> Result<()> {
+        let (vocabulary, positions) = (self.vocab_size, self.max_position_embeddings);
+        for (row, tokens) in batch.iter().enumerate() {
+            if tokens.len() > positions {
+                return Err(Error::TooLong { row, tokens: tokens.len(), positions });
+            }
+            if let Some(&id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
+                return Err(Error::TokenId { row, id, vocabulary });
+            }
+        }
+        Ok(())
     }
 
     /// Reads the text of a `config.json`; `path` is for errors. A model that isn't a BERT, or is one with a setting

@@ -9,6 +9,7 @@
 //!                  └──► embed::run ──► cache  texts to vectors, restartable
 //! ```
 
+pub mod backprop;
 mod batching;
 pub mod bert;
 mod config;

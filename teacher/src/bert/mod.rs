@@ -65,18 +65,12 @@ impl Bert {
     /// Pads `batch` for this model. An id outside the vocabulary and a row longer than the model has positions are
     /// errors that name the row.
     pub fn pad(&self, batch: &TokenBatch) -> Result<Padded> {
-        let (vocabulary, positions) = (self.config.vocab_size, self.config.max_position_embeddings);
+        self.config.check_tokens(batch)?;
         // At least one position, so that a batch of texts without tokens has a shape too.
         let length = batch.longest().max(1);
         let mut ids = Vec::with_capacity(batch.rows() * length);
         let mut mask = Vec::with_capacity(batch.rows() * length);
         for (row, tokens) in batch.iter().enumerate() {
-            if tokens.len() > positions {
-                return Err(Error::TooLong { row, tokens: tokens.len(), positions });
-            }
-            if let Some(&id) = tokens.iter().find(|&&id| id as usize >= vocabulary) {
-                return Err(Error::TokenId { row, id, vocabulary });
-            }
             ids.extend_from_slice(tokens);
             ids.resize((row + 1) * length, 0);
             mask.resize(row * length + tokens.len(), 1.0_f32);

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
+use super::in_place;
 use crate::error::{During, Error, Result};
 
 /// The settings of AdamW (Loshchilov and Hutter 2019) as `torch.optim.AdamW` names them; the learning rate comes a step.
@@ -22,6 +23,23 @@ impl Default for AdamWSettings {
     fn default() -> Self {
         Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
     }
+}
+
+/// How the running means follow the gradient, which is multiplied by `scale` first.
+#[derive(Clone, Copy)]
+pub(super) struct Moments {
+    pub beta1: f64,
+    pub beta2: f64,
+    pub scale: f64,
+}
+
+/// What is done to a number: `kept · value − rate · mean / (root · √square + epsilon)`.
+#[derive(Clone, Copy)]
+pub(super) struct Change {
+    pub rate: f64,
+    pub root: f64,
+    pub epsilon: f64,
+    pub kept: f64,
 }
 
 /// One variable and its moments.
@@ -47,9 +65,10 @@ impl AdamW {
     ) -> Result<Self> {
         let mut slots = BTreeMap::new();
         for (name, variable) in variables {
-            let zeros = variable.zeros_like().during("AdamW")?;
+            // Two tensors of their own: they are written in place.
+            let (mean, square) = (variable.zeros_like().during("AdamW")?, variable.zeros_like().during("AdamW")?);
             let decays = decays(&name);
-            slots.insert(name, Slot { variable, mean: zeros.clone(), square: zeros, decays });
+            slots.insert(name, Slot { variable, mean, square, decays });
         }
         Ok(Self { settings, slots })
     }
@@ -57,22 +76,45 @@ impl AdamW {
     /// One update with the gradients of `step` (counted from 1). A variable without a gradient stays as it is.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] when the learning rate is not, and tensor errors.
+    /// Tensor errors.
     pub fn step(&mut self, gradients: &GradStore, learning_rate: f64, step: u64) -> Result<()> {
+        self.update(|_, variable| gradients.get(variable), 1.0, learning_rate, step)
+    }
+
+    /// One update with the gradients that `find` gives for names and variables, each multiplied by `scale` (below 1 where
+    /// they are clipped).
+    ///
+    /// # Errors
+    /// Tensor errors.
+    pub fn update<'g>(
+        &mut self,
+        find: impl Fn(&str, &Var) -> Option<&'g Tensor>,
+        scale: f64,
+        learning_rate: f64,
+        step: u64,
+    ) -> Result<()> {
         let AdamWSettings { beta1, beta2, epsilon, weight_decay } = self.settings;
         let (correct1, correct2) = (1.0 - beta1.powf(step as f64), 1.0 - beta2.powf(step as f64));
-        for slot in self.slots.values_mut() {
-            let Some(gradient) = gradients.get(&slot.variable) else { continue };
+        for (name, slot) in &mut self.slots {
+            let Some(gradient) = find(name, &slot.variable) else { continue };
+            let kept = if slot.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
+            let moments = Moments { beta1, beta2, scale };
+            let change = Change { rate: learning_rate / correct1, root: 1.0 / correct2.sqrt(), epsilon, kept };
+            if slot.variable.device().is_cpu() {
+                let gradient = gradient.contiguous().during("AdamW step")?;
+                in_place::step(&slot.variable, &slot.mean, &slot.square, &gradient, moments, change)
+                    .during("AdamW step")?;
+                continue;
+            }
             let update = || -> candle_core::Result<(Tensor, Tensor, Tensor)> {
+                let gradient = gradient.affine(scale, 0.0)?;
                 let mean = (slot.mean.affine(beta1, 0.0)? + gradient.affine(1.0 - beta1, 0.0)?)?;
                 let square = (slot.square.affine(beta2, 0.0)? + gradient.sqr()?.affine(1.0 - beta2, 0.0)?)?;
-                let root = square.affine(1.0 / correct2, 0.0)?.sqrt()?.affine(1.0, epsilon)?;
-                let change = mean.affine(learning_rate / correct1, 0.0)?.div(&root)?;
-                let kept = if slot.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
-                let value = (slot.variable.as_tensor().affine(kept, 0.0)? - change)?;
-                Ok((mean, square, value))
+                let root = square.sqrt()?.affine(change.root, epsilon)?;
+                let moved = mean.affine(change.rate, 0.0)?.div(&root)?;
+                Ok(((slot.variable.as_tensor().affine(kept, 0.0)? - moved)?, mean, square))
             };
-            let (mean, square, value) = update().during("AdamW step")?;
+            let (value, mean, square) = update().during("AdamW step")?;
             slot.variable.set(&value.detach()).during("AdamW step")?;
             (slot.mean, slot.square) = (mean.detach(), square.detach());
         }

@@ -1,0 +1,80 @@
+//! The activation inside the feed-forward block, forwards and backwards.
+
+use rayon::prelude::*;
+
+use super::number::{Real, vectorised};
+use crate::Activation;
+
+/// Numbers a task.
+const TASK: usize = 16_384;
+
+/// The activation of each number.
+pub fn forward<T: Real>(activation: Activation, x: &[T]) -> Vec<T> {
+    let mut output = vec![T::zero(); x.len()];
+    (output.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(output, x)| {
+        vectorised(|| match activation {
+            Activation::Gelu => output.iter_mut().zip(x).for_each(|(to, &x)| *to = x * x.normal().0),
+            Activation::GeluNew => output.iter_mut().zip(x).for_each(|(to, &x)| *to = x * sigmoid(inside(x).0)),
+            Activation::Relu => {
+                output.iter_mut().zip(x).for_each(|(to, &x)| *to = if x > T::zero() { x } else { T::zero() })
+            }
+        });
+    });
+    output
+}
+
+/// Multiplies `gradient` by the activation's slope at each `x`.
+pub fn backward<T: Real>(activation: Activation, x: &[T], gradient: &mut [T]) {
+    (gradient.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(gradient, x)| {
+        vectorised(|| match activation {
+            Activation::Gelu => gradient.iter_mut().zip(x).for_each(|(to, &x)| {
+                let (cumulative, density) = x.normal();
+                *to *= cumulative + x * density;
+            }),
+            Activation::GeluNew => gradient.iter_mut().zip(x).for_each(|(to, &x)| {
+                let (argument, slope) = inside(x);
+                let share = sigmoid(argument);
+                *to *= share + x * share * (T::one() - share) * slope;
+            }),
+            Activation::Relu => {
+                gradient.iter_mut().zip(x).for_each(|(to, &x)| *to = if x > T::zero() { *to } else { T::zero() })
+            }
+        });
+    });
+}
+
+/// GELU's approximation (Hendrycks and Gimpel 2016), ½x(1 + tanh u) = x·σ(2u) with u = √(2/π)(x + 0.044715x³): 2u and its slope.
+#[inline(always)]
+fn inside<T: Real>(x: T) -> (T, T) {
+    let (scale, cubic) = (T::number(2.0 * std::f64::consts::FRAC_2_PI.sqrt()), T::number(0.044_715));
+    let square = x * x;
+    (scale * x * (T::one() + cubic * square), scale * (T::one() + T::number(3.0) * cubic * square))
+}
+
+#[inline(always)]
+fn sigmoid<T: Real>(x: T) -> T {
+    T::one() / (T::one() + (-x).exponential())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slope_is_the_quotient_of_differences() {
+        let x: Vec<f64> = (-40..40).map(|x| f64::from(x) * 0.1 + 0.05).collect();
+        for activation in [Activation::Gelu, Activation::GeluNew, Activation::Relu] {
+            let step = 1e-5;
+            let moved = |by: f64| forward(activation, &x.iter().map(|x| x + by).collect::<Vec<_>>());
+            let mut slopes = vec![1.0; x.len()];
+            backward(activation, &x, &mut slopes);
+            for ((high, low), slope) in moved(step).iter().zip(moved(-step)).zip(&slopes) {
+                assert!(((high - low) / (2.0 * step) - slope).abs() < 1e-8);
+            }
+            let narrow = forward(activation, &x.iter().map(|&x| x as f32).collect::<Vec<_>>());
+            for (narrow, wide) in narrow.iter().zip(forward(activation, &x)) {
+                assert!((f64::from(*narrow) - wide).abs() < 1e-6);
+            }
+        }
+    }
+}

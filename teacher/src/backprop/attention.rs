@@ -1,0 +1,148 @@
+//! Self-attention over texts that lie side by side, without padding: softmax(Q·Kᵀ/√d)·V a text and head.
+//!
+//! `qkv` holds a row a token, the query of all heads, then their keys, then their values: `[tokens, 3·H]`. Shares are not
+//! kept: the backward pass computes them again, which costs less than writing them down.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::dropout::Mask;
+use super::matrix::{Matrix, MatrixMut, Threads, multiply};
+use super::number::{Real, dot, sum, vectorised};
+
+/// The shape of an attention block.
+#[derive(Clone, Copy)]
+pub struct Heads<'a> {
+    pub heads: usize,
+    /// The model's width H.
+    pub width: usize,
+    /// Where each text starts, and the end of the last.
+    pub offsets: &'a [usize],
+}
+
+impl Heads<'_> {
+    fn size(&self) -> usize {
+        self.width / self.heads
+    }
+
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> {
+        self.offsets.windows(2).map(|pair| pair[0]..pair[1])
+    }
+
+    fn scale<T: Real>(&self) -> T {
+        T::number(1.0 / (self.size() as f64).sqrt())
+    }
+
+    /// Cuts `numbers` (`width` a token) into one slice a text.
+    fn by_text<'n, T>(&self, mut numbers: &'n mut [T], width: usize) -> Vec<&'n mut [T]> {
+        let cut = |span: Range<usize>| {
+            let (here, rest) = std::mem::take(&mut numbers).split_at_mut(span.len() * width);
+            numbers = rest;
+            here
+        };
+        self.spans().map(cut).collect()
+    }
+
+    /// The shares of attention, `[length, length]`, before dropout.
+    fn shares<T: Real>(&self, shares: &mut [T], qkv: &[T], head: usize, length: usize) {
+        let (size, stride) = (self.size(), 3 * self.width);
+        let query = Matrix::new(&qkv[head * size..], [length, size], stride);
+        let key = Matrix::new(&qkv[self.width + head * size..], [length, size], stride);
+        multiply(MatrixMut::dense(shares, length), false, self.scale(), query, key.transposed(), Threads::One);
+        vectorised(|| {
+            for row in shares.chunks_exact_mut(length) {
+                let largest = row.iter().fold(T::neg_infinity(), |a, &b| if b > a { b } else { a });
+                row.iter_mut().for_each(|x| *x = (*x - largest).exponential());
+                let share = T::one() / sum(row);
+                row.iter_mut().for_each(|x| *x *= share);
+            }
+        });
+    }
+}
+
+/// `[tokens, 3·H]` → `[tokens, H]`.
+pub fn forward<T: Real>(heads: &Heads, qkv: &[T], mask: Option<Mask>) -> Vec<T> {
+    let (width, size) = (heads.width, heads.size());
+    let mut context = vec![T::zero(); qkv.len() / 3];
+    let texts = heads.by_text(&mut context, width);
+    (texts, heads.spans().collect::<Vec<_>>()).into_par_iter().enumerate().for_each_init(
+        Vec::new,
+        |buffer, (text, (context, span))| {
+            let (length, qkv) = (span.len(), &qkv[span.start * 3 * width..span.end * 3 * width]);
+            if length == 0 {
+                return;
+            }
+            buffer.resize(length * length, T::zero());
+            for head in 0..heads.heads {
+                heads.shares(buffer, qkv, head, length);
+                if let Some(mask) = mask {
+                    mask.apply(text * heads.heads + head, buffer);
+                }
+                let value = Matrix::new(&qkv[2 * width + head * size..], [length, size], 3 * width);
+                let out = MatrixMut::new(&mut context[head * size..], [length, size], width);
+                multiply(out, false, T::one(), Matrix::dense(buffer, length), value, Threads::One);
+            }
+        },
+    );
+    context
+}
+
+/// The gradient of `qkv` from that of the context (`[tokens, H]`).
+pub fn backward<T: Real>(heads: &Heads, qkv: &[T], gradient: &[T], mask: Option<Mask>) -> Vec<T> {
+    let (width, size) = (heads.width, heads.size());
+    let stride = 3 * width;
+    let mut output = vec![T::zero(); qkv.len()];
+    let texts = heads.by_text(&mut output, stride);
+    (texts, heads.spans().collect::<Vec<_>>()).into_par_iter().enumerate().for_each_init(
+        || [Vec::new(), Vec::new()],
+        |[shares, scores], (text, (output, span))| {
+            let length = span.len();
+            if length == 0 {
+                return;
+            }
+            let qkv = &qkv[span.start * stride..span.end * stride];
+            let gradient = &gradient[span.start * width..span.end * width];
+            shares.resize(length * length, T::zero());
+            scores.resize(length * length, T::zero());
+            for head in 0..heads.heads {
+                let part = |at: usize| Matrix::new(&qkv[at * width + head * size..], [length, size], stride);
+                let gradient = Matrix::new(&gradient[head * size..], [length, size], width);
+                let drop = |numbers: &mut [T]| {
+                    if let Some(mask) = mask {
+                        mask.apply(text * heads.heads + head, numbers);
+                    }
+                };
+                let mut to = |at: usize, left: Matrix<T>, right: Matrix<T>, scale: T| {
+                    let out = MatrixMut::new(&mut output[at * width + head * size..], [length, size], stride);
+                    multiply(out, false, scale, left, right, Threads::One);
+                };
+                heads.shares(shares, qkv, head, length);
+                // dV = dropped sharesᵀ · dO
+                scores.copy_from_slice(shares);
+                drop(scores);
+                to(2, Matrix::dense(scores, length).transposed(), gradient, T::one());
+                // d shares = dropped (dO · Vᵀ); d scores = shares ∘ (d shares − ⟨d shares, shares⟩), a row at a time
+                multiply(
+                    MatrixMut::dense(scores, length),
+                    false,
+                    T::one(),
+                    gradient,
+                    part(2).transposed(),
+                    Threads::One,
+                );
+                drop(scores);
+                vectorised(|| {
+                    for (scores, shares) in scores.chunks_exact_mut(length).zip(shares.chunks_exact(length)) {
+                        let mean = dot(scores, shares);
+                        scores.iter_mut().zip(shares).for_each(|(score, &share)| *score = share * (*score - mean));
+                    }
+                });
+                let scores = Matrix::dense(scores, length);
+                to(0, scores, part(1), heads.scale());
+                to(1, scores.transposed(), part(0), heads.scale());
+            }
+        },
+    );
+    output
+}

@@ -1,0 +1,183 @@
+//! The named variables of a BERT, read as slices, and their gradients.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use candle_core::{DType, Device, Storage, Tensor, Var};
+use rayon::prelude::*;
+
+use super::number::{Real, dot, vectorised};
+use crate::{BertConfig, Error, Result};
+
+/// The variables of a BERT under Hugging Face's names, such as `encoder.layer.0.output.dense.weight`.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    variables: BTreeMap<String, Var>,
+}
+
+impl Parameters {
+    /// Takes a variable for each tensor that a BERT of this shape has, `pooler.dense` among them where `with_pooler` says
+    /// so, from `find`, which is asked with name and shape.
+    pub fn new(
+        config: &BertConfig,
+        with_pooler: bool,
+        find: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let mut variables = BTreeMap::new();
+        for (name, shape) in shapes(config, with_pooler) {
+            let variable = Var::from_tensor(&find(&name, &shape)?.detach());
+            variables.insert(name, variable.map_err(Error::candle("making a variable"))?);
+        }
+        Ok(Self { variables })
+    }
+
+    /// All variables by name, in the order of the names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.variables.iter().map(|(name, variable)| (name.as_str(), variable))
+    }
+
+    /// The variable of that name.
+    pub fn get(&self, name: &str) -> Option<&Var> {
+        self.variables.get(name)
+    }
+
+    /// Whether the dense layer of the pooler `cls` is among them.
+    pub fn has_pooler(&self) -> bool {
+        self.variables.contains_key("pooler.dense.weight")
+    }
+
+    /// Where the variables lie.
+    pub fn device(&self) -> &Device {
+        self.variables.values().next().map_or(&Device::Cpu, |variable| variable.device())
+    }
+
+    /// What the numbers are.
+    pub fn dtype(&self) -> DType {
+        self.variables.values().next().map_or(DType::F32, |variable| variable.dtype())
+    }
+
+    /// Locks all variables for reading, as they lie in host memory.
+    pub(super) fn numbers<T: Real>(&self) -> Result<Numbers<'_>> {
+        let mut guards: BTreeMap<&str, Guard> = BTreeMap::new();
+        for (name, variable) in &self.variables {
+            let (guard, layout) = variable.storage_and_layout();
+            let fits = matches!(&*guard, Storage::Cpu(storage) if storage.as_slice::<T>().is_ok());
+            if !fits || layout.contiguous_offsets() != Some((0, variable.elem_count())) {
+                let place = format!("{name} is not {} in host memory", <T as candle_core::WithDType>::DTYPE.as_str());
+                return Err(Error::candle("reading a variable")(candle_core::Error::Msg(place)));
+            }
+            guards.insert(name.as_str(), Box::new(guard));
+        }
+        Ok(Numbers { guards })
+    }
+}
+
+/// Every tensor of a BERT and its shape.
+pub fn shapes(config: &BertConfig, with_pooler: bool) -> Vec<(String, Vec<usize>)> {
+    let (width, inner) = (config.hidden_size, config.intermediate_size);
+    let mut shapes = Vec::new();
+    let mut pair = |name: String, weight: Vec<usize>| {
+        shapes.push((format!("{name}.bias"), vec![weight[0]]));
+        shapes.push((format!("{name}.weight"), weight));
+    };
+    pair("embeddings.LayerNorm".into(), vec![width]);
+    for layer in 0..config.num_hidden_layers {
+        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
+        for part in ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"] {
+            pair(name(part), vec![width, width]);
+        }
+        pair(name("intermediate.dense"), vec![inner, width]);
+        pair(name("output.dense"), vec![width, inner]);
+        pair(name("attention.output.LayerNorm"), vec![width]);
+        pair(name("output.LayerNorm"), vec![width]);
+    }
+    if with_pooler {
+        pair("pooler.dense".into(), vec![width, width]);
+    }
+    for (kind, rows) in [
+        ("word", config.vocab_size),
+        ("position", config.max_position_embeddings),
+        ("token_type", config.type_vocab_size),
+    ] {
+        shapes.push((format!("embeddings.{kind}_embeddings.weight"), vec![rows, width]));
+    }
+    shapes
+}
+
+/// A lock of candle's, whose type it doesn't name.
+type Guard<'a> = Box<dyn Deref<Target = Storage> + 'a>;
+
+/// Variables locked for reading.
+pub(super) struct Numbers<'a> {
+    guards: BTreeMap<&'a str, Guard<'a>>,
+}
+
+impl Numbers<'_> {
+    /// The numbers of the tensor `name`. Panics when there is none, or it has another type than was asked for at first.
+    pub fn of<T: Real>(&self, name: &str) -> &[T] {
+        match &**self.guards[name] {
+            Storage::Cpu(storage) => storage.as_slice().unwrap_or_else(|_| unreachable!("checked when it was locked")),
+            _ => unreachable!("checked when it was locked"),
+        }
+    }
+}
+
+/// The gradients of a module's weight and bias; a table has no bias.
+#[derive(Debug, Clone, Default)]
+pub struct Pair<T> {
+    pub weight: Vec<T>,
+    pub bias: Vec<T>,
+}
+
+/// The gradients of all parameters, summed over the backward passes of a step.
+#[derive(Debug, Clone)]
+pub struct Gradients<T> {
+    modules: BTreeMap<String, Pair<T>>,
+    shapes: Vec<(String, Vec<usize>)>,
+}
+
+impl<T: Real> Gradients<T> {
+    /// Zeros.
+    pub fn new(config: &BertConfig, with_pooler: bool) -> Self {
+        let shapes = shapes(config, with_pooler);
+        let mut modules: BTreeMap<String, Pair<T>> = BTreeMap::new();
+        for (name, shape) in &shapes {
+            let (module, kind) = split(name);
+            let pair = modules.entry(module.to_owned()).or_insert(Pair { weight: Vec::new(), bias: Vec::new() });
+            let zeros = vec![T::zero(); shape.iter().product()];
+            *if kind == "bias" { &mut pair.bias } else { &mut pair.weight } = zeros;
+        }
+        Self { modules, shapes }
+    }
+
+    /// The gradients of the module `name`. Panics when the model has none of that name.
+    pub(super) fn of(&mut self, name: &str) -> &mut Pair<T> {
+        self.modules.get_mut(name).unwrap_or_else(|| panic!("the model has no {name}"))
+    }
+
+    /// The length of all gradients as one vector.
+    pub fn norm(&self) -> f64 {
+        const TASK: usize = 16_384;
+        let square = |part: &[T]| vectorised(|| dot(part, part)).to_f64();
+        let parts = self.modules.values().flat_map(|pair| [&pair.weight, &pair.bias]);
+        let sums = parts.map(|numbers| numbers.par_chunks(TASK).map(square).collect::<Vec<f64>>().iter().sum::<f64>());
+        sums.sum::<f64>().sqrt()
+    }
+
+    /// As tensors under the names of the variables.
+    pub fn into_tensors(mut self) -> Result<BTreeMap<String, Tensor>> {
+        let mut tensors = BTreeMap::new();
+        for (name, shape) in std::mem::take(&mut self.shapes) {
+            let (module, kind) = split(&name);
+            let pair = self.of(module);
+            let numbers = std::mem::take(if kind == "bias" { &mut pair.bias } else { &mut pair.weight });
+            let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).map_err(Error::candle("a gradient"))?;
+            tensors.insert(name, tensor);
+        }
+        Ok(tensors)
+    }
+}
+
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or((name, ""))
+}
