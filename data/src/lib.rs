@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod cache;
 pub mod error;
+pub mod examples;
 pub mod files;
 pub mod interrupt;
 pub mod progress;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// What can be wrong with a text file, a file of graded pairs, or a plan for text.
+/// What can be wrong with a text file, a file of graded pairs or of training examples, or a plan for
+/// text.
 #[derive(Debug, thiserror::Error)]
 pub enum TextError {
     /// Bytes that are no text in the encoding they should be in.
@@ -185,6 +186,40 @@ pub enum TextError {
         /// What's wrong.
         what: String,
     },
+    /// A row of a file of training examples that can't be used.
+    #[error("{}, {unit} {number}: {what}", path.display())]
+    Example {
+        /// The file.
+        path: PathBuf,
+        /// What `number` counts: `line`, or `row` of a Parquet file.
+        unit: &'static str,
+        /// Counted from 1.
+        number: u64,
+        /// What's wrong.
+        what: String,
+    },
+    /// A file whose header doesn't tell which columns make an example.
+    #[error("{}: no columns known to make training examples", path.display())]
+    WhichExamples {
+        /// The file.
+        path: PathBuf,
+        /// The names there are.
+        columns: Vec<String>,
+    },
+    /// A file of plain lines where columns are needed.
+    #[error("{}: plain lines have no columns", path.display())]
+    NoTable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of training examples of which none is left.
+    #[error("{}: no training example is left: {counts}", path.display())]
+    NoExamples {
+        /// The file.
+        path: PathBuf,
+        /// What became of its rows.
+        counts: String,
+    },
 }
 
 fn place(line: Option<u64>, byte: Option<usize>) -> String {
@@ -231,6 +266,22 @@ impl TextError {
             Self::NothingLeft { .. } => "look at the counts: more text, other lengths, or fewer exclusions".into(),
             Self::Pair { .. } => {
                 "the first line names the columns sentence1, sentence2 and score, tabs between; there is no quoting"
+                    .into()
+            }
+            Self::Example { .. } => "each row holds its sentences and, where there is one, a label: `entailment`, \
+                 `neutral`, `contradiction`, 0 or 1, or a grade from 0 to 5; TSV has no quoting"
+                .into(),
+            Self::WhichExamples { columns, .. } => format!(
+                "name the columns (anchor, positive), or call them premise, entailment, contradiction, or anchor, \
+                 positive, negative, or sentence1, sentence2, label; there are: {}",
+                columns.join(", ")
+            ),
+            Self::NoTable { .. } => {
+                "examples come from .tsv, .csv, .jsonl or .parquet files, with named columns".into()
+            }
+            Self::NoExamples { .. } => {
+                "only rows with the label `entailment` or 1, or a grade of at least 4 of 5, are \
+                 positive examples"
                     .into()
             }
             Self::Csv { .. } | Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,

@@ -45,6 +45,7 @@ mod open;
 mod plan;
 mod prepare;
 mod prepared;
+mod records;
 mod rows;
 mod sample;
 mod sentences;
@@ -66,6 +67,7 @@ pub use sentences::sentences;
 pub use source::{Source, Unit};
 
 pub(crate) use lines::Lines;
+pub(crate) use records::Table;
 
 /// The hash that finds duplicates and splits off the held-out texts: xxh3 of the bytes, the same everywhere and always.
 pub fn hash(text: &str) -> u64 {

@@ -65,40 +65,36 @@ impl Iterator for TsvRows {
     }
 }
 
-/// Records of a `.csv` file.
-pub(super) struct CsvRows {
+/// The records of a `.csv` file, the first of which holds the names.
+pub(super) struct CsvRecords {
     reader: csv::Reader<Bounded>,
     since_record: Arc<AtomicUsize>,
     record: csv::ByteRecord,
     path: PathBuf,
     encodings: Encodings,
-    column: String,
-    index: usize,
 }
 
-impl CsvRows {
-    pub fn open(path: &Path, column: Option<&str>, encodings: &Encodings) -> Result<Option<Self>> {
+impl CsvRecords {
+    /// The records after the first, and the names in it; none for a file without a record.
+    pub fn open(path: &Path, encodings: &Encodings) -> Result<Option<(Self, Vec<String>)>> {
         let since_record = Arc::new(AtomicUsize::new(0));
         let bounded = Bounded { inner: open(path, encodings)?, since_record: since_record.clone() };
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
         let (path, encodings) = (path.to_owned(), encodings.clone());
-        let record = csv::ByteRecord::new();
-        let mut rows = Self { reader, since_record, record, path, encodings, column: String::new(), index: 0 };
-        if !rows.read()? {
+        let mut records = Self { reader, since_record, record: csv::ByteRecord::new(), path, encodings };
+        if !records.read()? {
             return Ok(None);
         }
-        let mut columns = Vec::new();
-        for name in &rows.record {
-            let name = decode(without_bom(name), &rows.path, Some(1), &rows.encodings)?;
-            columns.push(name.trim().to_owned());
+        let mut names = Vec::new();
+        for name in &records.record {
+            let name = decode(without_bom(name), &records.path, Some(1), &records.encodings)?;
+            names.push(name.trim().to_owned());
         }
-        rows.index = find_column(&rows.path, column, columns.clone())?;
-        rows.column = columns.swap_remove(rows.index);
-        Ok(Some(rows))
+        Ok(Some((records, names)))
     }
 
     /// Reads the next record; false after the last.
-    fn read(&mut self) -> Result<bool> {
+    pub fn read(&mut self) -> Result<bool> {
         self.since_record.store(0, Ordering::Relaxed);
         let line = self.reader.position().line();
         self.reader.read_byte_record(&mut self.record).map_err(|source| {
@@ -112,24 +108,52 @@ impl CsvRows {
             }
         })
     }
+
+    /// The line that the record begins at, from 1.
+    pub fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    /// How many fields the record has.
+    pub fn fields(&self) -> usize {
+        self.record.len()
+    }
+
+    /// The record's field at `index`; none past its end.
+    pub fn field(&self, index: usize) -> Result<Option<String>> {
+        let field = self.record.get(index);
+        field.map(|field| decode(field, &self.path, Some(self.line()), &self.encodings).map(Into::into)).transpose()
+    }
+}
+
+/// A column of a `.csv` file.
+pub(super) struct CsvRows {
+    records: CsvRecords,
+    column: String,
+    index: usize,
+}
+
+impl CsvRows {
+    pub fn open(path: &Path, column: Option<&str>, encodings: &Encodings) -> Result<Option<Self>> {
+        let Some((records, names)) = CsvRecords::open(path, encodings)? else { return Ok(None) };
+        let index = find_column(path, column, names.clone())?;
+        Ok(Some(Self { records, column: names[index].clone(), index }))
+    }
 }
 
 impl Iterator for CsvRows {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
-        match self.read() {
+        match self.records.read() {
             Ok(true) => {}
             Ok(false) => return None,
             Err(error) => return Some(Err(error)),
         }
-        let line = self.record.position().map_or(0, csv::Position::line);
-        Some(match self.record.get(self.index) {
-            Some(field) => decode(field, &self.path, Some(line), &self.encodings).map(Into::into),
-            None => {
-                let (path, column, found) = (self.path.clone(), self.column.clone(), self.record.len());
-                Err(TextError::MissingField { path, line, column, found, wanted: self.index + 1 }.into())
-            }
+        self.records.field(self.index).transpose().or_else(|| {
+            let (path, line, found) = (self.records.path.clone(), self.records.line(), self.records.fields());
+            let column = self.column.clone();
+            Some(Err(TextError::MissingField { path, line, column, found, wanted: self.index + 1 }.into()))
         })
     }
 }
@@ -155,7 +179,17 @@ impl Read for Bounded {
     }
 }
 
-/// Rows of a `.parquet` file.
+/// Begins to read a `.parquet` file.
+pub(super) fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    // Plain strings then, whatever the program that wrote it kept them in.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        .map_err(|source| TextError::Parquet { operation: "read", path: path.to_owned(), source })?;
+    Ok(builder.with_batch_size(PARQUET_ROWS))
+}
+
+/// A column of a `.parquet` file.
 pub(super) struct ParquetRows {
     reader: ParquetRecordBatchReader,
     batch: Option<StringArray>,
@@ -166,10 +200,7 @@ pub(super) struct ParquetRows {
 impl ParquetRows {
     pub fn open(path: &Path, column: Option<&str>) -> Result<Self> {
         let failed = |source| TextError::Parquet { operation: "read", path: path.to_owned(), source };
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        // Plain strings then, whatever the program that wrote it kept them in.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(failed)?;
+        let builder = open_parquet(path)?;
         let fields = builder.schema().fields().clone();
         let strings = fields.iter().filter(|field| column.is_some() || *field.data_type() == DataType::Utf8);
         let names: Vec<_> = strings.map(|field| field.name().clone()).collect();
@@ -180,7 +211,7 @@ impl ParquetRows {
             return Err(TextError::ColumnType { path, column: name, found, wanted: "strings" }.into());
         }
         let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
-        let reader = builder.with_projection(mask).with_batch_size(PARQUET_ROWS).build().map_err(failed)?;
+        let reader = builder.with_projection(mask).build().map_err(failed)?;
         Ok(Self { reader, batch: None, next: 0, path: path.to_owned() })
     }
 }
