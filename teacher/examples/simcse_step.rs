@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         optimiser.update(|name, _| gradients.get(name), scale, 1e-5, step)?;
         let all = start.elapsed();
         let [forward, backward, all] = [forward, backward - forward, all].map(|time| time.as_secs_f64());
-        println!("{step}: {all:.3} s (forward {forward:.3}, backward {backward:.3}), loss {}", loss.to_scalar::<f32>()?);
+        println!(
+            "{step}: {all:.3} s (forward {forward:.3}, backward {backward:.3}), loss {}",
+            loss.to_scalar::<f32>()?
+        );
     }
     Ok(())
 }

@@ -135,6 +135,45 @@ pub enum Error {
     /// Writing or hashing a file failed.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
+    /// A setting of a training can't be.
+    #[error("{name} is {value}, but must be {allowed}")]
+    Setting {
+        /// The setting's key in a recipe.
+        name: &'static str,
+        /// What it is.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// The loss or a gradient of a training is no number.
+    #[error(
+        "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the weights \
+         before that step in {}",
+        batch.display(),
+        checkpoint.display()
+    )]
+    Diverged {
+        /// The step, from 1.
+        step: u64,
+        /// The file with the batch.
+        batch: PathBuf,
+        /// The last good checkpoint.
+        checkpoint: PathBuf,
+    },
+    /// The work was interrupted.
+    #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
+    Interrupted {
+        /// The last step taken.
+        step: u64,
+        /// How many there are.
+        total: u64,
+    },
+    /// Looking at a dev set failed.
+    #[error("the model in training could not be evaluated")]
+    Evaluation(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A loss, the optimiser, a checkpoint or the metrics log.
+    #[error(transparent)]
+    Training(#[from] limbeck_training::Error),
     /// Something about ONNX Runtime, a model in it, or the embed job.
     #[error(transparent)]
     Inference(#[from] InferenceError),
@@ -166,6 +205,11 @@ impl Error {
                 Some(format!("the poolers are {}", names.join(", ")))
             }
             Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
+            Self::Diverged { .. } => {
+                Some("lower train_teacher.simcse.learning_rate, or raise its temperature".to_owned())
+            }
+            Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".to_owned()),
+            Self::Training(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::Inference(error) => error.hint(),
@@ -177,7 +221,12 @@ impl Error {
             Self::TokenId { .. } => Some("the tokenizer and the model have to belong together".to_owned()),
             Self::TooLong { positions, .. } => Some(format!("cut texts to at most {positions} tokens")),
             Self::OnnxTooBig { .. } => Some("export with int8 weights".to_owned()),
-            Self::Io { .. } | Self::Json { .. } | Self::TensorType { .. } | Self::Candle { .. } => None,
+            Self::Io { .. }
+            | Self::Json { .. }
+            | Self::TensorType { .. }
+            | Self::Candle { .. }
+            | Self::Setting { .. }
+            | Self::Evaluation(_) => None,
         }
     }
 

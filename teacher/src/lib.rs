@@ -21,6 +21,7 @@ pub mod onnx;
 mod onnx_encoder;
 mod pooler;
 mod runtime;
+pub mod train;
 mod weights;
 
 pub use config::{Activation, BertConfig};

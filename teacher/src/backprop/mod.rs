@@ -26,7 +26,7 @@ mod rows;
 use limbeck_encoder::TokenBatch;
 
 use self::attention::Heads;
-pub use self::dropout::Dropout;
+pub use self::dropout::{Dropout, Mask};
 use self::embeddings::Embeddings;
 use self::layer::Layer;
 use self::linear::Linear;

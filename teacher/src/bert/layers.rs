@@ -3,7 +3,9 @@
 use candle_core::{D, DType, Device, Module, Result as CandleResult, Tensor};
 use candle_nn::Linear;
 use candle_nn::ops::softmax;
+use rayon::prelude::*;
 
+use crate::backprop::{Dropout, Mask};
 use crate::{Activation, BertConfig, Result};
 
 /// Gives the tensor of a name, which has to have the shape asked for.
@@ -23,6 +25,15 @@ pub fn dense(name: &str, inputs: usize, outputs: usize, parameters: Parameters) 
 pub fn additive_mask(mask: &Tensor) -> CandleResult<Tensor> {
     let (batch, length) = mask.dims2()?;
     mask.affine(-PADDING, PADDING)?.reshape((batch, 1, 1, length))
+}
+
+/// Dropout, where there is a mask: the numbers of the last `dimensions` dimensions are one of its parts.
+fn drop_from(x: Tensor, dimensions: usize, mask: Option<Mask>) -> CandleResult<Tensor> {
+    let Some(mask) = mask else { return Ok(x) };
+    let part = x.dims().iter().rev().take(dimensions).product::<usize>().max(1);
+    let mut factors = vec![1f32; x.elem_count()];
+    factors.par_chunks_mut(part).enumerate().for_each(|(at, numbers)| mask.apply(at, numbers));
+    x.mul(&Tensor::from_vec(factors, x.dims(), x.device())?.to_dtype(x.dtype())?)
 }
 
 /// (x − mean)/√(variance + ε)·weight + bias over the last dimension (Ba et al. 2016).
@@ -82,11 +93,11 @@ impl Embeddings {
     }
 
     /// [B, L] → [B, L, H]
-    pub fn forward(&self, ids: &Tensor) -> CandleResult<Tensor> {
+    pub fn forward(&self, ids: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length) = ids.dims2()?;
         let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
         let rest = self.positions.narrow(0, 0, length)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?; // [L, H]
-        self.norm.forward(&words.broadcast_add(&rest)?)
+        drop_from(self.norm.forward(&words.broadcast_add(&rest)?)?, 1, dropout.hidden())
     }
 }
 
@@ -124,7 +135,7 @@ impl Layer {
     }
 
     /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + mask)·V)): [B, L, H] → [B, L, H].
-    pub fn attended(&self, x: &Tensor, mask: &Tensor) -> CandleResult<Tensor> {
+    pub fn attended(&self, x: &Tensor, mask: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length, hidden) = x.dims3()?;
         let size = hidden / self.heads;
         // [B, L, H] → [B, n, L, d]
@@ -134,10 +145,11 @@ impl Layer {
         let query = (by_head(&self.query)? / (size as f64).sqrt())?;
         let (key, value) = (by_head(&self.key)?, by_head(&self.value)?);
         let scores = query.matmul(&key.transpose(2, 3)?.contiguous()?)?; // [B, n, L, L]
-        let shares = softmax(&scores.broadcast_add(mask)?, D::Minus1)?;
+        let shares = drop_from(softmax(&scores.broadcast_add(mask)?, D::Minus1)?, 2, dropout.attention())?;
         let context = shares.matmul(&value)?; // [B, n, L, d]
         let context = context.transpose(1, 2)?.contiguous()?.reshape((batch, length, hidden))?;
-        self.attention_norm.forward(&(x + self.attention_output.forward(&context)?)?)
+        let projected = drop_from(self.attention_output.forward(&context)?, 1, dropout.hidden())?;
+        self.attention_norm.forward(&(x + projected)?)
     }
 
     /// The inside of the feed-forward block: [B, L, H] → [B, L, inner].
@@ -151,7 +163,8 @@ impl Layer {
     }
 
     /// The layer's output from the inside of its feed-forward block, norm(attended + dense(inner)).
-    pub fn output(&self, inner: &Tensor, attended: &Tensor) -> CandleResult<Tensor> {
-        self.output_norm.forward(&(attended + self.output.forward(inner)?)?)
+    pub fn output(&self, inner: &Tensor, attended: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+        let projected = drop_from(self.output.forward(inner)?, 1, dropout.hidden())?;
+        self.output_norm.forward(&(attended + projected)?)
     }
 }

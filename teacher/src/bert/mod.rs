@@ -7,12 +7,13 @@ mod encoder;
 mod layers;
 mod pooling;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Module, Tensor};
 use limbeck_encoder::TokenBatch;
 
 pub use self::encoder::BertEncoder;
 pub use self::layers::Parameters;
 use self::layers::{Embeddings, Layer};
+use crate::backprop::Dropout;
 use crate::{BertConfig, Error, Pooler, Result, TeacherFolder};
 
 /// A BERT, on one device and in one type of number.
@@ -87,12 +88,16 @@ impl Bert {
     /// The states of all tokens after the embeddings and after each layer: one more than there are layers, each
     /// [batch, length, hidden].
     pub fn hidden_states(&self, batch: &Padded) -> Result<Vec<Tensor>> {
-        let run = || {
+        self.states(batch, &mut Dropout::none())
+    }
+
+    fn states(&self, batch: &Padded, dropout: &mut Dropout) -> Result<Vec<Tensor>> {
+        let mut run = || {
             let mask = layers::additive_mask(&batch.mask)?;
-            let mut states = vec![self.embeddings.forward(&batch.ids)?];
+            let mut states = vec![self.embeddings.forward(&batch.ids, dropout)?];
             for layer in &self.layers {
-                let attended = layer.attended(&states[states.len() - 1], &mask)?;
-                states.push(layer.output(&layer.inner(&attended)?, &attended)?);
+                let attended = layer.attended(&states[states.len() - 1], &mask, dropout)?;
+                states.push(layer.output(&layer.inner(&attended)?, &attended, dropout)?);
             }
             Ok(states)
         };
@@ -102,14 +107,15 @@ impl Bert {
     /// What the dense layers of each layer read: its input, what its attention block gives, and the inside of its
     /// feed-forward block.
     pub(crate) fn operands(&self, batch: &Padded) -> Result<Vec<[Tensor; 3]>> {
-        let run = || {
+        let dropout = &mut Dropout::none();
+        let mut run = || {
             let mask = layers::additive_mask(&batch.mask)?;
-            let mut state = self.embeddings.forward(&batch.ids)?;
+            let mut state = self.embeddings.forward(&batch.ids, dropout)?;
             let mut operands = Vec::with_capacity(self.layers.len());
             for layer in &self.layers {
-                let attended = layer.attended(&state, &mask)?;
+                let attended = layer.attended(&state, &mask, dropout)?;
                 let inner = layer.inner(&attended)?;
-                let next = layer.output(&inner, &attended)?;
+                let next = layer.output(&inner, &attended, dropout)?;
                 operands.push([std::mem::replace(&mut state, next), attended, inner]);
             }
             Ok(operands)
@@ -122,6 +128,21 @@ impl Bert {
         let padded = self.pad(batch)?;
         let states = self.hidden_states(&padded)?;
         pooling::pooled(pooler, &states, &padded.mask, self.pooler.as_ref())
+    }
+
+    /// The same while training: with dropout, and through the dense layer and tanh of the pooler `cls` where `head` says so,
+    /// whatever the pooler.
+    pub fn trained(&self, batch: &TokenBatch, pooler: Pooler, head: bool, dropout: &mut Dropout) -> Result<Tensor> {
+        let padded = self.pad(batch)?;
+        let states = self.states(&padded, dropout)?;
+        let pooled = pooling::pooled(pooler, &states, &padded.mask, self.pooler.as_ref())?;
+        match (head && pooler != Pooler::Cls, &self.pooler) {
+            (false, _) => Ok(pooled),
+            (true, Some(dense)) => {
+                dense.forward(&pooled).and_then(|output| output.tanh()).map_err(Error::candle("the head"))
+            }
+            (true, None) => Err(Error::NoPoolerWeights { path: "the model".into() }),
+        }
     }
 
     /// Whether the model has the dense layer that the pooler [`Pooler::Cls`] needs.

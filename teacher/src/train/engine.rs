@@ -1,0 +1,144 @@
+//! The two ways to embed texts with gradients: passes by hand on the CPU, candle's graph on other devices.
+
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Tensor};
+use limbeck_encoder::TokenBatch;
+use limbeck_training::random::Random;
+
+use super::TrainSettings;
+use super::views::DROPOUT;
+use crate::backprop::{Dropout, Gradients, Network, Parameters, Real, Tape};
+use crate::bert::Bert;
+use crate::{BertConfig, Error, Pooler, Result};
+
+/// A model that is trained: its shape, its variables, and how its vectors are made while it is.
+pub struct Model<'a> {
+    pub config: &'a BertConfig,
+    pub parameters: &'a Parameters,
+    pub pooler: Pooler,
+    /// Whether pooled vectors go through the head while training.
+    pub head: bool,
+    /// Whether the passes by hand serve; they need the variables in host memory.
+    pub by_hand: bool,
+}
+
+/// What is left of embedding a part of a batch, to go back from.
+pub enum Kept<T> {
+    Tape(Tape<T>),
+    Graph(Tensor),
+}
+
+/// The gradients of a step, while they are summed.
+pub enum Sum<T> {
+    Host(Gradients<T>),
+    Device(BTreeMap<String, Tensor>),
+}
+
+impl Model<'_> {
+    /// The network of the passes by hand; at inference only the pooler `cls` has a head.
+    pub fn network(&self, training: bool) -> Network<'_> {
+        let head = self.pooler == Pooler::Cls || (training && self.head);
+        Network { config: self.config, parameters: self.parameters, pooler: self.pooler, head }
+    }
+
+    /// candle's graph over the same variables.
+    pub fn graph(&self) -> Result<Bert> {
+        let find = &mut |name: &str, _: &[usize]| {
+            let missing = || Error::MissingTensor { path: "the model".into(), name: name.to_owned() };
+            self.parameters.get(name).map(|variable| variable.as_tensor().clone()).ok_or_else(missing)
+        };
+        Bert::new(self.config, self.parameters.has_pooler(), find)
+    }
+
+    /// The masks of part `part` of step `step`: the same whenever they are asked for.
+    fn dropout(settings: &TrainSettings, step: u64, part: usize) -> Dropout {
+        let random = Random::new(settings.seed, &[DROPOUT, step, part as u64]);
+        Dropout::new(random, settings.dropout, settings.attention_dropout)
+    }
+
+    /// The vectors of a part of a batch as numbers, `[texts, H]`, without anything to go back from.
+    pub fn vectors<T: Real>(
+        &self,
+        part: &TokenBatch,
+        settings: &TrainSettings,
+        step: u64,
+        number: usize,
+    ) -> Result<Vec<T>> {
+        let mut dropout = Self::dropout(settings, step, number);
+        if self.by_hand {
+            return self.network(true).vectors(part, &mut dropout);
+        }
+        numbers(&self.graph()?.trained(part, self.pooler, self.head, &mut dropout)?.detach())
+    }
+
+    /// The same vectors, and what it takes to go back.
+    pub fn keep<T: Real>(
+        &self,
+        part: &TokenBatch,
+        settings: &TrainSettings,
+        step: u64,
+        number: usize,
+    ) -> Result<(Vec<T>, Kept<T>)> {
+        let mut dropout = Self::dropout(settings, step, number);
+        if self.by_hand {
+            let tape = self.network(true).forward(part, &mut dropout)?;
+            return Ok((tape.vectors().to_vec(), Kept::Tape(tape)));
+        }
+        let vectors = self.graph()?.trained(part, self.pooler, self.head, &mut dropout)?;
+        Ok((numbers(&vectors)?, Kept::Graph(vectors)))
+    }
+
+    /// No gradients yet.
+    pub fn no_gradients<T: Real>(&self) -> Sum<T> {
+        match self.by_hand {
+            true => Sum::Host(Gradients::new(self.config, self.parameters.has_pooler())),
+            false => Sum::Device(BTreeMap::new()),
+        }
+    }
+
+    /// Goes back from the gradient of a part's vectors (`[texts, H]`), and adds up what it gives.
+    pub fn back<T: Real>(&self, part: &TokenBatch, kept: Kept<T>, gradient: &[T], sum: &mut Sum<T>) -> Result<()> {
+        match (kept, sum) {
+            (Kept::Tape(tape), Sum::Host(gradients)) => self.network(true).backward(part, tape, gradient, gradients),
+            (Kept::Graph(vectors), Sum::Device(sums)) => {
+                let failed = Error::candle;
+                let gradient = Tensor::from_slice(gradient, vectors.dims(), vectors.device());
+                let value = gradient.and_then(|gradient| vectors.mul(&gradient)?.sum_all());
+                let store = value.and_then(|value| value.backward()).map_err(failed("going back through BERT"))?;
+                for (name, variable) in self.parameters.iter() {
+                    let Some(gradient) = store.get(variable) else { continue };
+                    let total = match sums.remove(name) {
+                        Some(sum) => (sum + gradient).map_err(failed("adding gradients"))?,
+                        None => gradient.clone(),
+                    };
+                    sums.insert(name.to_owned(), total);
+                }
+                Ok(())
+            }
+            _ => unreachable!("both come from the same engine"),
+        }
+    }
+}
+
+impl<T: Real> Sum<T> {
+    /// The length of all gradients as one vector, and the gradients by name.
+    pub fn finish(self) -> Result<(f64, BTreeMap<String, Tensor>)> {
+        match self {
+            Self::Host(gradients) => Ok((gradients.norm(), gradients.into_tensors()?)),
+            Self::Device(sums) => {
+                let square = |tensor: &Tensor| tensor.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>();
+                let mut total = 0.0;
+                for tensor in sums.values() {
+                    total += square(tensor).map_err(Error::candle("the gradients' length"))?;
+                }
+                Ok((total.sqrt(), sums))
+            }
+        }
+    }
+}
+
+fn numbers<T: Real>(tensor: &Tensor) -> Result<Vec<T>> {
+    let host = tensor.to_device(&Device::Cpu).and_then(|tensor| tensor.flatten_all()?.to_vec1());
+    host.map_err(Error::candle("reading vectors"))
+}
