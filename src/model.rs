@@ -189,7 +189,7 @@ impl Opener<'_> {
     fn exported(&self, folder: &Path, pooler: Option<Pooler>, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
         let teacher = TeacherFolder::open(folder)?;
         let pooler = pooler.unwrap_or(teacher.pooler);
-        let weights = files::sha256_file(teacher.weights.path())?;
+        let weights = teacher.weights.sha256()?;
         let name = blake3::hash(
             format!("{weights} {pooler} {precision} {} {} {EXPORT}", teacher.max_tokens, teacher.prefix).as_bytes(),
         );

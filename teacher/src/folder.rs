@@ -1,11 +1,15 @@
 //! [`TeacherFolder`]: a model folder as Hugging Face and sentence-transformers write it, read and checked.
 
+mod modules;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
+use self::modules::Modules;
 use crate::{BertConfig, Error, Pooler, Result, Weights};
 
 /// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`, and, where sentence-transformers or
@@ -13,12 +17,17 @@ use crate::{BertConfig, Error, Pooler, Result, Weights};
 ///
 /// A pooler, a longest input and a prefix under the key `limbeck` of `config.json` come before what the files of
 /// sentence-transformers say; a folder that states neither pools by the mean.
+///
+/// sentence-transformers keeps the dense layer of the pooler `cls` in a module of its own, after a pooling by the first
+/// token. Where there is one, its weights are the tensors `pooler.dense`, whatever `model.safetensors` has under that name.
 #[derive(Debug, Clone)]
 pub struct TeacherFolder {
     /// The folder.
     pub path: PathBuf,
     /// The shape of the model.
     pub config: BertConfig,
+    /// All that `config.json` says.
+    pub config_json: Map<String, Value>,
     /// Its tensors, of which just the header has been read.
     pub weights: Weights,
     /// The tokenizer's file.
@@ -48,15 +57,13 @@ impl TeacherFolder {
         let config = BertConfig::from_json(&config_text, &config_path)?;
         let own: Own = parse(&config_text, &config_path)?;
         let own = own.limbeck.unwrap_or_default();
+        let config_json = parse(&config_text, &config_path)?;
 
-        let weights_hint = match model.join("pytorch_model.bin").exists() {
-            true => {
-                "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers and \
-                 save_pretrained(…, safe_serialization=True), or take a revision of it with model.safetensors"
-            }
-            false => "the weights are expected in this file",
-        };
-        let weights = Weights::open(&required(&model, "model.safetensors", weights_hint)?)?;
+        let mut weights = Weights::open(&required(&model, "model.safetensors", weights_hint_of(&model))?)?;
+        if let Some(dense) = &modules.dense {
+            let names = [("linear.weight", "pooler.dense.weight"), ("linear.bias", "pooler.dense.bias")];
+            weights.adopt(&required(dense, "model.safetensors", weights_hint_of(dense))?, &names)?;
+        }
         let tokenizer_hint = "save the model's fast tokenizer beside it: \
                               AutoTokenizer.from_pretrained(…).save_pretrained(…)";
         let tokenizer = match path.join("tokenizer.json") {
@@ -76,6 +83,7 @@ impl TeacherFolder {
             prefix,
             normalized: modules.normalized,
             config,
+            config_json,
             weights,
             tokenizer,
         })
@@ -93,93 +101,6 @@ struct OwnSettings {
     pooler: Option<Pooler>,
     max_tokens: Option<usize>,
     prefix: Option<String>,
-}
-
-/// What sentence-transformers' `modules.json` says.
-struct Modules {
-    /// The folder of the model itself.
-    transformer: PathBuf,
-    pooler: Option<Pooler>,
-    normalized: bool,
-    /// The pooling's file, where it leaves a prompt's tokens out.
-    prompt_left_out: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-struct Module {
-    #[serde(default)]
-    path: String,
-    r#type: String,
-}
-
-impl Modules {
-    fn read(folder: &Path) -> Result<Self> {
-        let mut found = Self { transformer: folder.to_owned(), pooler: None, normalized: false, prompt_left_out: None };
-        let list = folder.join("modules.json");
-        let Some(modules) = parse_if_there::<Vec<Module>>(&list)? else { return Ok(found) };
-        for module in modules {
-            match module.r#type.rsplit('.').next().unwrap_or_default() {
-                "Transformer" => found.transformer = folder.join(&module.path),
-                "Pooling" => {
-                    let file = required(&folder.join(&module.path), "config.json", "modules.json names a pooling")?;
-                    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-                    let pooling: Pooling = parse(&text, &file)?;
-                    found.pooler = Some(pooling.pooler(&file)?);
-                    found.prompt_left_out = (!pooling.include_prompt).then_some(file);
-                }
-                "Normalize" => found.normalized = true,
-                "Dropout" => {}
-                other => {
-                    return Err(Error::Unsupported {
-                        path: list,
-                        what: format!("the module `{other}` is not supported (Transformer, Pooling and Normalize are)"),
-                        hint: "embed the texts with sentence-transformers and use the vectors as a cache".to_owned(),
-                    });
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// `1_Pooling/config.json`: a flag for each way of pooling, or the way's name.
-#[derive(Deserialize)]
-struct Pooling {
-    #[serde(default)]
-    pooling_mode: Option<serde_json::Value>,
-    #[serde(default = "yes")]
-    include_prompt: bool,
-    #[serde(flatten)]
-    flags: serde_json::Map<String, serde_json::Value>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Pooling {
-    fn pooler(&self, file: &Path) -> Result<Pooler> {
-        let set = |flag: &str| self.flags.get(flag) == Some(&serde_json::Value::Bool(true));
-        let modes: Vec<String> = match &self.pooling_mode {
-            Some(serde_json::Value::String(mode)) => vec![mode.clone()],
-            Some(serde_json::Value::Array(modes)) => {
-                modes.iter().filter_map(|m| m.as_str().map(str::to_owned)).collect()
-            }
-            _ => {
-                let named = self.flags.keys().filter(|key| set(key));
-                named.filter_map(|key| Some(key.strip_prefix("pooling_mode_")?.to_owned())).collect()
-            }
-        };
-        match modes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["cls" | "cls_token"] => Ok(Pooler::ClsBeforePooler),
-            ["mean" | "mean_tokens"] => Ok(Pooler::Mean),
-            _ => Err(Error::Unsupported {
-                path: file.to_owned(),
-                what: format!("the pooling {} is not supported (mean and cls are)", modes.join(" + ")),
-                hint: "embed the texts with sentence-transformers and use the vectors as a cache".to_owned(),
-            }),
-        }
-    }
 }
 
 /// The longest input in tokens by `sentence_bert_config.json`, which lies in the folder or in the model's own.
@@ -221,6 +142,18 @@ fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
             Err(unsupported(path, what, "embed the texts with sentence-transformers and use the vectors as a cache"))
         }
         _ => Ok(prompt.to_owned()),
+    }
+}
+
+/// What to do about weights that `folder` lacks.
+fn weights_hint_of(folder: &Path) -> &'static str {
+    match folder.join("pytorch_model.bin").exists() {
+        true => {
+            "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers (or \
+             sentence-transformers) and save_pretrained(…, safe_serialization=True), or take a revision of it with \
+             model.safetensors"
+        }
+        false => "the weights are expected in this file",
     }
 }
 

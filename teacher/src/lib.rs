@@ -3,7 +3,7 @@
 //! ```text
 //! folder (config.json, model.safetensors, tokenizer.json)
 //!    │ TeacherFolder::open: what the model is, how it pools, how long its inputs may be
-//!    ├──► bert::Bert, bert::BertEncoder      candle: the reference, and what trains
+//!    ├──► bert::Bert, bert::BertEncoder      candle: the reference, and what trains; save writes such a folder
 //!    └──► onnx::export ──► model.onnx        one file that any ONNX Runtime since 1.17 runs
 //!              Runtime, OnnxEncoder ◄──┘      the library, found and loaded once; a session in it
 //!                  └──► embed::run ──► cache  texts to vectors, restartable
@@ -22,6 +22,7 @@ mod onnx_encoder;
 mod pooler;
 mod runtime;
 pub mod train;
+mod save;
 mod weights;
 
 pub use config::{Activation, BertConfig};
@@ -31,4 +32,5 @@ pub use inference_error::InferenceError;
 pub use onnx_encoder::{BATCH_TOKENS, OnnxEncoder, OnnxOptions};
 pub use pooler::Pooler;
 pub use runtime::{LIBRARY_VARIABLE, OnnxDevice, Runtime};
+pub use save::{SavedTeacher, save};
 pub use weights::Weights;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
+use limbeck_data::files::{sha256_file, sha256_reader};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
@@ -16,21 +17,24 @@ use crate::{Error, Result};
 /// The largest header that is read, as in the safetensors crate: it names tensors and holds none.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// A `model.safetensors`, opened and checked; tensors are read when they are asked for, so that no more than one of
-/// them is in memory.
+/// A `model.safetensors`, opened and checked, and perhaps a few tensors of another file; they are read when they are
+/// asked for, so that no more than one of them is in memory.
 ///
 /// Checkpoints name the same tensors differently: with `bert.` before them or not, LayerNorm's as `gamma` and `beta` or
-/// as
-/// `weight` and `bias`. Here they have the names without the prefix, and `weight` and `bias`.
+/// as `weight` and `bias`. Here they have the names without the prefix, and `weight` and `bias`.
 #[derive(Debug, Clone)]
 pub struct Weights {
     path: PathBuf,
     tensors: BTreeMap<String, Entry>,
     length: u64,
+    /// The other file, and its size.
+    adopted: Option<(PathBuf, u64)>,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
+    /// Whether the tensor lies in the other file.
+    adopted: bool,
     dtype: Dtype,
     shape: Vec<usize>,
     /// Where the tensor's bytes lie in the file.
@@ -71,19 +75,46 @@ impl Weights {
                 return Err(broken(format!("the place of tensor `{name}` doesn't fit its shape {:?}", info.shape)));
             }
             let bytes = start + from as u64..start + to as u64;
-            tensors.insert(usual_name(&name), Entry { dtype: info.dtype, shape: info.shape.clone(), bytes });
+            tensors.insert(
+                usual_name(&name),
+                Entry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes },
+            );
         }
-        Ok(Self { path: path.to_owned(), tensors, length })
+        Ok(Self { path: path.to_owned(), tensors, length, adopted: None })
     }
 
-    /// The file.
+    /// Takes tensors out of the file at `path`, each under its second name, in place of those that have that name here.
+    /// One other file can be taken from; a second takes the first one's place.
+    pub(crate) fn adopt(&mut self, path: &Path, names: &[(&str, &str)]) -> Result<()> {
+        let mut other = Self::open(path)?;
+        self.tensors.retain(|_, entry| !entry.adopted);
+        for &(from, to) in names {
+            let Some(entry) = other.tensors.remove(from) else {
+                return Err(Error::MissingTensor { path: path.to_owned(), name: from.to_owned() });
+            };
+            self.tensors.insert(to.to_owned(), Entry { adopted: true, ..entry });
+        }
+        self.adopted = Some((other.path, other.length));
+        Ok(())
+    }
+
+    /// The file, `model.safetensors`.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its size in bytes.
+    /// The size of its files in bytes.
     pub fn bytes(&self) -> u64 {
-        self.length
+        self.length + self.adopted.as_ref().map_or(0, |&(_, length)| length)
+    }
+
+    /// What tells these weights from others, in hexadecimal: the sha256 of the file, or, where tensors come from another,
+    /// of both files' put together.
+    pub fn sha256(&self) -> Result<String> {
+        let own = sha256_file(&self.path)?;
+        let Some((other, _)) = &self.adopted else { return Ok(own) };
+        let both = own + &sha256_file(other)?;
+        Ok(sha256_reader(&mut both.as_bytes()).map_err(Error::io(other, "hash"))?)
     }
 
     /// Whether there is a tensor of that name.
@@ -105,7 +136,7 @@ impl Weights {
     /// The tensor `name`, which has to have the shape `shape`, as f32.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let entry = self.entry(name, shape)?;
-        let bytes = self.read(entry.bytes.clone())?;
+        let bytes = self.read(entry, entry.bytes.clone())?;
         Ok(to_f32(entry.dtype, &bytes))
     }
 
@@ -116,14 +147,14 @@ impl Weights {
         let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;
         let from = entry.bytes.start + row * rows.start.min(shape[0]) as u64;
         let to = entry.bytes.start + row * rows.end.min(shape[0]) as u64;
-        let bytes = self.read(from..to.max(from))?;
+        let bytes = self.read(entry, from..to.max(from))?;
         Ok(to_f32(entry.dtype, &bytes))
     }
 
     /// The tensor `name`, which has to have the shape `shape`, in candle's hands: on `device`, as `dtype`.
     pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.entry(name, shape)?;
-        let bytes = self.read(entry.bytes.clone())?;
+        let bytes = self.read(entry, entry.bytes.clone())?;
         let stored = match entry.dtype {
             Dtype::F16 => DType::F16,
             Dtype::BF16 => DType::BF16,
@@ -136,9 +167,15 @@ impl Weights {
             .map_err(Error::candle("loading a tensor"))
     }
 
+    fn file_of(&self, entry: &Entry) -> &Path {
+        self.adopted.as_ref().filter(|_| entry.adopted).map_or(&self.path, |(path, _)| path)
+    }
+
     fn entry(&self, name: &str, shape: &[usize]) -> Result<&Entry> {
-        let (path, name) = (self.path.clone(), name.to_owned());
-        let Some(entry) = self.tensors.get(&name) else { return Err(Error::MissingTensor { path, name }) };
+        let Some(entry) = self.tensors.get(name) else {
+            return Err(Error::MissingTensor { path: self.path.clone(), name: name.to_owned() });
+        };
+        let (path, name) = (self.file_of(entry).to_owned(), name.to_owned());
         if entry.shape != shape {
             return Err(Error::TensorShape { path, name, expected: shape.to_vec(), found: entry.shape.clone() });
         }
@@ -148,13 +185,14 @@ impl Weights {
         Ok(entry)
     }
 
-    fn read(&self, bytes: Range<u64>) -> Result<Vec<u8>> {
-        let mut file = File::open(&self.path).map_err(Error::io(&self.path, "open"))?;
+    fn read(&self, entry: &Entry, bytes: Range<u64>) -> Result<Vec<u8>> {
+        let path = self.file_of(entry);
+        let mut file = File::open(path).map_err(Error::io(path, "open"))?;
         // A tensor of a file that exists on this machine fits its address space.
         let mut buffer = vec![0; (bytes.end - bytes.start) as usize];
         file.seek(SeekFrom::Start(bytes.start))
             .and_then(|_| file.read_exact(&mut buffer))
-            .map_err(Error::io(&self.path, "read"))?;
+            .map_err(Error::io(path, "read"))?;
         Ok(buffer)
     }
 }

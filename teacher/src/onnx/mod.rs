@@ -15,7 +15,7 @@
 //! | `last_hidden_state` | f32 | batch × length × hidden | |
 //!
 //! What a reader has to know beside the graph is in its metadata: `limbeck.pooler`, `limbeck.max_tokens`,
-//! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher` (sha256 of the weights' file).
+//! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher` ([`Weights::sha256`](crate::Weights::sha256)).
 //!
 //! ```text
 //! bert.rs (what is computed) ──► graph.rs (nodes, tensors) ──► proto.rs (bytes) ──► file
@@ -32,7 +32,6 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use limbeck_data::files::sha256_file;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Pooler, Result, TeacherFolder};
@@ -88,7 +87,7 @@ pub fn export(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision, 
         ("limbeck.prefix", folder.prefix.clone()),
         ("limbeck.dimension", folder.config.hidden_size.to_string()),
         ("limbeck.precision", precision.to_string()),
-        ("limbeck.teacher", sha256_file(folder.weights.path())?),
+        ("limbeck.teacher", folder.weights.sha256()?),
     ];
     graph.write(&metadata, to)
 }

@@ -36,7 +36,7 @@ pub use self::settings::{Head, TrainSettings};
 pub use self::views::Material;
 use self::views::{Order, Views};
 use crate::backprop::Parameters;
-use crate::{Error, Pooler, Result, TeacherFolder};
+use crate::{Error, Pooler, Result, SavedTeacher, TeacherFolder};
 
 /// The random stream of a head that the start doesn't have.
 const HEAD: u64 = 22;
@@ -175,6 +175,35 @@ pub fn train(job: &TrainJob, progress: &dyn Progress, interrupt: &Interrupt) -> 
     let summary =
         TrainSummary { steps: total, examples: job.material.len(), start: progressed.start, best: progressed.best };
     Ok((parameters, summary))
+}
+
+/// Writes the trained teacher to `folder`, as [`crate::save`] does; a head that was for training alone is left out.
+///
+/// # Errors
+/// As [`crate::save`].
+pub fn save(folder: &Path, job: &TrainJob, parameters: &Parameters) -> Result<()> {
+    let (start, settings) = (job.start, job.settings);
+    let kept = |name: &str| start.pooler == Pooler::Cls || !name.starts_with("pooler.");
+    let tensors = parameters.iter().filter(|(name, _)| kept(name));
+    let tensors: Vec<_> = tensors.map(|(name, variable)| (name.to_owned(), variable.as_tensor().clone())).collect();
+    let mut config = start.config_json.clone();
+    let objective = match job.material {
+        Material::Texts(_) => "unsupervised SimCSE",
+        Material::Examples(_) => "supervised SimCSE",
+    };
+    config.insert("limbeck".into(), json!({"objective": objective, "examples": job.material.len(), "simcse": settings}));
+    let tokenizer = std::fs::read(&start.tokenizer).map_err(Error::io(&start.tokenizer, "read"))?;
+    crate::save(
+        folder,
+        &SavedTeacher {
+            config: &config,
+            tensors: &tensors,
+            tokenizer: &tokenizer,
+            pooler: start.pooler,
+            max_tokens: start.max_tokens,
+            prefix: &start.prefix,
+        },
+    )
 }
 
 /// Removes what a training kept to go on from; call it once the teacher is saved.

@@ -1,0 +1,189 @@
+//! What sentence-transformers' `modules.json` says: the model's folder and how its token vectors are pooled.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{parse, parse_if_there, required};
+use crate::{Error, Pooler, Result, Weights};
+
+/// What to do with a model that can't be read as a teacher.
+const HINT: &str = "embed the texts with sentence-transformers and use the vectors as a cache";
+
+/// `modules.json`, read and understood.
+pub(super) struct Modules {
+    /// The folder of the model itself.
+    pub transformer: PathBuf,
+    pub pooler: Option<Pooler>,
+    /// The folder with the dense layer of the pooler `cls`.
+    pub dense: Option<PathBuf>,
+    pub normalized: bool,
+    /// The pooling's file, where it leaves a prompt's tokens out.
+    pub prompt_left_out: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    r#type: String,
+}
+
+impl Modules {
+    /// Reads the list in `folder`; a folder without one is the model itself.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut found = Self {
+            transformer: folder.to_owned(),
+            pooler: None,
+            dense: None,
+            normalized: false,
+            prompt_left_out: None,
+        };
+        let list = folder.join("modules.json");
+        let Some(modules) = parse_if_there::<Vec<Module>>(&list)? else { return Ok(found) };
+        let mut layers = None;
+        for module in modules {
+            let place = folder.join(&module.path);
+            match module.r#type.rsplit('.').next().unwrap_or_default() {
+                "Transformer" => found.transformer = place,
+                "WeightedLayerPooling" if found.pooler.is_none() => layers = Some((layer_pooler(&place)?, place)),
+                "Pooling" => {
+                    let file = required(&place, "config.json", "modules.json names a pooling")?;
+                    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+                    let pooling: Pooling = parse(&text, &file)?;
+                    found.pooler = Some(match (pooling.pooler(&file)?, &layers) {
+                        (pooler, None) => pooler,
+                        (Pooler::Mean, Some((pooler, _))) => *pooler,
+                        (_, Some((_, place))) => {
+                            let what = "a mean of layers is only supported before a mean of tokens".to_owned();
+                            return Err(unsupported(place.clone(), what));
+                        }
+                    });
+                    found.prompt_left_out = (!pooling.include_prompt).then_some(file);
+                }
+                "Dense" if found.pooler == Some(Pooler::ClsBeforePooler) && !found.normalized => {
+                    check_dense(&place)?;
+                    found.pooler = Some(Pooler::Cls);
+                    found.dense = Some(place);
+                }
+                "Dense" => {
+                    let what = "the module `Dense` is only supported with tanh, once, right after a pooling by `cls`";
+                    return Err(unsupported(list, what.to_owned()));
+                }
+                "Normalize" => found.normalized = true,
+                "Dropout" => {}
+                other => {
+                    let known = "Transformer, WeightedLayerPooling, Pooling, Dense and Normalize are";
+                    return Err(unsupported(list, format!("the module `{other}` is not supported ({known})")));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn unsupported(path: PathBuf, what: String) -> Error {
+    Error::Unsupported { path, what, hint: HINT.to_owned() }
+}
+
+/// `1_Pooling/config.json`: a flag for each way of pooling, or the way's name.
+#[derive(Deserialize)]
+struct Pooling {
+    #[serde(default)]
+    pooling_mode: Option<Value>,
+    #[serde(default = "yes")]
+    include_prompt: bool,
+    #[serde(flatten)]
+    flags: Map<String, Value>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Pooling {
+    fn pooler(&self, file: &Path) -> Result<Pooler> {
+        let set = |flag: &str| self.flags.get(flag) == Some(&Value::Bool(true));
+        let modes: Vec<String> = match &self.pooling_mode {
+            Some(Value::String(mode)) => vec![mode.clone()],
+            Some(Value::Array(modes)) => modes.iter().filter_map(|m| m.as_str().map(str::to_owned)).collect(),
+            _ => {
+                let named = self.flags.keys().filter(|key| set(key));
+                named.filter_map(|key| Some(key.strip_prefix("pooling_mode_")?.to_owned())).collect()
+            }
+        };
+        match modes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["cls" | "cls_token"] => Ok(Pooler::ClsBeforePooler),
+            ["mean" | "mean_tokens"] => Ok(Pooler::Mean),
+            _ => {
+                let what = format!("the pooling {} is not supported (mean and cls are)", modes.join(" + "));
+                Err(unsupported(file.to_owned(), what))
+            }
+        }
+    }
+}
+
+/// Refuses a dense layer that isn't tanh(W·x + b) of the text's vector.
+fn check_dense(folder: &Path) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Dense {
+        #[serde(default = "yes")]
+        bias: bool,
+        activation_function: Option<String>,
+        module_input_name: Option<String>,
+        module_output_name: Option<String>,
+        #[serde(default)]
+        use_residual: bool,
+    }
+    let file = required(folder, "config.json", "modules.json names a dense layer")?;
+    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+    let dense: Dense = parse(&text, &file)?;
+    // Tanh is what sentence-transformers takes where none is named.
+    let activation = dense.activation_function.as_deref().unwrap_or("torch.nn.modules.activation.Tanh");
+    let what = if activation.rsplit('.').next() != Some("Tanh") {
+        format!("a dense layer with the activation `{activation}` is not supported (Tanh is)")
+    } else if !dense.bias {
+        "a dense layer without a bias is not supported".to_owned()
+    } else if dense.use_residual {
+        "a dense layer with a residual is not supported".to_owned()
+    } else if [dense.module_input_name, dense.module_output_name]
+        .into_iter()
+        .flatten()
+        .any(|n| n != "sentence_embedding")
+    {
+        "a dense layer of token vectors is not supported".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(unsupported(file, what))
+}
+
+/// The pooler that a weighted mean of layers, and then a mean over tokens, amounts to.
+fn layer_pooler(folder: &Path) -> Result<Pooler> {
+    #[derive(Deserialize)]
+    struct Layers {
+        layer_start: usize,
+        num_hidden_layers: usize,
+    }
+    let file = required(folder, "config.json", "modules.json names a mean of layers")?;
+    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
+    let layers: Layers = parse(&text, &file)?;
+    let hint = "the weights of the layers are expected in this file";
+    let weights = Weights::open(&required(folder, "model.safetensors", hint)?)?;
+    let count = (layers.num_hidden_layers + 1).saturating_sub(layers.layer_start);
+    let shares = weights.f32("layer_weights", &[count])?;
+    match shares[..] {
+        [first, last] if layers.layer_start > 0 && first == last && first > 0.0 => Ok(Pooler::LastTwo),
+        [first, ref between @ .., last]
+            if layers.layer_start == 0 && first == last && first > 0.0 && between.iter().all(|&share| share == 0.0) =>
+        {
+            Ok(Pooler::FirstLast)
+        }
+        _ => {
+            let what = "this mean of layers is not supported (of the first and last, and of the last two are)";
+            Err(unsupported(file, what.to_owned()))
+        }
+    }
+}

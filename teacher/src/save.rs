@@ -1,0 +1,233 @@
+//! [`save`]: a model folder that transformers, sentence-transformers and [`crate::TeacherFolder`] read.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::Path;
+
+use bytemuck::cast_slice;
+use candle_core::{DType, Device, Tensor};
+use limbeck_data::files::{write_atomically, write_bytes};
+use serde_json::{Map, Value, json};
+
+use crate::{BertConfig, Error, Pooler, Result};
+
+/// A teacher in memory, with all that its folder needs.
+#[derive(Debug, Clone, Copy)]
+pub struct SavedTeacher<'a> {
+    /// What `config.json` is to say. What it says already is kept, keys of its `limbeck` too; the architecture, the type
+    /// of the numbers and the fields below are written over it.
+    pub config: &'a Map<String, Value>,
+    /// The tensors by the names of [`crate::Weights`], `pooler.dense.weight` and `.bias` among them where there are any.
+    pub tensors: &'a [(String, Tensor)],
+    /// The bytes of `tokenizer.json`.
+    pub tokenizer: &'a [u8],
+    /// How token vectors become a text's vector.
+    pub pooler: Pooler,
+    /// The longest input in tokens, special ones counted.
+    pub max_tokens: usize,
+    /// What stands before every text; empty for none.
+    pub prefix: &'a str,
+}
+
+/// The file of a folder that holds the tensors.
+const WEIGHTS: &str = "model.safetensors";
+/// What a tokenizer's special tokens are for, and what they are called in the families of tokenizers that BERTs have.
+const SPECIAL: [(&str, [&str; 2]); 7] = [
+    ("unk_token", ["[UNK]", "<unk>"]),
+    ("sep_token", ["[SEP]", "</s>"]),
+    ("pad_token", ["[PAD]", "<pad>"]),
+    ("cls_token", ["[CLS]", "<s>"]),
+    ("mask_token", ["[MASK]", "<mask>"]),
+    ("bos_token", ["<s>", "<s>"]),
+    ("eos_token", ["</s>", "</s>"]),
+];
+
+/// Writes the folder: `config.json`, `model.safetensors` (f32), `tokenizer.json` and `tokenizer_config.json` for
+/// transformers, and beside them `modules.json` and what it names for sentence-transformers, so that both load it as it
+/// is. Each file appears whole or not at all; others in the folder are left alone. Same teacher, same bytes.
+///
+/// sentence-transformers gets the pooler in modules of its own, with a normalisation at the end:
+///
+/// | pooler | modules |
+/// |---|---|
+/// | `mean`, `cls-before-pooler` | Pooling |
+/// | `cls` | Pooling by the first token, Dense with tanh |
+/// | `first-last`, `last-two` | WeightedLayerPooling, Pooling by the mean; `config.json` asks for the states of all layers |
+///
+/// A prefix becomes the default prompt, which sentence-transformers puts before every text. With transformers alone,
+/// pooling and prefix are up to the caller: `config.json` says under `limbeck` what they were.
+///
+/// # Errors
+/// A configuration that is no BERT's; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON; a
+/// file that can't be written.
+pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
+    let config_path = folder.join("config.json");
+    let config = config_of(teacher);
+    let text = pretty(&config);
+    let shape = BertConfig::from_json(&String::from_utf8_lossy(&text), &config_path)?;
+    let tokenizer_path = folder.join("tokenizer.json");
+    let tokenizer: Value = serde_json::from_slice(teacher.tokenizer)
+        .map_err(|source| Error::Json { path: tokenizer_path.clone(), source })?;
+    let dense = match teacher.pooler {
+        Pooler::Cls => Some(dense_of(teacher).ok_or_else(|| Error::NoPoolerWeights { path: folder.join(WEIGHTS) })?),
+        _ => None,
+    };
+
+    let tensors: Vec<_> = teacher.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    write_tensors(&folder.join(WEIGHTS), &tensors)?;
+    write_bytes(&config_path, &text)?;
+    write_bytes(&tokenizer_path, teacher.tokenizer)?;
+    write_bytes(&folder.join("tokenizer_config.json"), &pretty(&tokenizer_config(&tokenizer, teacher.max_tokens)))?;
+    let limit = json!({"max_seq_length": teacher.max_tokens, "do_lower_case": false});
+    write_bytes(&folder.join("sentence_bert_config.json"), &pretty(&limit))?;
+    write_bytes(&folder.join("config_sentence_transformers.json"), &pretty(&prompts(teacher.prefix)))?;
+    let modules = write_modules(folder, teacher.pooler, dense, &shape)?;
+    write_bytes(&folder.join("modules.json"), &pretty(&modules))?;
+    Ok(())
+}
+
+fn pretty(value: &Value) -> Vec<u8> {
+    let mut text = format!("{value:#}").into_bytes();
+    text.push(b'\n');
+    text
+}
+
+fn config_of(teacher: &SavedTeacher) -> Value {
+    let mut config = teacher.config.clone();
+    config.insert("architectures".into(), json!(["BertModel"]));
+    config.insert("model_type".into(), json!("bert"));
+    // transformers before 5 knows the first name alone, and later ones both.
+    config.insert("torch_dtype".into(), json!("float32"));
+    config.shift_remove("dtype");
+    match teacher.pooler {
+        Pooler::FirstLast | Pooler::LastTwo => config.insert("output_hidden_states".into(), json!(true)),
+        Pooler::Cls | Pooler::ClsBeforePooler | Pooler::Mean => config.shift_remove("output_hidden_states"),
+    };
+    let own = config.entry("limbeck").or_insert_with(|| json!({}));
+    if !own.is_object() {
+        *own = json!({});
+    }
+    own["pooler"] = json!(teacher.pooler);
+    own["max_tokens"] = json!(teacher.max_tokens);
+    own["prefix"] = json!(teacher.prefix);
+    Value::Object(config)
+}
+
+/// `tokenizer_config.json` for the tokenizer of `tokenizer.json`, whatever its kind.
+fn tokenizer_config(tokenizer: &Value, max_tokens: usize) -> Value {
+    let mut known = HashSet::new();
+    for token in tokenizer["added_tokens"].as_array().into_iter().flatten() {
+        known.extend(token["content"].as_str());
+    }
+    // A vocabulary is an object of tokens, or a list of tokens with their scores.
+    match &tokenizer["model"]["vocab"] {
+        Value::Object(tokens) => known.extend(tokens.keys().map(String::as_str)),
+        Value::Array(tokens) => known.extend(tokens.iter().filter_map(|token| token[0].as_str())),
+        _ => {}
+    }
+    let mut config = json!({"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": max_tokens});
+    for (role, names) in SPECIAL {
+        if let Some(token) = names.into_iter().find(|name| known.contains(name)) {
+            config[role] = json!(token);
+        }
+    }
+    config
+}
+
+fn prompts(prefix: &str) -> Value {
+    match prefix {
+        "" => json!({"prompts": {}, "default_prompt_name": null, "similarity_fn_name": "cosine"}),
+        _ => json!({"prompts": {"default": prefix}, "default_prompt_name": "default", "similarity_fn_name": "cosine"}),
+    }
+}
+
+/// Writes the folders of the pooling's modules; returns the list that names them.
+fn write_modules(folder: &Path, pooler: Pooler, dense: Option<[&Tensor; 2]>, shape: &BertConfig) -> Result<Value> {
+    let (width, layers) = (shape.hidden_size, shape.num_hidden_layers);
+    let mut modules = vec![json!({"idx": 0, "name": "0", "path": "", "type": type_of("Transformer")})];
+    let mut add = |kind: &str| {
+        let index = modules.len();
+        let path = format!("{index}_{kind}");
+        modules.push(json!({"idx": index, "name": index.to_string(), "path": path, "type": type_of(kind)}));
+        folder.join(path)
+    };
+    // The shares of the states from `start` on; the embeddings are state 0.
+    let shares = match pooler {
+        Pooler::FirstLast => {
+            Some((0, (0..=layers).map(|layer| f32::from(layer == 0 || layer == layers)).collect::<Vec<_>>()))
+        }
+        Pooler::LastTwo => Some((layers.saturating_sub(1), vec![1.0, 1.0])),
+        _ => None,
+    };
+    if let Some((start, shares)) = shares {
+        let place = add("WeightedLayerPooling");
+        let config = json!({"word_embedding_dimension": width, "layer_start": start, "num_hidden_layers": layers});
+        write_bytes(&place.join("config.json"), &pretty(&config))?;
+        let shares = Tensor::new(shares, &Device::Cpu).map_err(Error::candle("writing the weights of layers"))?;
+        write_tensors(&place.join(WEIGHTS), &[("layer_weights", &shares)])?;
+    }
+    let by_first = matches!(pooler, Pooler::Cls | Pooler::ClsBeforePooler);
+    let pooling = json!({
+        "word_embedding_dimension": width,
+        "pooling_mode_cls_token": by_first,
+        "pooling_mode_mean_tokens": !by_first,
+        "pooling_mode_max_tokens": false,
+        "pooling_mode_mean_sqrt_len_tokens": false,
+        "pooling_mode_weightedmean_tokens": false,
+        "pooling_mode_lasttoken": false,
+        "include_prompt": true,
+    });
+    write_bytes(&add("Pooling").join("config.json"), &pretty(&pooling))?;
+    if let Some([weight, bias]) = dense {
+        let place = add("Dense");
+        let config = json!({
+            "in_features": width,
+            "out_features": width,
+            "bias": true,
+            "activation_function": "torch.nn.modules.activation.Tanh",
+        });
+        write_bytes(&place.join("config.json"), &pretty(&config))?;
+        write_tensors(&place.join(WEIGHTS), &[("linear.weight", weight), ("linear.bias", bias)])?;
+    }
+    add("Normalize");
+    Ok(Value::Array(modules))
+}
+
+/// The weight and bias of the dense layer of the pooler `cls`.
+fn dense_of<'a>(teacher: &SavedTeacher<'a>) -> Option<[&'a Tensor; 2]> {
+    let find = |name| teacher.tensors.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor);
+    Some([find("pooler.dense.weight")?, find("pooler.dense.bias")?])
+}
+
+fn type_of(module: &str) -> String {
+    format!("sentence_transformers.models.{module}")
+}
+
+/// Writes tensors as f32 in the format of safetensors (<https://github.com/huggingface/safetensors>): the length of the
+/// header in 8 bytes, the header in JSON, and the numbers. No more than one tensor's are copied at a time.
+fn write_tensors(path: &Path, tensors: &[(&str, &Tensor)]) -> Result<()> {
+    let mut header = Map::new();
+    // Without it transformers doesn't take the file for PyTorch's.
+    header.insert("__metadata__".into(), json!({"format": "pt"}));
+    let mut end = 0;
+    for (name, tensor) in tensors {
+        let start = end;
+        end += tensor.elem_count() * size_of::<f32>();
+        header.insert((*name).into(), json!({"dtype": "F32", "shape": tensor.dims(), "data_offsets": [start, end]}));
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    // The numbers begin at a multiple of 8.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    write_atomically(path, |file| {
+        let write = |source| limbeck_data::Error::Io { operation: "write", path: path.to_owned(), source };
+        file.write_all(&(header.len() as u64).to_le_bytes()).map_err(write)?;
+        file.write_all(&header).map_err(write)?;
+        for (_, tensor) in tensors {
+            let numbers = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
+            let numbers = numbers.map_err(Error::candle("reading a tensor to be saved"))?;
+            // Every target that ONNX Runtime and candle have is little-endian, as the format is.
+            file.write_all(cast_slice(&numbers)).map_err(write)?;
+        }
+        Ok(())
+    })
+}
