@@ -144,6 +144,13 @@ pub enum Error {
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
     /// The caller asked for a stop.
+    /// candle can't compute on the GPU asked for.
+    #[error("the GPU cuda:{number} can't be had for training")]
+    CandleDevice {
+        number: u32,
+        #[source]
+        source: Box<candle_core::Error>,
+    },
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
@@ -167,6 +174,11 @@ impl Error {
             Self::NoModel { .. } => Some(
                 "a model is a student's folder, a folded file, a Hugging Face BERT folder, an ONNX file beside its \
                  tokenizer.json, or the URI of one"
+                    .into(),
+            ),
+            Self::CandleDevice { .. } => Some(
+                "training on a GPU takes a build with `--features cuda` and the CUDA toolkit; leave the device out for \
+                 the CPU"
                     .into(),
             ),
             Self::Busy { .. } => Some("wait for it, or give this run a name or folder of its own".into()),

@@ -25,6 +25,19 @@ pub fn runtime_uri(library: &str) -> Result<Uri> {
     }
 }
 
+/// candle's device of that name.
+///
+/// # Errors
+/// When it can't be had; never another one in its place.
+pub fn candle_device(device: OnnxDevice) -> Result<Device> {
+    match device {
+        OnnxDevice::Cpu => Ok(Device::Cpu),
+        OnnxDevice::Cuda(number) => {
+            Device::new_cuda(number as usize).map_err(|source| Error::CandleDevice { number, source: Box::new(source) })
+        }
+    }
+}
+
 /// What opening a model takes.
 pub struct Opener<'a> {
     pub store: &'a AssetStore,

@@ -41,6 +41,12 @@ impl Examples {
         self.anchors.len()
     }
 
+    /// Leaves out all but the first `most`.
+    pub fn truncate(&mut self, most: usize) {
+        let columns = [Some(&mut self.anchors), Some(&mut self.positives), self.hard_negatives.as_mut()];
+        columns.into_iter().flatten().for_each(|column| column.truncate(most));
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()

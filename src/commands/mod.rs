@@ -20,6 +20,7 @@ mod fetch;
 mod inspect;
 mod report;
 mod run;
+mod train_teacher;
 
 use clap::{Parser, Subcommand};
 use limbeck_data::Interrupted;
@@ -48,6 +49,7 @@ pub struct Cli {
 enum Command {
     Run(run::Arguments),
     Fetch(fetch::Arguments),
+    TrainTeacher(train_teacher::Arguments),
     ExportTeacher(export_teacher::Arguments),
     Embed(embed::Arguments),
     Distil(distil::Arguments),
@@ -66,6 +68,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Run(arguments) => run::run(&arguments, &session),
         Command::Fetch(arguments) => fetch::run(&arguments, &session),
+        Command::TrainTeacher(arguments) => train_teacher::run(&arguments, &session),
         Command::ExportTeacher(arguments) => export_teacher::run(&arguments, &session),
         Command::Embed(arguments) => embed::run(&arguments, &session),
         Command::Distil(arguments) => distil::run(&arguments, &session),

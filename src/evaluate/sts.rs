@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
+use limbeck_data::Interrupt;
 use limbeck_data::sts::Pairs;
+use limbeck_encoder::Encoder;
+use limbeck_teacher::train::DevScores;
 use serde::{Deserialize, Serialize};
 
 use super::correlation::{mean, pearson, spearman};
@@ -101,6 +104,15 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
         alignment: space::alignment(alike),
         uniformity: space::uniformity(&vectors),
     })
+}
+
+/// How a model in training does on `sets` together.
+///
+/// # Errors
+/// As [`sts`].
+pub fn dev_scores(encoder: &dyn Encoder, sets: &[StsSet], interrupt: &Interrupt) -> Result<DevScores> {
+    let scores = sts(&Model::new("the model in training", encoder), sets, Watch::silent(interrupt))?;
+    Ok(DevScores { spearman: scores.average, alignment: scores.alignment, uniformity: scores.uniformity })
 }
 
 /// From which grade on two sentences mean the same: four fifths of the scale, which ends at 1 or at 5.

@@ -19,6 +19,8 @@ pub struct Plan {
     pub text: Vec<Uri>,
     pub exclude: Vec<Uri>,
     pub sts: Vec<PathBuf>,
+    /// The labelled examples that the teacher is trained on.
+    pub examples: Option<Uri>,
 }
 
 /// Where the targets come from.
@@ -102,6 +104,21 @@ impl Plan {
         if let Some(missing) = recipe.evaluate.sts.iter().find(|file| !Path::new(file).is_file()) {
             return Err(bad(&format!("evaluate.sts: there is no file {missing}"), ""));
         }
+        let train = recipe.train_teacher.as_ref();
+        if let Some(train) = train {
+            if recipe.teacher.is_none() {
+                return Err(bad("[train_teacher] needs a [teacher]", "name the model to start from: source = \"…\""));
+            }
+            // Whether there are hard negatives shows when the examples are read.
+            train.simcse.check(recipe.teacher.as_ref().and_then(|t| t.pooler).unwrap_or_default(), false)?;
+            if train.limit == Some(0) {
+                return Err(bad("train_teacher.limit is 0", "leave it out for all examples"));
+            }
+            if let Some(missing) = train.dev.iter().find(|file| !Path::new(file).is_file()) {
+                return Err(bad(&format!("train_teacher.dev: there is no file {missing}"), ""));
+            }
+        }
+        let examples = train.and_then(|train| train.examples.as_deref()).map(str::parse).transpose()?;
         let bench = &recipe.bench;
         if bench.rounds == 0 || !(bench.seconds > 0.0 && bench.seconds <= 3600.0) {
             return Err(bad(
@@ -117,6 +134,7 @@ impl Plan {
             text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
             sts: recipe.evaluate.sts.iter().map(PathBuf::from).collect(),
+            examples,
             recipe,
         };
         plan.student_config(2, plan.recipe.student.embedding).check()?;

@@ -1,9 +1,11 @@
 use limbeck_data::cache::Precision as Storage;
+use limbeck_data::examples::ExampleColumns;
 use limbeck_data::text::Unit;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
 use limbeck_student::distil::DistilSettings;
 use limbeck_teacher::Pooler;
 use limbeck_teacher::onnx::OnnxPrecision;
+use limbeck_teacher::train::TrainSettings;
 use serde::{Deserialize, Serialize};
 
 /// A whole recipe as it is typed.
@@ -18,6 +20,9 @@ pub struct Recipe {
     pub runtime: RuntimeSection,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<TeacherSection>,
+    /// The teacher is trained where there is such a section.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_teacher: Option<TrainTeacherSection>,
     pub text: TextSection,
     pub cache: CacheSection,
     pub student: StudentSection,
@@ -65,6 +70,23 @@ pub struct TeacherSection {
     /// `cpu`, `cuda` or `cuda:N`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+}
+
+/// `[train_teacher]`: SimCSE training, which starts from the model that `[teacher]` names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainTeacherSection {
+    /// A URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the recipe's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples: Option<String>,
+    /// The columns of the examples, where their header doesn't tell.
+    pub columns: ExampleColumns,
+    /// So many examples at most; of the recipe's text, the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
+    pub dev: Vec<String>,
+    pub simcse: TrainSettings,
 }
 
 /// One `[[text.source]]`.

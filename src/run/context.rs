@@ -42,6 +42,7 @@ impl Context<'_> {
     pub fn stages(&self) -> Vec<Stage> {
         let has = |stage: &Stage| match (&self.plan.cache, stage) {
             (CacheOrigin::Elsewhere { .. }, Stage::Text | Stage::ExportTeacher) => false,
+            (_, Stage::TrainTeacher) => self.plan.recipe.train_teacher.is_some(),
             (_, Stage::Baselines) => self.baselines().next().is_some(),
             _ => true,
         };
@@ -51,6 +52,7 @@ impl Context<'_> {
     /// Clears away what a stage would otherwise take up and go on from.
     pub(super) fn discard(&self, stage: Stage) -> Result<()> {
         let gone: &[&str] = match stage {
+            Stage::TrainTeacher => &["teacher"],
             Stage::Embed => &["cache"],
             Stage::Distil => &["student"],
             Stage::Baselines => &["baselines"],
@@ -73,6 +75,7 @@ impl Context<'_> {
         match stage {
             Stage::Fetch => self.fetch(),
             Stage::Text => self.prepare_text(),
+            Stage::TrainTeacher => self.train_teacher(),
             Stage::ExportTeacher => self.export_teacher(),
             Stage::Embed => self.embed(),
             Stage::Distil => self.distil(),

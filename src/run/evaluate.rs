@@ -7,6 +7,7 @@ use limbeck_teacher::onnx::OnnxPrecision;
 use serde_json::{Map, json};
 
 use super::context::{Context, STATIC_START, STATIC_TRAINED};
+use super::teach::START_FILE;
 use crate::bench::{Settings, bench};
 use crate::error::Result;
 use crate::evaluate::probe::{Document, topic_accuracy};
@@ -58,6 +59,10 @@ impl Context<'_> {
         };
         if self.plan.teacher().is_some() {
             entries.push(entry("teacher", Role::Teacher, Box::new(self.teacher(OnnxPrecision::F32)?)));
+            if self.plan.recipe.train_teacher.is_some() {
+                let start = Box::new(self.teacher_file(START_FILE)?);
+                entries.push(entry("teacher, untrained", Role::Baseline, start));
+            }
             if self.int8() {
                 entries.push(entry("teacher int8", Role::Teacher, Box::new(self.teacher(OnnxPrecision::Int8)?)));
             }

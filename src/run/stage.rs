@@ -11,6 +11,7 @@ use crate::recipe::CacheOrigin;
 pub enum Stage {
     Fetch,
     Text,
+    TrainTeacher,
     ExportTeacher,
     Embed,
     Distil,
@@ -34,9 +35,10 @@ pub enum Decision {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fetch,
         Self::Text,
+        Self::TrainTeacher,
         Self::ExportTeacher,
         Self::Embed,
         Self::Distil,
@@ -52,6 +54,7 @@ impl Stage {
         match self {
             Self::Fetch => "fetch",
             Self::Text => "text",
+            Self::TrainTeacher => "train-teacher",
             Self::ExportTeacher => "export-teacher",
             Self::Embed => "embed",
             Self::Distil => "distil",
@@ -67,7 +70,9 @@ impl Stage {
     pub(super) fn reads(self) -> &'static [Self] {
         match self {
             Self::Fetch => &[],
-            Self::Text | Self::ExportTeacher => &[Self::Fetch],
+            Self::Text => &[Self::Fetch],
+            Self::TrainTeacher => &[Self::Fetch, Self::Text],
+            Self::ExportTeacher => &[Self::Fetch, Self::TrainTeacher],
             Self::Embed => &[Self::Text, Self::ExportTeacher],
             Self::Distil | Self::Baselines => &[Self::Embed],
             Self::ExportStudent => &[Self::Distil, Self::Baselines],
@@ -84,12 +89,25 @@ impl Stage {
             Self::Fetch => {
                 let teacher = recipe.teacher.as_ref().map(|teacher| (&teacher.source, &teacher.sha256));
                 let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
-                json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
-                       "tokenizer": recipe.student.tokenizer})
+                let mut all = json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
+                                     "tokenizer": recipe.student.tokenizer});
+                if let Some(examples) = recipe.train_teacher.as_ref().and_then(|train| train.examples.as_ref()) {
+                    all["examples"] = json!(examples);
+                }
+                all
             }
             Self::Text => {
                 let files: Vec<_> = context.plan.text.iter().chain(&context.plan.exclude).map(Context::stamp).collect();
                 json!({"text": recipe.text, "files": files})
+            }
+            Self::TrainTeacher => {
+                let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, &t.device));
+                let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev);
+                let uris = context.plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&context.plan.examples);
+                let files = uris.map(Context::stamp).chain(dev.map(|file| Context::stamp_path(file.as_ref())));
+                let files: Vec<_> = files.collect();
+                json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files,
+                       "threads": context.plan.threads})
             }
             Self::ExportTeacher => {
                 let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, t.precision));
@@ -123,6 +141,7 @@ impl Stage {
         let paths: &[&str] = match self {
             Self::Fetch => &["assets.json"],
             Self::Text => &["text/train.parquet", "text/held-out.parquet"],
+            Self::TrainTeacher => &["teacher/config.json", "teacher/model.safetensors"],
             Self::ExportTeacher if context.int8() => &["teacher/model.onnx", "teacher/model.int8.onnx"],
             Self::ExportTeacher => &["teacher/model.onnx"],
             Self::Embed => match &context.plan.cache {

@@ -17,6 +17,9 @@ use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::recipe::{CacheOrigin, TeacherSection};
 
+/// The start of a trained teacher, in the teacher's folder.
+pub(super) const START_FILE: &str = "start.onnx";
+
 impl Context<'_> {
     /// Fetches everything that the recipe names, and notes what came with its hash.
     pub(super) fn fetch(&self) -> Result<()> {
@@ -31,7 +34,7 @@ impl Context<'_> {
         wanted.extend(
             self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())),
         );
-        wanted.extend(self.plan.tokenizer.iter().map(|uri| (uri, None)));
+        wanted.extend(self.plan.tokenizer.iter().chain(&self.plan.examples).map(|uri| (uri, None)));
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
             self.interrupt.check()?;
@@ -40,7 +43,7 @@ impl Context<'_> {
         }
         if self.plan.teacher().is_some() {
             // Found out now rather than after the embedding.
-            let (folder, _) = self.teacher_folder()?;
+            let (folder, _) = self.start_folder()?;
             self.plan.check_width(folder.config.hidden_size)?;
         }
         self.write_json("assets.json", &json!(fetched))
@@ -81,8 +84,17 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The teacher's folder, with what the recipe says over what the folder says.
+    /// The teacher's folder: what was trained, else where it starts.
     pub(super) fn teacher_folder(&self) -> Result<(TeacherFolder, TeacherSection)> {
+        let (start, section) = self.start_folder()?;
+        match self.plan.recipe.train_teacher {
+            Some(_) => Ok((TeacherFolder::open(&self.folder.join("teacher"))?, section)),
+            None => Ok((start, section)),
+        }
+    }
+
+    /// The folder that `[teacher]` names, with what the recipe says over what the folder says.
+    pub(super) fn start_folder(&self) -> Result<(TeacherFolder, TeacherSection)> {
         let none =
             || Error::Stage { stage: Stage::ExportTeacher.name().into(), what: "the recipe has no teacher".into() };
         let section = self.plan.recipe.teacher.clone().ok_or_else(none)?;
@@ -103,14 +115,24 @@ impl Context<'_> {
         if section.precision == OnnxPrecision::Int8 {
             onnx::export(&folder, folder.pooler, OnnxPrecision::Int8, &to.join("model.int8.onnx"))?;
         }
+        if self.plan.recipe.train_teacher.is_some() {
+            // What the training is measured against.
+            let (start, _) = self.start_folder()?;
+            onnx::export(&start, start.pooler, OnnxPrecision::F32, &to.join(START_FILE))?;
+        }
         let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
         Ok(files::write_bytes(&to.join("tokenizer.json"), tokenizer.json())?)
     }
 
     /// The teacher in ONNX Runtime, from the run's folder.
     pub(super) fn teacher(&self, precision: OnnxPrecision) -> Result<OnnxEncoder> {
+        self.teacher_file(if precision == OnnxPrecision::Int8 { "model.int8.onnx" } else { "model.onnx" })
+    }
+
+    /// One of the ONNX files of the teacher's folder.
+    pub(super) fn teacher_file(&self, file: &str) -> Result<OnnxEncoder> {
         let folder = self.folder.join("teacher");
-        let file = folder.join(if precision == OnnxPrecision::Int8 { "model.int8.onnx" } else { "model.onnx" });
+        let file = folder.join(file);
         let opener = self.opener();
         let options = OnnxOptions { threads: self.plan.threads, device: opener.device, ..OnnxOptions::default() };
         let tokenizer = Tokenizer::from_file(&folder.join("tokenizer.json"))?;

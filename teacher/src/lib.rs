@@ -21,8 +21,8 @@ pub mod onnx;
 mod onnx_encoder;
 mod pooler;
 mod runtime;
-pub mod train;
 mod save;
+pub mod train;
 mod weights;
 
 pub use config::{Activation, BertConfig};

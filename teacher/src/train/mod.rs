@@ -81,6 +81,18 @@ pub struct TrainSummary {
     pub best: Option<(f64, u64)>,
 }
 
+impl std::fmt::Display for TrainSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} examples, {} steps", self.examples, self.steps)?;
+        match (self.start, self.best) {
+            (Some(start), Some((best, step))) => {
+                write!(f, "; dev Spearman {start:.2} at the start, {best:.2} at step {step}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Trains a teacher. An interrupted training goes on from its checkpoint; the weights of the best dev Spearman come back.
 ///
 /// # Errors
@@ -191,7 +203,8 @@ pub fn save(folder: &Path, job: &TrainJob, parameters: &Parameters) -> Result<()
         Material::Texts(_) => "unsupervised SimCSE",
         Material::Examples(_) => "supervised SimCSE",
     };
-    config.insert("limbeck".into(), json!({"objective": objective, "examples": job.material.len(), "simcse": settings}));
+    config
+        .insert("limbeck".into(), json!({"objective": objective, "examples": job.material.len(), "simcse": settings}));
     let tokenizer = std::fs::read(&start.tokenizer).map_err(Error::io(&start.tokenizer, "read"))?;
     crate::save(
         folder,

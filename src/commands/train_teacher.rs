@@ -1,0 +1,122 @@
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::model::candle_device;
+use limbeck::recipe;
+use limbeck_data::assets::Uri;
+use limbeck_data::examples::{self, Examples};
+use limbeck_data::text::{hash, read_texts};
+use limbeck_teacher::train::{Look, Material, TrainJob, forget, save, train};
+use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
+
+use super::common::{Session, set_threads};
+
+/// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
+///
+/// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job goes
+/// on from its last checkpoint.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limbeck train-teacher --teacher ./bert --pooler cls-before-pooler --input corpus.txt.gz --dev STSB.dev.tsv --to teacher\n  \
+                        limbeck train-teacher --teacher ./bert --examples triples.tsv --dev STSB.dev.tsv --to teacher --set train_teacher.simcse.epochs=3"
+)]
+pub struct Arguments {
+    /// The model to start from: a Hugging Face BERT folder or its URI
+    #[arg(long, value_name = "M")]
+    teacher: Uri,
+
+    /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
+    input: Option<PathBuf>,
+
+    /// Pairs or triples for the supervised method: .tsv, .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    examples: Option<PathBuf>,
+
+    /// STS files that the best weights are chosen by
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    dev: Vec<PathBuf>,
+
+    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    #[arg(long, value_name = "POOLER")]
+    pooler: Option<Pooler>,
+
+    /// What is put before every text; the model's own by default
+    #[arg(long, value_name = "TEXT")]
+    prefix: Option<String>,
+
+    /// A recipe, of which [train_teacher] is read
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Put a value over the recipe's, as in train_teacher.simcse.denominator=2n-1
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// The trained model's folder
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// What computes: cpu, cuda or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: OnnxDevice,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let recipe = match &arguments.recipe {
+        Some(path) => recipe::read(path, &arguments.overrides)?,
+        None => recipe::from_overrides(&arguments.overrides)?,
+    };
+    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let section = recipe.train_teacher.unwrap_or_default();
+    let asset = session.store()?.fetch(&arguments.teacher, None, session.progress)?;
+    let mut start = TeacherFolder::open(&asset.path)?;
+    start.pooler = arguments.pooler.unwrap_or(start.pooler);
+    start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
+
+    let limit = section.limit.unwrap_or(usize::MAX);
+    let (texts, labelled): (Vec<String>, Examples);
+    let material = match (&arguments.examples, &arguments.input) {
+        (Some(path), _) => {
+            let mut found = examples::read(path, &section.columns)?;
+            found.truncate(limit);
+            session.progress.note(&format!("{} examples; {}", found.len(), found.skipped));
+            labelled = found;
+            Material::Examples(&labelled)
+        }
+        (None, input) => {
+            let mut met = HashSet::new();
+            let input = input.as_deref().context("--input or --examples is needed")?;
+            let new = |text: &String| !text.trim().is_empty() && met.insert(hash(text));
+            let all = read_texts(input, None, None)?.collect::<Result<Vec<_>, _>>()?;
+            texts = all.into_iter().filter(new).take(limit).collect();
+            Material::Texts(&texts)
+        }
+    };
+    let sets = read_sets(&arguments.dev)?;
+    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
+    let job = TrainJob {
+        start: &start,
+        material,
+        settings: &section.simcse,
+        dev: (!sets.is_empty()).then_some(look),
+        folder: &arguments.to,
+        metrics: arguments.to.join("metrics.jsonl"),
+        stage: "train-teacher",
+        device: candle_device(arguments.device)?,
+    };
+    let (parameters, summary) = train(&job, session.progress, &session.interrupt)?;
+    session.progress.note(&summary.to_string());
+    save(&arguments.to, &job, &parameters)?;
+    forget(&arguments.to)?;
+    say!("{}", arguments.to.display());
+    Ok(())
+}

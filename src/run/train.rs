@@ -1,0 +1,64 @@
+//! The stage that trains a teacher.
+
+use limbeck_data::examples::{self, Examples};
+use limbeck_data::text::PreparedText;
+use limbeck_teacher::train::{Look, Material, TrainJob, forget, save, train};
+
+use super::context::Context;
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::evaluate::sts::{self, read_sets};
+use crate::model::candle_device;
+
+impl Context<'_> {
+    /// Trains the teacher that the recipe names and writes it to the run's `teacher/`.
+    pub(super) fn train_teacher(&self) -> Result<()> {
+        let stage = Stage::TrainTeacher.name();
+        let none = || Error::Stage { stage: stage.into(), what: "the recipe trains no teacher".into() };
+        let section = self.plan.recipe.train_teacher.as_ref().ok_or_else(none)?;
+        let (start, _) = self.start_folder()?;
+        let limit = section.limit.unwrap_or(usize::MAX);
+        let (texts, labelled);
+        let material = match &self.plan.examples {
+            Some(uri) => {
+                labelled = self.examples(uri, &section.columns, limit)?;
+                Material::Examples(&labelled)
+            }
+            None => {
+                let text = PreparedText::open(&self.folder.join("text").join(limbeck_data::text::TRAIN_FILE))?;
+                texts = text.read(0, limit.min(text.rows()))?.texts;
+                Material::Texts(&texts)
+            }
+        };
+        let sets = read_sets(&section.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let look: Look = &|encoder| Ok(sts::dev_scores(encoder, &sets, &self.interrupt)?);
+        let folder = self.folder.join("teacher");
+        std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
+        let job = TrainJob {
+            start: &start,
+            material,
+            settings: &section.simcse,
+            dev: (!sets.is_empty()).then_some(look),
+            folder: &folder,
+            metrics: self.folder.join("metrics.jsonl"),
+            stage,
+            device: candle_device(self.opener().device)?,
+        };
+        let (parameters, summary) = train(&job, self.progress, &self.interrupt)?;
+        self.progress.note(&format!("{stage}: {summary}"));
+        save(&folder, &job, &parameters)?;
+        Ok(forget(&folder)?)
+    }
+
+    fn examples(
+        &self,
+        uri: &limbeck_data::assets::Uri,
+        columns: &examples::ExampleColumns,
+        limit: usize,
+    ) -> Result<Examples> {
+        let mut found = examples::read(&self.asset(uri, None)?, columns)?;
+        found.truncate(limit);
+        self.progress.note(&format!("{}: {} examples; {}", Stage::TrainTeacher.name(), found.len(), found.skipped));
+        Ok(found)
+    }
+}
