@@ -133,6 +133,8 @@ pub enum Error {
     },
     /// Teachers and ONNX.
     #[error(transparent)]
+    Training(#[from] limbeck_training::Error),
+    #[error(transparent)]
     Teacher(#[from] limbeck_teacher::Error),
     /// Students.
     #[error(transparent)]
@@ -184,6 +186,7 @@ impl Error {
             Self::Busy { .. } => Some("wait for it, or give this run a name or folder of its own".into()),
             Self::Stage { .. } => Some("`limbeck run RECIPE --dry-run` shows the recipe's stages".into()),
             Self::Teacher(source) => source.hint(),
+            Self::Training(source) => source.hint(),
             Self::Student(source) => source.hint(),
             Self::Encoder(source) => source.hint(),
             Self::Data(source) => source.hint(),

@@ -115,6 +115,7 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         None.or_else(|| cause.downcast_ref::<limbeck::Error>().and_then(limbeck::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_data::Error>().and_then(limbeck_data::Error::hint))
+            .or_else(|| cause.downcast_ref::<limbeck_training::Error>().and_then(limbeck_training::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_teacher::Error>().and_then(limbeck_teacher::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_student::Error>().and_then(limbeck_student::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_encoder::Error>().and_then(limbeck_encoder::Error::hint))

@@ -9,8 +9,9 @@ use limbeck::recipe;
 use limbeck_data::assets::Uri;
 use limbeck_data::examples::{self, Examples};
 use limbeck_data::text::{hash, read_texts};
-use limbeck_teacher::train::{Look, Material, TrainJob, forget, save, train};
+use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
+use limbeck_training::contrastive::{Job, Look, Material};
 
 use super::common::{Session, set_threads};
 
@@ -103,20 +104,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let sets = read_sets(&arguments.dev)?;
     let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
     std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
-    let job = TrainJob {
-        start: &start,
+    let job = Job {
         material,
         settings: &section.simcse,
         dev: (!sets.is_empty()).then_some(look),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "train-teacher",
-        device: candle_device(arguments.device)?,
     };
-    let (parameters, summary) = train(&job, session.progress, &session.interrupt)?;
+    let device = candle_device(arguments.device)?;
+    let summary = train(&start, &section.bert, &job, &device, (session.progress, &session.interrupt))?;
     session.progress.note(&summary.to_string());
-    save(&arguments.to, &job, &parameters)?;
-    forget(&arguments.to)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use limbeck_data::Interrupt;
 use limbeck_data::sts::Pairs;
 use limbeck_encoder::Encoder;
-use limbeck_teacher::train::DevScores;
+use limbeck_training::contrastive::DevScores;
 use serde::{Deserialize, Serialize};
 
 use super::correlation::{mean, pearson, spearman};

@@ -110,7 +110,8 @@ impl Plan {
                 return Err(bad("[train_teacher] needs a [teacher]", "name the model to start from: source = \"…\""));
             }
             // Whether there are hard negatives shows when the examples are read.
-            train.simcse.check(recipe.teacher.as_ref().and_then(|t| t.pooler).unwrap_or_default(), false)?;
+            train.simcse.check(false)?;
+            train.bert.check(recipe.teacher.as_ref().and_then(|t| t.pooler).unwrap_or_default())?;
             if train.limit == Some(0) {
                 return Err(bad("train_teacher.limit is 0", "leave it out for all examples"));
             }

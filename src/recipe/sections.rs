@@ -5,7 +5,8 @@ use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, 
 use limbeck_student::distil::DistilSettings;
 use limbeck_teacher::Pooler;
 use limbeck_teacher::onnx::OnnxPrecision;
-use limbeck_teacher::train::TrainSettings;
+use limbeck_teacher::train::BertSettings;
+use limbeck_training::contrastive::ContrastiveSettings;
 use serde::{Deserialize, Serialize};
 
 /// A whole recipe as it is typed.
@@ -86,7 +87,8 @@ pub struct TrainTeacherSection {
     pub limit: Option<usize>,
     /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
     pub dev: Vec<String>,
-    pub simcse: TrainSettings,
+    pub bert: BertSettings,
+    pub simcse: ContrastiveSettings,
 }
 
 /// One `[[text.source]]`.

@@ -2,7 +2,8 @@
 
 use limbeck_data::examples::{self, Examples};
 use limbeck_data::text::PreparedText;
-use limbeck_teacher::train::{Look, Material, TrainJob, forget, save, train};
+use limbeck_teacher::train::train;
+use limbeck_training::contrastive::{Job, Look, Material};
 
 use super::context::Context;
 use super::stage::Stage;
@@ -34,20 +35,18 @@ impl Context<'_> {
         let look: Look = &|encoder| Ok(sts::dev_scores(encoder, &sets, &self.interrupt)?);
         let folder = self.folder.join("teacher");
         std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
-        let job = TrainJob {
-            start: &start,
+        let job = Job {
             material,
             settings: &section.simcse,
             dev: (!sets.is_empty()).then_some(look),
             folder: &folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage,
-            device: candle_device(self.opener().device)?,
         };
-        let (parameters, summary) = train(&job, self.progress, &self.interrupt)?;
+        let device = candle_device(self.opener().device)?;
+        let summary = train(&start, &section.bert, &job, &device, (self.progress, &self.interrupt))?;
         self.progress.note(&format!("{stage}: {summary}"));
-        save(&folder, &job, &parameters)?;
-        Ok(forget(&folder)?)
+        Ok(())
     }
 
     fn examples(

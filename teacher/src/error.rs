@@ -145,32 +145,6 @@ pub enum Error {
         /// What it may be.
         allowed: String,
     },
-    /// The loss or a gradient of a training is no number.
-    #[error(
-        "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the weights \
-         before that step in {}",
-        batch.display(),
-        checkpoint.display()
-    )]
-    Diverged {
-        /// The step, from 1.
-        step: u64,
-        /// The file with the batch.
-        batch: PathBuf,
-        /// The last good checkpoint.
-        checkpoint: PathBuf,
-    },
-    /// The work was interrupted.
-    #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
-    Interrupted {
-        /// The last step taken.
-        step: u64,
-        /// How many there are.
-        total: u64,
-    },
-    /// Looking at a dev set failed.
-    #[error("the model in training could not be evaluated")]
-    Evaluation(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A loss, the optimiser, a checkpoint or the metrics log.
     #[error(transparent)]
     Training(#[from] limbeck_training::Error),
@@ -205,10 +179,6 @@ impl Error {
                 Some(format!("the poolers are {}", names.join(", ")))
             }
             Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
-            Self::Diverged { .. } => {
-                Some("lower train_teacher.simcse.learning_rate, or raise its temperature".to_owned())
-            }
-            Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".to_owned()),
             Self::Training(error) => error.hint(),
             Self::Tokenizer(error) => error.hint(),
             Self::Data(error) => error.hint(),
@@ -225,8 +195,7 @@ impl Error {
             | Self::Json { .. }
             | Self::TensorType { .. }
             | Self::Candle { .. }
-            | Self::Setting { .. }
-            | Self::Evaluation(_) => None,
+            | Self::Setting { .. } => None,
         }
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
+use limbeck_data::Interrupt;
 use limbeck_data::examples::Examples;
 use limbeck_data::progress::{Bar, Progress, Silent};
-use limbeck_data::{Interrupt, files};
 use limbeck_encoder::Encoder;
-use limbeck_teacher::backprop::Parameters;
-use limbeck_teacher::train::{DevScores, Head, Look, Material, TrainJob, TrainSettings, train};
-use limbeck_teacher::{Error, Pooler, TeacherFolder};
+use limbeck_teacher::train::{BertSettings, Head, train};
+use limbeck_teacher::{Error, Pooler, Result, TeacherFolder};
+use limbeck_training::Error as TrainingError;
+use limbeck_training::contrastive::{ContrastiveSettings, DevScores, Job, Look, Material, Summary};
 use limbeck_training::losses::Denominator;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
@@ -47,52 +48,52 @@ fn texts() -> Vec<String> {
     (0..60).map(|at| format!("{} {} {}", letter(at), letter(at * 7 + 3), letter(at / 5))).collect()
 }
 
-fn settings() -> TrainSettings {
-    TrainSettings {
+fn settings() -> ContrastiveSettings {
+    ContrastiveSettings {
         batch: 10,
         epochs: 2,
         learning_rate: 1e-3,
         evaluate_every: 3,
         checkpoint_every: 2,
-        ..TrainSettings::default()
+        ..ContrastiveSettings::default()
     }
 }
 
-fn job<'a>(
-    start: &'a TeacherFolder,
-    material: Material<'a>,
-    settings: &'a TrainSettings,
-    to: &'a Path,
-) -> TrainJob<'a> {
-    let metrics = to.join("metrics.jsonl");
-    TrainJob { start, material, settings, dev: None, folder: to, metrics, stage: "train", device: Device::Cpu }
+fn job<'a>(material: Material<'a>, settings: &'a ContrastiveSettings, to: &'a Path) -> Job<'a> {
+    Job { material, settings, dev: None, folder: to, metrics: to.join("metrics.jsonl"), stage: "train" }
 }
 
-fn numbers(parameters: &Parameters) -> BTreeMap<String, Vec<f32>> {
+fn run(start: &TeacherFolder, bert: &BertSettings, job: &Job) -> Result<Summary> {
+    train(start, bert, job, &Device::Cpu, (&Silent, &Interrupt::new()))
+}
+
+/// The weights that a training left, by name.
+fn weights(folder: &Path) -> BTreeMap<String, Vec<f32>> {
+    let tensors = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu).unwrap();
     let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
-    parameters.iter().map(|(name, variable)| (name.to_owned(), numbers(variable))).collect()
+    tensors.iter().map(|(name, tensor)| (name.clone(), numbers(tensor))).collect()
 }
 
 /// A dev score that knows nothing of quality, but depends on every weight.
-fn look(encoder: &dyn Encoder) -> Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
+fn look(encoder: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
     let vectors = encoder.encode(&["a b c", "d", "e f"])?;
     let spearman = vectors.row(0).iter().zip(vectors.row(1)).map(|(x, y)| f64::from(x * y)).sum();
     Ok(DevScores { spearman, alignment: Some(1.0), uniformity: None })
 }
 
 #[test]
-fn an_interrupted_training_goes_on_and_ends_in_the_same_weights_and_metrics() {
+fn an_interrupted_training_goes_on_and_ends_in_the_same_files() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts, settings) = (start(folder.path()), texts(), settings());
-    let whole = folder.path().join("whole");
-    let parts = folder.path().join("parts");
+    let bert = BertSettings::default();
+    let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
     [&whole, &parts].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
-    let once = TrainJob { dev: Some(&look), ..job(&start, Material::Texts(&texts), &settings, &whole) };
-    let (expected, summary) = train(&once, &Silent, &Interrupt::new()).unwrap();
+    let once = Job { dev: Some(&look), ..job(Material::Texts(&texts), &settings, &whole) };
+    let summary = run(&start, &bert, &once).unwrap();
     assert_eq!((summary.steps, summary.examples), (12, 60));
     assert!(summary.best.unwrap().0 >= summary.start.unwrap());
 
-    // Interrupted after each third step, then failing in the middle of an evaluation, as a kill would leave it.
+    // Interrupted after the third step, then failing in the middle of an evaluation, as a kill would leave it.
     let interrupt = Interrupt::new();
     let looks = Cell::new(0);
     let failing: Look = &|encoder| {
@@ -105,22 +106,20 @@ fn an_interrupted_training_goes_on_and_ends_in_the_same_weights_and_metrics() {
         look(encoder)
     };
     let again = |dev, interrupt: &Interrupt| {
-        train(
-            &TrainJob { dev: Some(dev), ..job(&start, Material::Texts(&texts), &settings, &parts) },
-            &Silent,
-            interrupt,
-        )
+        let job = Job { dev: Some(dev), ..job(Material::Texts(&texts), &settings, &parts) };
+        train(&start, &bert, &job, &Device::Cpu, (&Silent, interrupt))
     };
-    assert!(matches!(again(failing, &interrupt), Err(Error::Interrupted { step: 3, total: 12 })));
-    assert!(matches!(again(failing, &Interrupt::new()), Err(Error::Evaluation(_))));
-    let (found, resumed) = again(&look, &Interrupt::new()).unwrap();
-    assert_eq!(resumed, summary);
-    assert_eq!(numbers(&found), numbers(&expected));
-    let log = |folder: &Path| std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
-    assert_eq!(log(&parts), log(&whole));
-    assert_eq!(log(&whole).lines().count(), 13);
-    let checkpoints = |folder: &Path| files::sha256_file(&folder.join("checkpoint.safetensors")).unwrap();
-    assert_eq!(checkpoints(&parts), checkpoints(&whole));
+    let interrupted = again(failing, &interrupt);
+    assert!(matches!(interrupted, Err(Error::Training(TrainingError::Interrupted { step: 3, total: 12 }))));
+    assert!(matches!(again(failing, &Interrupt::new()), Err(Error::Training(TrainingError::Evaluation(_)))));
+    assert_eq!(again(&look, &Interrupt::new()).unwrap(), summary);
+    for file in ["model.safetensors", "config.json", "metrics.jsonl"] {
+        let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
+        assert_eq!(read(&parts), read(&whole), "{file}");
+    }
+    assert_eq!(std::fs::read_to_string(whole.join("metrics.jsonl")).unwrap().lines().count(), 13);
+    assert!(!whole.join("checkpoint.safetensors").exists());
+    assert_eq!(TeacherFolder::open(&whole).unwrap().pooler, Pooler::ClsBeforePooler);
 }
 
 #[test]
@@ -130,15 +129,16 @@ fn the_loss_falls_for_texts_pairs_and_triples_and_each_denominator() {
     let shifted = |by: usize| texts.iter().cycle().skip(by).take(60).cloned().collect::<Vec<_>>();
     let pairs = Examples { anchors: texts.clone(), positives: shifted(1), ..Examples::default() };
     let triples = Examples { hard_negatives: Some(shifted(7)), ..pairs.clone() };
+    let bert = BertSettings { head: Head::Training, ..BertSettings::default() };
     for (material, denominator) in [
         (Material::Texts(&texts), Denominator::N),
         (Material::Texts(&texts), Denominator::TwoNMinusOne),
         (Material::Examples(&pairs), Denominator::N),
         (Material::Examples(&triples), Denominator::N),
     ] {
-        let settings = TrainSettings { denominator, epochs: 15, head: Head::Training, ..settings() };
+        let settings = ContrastiveSettings { denominator, epochs: 15, ..settings() };
         let to = tempfile::tempdir().unwrap();
-        let (_, summary) = train(&job(&start, material, &settings, to.path()), &Silent, &Interrupt::new()).unwrap();
+        let summary = run(&start, &bert, &job(material, &settings, to.path())).unwrap();
         let log = std::fs::read_to_string(to.path().join("metrics.jsonl")).unwrap();
         let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64();
         let losses: Vec<f64> = log.lines().filter_map(loss).collect();
@@ -146,6 +146,8 @@ fn the_loss_falls_for_texts_pairs_and_triples_and_each_denominator() {
         let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
         let (first, last) = (mean(&losses[..10]), mean(&losses[losses.len() - 10..]));
         assert!(last < 0.8 * first, "from {first} to {last}");
+        // The head was for training alone.
+        assert!(!weights(to.path()).contains_key("pooler.dense.weight"));
     }
 }
 
@@ -153,12 +155,12 @@ fn the_loss_falls_for_texts_pairs_and_triples_and_each_denominator() {
 fn a_batch_in_parts_learns_what_the_whole_batch_learns() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
+    let settings = ContrastiveSettings { epochs: 1, ..settings() };
     let trained = |micro_batch| {
-        let (dropout, attention_dropout) = (0.0, 0.0);
-        let settings = TrainSettings { micro_batch, epochs: 1, dropout, attention_dropout, ..settings() };
+        let bert = BertSettings { micro_batch, dropout: 0.0, attention_dropout: 0.0, ..BertSettings::default() };
         let to = tempfile::tempdir().unwrap();
-        let job = job(&start, Material::Texts(&texts), &settings, to.path());
-        numbers(&train(&job, &Silent, &Interrupt::new()).unwrap().0)
+        run(&start, &bert, &job(Material::Texts(&texts), &settings, to.path())).unwrap();
+        weights(to.path())
     };
     let (whole, parts) = (trained(256), trained(7));
     for (name, whole) in &whole {
@@ -172,13 +174,13 @@ fn a_batch_in_parts_learns_what_the_whole_batch_learns() {
 fn frozen_words_stay_and_the_rest_moves() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
-    let settings = TrainSettings { freeze_words: true, epochs: 1, ..settings() };
-    let job = job(&start, Material::Texts(&texts), &settings, folder.path());
-    let (parameters, _) = train(&job, &Silent, &Interrupt::new()).unwrap();
-    for (name, variable) in parameters.iter().filter(|(name, _)| !name.starts_with("pooler")) {
-        let before = start.weights.f32(name, variable.dims()).unwrap();
-        let same = before == variable.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(same, name == "embeddings.word_embeddings.weight", "{name}");
+    let settings = ContrastiveSettings { epochs: 1, ..settings() };
+    let bert = BertSettings { freeze_words: true, ..BertSettings::default() };
+    let to = tempfile::tempdir().unwrap();
+    run(&start, &bert, &job(Material::Texts(&texts), &settings, to.path())).unwrap();
+    let before = weights(folder.path());
+    for (name, after) in weights(to.path()) {
+        assert_eq!(before[&name] == after, name == "embeddings.word_embeddings.weight", "{name}");
     }
 }
 
@@ -186,11 +188,11 @@ fn frozen_words_stay_and_the_rest_moves() {
 fn a_loss_that_is_no_number_names_step_batch_and_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
-    let settings = TrainSettings { learning_rate: 1e30, ..settings() };
-    let job = job(&start, Material::Texts(&texts), &settings, folder.path());
-    let error = train(&job, &Silent, &Interrupt::new()).unwrap_err();
-    let Error::Diverged { step: 2, batch, checkpoint } = &error else { panic!("{error}") };
+    let settings = ContrastiveSettings { learning_rate: 1e30, ..settings() };
+    let job = job(Material::Texts(&texts), &settings, folder.path());
+    let error = run(&start, &BertSettings::default(), &job).unwrap_err();
     assert!(error.hint().unwrap().contains("learning_rate"));
+    let Error::Training(TrainingError::Diverged { step: 2, batch, checkpoint }) = &error else { panic!("{error}") };
     let batch = std::fs::read_to_string(batch).unwrap();
     assert_eq!(batch.lines().count(), 10);
     for line in batch.lines() {
@@ -203,20 +205,22 @@ fn a_loss_that_is_no_number_names_step_batch_and_checkpoint() {
 
 #[test]
 fn settings_that_contradict_one_another_are_refused() {
-    let settings = TrainSettings { denominator: Denominator::TwoNMinusOne, ..TrainSettings::default() };
-    assert!(settings.check(Pooler::Mean, false).is_ok());
-    assert!(settings.check(Pooler::Mean, true).unwrap_err().to_string().contains("hard negatives"));
-    let settings = TrainSettings { head: Head::Training, ..TrainSettings::default() };
-    assert!(settings.check(Pooler::Cls, false).is_err());
+    let settings = ContrastiveSettings { denominator: Denominator::TwoNMinusOne, ..ContrastiveSettings::default() };
+    assert!(settings.check(false).is_ok());
+    assert!(settings.check(true).unwrap_err().to_string().contains("hard negatives"));
+    let bert = BertSettings { head: Head::Training, ..BertSettings::default() };
+    assert!(bert.check(Pooler::Mean).is_ok());
+    assert!(bert.check(Pooler::Cls).is_err());
     for broken in [
-        TrainSettings { batch: 1, ..TrainSettings::default() },
-        TrainSettings { temperature: 0.0, ..TrainSettings::default() },
-        TrainSettings { dropout: 1.0, ..TrainSettings::default() },
-        TrainSettings { learning_rate: f64::NAN, ..TrainSettings::default() },
-        TrainSettings { evaluate_every: 0, ..TrainSettings::default() },
+        ContrastiveSettings { batch: 1, ..ContrastiveSettings::default() },
+        ContrastiveSettings { temperature: 0.0, ..ContrastiveSettings::default() },
+        ContrastiveSettings { learning_rate: f64::NAN, ..ContrastiveSettings::default() },
+        ContrastiveSettings { evaluate_every: 0, ..ContrastiveSettings::default() },
     ] {
-        assert!(broken.check(Pooler::Mean, false).is_err());
+        assert!(broken.check(false).is_err());
     }
+    assert!(BertSettings { dropout: 1.0, ..BertSettings::default() }.check(Pooler::Mean).is_err());
+    assert!(BertSettings { micro_batch: 0, ..BertSettings::default() }.check(Pooler::Mean).is_err());
 }
 
 /// Keeps what it is told.
@@ -237,22 +241,22 @@ impl Progress for Notes {
 fn no_dropout_and_a_dev_score_that_stays_low_are_warned_of() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
-    let (dropout, attention_dropout) = (0.0, 0.0);
-    let settings = TrainSettings { dropout, attention_dropout, evaluate_every: 1, patience: 3, ..settings() };
+    let bert = BertSettings { dropout: 0.0, attention_dropout: 0.0, ..BertSettings::default() };
+    let settings = ContrastiveSettings { evaluate_every: 1, patience: 3, ..settings() };
     let looks = Cell::new(0.0);
     let falling: Look = &|_| {
         looks.set(looks.get() - 1.0);
         Ok(DevScores { spearman: looks.get(), alignment: None, uniformity: None })
     };
-    let job = TrainJob { dev: Some(falling), ..job(&start, Material::Texts(&texts), &settings, folder.path()) };
+    let to = tempfile::tempdir().unwrap();
+    let job = Job { dev: Some(falling), ..job(Material::Texts(&texts), &settings, to.path()) };
     let notes = Notes::default();
-    let (parameters, summary) = train(&job, &notes, &Interrupt::new()).unwrap();
+    let summary = train(&start, &bert, &job, &Device::Cpu, (&notes, &Interrupt::new())).unwrap();
     let notes = notes.0.into_inner().unwrap();
     assert!(notes[0].contains("dropout is 0"), "{notes:?}");
     assert_eq!(notes.iter().filter(|note| note.contains("dev Spearman")).count(), 1, "{notes:?}");
     // The best was the start, so the start comes back.
     assert_eq!(summary.best, Some((-1.0, 0)));
     let name = "encoder.layer.1.output.dense.weight";
-    let before = start.weights.f32(name, &[32, 64]).unwrap();
-    assert_eq!(before, numbers(&parameters)[name]);
+    assert_eq!(weights(folder.path())[name], weights(to.path())[name]);
 }

@@ -30,6 +30,20 @@ pub enum Error {
     /// A file of the checkpoint or the metrics log doesn't hold what it should.
     #[error("{path}: {reason}", path = path.display())]
     Checkpoint { path: PathBuf, reason: String },
+    /// The loss or a gradient of a training is no number.
+    #[error(
+        "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the weights \
+         before that step in {}",
+        batch.display(),
+        checkpoint.display()
+    )]
+    Diverged { step: u64, batch: PathBuf, checkpoint: PathBuf },
+    /// The work was interrupted.
+    #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
+    Interrupted { step: u64, total: u64 },
+    /// Looking at a dev set failed.
+    #[error("the model in training could not be evaluated")]
+    Evaluation(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file operation of the data crate failed.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
@@ -45,6 +59,8 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("lower the learning rate, or look for NaN in the targets with `limbeck inspect`".into())
             }
+            Self::Diverged { .. } => Some("lower simcse.learning_rate, or raise simcse.temperature".into()),
+            Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
             Self::Checkpoint { path, .. } => Some(format!("delete {} to begin this stage again", path.display())),
             Self::Data(error) => error.hint(),
             _ => None,

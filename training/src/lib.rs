@@ -4,6 +4,7 @@
 //! and their gradients; a checkpoint is a folder with tensors and a state of its owner's.
 
 pub mod checkpoint;
+pub mod contrastive;
 mod error;
 pub mod losses;
 pub mod metrics;

@@ -9,7 +9,7 @@ use crate::{BATCH_TOKENS, Error, Result};
 
 /// The model as it is now, without dropout and with the head of inference.
 pub struct Snapshot<'a> {
-    pub model: &'a Model<'a>,
+    pub model: Model<'a>,
     pub tokenizer: &'a Tokenizer,
     pub prefix: &'a str,
     pub max_tokens: usize,

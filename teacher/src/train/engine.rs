@@ -6,19 +6,21 @@ use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 
-use super::TrainSettings;
-use super::views::DROPOUT;
+use super::{BertSettings, Head};
 use crate::backprop::{Dropout, Gradients, Network, Parameters, Real, Tape};
 use crate::bert::Bert;
 use crate::{BertConfig, Error, Pooler, Result};
+
+/// The random stream of dropout.
+const DROPOUT: u64 = 21;
 
 /// A model that is trained: its shape, its variables, and how its vectors are made while it is.
 pub struct Model<'a> {
     pub config: &'a BertConfig,
     pub parameters: &'a Parameters,
     pub pooler: Pooler,
-    /// Whether pooled vectors go through the head while training.
-    pub head: bool,
+    pub settings: &'a BertSettings,
+    pub seed: u64,
     /// Whether the passes by hand serve; they need the variables in host memory.
     pub by_hand: bool,
 }
@@ -38,7 +40,7 @@ pub enum Sum<T> {
 impl Model<'_> {
     /// The network of the passes by hand; at inference only the pooler `cls` has a head.
     pub fn network(&self, training: bool) -> Network<'_> {
-        let head = self.pooler == Pooler::Cls || (training && self.head);
+        let head = self.pooler == Pooler::Cls || (training && self.head());
         Network { config: self.config, parameters: self.parameters, pooler: self.pooler, head }
     }
 
@@ -51,41 +53,34 @@ impl Model<'_> {
         Bert::new(self.config, self.parameters.has_pooler(), find)
     }
 
+    /// Whether pooled vectors go through the head while training.
+    fn head(&self) -> bool {
+        self.settings.head == Head::Training
+    }
+
     /// The masks of part `part` of step `step`: the same whenever they are asked for.
-    fn dropout(settings: &TrainSettings, step: u64, part: usize) -> Dropout {
-        let random = Random::new(settings.seed, &[DROPOUT, step, part as u64]);
-        Dropout::new(random, settings.dropout, settings.attention_dropout)
+    fn dropout(&self, step: u64, part: usize) -> Dropout {
+        let random = Random::new(self.seed, &[DROPOUT, step, part as u64]);
+        Dropout::new(random, self.settings.dropout, self.settings.attention_dropout)
     }
 
     /// The vectors of a part of a batch as numbers, `[texts, H]`, without anything to go back from.
-    pub fn vectors<T: Real>(
-        &self,
-        part: &TokenBatch,
-        settings: &TrainSettings,
-        step: u64,
-        number: usize,
-    ) -> Result<Vec<T>> {
-        let mut dropout = Self::dropout(settings, step, number);
+    pub fn vectors<T: Real>(&self, part: &TokenBatch, step: u64, number: usize) -> Result<Vec<T>> {
+        let mut dropout = self.dropout(step, number);
         if self.by_hand {
             return self.network(true).vectors(part, &mut dropout);
         }
-        numbers(&self.graph()?.trained(part, self.pooler, self.head, &mut dropout)?.detach())
+        numbers(&self.graph()?.trained(part, self.pooler, self.head(), &mut dropout)?.detach())
     }
 
     /// The same vectors, and what it takes to go back.
-    pub fn keep<T: Real>(
-        &self,
-        part: &TokenBatch,
-        settings: &TrainSettings,
-        step: u64,
-        number: usize,
-    ) -> Result<(Vec<T>, Kept<T>)> {
-        let mut dropout = Self::dropout(settings, step, number);
+    pub fn keep<T: Real>(&self, part: &TokenBatch, step: u64, number: usize) -> Result<(Vec<T>, Kept<T>)> {
+        let mut dropout = self.dropout(step, number);
         if self.by_hand {
             let tape = self.network(true).forward(part, &mut dropout)?;
             return Ok((tape.vectors().to_vec(), Kept::Tape(tape)));
         }
-        let vectors = self.graph()?.trained(part, self.pooler, self.head, &mut dropout)?;
+        let vectors = self.graph()?.trained(part, self.pooler, self.head(), &mut dropout)?;
         Ok((numbers(&vectors)?, Kept::Graph(vectors)))
     }
 

@@ -4,17 +4,16 @@ use std::ops::Range;
 
 use limbeck_data::examples::Examples;
 use limbeck_data::files;
-use limbeck_encoder::{Special, TokenBatch, Tokenizer};
-use limbeck_training::random::Random;
+use limbeck_encoder::TokenBatch;
 
-use super::TrainSettings;
-use crate::{Error, Result};
+use super::ContrastiveSettings;
+use crate::error::{Error, Result};
+use crate::random::Random;
 
-/// Random streams, by number.
+/// The random stream of the order.
 const ORDER: u64 = 20;
-pub const DROPOUT: u64 = 21;
 
-/// What a teacher learns from.
+/// What is learned from.
 #[derive(Debug, Clone, Copy)]
 pub enum Material<'a> {
     /// Texts alone: each is its own positive under another dropout mask (unsupervised SimCSE).
@@ -68,14 +67,13 @@ pub struct Views {
 }
 
 impl Views {
-    /// Tokenizes all texts, `prefix` before each.
-    pub fn new(material: Material, tokenizer: &Tokenizer, prefix: &str, max_tokens: usize) -> Result<Self> {
-        let tokens = |texts: &[String]| -> Result<TokenBatch> {
-            let prefixed: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
-            let texts: Vec<&str> = prefixed.iter().map(String::as_str).collect();
-            Ok(tokenizer.encode_batch(&texts, Special::With, Some(max_tokens))?)
-        };
-        let views = material.views().into_iter().map(tokens).collect::<Result<Vec<_>>>()?;
+    /// Makes tokens of all texts by `tokenise`.
+    pub fn new<E>(
+        material: Material,
+        tokenise: &dyn Fn(&[&str]) -> std::result::Result<TokenBatch, E>,
+    ) -> std::result::Result<Self, E> {
+        let tokens = |texts: &[String]| tokenise(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let views = material.views().into_iter().map(tokens).collect::<std::result::Result<Vec<_>, E>>()?;
         Ok(Self { views, examples: material.len(), twice: matches!(material, Material::Texts(_)) })
     }
 
@@ -115,7 +113,7 @@ pub struct Order {
 
 impl Order {
     /// Batches of about `settings.batch` examples, all alike to one example.
-    pub fn new(views: &Views, settings: &TrainSettings) -> Result<Self> {
+    pub fn new(views: &Views, settings: &ContrastiveSettings) -> Result<Self> {
         let examples = views.examples;
         if examples < 2 {
             return Err(Error::Setting {
@@ -167,7 +165,7 @@ mod tests {
 
     #[test]
     fn every_example_comes_once_an_epoch_and_the_order_is_a_function_of_seed_and_epoch() {
-        let (views, settings) = (views(103), TrainSettings { batch: 10, ..TrainSettings::default() });
+        let (views, settings) = (views(103), ContrastiveSettings { batch: 10, ..ContrastiveSettings::default() });
         let mut order = Order::new(&views, &settings).unwrap();
         assert_eq!(order.steps(2), 20);
         let mut epochs = Vec::new();

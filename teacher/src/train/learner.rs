@@ -1,0 +1,246 @@
+//! A BERT that learns by contrast: its step, with GradCache where a batch is large, and what its checkpoint holds.
+
+use candle_core::{DType, Device, Tensor};
+use limbeck_data::files;
+use limbeck_encoder::{Encoder, Special, TokenBatch, Tokenizer};
+use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss_and_gradient};
+use limbeck_training::optimiser::{AdamW, AdamWSettings};
+use limbeck_training::random::Random;
+use serde_json::{Value, json};
+
+use super::encoder::Snapshot;
+use super::engine::{Kept, Model};
+use super::{BertSettings, Head};
+use crate::backprop::Parameters;
+use crate::{Error, Pooler, Result, TeacherFolder};
+
+/// The random stream of a head that the start doesn't have.
+const HEAD: u64 = 22;
+
+/// A BERT in training.
+pub struct BertLearner<'a> {
+    start: &'a TeacherFolder,
+    bert: &'a BertSettings,
+    simcse: &'a ContrastiveSettings,
+    tokenizer: Tokenizer,
+    parameters: Parameters,
+    optimiser: AdamW,
+    by_hand: bool,
+}
+
+impl<'a> BertLearner<'a> {
+    /// The model of `start` on `device`, about to learn. Its pooler, prefix and longest input are those of the trained model
+    /// too.
+    ///
+    /// # Errors
+    /// Settings that can't be, and a folder whose weights or tokenizer can't be loaded.
+    pub fn new(
+        start: &'a TeacherFolder,
+        bert: &'a BertSettings,
+        simcse: &'a ContrastiveSettings,
+        device: &Device,
+    ) -> Result<Self> {
+        bert.check(start.pooler)?;
+        let parameters = parameters(start, bert, simcse.seed, device)?;
+        let optimiser = optimiser(&parameters, bert, simcse)?;
+        let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
+        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, by_hand: device.is_cpu() })
+    }
+
+    /// Computes by candle's graph on the CPU too: the reference of the passes by hand.
+    #[cfg(test)]
+    pub(super) fn by_graph(self) -> Self {
+        Self { by_hand: false, ..self }
+    }
+
+    /// The weights as they are.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn model(&self) -> Model<'_> {
+        Model {
+            config: &self.start.config,
+            parameters: &self.parameters,
+            pooler: self.start.pooler,
+            settings: self.bert,
+            seed: self.simcse.seed,
+            by_hand: self.by_hand,
+        }
+    }
+}
+
+impl Learner for BertLearner<'_> {
+    type Error = Error;
+
+    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        let prefixed: Vec<String> = texts.iter().map(|text| format!("{}{text}", self.start.prefix)).collect();
+        let texts: Vec<&str> = prefixed.iter().map(String::as_str).collect();
+        let max_tokens = self.bert.max_tokens.min(self.start.config.max_position_embeddings);
+        Ok(self.tokenizer.encode_batch(&texts, Special::With, Some(max_tokens))?)
+    }
+
+    fn step(&mut self, batch: &TokenBatch, views: usize, step: u64, rate: f64) -> Result<Outcome> {
+        let (model, width) = (self.model(), self.start.config.hidden_size);
+        let parts = parts(batch, self.bert.micro_batch);
+        let mut vectors: Vec<f32> = Vec::with_capacity(batch.rows() * width);
+        // A batch in one part goes through once; one in several goes through again, a part at a time, with the same masks.
+        let mut whole: Option<Kept<f32>> = None;
+        match &parts[..] {
+            [part] => {
+                let (found, kept) = model.keep(part, step, 0)?;
+                (vectors, whole) = (found, Some(kept));
+            }
+            parts => {
+                for (number, part) in parts.iter().enumerate() {
+                    vectors.extend(model.vectors::<f32>(part, step, number)?);
+                }
+            }
+        }
+        let failed = Error::candle;
+        let vectors = Tensor::from_vec(vectors, (batch.rows(), width), &Device::Cpu).map_err(failed("the vectors"))?;
+        let (loss, gradient) = loss_and_gradient(self.simcse, &vectors, views)?;
+        let gradient: Vec<f32> =
+            gradient.flatten_all().and_then(|gradient| gradient.to_vec1()).map_err(failed("the loss's gradient"))?;
+        let mut sum = model.no_gradients();
+        let mut from = 0;
+        for (number, part) in parts.iter().enumerate() {
+            let kept = match whole.take() {
+                Some(kept) => kept,
+                None => model.keep(part, step, number)?.1,
+            };
+            let to = from + part.rows() * width;
+            model.back(part, kept, &gradient[from..to], &mut sum)?;
+            from = to;
+        }
+        let (gradient_norm, gradients) = sum.finish()?;
+        let outcome = Outcome { loss, gradient_norm };
+        if outcome.is_finite() {
+            // PyTorch's clip_grad_norm_ adds as much to the length.
+            let clip = self.bert.clip;
+            let scale = if clip > 0.0 { (clip / (gradient_norm + 1e-6)).min(1.0) } else { 1.0 };
+            self.optimiser.update(|name, _| gradients.get(name), scale, rate, step)?;
+        }
+        Ok(outcome)
+    }
+
+    fn weights(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(self.parameters.iter().map(|(name, variable)| (name.to_owned(), variable.as_tensor().clone())).collect())
+    }
+
+    fn moments(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(self.optimiser.state())
+    }
+
+    fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        for (name, variable) in self.parameters.iter() {
+            let tensor = find(name).filter(|tensor| tensor.dims() == variable.dims());
+            let missing = || Error::MissingTensor { path: "the checkpoint".into(), name: name.to_owned() };
+            let tensor = tensor.ok_or_else(missing)?;
+            let set = tensor.to_device(variable.device()).and_then(|tensor| variable.set(&tensor));
+            set.map_err(Error::candle("putting a weight back"))?;
+        }
+        Ok(())
+    }
+
+    fn set_moments(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+        let device = self.parameters.device().clone();
+        Ok(self.optimiser.restore(|name| find(name).and_then(|tensor| tensor.to_device(&device).ok()))?)
+    }
+
+    fn encoder(&self) -> Box<dyn Encoder + '_> {
+        let (prefix, max_tokens) = (&self.start.prefix, self.start.max_tokens);
+        Box::new(Snapshot { model: self.model(), tokenizer: &self.tokenizer, prefix, max_tokens })
+    }
+
+    fn identity(&self) -> Value {
+        let start = self.start;
+        // A file that can't be read fails where it is loaded.
+        let weights = files::sha256_file(start.weights.path()).unwrap_or_default();
+        json!({"bert": self.bert, "weights": weights, "pooler": start.pooler, "prefix": start.prefix,
+               "max_tokens": start.max_tokens})
+    }
+}
+
+/// Cuts a batch into parts of at most `rows` texts.
+fn parts(batch: &TokenBatch, rows: usize) -> Vec<TokenBatch> {
+    let starts = (0..batch.rows()).step_by(rows);
+    starts.map(|start| (start..batch.rows().min(start + rows)).map(|row| batch.row(row)).collect()).collect()
+}
+
+/// The start's weights as variables; a head that it doesn't have begins with small random numbers.
+fn parameters(start: &TeacherFolder, bert: &BertSettings, seed: u64, device: &Device) -> Result<Parameters> {
+    let with_pooler = bert.head == Head::Training || start.pooler == Pooler::Cls;
+    let mut random = Random::new(seed, &[HEAD]);
+    Parameters::new(&start.config, with_pooler, &mut |name, shape| {
+        if name.starts_with("pooler.") && !start.weights.contains(name) {
+            // BERT's own way: normal with a deviation of 0.02, and no bias.
+            let count = shape.iter().product();
+            let numbers: Vec<f32> = match name.ends_with(".bias") {
+                true => vec![0.0; count],
+                false => (0..count).map(|_| (0.02 * random.normal()) as f32).collect(),
+            };
+            return Tensor::from_vec(numbers, shape, device).map_err(Error::candle("a new head"));
+        }
+        start.weights.tensor(name, shape, DType::F32, device)
+    })
+}
+
+/// AdamW over all that learns; biases and LayerNorms don't decay.
+fn optimiser(parameters: &Parameters, bert: &BertSettings, simcse: &ContrastiveSettings) -> Result<AdamW> {
+    let learns = |name: &str| !(bert.freeze_words && name == "embeddings.word_embeddings.weight");
+    let named = parameters.iter().filter(|(name, _)| learns(name));
+    let named = named.map(|(name, variable)| (name.to_owned(), variable.clone()));
+    let adam = AdamWSettings { weight_decay: simcse.weight_decay, ..AdamWSettings::default() };
+    let decays = |name: &str| !name.ends_with(".bias") && !name.contains("LayerNorm");
+    Ok(AdamW::new(named.collect::<Vec<_>>(), adam, decays)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
+
+    fn start(folder: &std::path::Path) -> TeacherFolder {
+        let all = candle_core::safetensors::load(format!("{GOLDEN}/bert_simcse_training.safetensors"), &Device::Cpu);
+        let initial = all.unwrap().into_iter();
+        let weights = initial.filter_map(|(name, tensor)| Some((name.strip_prefix("init.")?.to_owned(), tensor)));
+        candle_core::safetensors::save(&weights.collect(), folder.join("model.safetensors")).unwrap();
+        std::fs::copy(format!("{GOLDEN}/bert_simcse_training.config.json"), folder.join("config.json")).unwrap();
+        std::fs::copy(format!("{GOLDEN}/onnx/tokenizer.json"), folder.join("tokenizer.json")).unwrap();
+        let mut opened = TeacherFolder::open(folder).unwrap();
+        opened.pooler = Pooler::FirstLast;
+        opened
+    }
+
+    #[test]
+    fn passes_by_hand_and_candles_graph_take_the_same_step_with_the_same_dropout() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = start(folder.path());
+        // Texts of one length: then padding, and with it the order of the masks, is the same.
+        let rows: Vec<[u32; 5]> = (0..8u32).map(|at| [1, 9 + at, 86 - at, 40 + 3 * at, 2]).collect();
+        let batch: TokenBatch = rows.iter().chain(&rows).map(|row| &row[..]).collect();
+        let bert = BertSettings {
+            head: Head::Training,
+            dropout: 0.2,
+            attention_dropout: 0.3,
+            micro_batch: 6,
+            ..BertSettings::default()
+        };
+        let simcse = ContrastiveSettings::default();
+        let new = || BertLearner::new(&start, &bert, &simcse, &Device::Cpu).unwrap();
+        let (mut by_hand, mut by_graph) = (new(), new().by_graph());
+        let [hand, graph] = [&mut by_hand, &mut by_graph].map(|learner| learner.step(&batch, 2, 1, 1e-3).unwrap());
+        assert!((hand.loss - graph.loss).abs() < 1e-5 * graph.loss, "{hand:?}, {graph:?}");
+        assert!((hand.gradient_norm - graph.gradient_norm).abs() < 1e-4 * graph.gradient_norm, "{hand:?}, {graph:?}");
+        let (hand, graph) = (by_hand.optimiser.state(), by_graph.optimiser.state());
+        for ((name, hand), (_, graph)) in hand.iter().zip(&graph).filter(|((name, _), _)| !name.contains("key.bias")) {
+            let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let (hand, graph) = (numbers(hand), numbers(graph));
+            let largest = graph.iter().fold(0f32, |a, b| a.max(b.abs()));
+            let off = hand.iter().zip(&graph).fold(0f32, |off, (x, y)| off.max((x - y).abs()));
+            assert!(off <= 2e-3 * largest, "{name} is off by {off} of {largest}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! SimCSE (Gao, Yao and Chen 2021), whatever learns by it: unsupervised, where dropout makes a text's second view, and
+//! supervised, on labelled pairs or triples with hard negatives.
+//!
+//! ```text
+//! examples ─► tokens ─► for each epoch, batch: views side by side ─► the learner's step (vectors, InfoNCE, gradients)
+//!                         every so often: Spearman, alignment and uniformity of a dev set (best kept), checkpoint
+//! ```
+//!
+//! The order of the examples is a function of seed and epoch, dropout one of seed and step. A training that was killed goes on
+//! from its last checkpoint and ends in the same bytes.
+
+mod checkpoint;
+mod loss;
+mod material;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, files};
+use limbeck_encoder::{Encoder, TokenBatch};
+use serde_json::{Value, json};
+
+use self::checkpoint::{Files, Progressed};
+pub use self::loss::{loss, loss_and_gradient};
+pub use self::material::Material;
+use self::material::{Order, Views};
+pub use self::settings::ContrastiveSettings;
+use crate::error::{Error, Result};
+use crate::metrics::MetricsLog;
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    pub loss: f64,
+    /// The length of all gradients together, before they are clipped.
+    pub gradient_norm: f64,
+}
+
+impl Outcome {
+    /// Whether both are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.gradient_norm.is_finite()
+    }
+}
+
+/// What learns.
+pub trait Learner {
+    /// What can go wrong with it.
+    type Error: From<Error> + std::error::Error + Send + Sync + 'static;
+
+    /// The tokens of texts, as it reads them.
+    fn tokenise(&self, texts: &[&str]) -> std::result::Result<TokenBatch, Self::Error>;
+
+    /// Step number `step` (from 1) on `batch`, which holds `views` views of each example, one view after another. Where the
+    /// loss or the gradients aren't finite, nothing is updated.
+    fn step(
+        &mut self,
+        batch: &TokenBatch,
+        views: usize,
+        step: u64,
+        rate: f64,
+    ) -> std::result::Result<Outcome, Self::Error>;
+
+    /// Its weights by name.
+    fn weights(&self) -> std::result::Result<Vec<(String, Tensor)>, Self::Error>;
+
+    /// What it takes to go on beside the weights: the optimiser's moments.
+    fn moments(&self) -> std::result::Result<Vec<(String, Tensor)>, Self::Error>;
+
+    /// Puts weights back. `find` gives the tensor of a name.
+    fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> std::result::Result<(), Self::Error>;
+
+    /// Puts moments back.
+    fn set_moments(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> std::result::Result<(), Self::Error>;
+
+    /// Itself as an encoder, as it is now.
+    fn encoder(&self) -> Box<dyn Encoder + '_>;
+
+    /// What beside settings and examples makes a checkpoint its own: its shape, what it starts from.
+    fn identity(&self) -> Value;
+}
+
+/// How a model does on a dev set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DevScores {
+    /// Spearman × 100.
+    pub spearman: f64,
+    pub alignment: Option<f64>,
+    pub uniformity: Option<f64>,
+}
+
+/// Looks at a model as it is; its errors are passed on.
+pub type Look<'a> =
+    &'a dyn Fn(&dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>>;
+
+/// One training.
+pub struct Job<'a> {
+    pub material: Material<'a>,
+    pub settings: &'a ContrastiveSettings,
+    /// Looks at the dev set; without one the last step's weights are taken.
+    pub dev: Option<Look<'a>>,
+    /// Where checkpoints lie while it learns.
+    pub folder: &'a Path,
+    /// Where the metrics are logged, and as which stage.
+    pub metrics: PathBuf,
+    pub stage: &'a str,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub steps: u64,
+    pub examples: usize,
+    /// Dev Spearman before the first step.
+    pub start: Option<f64>,
+    /// The best dev Spearman and the step that gave it.
+    pub best: Option<(f64, u64)>,
+}
+
+/// Trains. An interrupted training goes on from its checkpoint; in the end the learner has the weights of the best dev
+/// Spearman.
+///
+/// # Errors
+/// Settings that can't be, fewer than two examples, the learner's own errors, and a loss that is no number: then the batch is
+/// written to `diverged.tsv`, and the checkpoint holds the weights before that step.
+pub fn train<L: Learner>(
+    learner: &mut L,
+    job: &Job,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> std::result::Result<Summary, L::Error> {
+    let settings = job.settings;
+    settings.check(job.material.has_hard_negatives())?;
+    files::remove_leftovers(job.folder).map_err(Error::from)?;
+    let views = Views::new(job.material, &|texts| learner.tokenise(texts))?;
+    let mut order = Order::new(&views, settings)?;
+    let total = order.steps(settings.epochs);
+    let schedule = settings.schedule(total)?;
+    let look = |learner: &L| -> Result<Option<DevScores>> {
+        job.dev.map(|dev| dev(&*learner.encoder()).map_err(Error::Evaluation)).transpose()
+    };
+
+    let files = Files::new(job.folder);
+    let identity = json!({"settings": settings, "learner": learner.identity(), "examples": views.hash(), "dev": job.dev.is_some()});
+    let identity = identity.to_string();
+    let resumed = files.resume(learner, &identity)?;
+    if resumed.is_none() && files.any() {
+        progress.note(&format!("{}: the checkpoint there is of another training; beginning anew", job.stage));
+    }
+    let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map_or(0, |resumed| resumed.step))?;
+    let mut progressed = match resumed {
+        Some(progressed) => progressed,
+        None => {
+            let scores = look(learner)?;
+            let mut entry = json!({"stage": job.stage, "step": 0, "epoch": 0});
+            scores.iter().for_each(|scores| scores.note_in(&mut entry));
+            log.log(&entry)?;
+            files.save_best(learner, 0)?;
+            let start = scores.map(|scores| scores.spearman);
+            let progressed = Progressed { identity, step: 0, start, best: start.map(|start| (start, 0)) };
+            files.save(learner, &progressed)?;
+            progressed
+        }
+    };
+
+    let bar = progress.stage(job.stage, Some(total), "steps");
+    bar.add(progressed.step);
+    for step in progressed.step + 1..=total {
+        let examples = order.batch(step);
+        let rate = schedule.learning_rate(step);
+        let outcome = learner.step(&views.batch(examples), views.count(), step, rate)?;
+        if !outcome.is_finite() {
+            files.save(learner, &progressed)?;
+            return Err(diverged(job, step, examples, files.checkpoint()).into());
+        }
+        progressed.step = step;
+        let mut entry = json!({
+            "stage": job.stage, "step": step, "epoch": order.epoch(step), "loss": outcome.loss, "learning_rate": rate,
+            "gradient_norm": outcome.gradient_norm,
+        });
+        if step % settings.evaluate_every == 0 || step == total {
+            if let Some(scores) = look(learner)? {
+                scores.note_in(&mut entry);
+                bar.set(&format!("loss {:.4}, dev {scores}", outcome.loss));
+                if progressed.best.is_none_or(|(best, _)| scores.spearman > best) {
+                    progressed.best = Some((scores.spearman, step));
+                    files.save_best(learner, step)?;
+                }
+                warn_of_falling(job, &progressed, scores.spearman, progress);
+            } else {
+                bar.set(&format!("loss {:.4}", outcome.loss));
+            }
+        }
+        log.log(&entry)?;
+        bar.add(1);
+        let stop = interrupt.is_set();
+        if stop || (step % settings.checkpoint_every == 0 && step < total) {
+            files.save(learner, &progressed)?;
+        }
+        if stop && step < total {
+            return Err(Error::Interrupted { step, total }.into());
+        }
+    }
+    if let Some((_, best_step)) = progressed.best.filter(|(_, best_step)| *best_step < total) {
+        files.take_best(learner, best_step)?;
+    }
+    Ok(Summary { steps: total, examples: job.material.len(), start: progressed.start, best: progressed.best })
+}
+
+/// Removes what a training kept to go on from; call it once its result is saved.
+pub fn forget(folder: &Path) -> Result<()> {
+    Files::new(folder).remove()
+}
+
+impl DevScores {
+    fn note_in(&self, entry: &mut Value) {
+        entry["dev_spearman"] = json!(self.spearman);
+        entry["alignment"] = json!(self.alignment);
+        entry["uniformity"] = json!(self.uniformity);
+    }
+}
+
+impl std::fmt::Display for DevScores {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.2}", self.spearman)?;
+        for (name, value) in [("alignment", self.alignment), ("uniformity", self.uniformity)] {
+            value.map(|value| write!(f, ", {name} {value:.3}")).transpose()?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} examples, {} steps", self.examples, self.steps)?;
+        match (self.start, self.best) {
+            (Some(start), Some((best, step))) => {
+                write!(f, "; dev Spearman {start:.2} at the start, {best:.2} at step {step}")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn warn_of_falling(job: &Job, progressed: &Progressed, now: f64, progress: &dyn Progress) {
+    let Some((best, best_step)) = progressed.best else { return };
+    if progressed.step - best_step == job.settings.patience * job.settings.evaluate_every {
+        progress.note(&format!(
+            "{}: warning: the dev Spearman is {now:.2}; its best, {best:.2}, was at step {best_step}, and it has not been \
+             reached since. Fewer steps or a lower learning rate may do better",
+            job.stage
+        ));
+    }
+}
+
+/// Writes the batch down that a loss went astray on.
+fn diverged(job: &Job, step: u64, examples: &[u32], checkpoint: PathBuf) -> Error {
+    let batch = job.folder.join("diverged.tsv");
+    let mut sorted = examples.to_vec();
+    sorted.sort_unstable();
+    let lines = sorted.iter().map(|&at| format!("{}\t{}\n", at + 1, job.material.line(at as usize)));
+    match files::write_bytes(&batch, lines.collect::<String>().as_bytes()) {
+        Ok(()) => Error::Diverged { step, batch, checkpoint },
+        Err(error) => error.into(),
+    }
+}
