@@ -199,6 +199,7 @@ fn the_pooler_cls_needs_its_weights() {
     let mut without = weights();
     without.retain(|name, _| !name.starts_with("pooler."));
     let folder = Folder::new().save(&without);
+    assert_eq!(folder.vectors(DType::F64), Folder::new().vectors(DType::F64), "others do without");
     let to = folder.path("model.onnx");
     let error = onnx::export(&folder.open().unwrap(), Pooler::Cls, OnnxPrecision::F32, &to).unwrap_err();
     assert!(matches!(error, Error::NoPoolerWeights { .. }) && error.hint().unwrap().contains("cls-before-pooler"));
