@@ -71,7 +71,7 @@ impl TeacherFolder {
             _ => required(&model, "tokenizer.json", tokenizer_hint)?,
         };
 
-        let stated = own.max_tokens.or(sentence_length(path, &model)?).unwrap_or(usize::MAX);
+        let stated = own.max_tokens.or(stated_length(path, &model)?).unwrap_or(usize::MAX);
         let prefix = match own.prefix {
             Some(prefix) => prefix,
             None => default_prompt(path, modules.prompt_left_out)?,
@@ -103,15 +103,22 @@ struct OwnSettings {
     prefix: Option<String>,
 }
 
-/// The longest input in tokens by `sentence_bert_config.json`, which lies in the folder or in the model's own.
-fn sentence_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
+/// The longest input in tokens by `sentence_bert_config.json`, else by `tokenizer_config.json`, where newer releases of
+/// sentence-transformers keep it. Either lies in the folder or in the model's own.
+fn stated_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
     #[derive(Deserialize)]
-    struct SentenceConfig {
+    struct Stated {
         max_seq_length: Option<usize>,
+        /// Far beyond any integer, in a tokenizer that knows no limit.
+        model_max_length: Option<f64>,
     }
-    for place in [folder, model] {
-        if let Some(config) = parse_if_there::<SentenceConfig>(&place.join("sentence_bert_config.json"))? {
-            return Ok(config.max_seq_length);
+    for name in ["sentence_bert_config.json", "tokenizer_config.json"] {
+        for place in [folder, model] {
+            let Some(stated) = parse_if_there::<Stated>(&place.join(name))? else { continue };
+            let by_tokenizer = stated.model_max_length.filter(|&length| length >= 1.0).map(|length| length as usize);
+            if let Some(length) = stated.max_seq_length.or(by_tokenizer) {
+                return Ok(Some(length));
+            }
         }
     }
     Ok(None)

@@ -106,6 +106,19 @@ fn a_longer_limit_than_the_model_has_positions_is_cut() {
 }
 
 #[test]
+fn the_tokenizers_limit_counts_where_no_other_is_stated() {
+    let with =
+        |limit: &str| Folder::new().write("tokenizer_config.json", &format!(r#"{{"model_max_length": {limit}}}"#));
+    assert_eq!(with("16").open().unwrap().max_tokens, 16);
+    assert_eq!(with("1000000000000000019884624838656").open().unwrap().max_tokens, 32);
+    // As newer releases of sentence-transformers write it, and as older ones did.
+    let folder = with("16").write("sentence_bert_config.json", r#"{"transformer_task": "feature-extraction"}"#);
+    assert_eq!(folder.open().unwrap().max_tokens, 16);
+    let folder = with("16").write("sentence_bert_config.json", r#"{"max_seq_length": 20}"#);
+    assert_eq!(folder.open().unwrap().max_tokens, 20);
+}
+
+#[test]
 fn the_default_prompt_is_the_prefix_and_others_are_not() {
     let prompts = |default: &str| {
         let text =
@@ -199,6 +212,7 @@ fn the_pooler_cls_needs_its_weights() {
     let mut without = weights();
     without.retain(|name, _| !name.starts_with("pooler."));
     let folder = Folder::new().save(&without);
+    assert_eq!(folder.vectors(DType::F64), Folder::new().vectors(DType::F64), "others do without");
     let to = folder.path("model.onnx");
     let error = onnx::export(&folder.open().unwrap(), Pooler::Cls, OnnxPrecision::F32, &to).unwrap_err();
     assert!(matches!(error, Error::NoPoolerWeights { .. }) && error.hint().unwrap().contains("cls-before-pooler"));

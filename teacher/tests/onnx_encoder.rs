@@ -60,11 +60,15 @@ fn models_of_every_make_give_the_mean_of_their_token_vectors() {
 }
 
 #[test]
-fn a_model_that_pools_is_taken_at_its_word() {
+fn a_model_that_pools_is_taken_at_its_word_whatever_it_calls_its_output() {
     let runtime = runtime();
-    let encoder = load(&runtime, "pooled.onnx", &OnnxOptions::default()).unwrap();
-    for vector in encoder.encode(&TEXTS).unwrap().iter() {
-        assert_near(vector, &of(&[2]), 1e-6);
+    for name in ["pooled.onnx", "rows.onnx"] {
+        let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
+        for count in 1..=TEXTS.len() {
+            let vectors = encoder.encode(&TEXTS[..count]).unwrap();
+            assert_eq!(vectors.rows(), count, "{name}");
+            vectors.iter().for_each(|vector| assert_near(vector, &of(&[2]), 1e-6));
+        }
     }
 }
 
@@ -81,12 +85,14 @@ fn the_first_token_serves_where_the_pooler_says_so() {
 #[test]
 fn a_fixed_batch_and_length_are_kept_to() {
     let runtime = runtime();
-    let encoder = load(&runtime, "fixed.onnx", &OnnxOptions::default()).unwrap();
-    assert_eq!(encoder.max_tokens(), Some(6));
-    let vectors = encoder.encode(&TEXTS).unwrap();
-    for (vector, ids) in vectors.iter().zip(IDS) {
-        let cut = [&ids[..ids.len().min(6) - 1], &[3]].concat();
-        assert_near(vector, &of(&cut), 1e-6);
+    for name in ["fixed.onnx", "length.onnx"] {
+        let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
+        assert_eq!(encoder.max_tokens(), Some(6));
+        let vectors = encoder.encode(&TEXTS).unwrap();
+        for (vector, ids) in vectors.iter().zip(IDS) {
+            let cut = [&ids[..ids.len().min(6) - 1], &[3]].concat();
+            assert_near(vector, &of(&cut), 1e-6);
+        }
     }
 }
 

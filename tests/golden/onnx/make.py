@@ -61,6 +61,16 @@ model("fixed", inputs(usual, shape=(1, 6)), [gather], [tensor("last_hidden_state
 model("half", inputs(usual), [gather], [tensor("last_hidden_state", TensorProto.FLOAT16, BATCH, LENGTH, 4)],
       TABLE.astype(np.float16))
 
+# A vector a text, the first token's, as the only output and under a name of its own; three texts at a time.
+model("rows", inputs(usual, shape=(3, LENGTH)), [
+    helper.make_node("Gather", ["table", "input_ids"], ["states"]),
+    helper.make_node("Constant", [], ["zero"], value_int=0),
+    helper.make_node("Gather", ["states", "zero"], ["text_vector"], axis=1),
+], [tensor("text_vector", TensorProto.FLOAT, 3, 4)])
+
+# Texts of six tokens.
+model("length", inputs(usual, shape=(BATCH, 6)), [gather], [tensor("last_hidden_state", TensorProto.FLOAT, BATCH, 6, 4)])
+
 # No text encoder.
 model("picture", [tensor("pixels", TensorProto.FLOAT, BATCH, 4)],
       [helper.make_node("Add", ["pixels", "pixels"], ["out"])], [tensor("out", TensorProto.FLOAT, BATCH, 4)])
