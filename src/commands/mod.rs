@@ -18,8 +18,10 @@ mod export;
 mod export_teacher;
 mod fetch;
 mod inspect;
+mod material;
 mod report;
 mod run;
+mod simcse;
 mod train_teacher;
 
 use clap::{Parser, Subcommand};
@@ -53,6 +55,7 @@ enum Command {
     ExportTeacher(export_teacher::Arguments),
     Embed(embed::Arguments),
     Distil(distil::Arguments),
+    Simcse(simcse::Arguments),
     Export(export::Arguments),
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
@@ -72,6 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::ExportTeacher(arguments) => export_teacher::run(&arguments, &session),
         Command::Embed(arguments) => embed::run(&arguments, &session),
         Command::Distil(arguments) => distil::run(&arguments, &session),
+        Command::Simcse(arguments) => simcse::run(&arguments, &session),
         Command::Export(arguments) => export::run(&arguments, &session),
         Command::Encode(arguments) => encode::run(&arguments, &session),
         Command::Evaluate(arguments) => evaluate::run(&arguments, &session),

@@ -1,4 +1,3 @@
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -7,13 +6,12 @@ use limbeck::evaluate::sts::{dev_scores, read_sets};
 use limbeck::model::candle_device;
 use limbeck::recipe;
 use limbeck_data::assets::Uri;
-use limbeck_data::examples::{self, Examples};
-use limbeck_data::text::{hash, read_texts};
 use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
-use limbeck_training::contrastive::{Job, Look, Material};
+use limbeck_training::contrastive::{Job, Look};
 
 use super::common::{Session, set_threads};
+use super::material::MaterialArguments;
 
 /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
 ///
@@ -29,17 +27,8 @@ pub struct Arguments {
     #[arg(long, value_name = "M")]
     teacher: Uri,
 
-    /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
-    #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
-    input: Option<PathBuf>,
-
-    /// Pairs or triples for the supervised method: .tsv, .csv, .jsonl or .parquet
-    #[arg(long, value_name = "FILE")]
-    examples: Option<PathBuf>,
-
-    /// STS files that the best weights are chosen by
-    #[arg(long, value_name = "FILE", num_args = 1..)]
-    dev: Vec<PathBuf>,
+    #[command(flatten)]
+    material: MaterialArguments,
 
     /// How tokens are pooled: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
     #[arg(long, value_name = "POOLER")]
@@ -82,30 +71,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
 
-    let limit = section.limit.unwrap_or(usize::MAX);
-    let (texts, labelled): (Vec<String>, Examples);
-    let material = match (&arguments.examples, &arguments.input) {
-        (Some(path), _) => {
-            let mut found = examples::read(path, &section.columns)?;
-            found.truncate(limit);
-            session.progress.note(&format!("{} examples; {}", found.len(), found.skipped));
-            labelled = found;
-            Material::Examples(&labelled)
-        }
-        (None, input) => {
-            let mut met = HashSet::new();
-            let input = input.as_deref().context("--input or --examples is needed")?;
-            let new = |text: &String| !text.trim().is_empty() && met.insert(hash(text));
-            let all = read_texts(input, None, None)?.collect::<Result<Vec<_>, _>>()?;
-            texts = all.into_iter().filter(new).take(limit).collect();
-            Material::Texts(&texts)
-        }
-    };
-    let sets = read_sets(&arguments.dev)?;
+    let found = arguments.material.read(&section.columns, section.limit, session)?;
+    let sets = read_sets(&arguments.material.dev)?;
     let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
     std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = Job {
-        material,
+        material: found.view(),
         settings: &section.simcse,
         dev: (!sets.is_empty()).then_some(look),
         folder: &arguments.to,

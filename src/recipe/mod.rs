@@ -11,5 +11,5 @@ pub use plan::{CacheOrigin, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
 pub use sections::{
     BaselineSection, BenchSection, CacheSection, EvaluateSection, Recipe, RuntimeSection, SourceSection,
-    StudentSection, TeacherSection, TextSection, TrainTeacherSection,
+    StudentSection, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
 };

@@ -2,6 +2,7 @@ use limbeck_data::cache::Precision as Storage;
 use limbeck_data::examples::ExampleColumns;
 use limbeck_data::text::Unit;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+use limbeck_student::contrast::ContrastSettings;
 use limbeck_student::distil::DistilSettings;
 use limbeck_teacher::Pooler;
 use limbeck_teacher::onnx::OnnxPrecision;
@@ -24,6 +25,7 @@ pub struct Recipe {
     /// The teacher is trained where there is such a section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_teacher: Option<TrainTeacherSection>,
+    pub train_student: TrainStudentSection,
     pub text: TextSection,
     pub cache: CacheSection,
     pub student: StudentSection,
@@ -89,6 +91,44 @@ pub struct TrainTeacherSection {
     pub dev: Vec<String>,
     pub bert: BertSettings,
     pub simcse: ContrastiveSettings,
+}
+
+/// `[train_student]`: SimCSE training of a student itself, by `limbeck simcse`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainStudentSection {
+    /// The columns of the examples, where their header doesn't tell.
+    pub columns: ExampleColumns,
+    /// So many examples at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Dropout rate on the pooled features.
+    pub dropout: f64,
+    /// Dropout rate on the embeddings.
+    pub embedding_dropout: f64,
+    pub simcse: ContrastiveSettings,
+}
+
+impl Default for TrainStudentSection {
+    fn default() -> Self {
+        let ContrastSettings { dropout, embedding_dropout } = ContrastSettings::default();
+        // A student is small and sees its whole vocabulary anew: batches and rates of distillation, not of BERT.
+        let simcse = ContrastiveSettings {
+            batch: 512,
+            learning_rate: 5e-4,
+            evaluate_every: 50,
+            checkpoint_every: 200,
+            ..ContrastiveSettings::default()
+        };
+        Self { columns: ExampleColumns::default(), limit: None, dropout, embedding_dropout, simcse }
+    }
+}
+
+impl TrainStudentSection {
+    /// How the student goes through it.
+    pub fn contrast(&self) -> ContrastSettings {
+        ContrastSettings { dropout: self.dropout, embedding_dropout: self.embedding_dropout }
+    }
 }
 
 /// One `[[text.source]]`.

@@ -1,10 +1,12 @@
 //! A student in candle as an [`Encoder`]: the reference that exports are compared with.
 
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Tokenizer};
 
+use crate::config::StudentConfig;
 use crate::error::{During, Result};
 use crate::folder::StudentFolder;
 use crate::graph::Graph;
+use crate::model::TextCnn;
 use crate::tokens::tokenise;
 
 /// How many texts are pooled at once.
@@ -27,33 +29,40 @@ impl CandleStudent {
     pub fn with_graph(student: StudentFolder, graph: Graph) -> Self {
         Self { student, graph }
     }
+}
 
-    fn embed(&self, texts: &[&str]) -> Result<Vec<f32>> {
-        let config = &self.student.model.config;
-        let mut vectors = Vec::with_capacity(texts.len() * config.dimension);
-        for texts in texts.chunks(BATCH) {
-            let tokens = tokenise(&self.student.tokenizer, texts, config.max_tokens, config.empty_token())?;
-            let embedded = self.student.model.embed(&tokens, self.graph)?;
-            vectors.extend(embedded.flatten_all().and_then(|t| t.to_vec1::<f32>()).during("encoding")?);
-        }
-        Ok(vectors)
+/// The vectors of `texts`, row after row.
+pub(crate) fn embed(model: &TextCnn, tokenizer: &Tokenizer, graph: Graph, texts: &[&str]) -> Result<Vec<f32>> {
+    let config = &model.config;
+    let mut vectors = Vec::with_capacity(texts.len() * config.dimension);
+    for texts in texts.chunks(BATCH) {
+        let tokens = tokenise(tokenizer, texts, config.max_tokens, config.empty_token())?;
+        let embedded = model.embed(&tokens, graph)?;
+        vectors.extend(embedded.flatten_all().and_then(|t| t.to_vec1::<f32>()).during("encoding")?);
+    }
+    Ok(vectors)
+}
+
+/// What a student of this shape is as an encoder of candle's.
+pub(crate) fn info(config: &StudentConfig) -> EncoderInfo {
+    EncoderInfo {
+        dimension: config.dimension,
+        parameters: config.parameters(),
+        bytes: config.parameters() * 4,
+        engine: "candle",
+        precision: "f32",
+        threads: rayon::current_num_threads(),
     }
 }
 
 impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
-        Ok(Embeddings::new(self.embed(texts)?, self.student.model.config.dimension))
+        let StudentFolder { model, tokenizer, .. } = &self.student;
+        let vectors = embed(model, tokenizer, self.graph, texts)?;
+        Ok(Embeddings::new(vectors, model.config.dimension))
     }
 
     fn info(&self) -> EncoderInfo {
-        let config = &self.student.model.config;
-        EncoderInfo {
-            dimension: config.dimension,
-            parameters: config.parameters(),
-            bytes: config.parameters() * 4,
-            engine: "candle",
-            precision: "f32",
-            threads: rayon::current_num_threads(),
-        }
+        info(&self.student.model.config)
     }
 }

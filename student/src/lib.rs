@@ -3,6 +3,7 @@
 //! The student never sees the teacher: between them stands only the embedding cache.
 
 pub mod config;
+pub mod contrast;
 pub mod distil;
 pub mod encoder;
 mod error;

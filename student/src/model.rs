@@ -35,12 +35,26 @@ impl Dense {
     /// Fresh parameters: uniform within `1/√fan-in`, as PyTorch's layers begin; `heads` and `linear` begin at zero, so that a
     /// student begins as what its skip makes of it.
     pub fn fresh(config: &StudentConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        let zero = |name: &str| config.skip && matches!(name, "heads.weight" | "linear.weight");
+        Self::drawn(config, &zero, (seed, dtype), device)
+    }
+
+    /// The same without a zero but for biases: for a student whose skip has nothing to begin with either.
+    pub fn random(config: &StudentConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
+        Self::drawn(config, &|_| false, (seed, dtype), device)
+    }
+
+    fn drawn(
+        config: &StudentConfig,
+        zero: &dyn Fn(&str) -> bool,
+        (seed, dtype): (u64, DType),
+        device: &Device,
+    ) -> Result<Self> {
         let mut failed = None;
         let dense = Self::new(config, |name| {
             let (at, (_, shape)) = config.dense_shapes().into_iter().enumerate().find(|(_, (n, _))| n == name)?;
             let fan_in: usize = shape[1..].iter().product();
-            let zero = (config.skip && matches!(name, "heads.weight" | "linear.weight")) || shape.len() == 1;
-            let bound = if zero { 0.0 } else { 1.0 / (fan_in as f64).sqrt() };
+            let bound = if zero(name) || shape.len() == 1 { 0.0 } else { 1.0 / (fan_in as f64).sqrt() };
             let mut random = Random::new(seed, &[INITIAL, at as u64]);
             random.uniform_tensor(&shape, bound, dtype, device).map_err(|error| failed = Some(error)).ok()
         });

@@ -1,0 +1,65 @@
+//! What the two SimCSE commands learn from.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use limbeck_data::examples::{self, ExampleColumns, Examples};
+use limbeck_data::text::{hash, read_texts};
+use limbeck_training::contrastive::Material;
+
+use super::common::Session;
+
+/// Text or labelled examples, and what the result is chosen by.
+#[derive(Args)]
+pub struct MaterialArguments {
+    /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
+    pub input: Option<PathBuf>,
+
+    /// Pairs or triples for the supervised method: .tsv, .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub examples: Option<PathBuf>,
+
+    /// STS files that the best weights are chosen by
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub dev: Vec<PathBuf>,
+}
+
+/// What was read.
+pub enum Found {
+    Texts(Vec<String>),
+    Examples(Examples),
+}
+
+impl Found {
+    pub fn view(&self) -> Material<'_> {
+        match self {
+            Self::Texts(texts) => Material::Texts(texts),
+            Self::Examples(examples) => Material::Examples(examples),
+        }
+    }
+}
+
+impl MaterialArguments {
+    /// Reads at most `limit` examples; of text, without blanks and duplicates.
+    pub fn read(&self, columns: &ExampleColumns, limit: Option<usize>, session: &Session) -> anyhow::Result<Found> {
+        let limit = limit.unwrap_or(usize::MAX);
+        if let Some(path) = &self.examples {
+            let mut found = examples::read(path, columns)?;
+            found.truncate(limit);
+            session.progress.note(&format!("{} examples; {}", found.len(), found.skipped));
+            return Ok(Found::Examples(found));
+        }
+        let input = self.input.as_deref().context("--input or --examples is needed")?;
+        let (mut met, mut texts) = (HashSet::new(), Vec::new());
+        for text in read_texts(input, None, None)? {
+            let text = text?;
+            if texts.len() < limit && !text.trim().is_empty() && met.insert(hash(&text)) {
+                texts.push(text);
+            }
+        }
+        Ok(Found::Texts(texts))
+    }
+}

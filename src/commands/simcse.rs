@@ -1,0 +1,79 @@
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use candle_core::Device;
+use clap::Args;
+use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::recipe;
+use limbeck_student::contrast::{train, unlearned};
+use limbeck_student::folder::StudentFolder;
+use limbeck_training::contrastive::{Job, Look};
+
+use super::common::{Session, set_threads};
+use super::material::MaterialArguments;
+
+/// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
+///
+/// An interrupted job goes on from its last checkpoint.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv --dev STSB.dev.tsv --to tuned\n  \
+                        limbeck simcse --student runs/quickstart/student --random --input corpus.txt.gz --to direct --set train_student.dropout=0.2"
+)]
+pub struct Arguments {
+    /// The student's folder to start from
+    #[arg(long, value_name = "DIR")]
+    student: PathBuf,
+
+    /// Forget its weights: begin with random ones
+    #[arg(long)]
+    random: bool,
+
+    #[command(flatten)]
+    material: MaterialArguments,
+
+    /// A recipe, of which [train_student] is read
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Put a value over the recipe's, as in train_student.simcse.learning_rate=1e-3
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// The trained student's folder
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let recipe = match &arguments.recipe {
+        Some(path) => recipe::read(path, &arguments.overrides)?,
+        None => recipe::from_overrides(&arguments.overrides)?,
+    };
+    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let section = recipe.train_student;
+    let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
+    if arguments.random {
+        student = unlearned(student, section.simcse.seed)?;
+    }
+    let found = arguments.material.read(&section.columns, section.limit, session)?;
+    let sets = read_sets(&arguments.material.dev)?;
+    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
+    let job = Job {
+        material: found.view(),
+        settings: &section.simcse,
+        dev: (!sets.is_empty()).then_some(look),
+        folder: &arguments.to,
+        metrics: arguments.to.join("metrics.jsonl"),
+        stage: "simcse",
+    };
+    let summary = train(student, &section.contrast(), &job, (session.progress, &session.interrupt))?;
+    session.progress.note(&summary.to_string());
+    say!("{}", arguments.to.display());
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! A student that learns by SimCSE itself, without a teacher: a TextCNN as a learner of [`limbeck_training::contrastive`].
+//!
+//! On text alone two dropout masks make a text's two views; on labelled pairs or triples the same loss fine-tunes a student.
+
+mod learner;
+
+use candle_core::Device;
+use limbeck_data::Interrupt;
+use limbeck_data::progress::Progress;
+use limbeck_training::contrastive::{Job, Material, Summary, forget, train as learn};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+pub use self::learner::StudentLearner;
+use crate::error::{Error, Result};
+use crate::folder::StudentFolder;
+
+/// How a student goes through a SimCSE training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContrastSettings {
+    /// Dropout rate on the pooled features.
+    pub dropout: f64,
+    /// Dropout rate on the embeddings: a view has one mask a token, the same wherever the token stands.
+    pub embedding_dropout: f64,
+}
+
+impl Default for ContrastSettings {
+    fn default() -> Self {
+        Self { dropout: 0.1, embedding_dropout: 0.0 }
+    }
+}
+
+impl ContrastSettings {
+    /// Refuses settings that can't be.
+    pub fn check(&self) -> Result<()> {
+        for (name, value) in [("simcse.dropout", self.dropout), ("simcse.embedding_dropout", self.embedding_dropout)] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::Setting { name, value: value.to_string(), allowed: "from 0 to below 1".into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Trains `student` and writes it to the job's folder. An interrupted training goes on from its checkpoint there.
+///
+/// # Errors
+/// Settings that can't be, what [`limbeck_training::contrastive::train`] refuses, and files that can't be written.
+pub fn train(
+    student: StudentFolder,
+    settings: &ContrastSettings,
+    job: &Job,
+    (progress, interrupt): (&dyn Progress, &Interrupt),
+) -> Result<Summary> {
+    settings.check()?;
+    let objective = match job.material {
+        Material::Texts(_) => "unsupervised SimCSE",
+        Material::Examples(_) => "supervised SimCSE",
+    };
+    // Only pooled features of convolutions and attention are dropped from: a static student has its embeddings alone.
+    let config = &student.model.config;
+    let features = config.filters() > 0 || config.attention.is_some();
+    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && features);
+    if matches!(job.material, Material::Texts(_)) && !varies {
+        progress.note(&format!("{}: warning: nothing is dropped, so both views of a text are the same", job.stage));
+    }
+    let origin = json!({"objective": objective, "examples": job.material.len(), "simcse": job.settings,
+                        "dropout": settings, "start": student.origin});
+    let mut learner = StudentLearner::new(student, settings, job.settings)?;
+    let summary = learn(&mut learner, job, progress, interrupt)?;
+    let (model, tokenizer) = learner.into_parts();
+    StudentFolder { model, tokenizer, origin }.save(job.folder)?;
+    forget(job.folder)?;
+    Ok(summary)
+}
+
+/// A student like `student` in shape and tokenizer that has learned nothing: a random table, and random weights.
+///
+/// # Errors
+/// Tensor errors.
+pub fn unlearned(student: StudentFolder, seed: u64) -> Result<StudentFolder> {
+    let StudentFolder { model, tokenizer, .. } = student;
+    let model = learner::random(model.config, seed, &Device::Cpu)?;
+    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
+}
