@@ -5,6 +5,7 @@
 //! | [`sts`] | do similarities agree with people's grades? | graded pairs |
 //! | [`space`] | are equals near, and is the sphere used? | the same pairs |
 //! | [`fidelity`] | does the student agree with its teacher? | held-out text |
+//! | [`held_out`] | what does a person see of it? | held-out text |
 //! | [`word_order`] | does it see order as its teacher does? | held-out text |
 //! | [`probe`] | can topics be read off its vectors? | labelled documents |
 //!
@@ -12,6 +13,7 @@
 
 pub mod correlation;
 pub mod fidelity;
+pub mod held_out;
 pub mod model;
 pub mod probe;
 mod sample;
