@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::fidelity;
 use crate::evaluate::sts::Score;
 
-mod table;
+pub(crate) mod table;
 
 pub use table::{table, table_cells};
 
@@ -147,10 +147,10 @@ impl Summary {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn model(name: &str, role: Role) -> ModelSummary {
+    pub(crate) fn model(name: &str, role: Role) -> ModelSummary {
         ModelSummary {
             name: name.into(),
             role,

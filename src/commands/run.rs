@@ -64,9 +64,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if let Some(summary) = limbeck::run::run(&context, &options)? {
         say!("{}", table(&summary));
         say!();
+        for line in limbeck::report::curves(&limbeck::report::Run::read(&context.folder)?.histories) {
+            say!("{line}");
+        }
+        say!();
         for (what, name) in [
             ("student", "student"),
             ("folded", "exports"),
+            ("report", limbeck::report::FILE),
             ("figures", "summary.json"),
             ("training log", "metrics.jsonl"),
             ("recipe", "recipe.toml"),

@@ -16,7 +16,7 @@ mod state;
 mod teach;
 
 pub use context::{Context, RunOptions};
-pub use report::{card, merge};
+pub use report::merge;
 pub use stage::{Decision, Stage};
 
 use std::fs::{File, TryLockError};

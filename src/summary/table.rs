@@ -11,9 +11,7 @@ const SETS: usize = 5;
 pub fn table(summary: &Summary) -> String {
     let (head, rows) = table_cells(summary);
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')))
-        .set_header(head);
+    table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_header(head);
     for row in rows {
         table.add_row(row);
     }
@@ -113,7 +111,7 @@ pub(crate) fn speed(per_second: f64) -> String {
     if per_second < 100.0 { format!("{per_second:.1}") } else { thousands(per_second) }
 }
 
-fn times(factor: f64) -> String {
+pub(crate) fn times(factor: f64) -> String {
     if factor < 10.0 { format!("{factor:.1}") } else { thousands(factor) }
 }
 
