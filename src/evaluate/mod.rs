@@ -6,6 +6,7 @@
 //! | [`space`] | are equals near, and is the sphere used? | the same pairs |
 //! | [`fidelity`] | does the student agree with its teacher? | held-out text |
 //! | [`held_out`] | what does a person see of it? | held-out text |
+//! | [`one_space`] | do its queries find the teacher's documents? | any text |
 //! | [`word_order`] | does it see order as its teacher does? | held-out text |
 //! | [`probe`] | can topics be read off its vectors? | labelled documents |
 //!
@@ -15,6 +16,7 @@ pub mod correlation;
 pub mod fidelity;
 pub mod held_out;
 pub mod model;
+pub mod one_space;
 pub mod probe;
 mod sample;
 pub mod space;

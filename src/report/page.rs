@@ -105,7 +105,7 @@ fn drawn(figure: &Figure) -> Markup {
             @if !figure.legend.is_empty() {
                 ul.legend {
                     @for (name, place) in &figure.legend {
-                        li { span.(key(*place)) style=(format!("--key:{}", svg::css(svg::series(*place)))) {} (name) }
+                        li { span.key style=(key(*place)) {} (name) }
                     }
                 }
             }
@@ -115,21 +115,28 @@ fn drawn(figure: &Figure) -> Markup {
     }
 }
 
-/// The class of a legend's key: as the series, which are broken or faint in the second round of colours.
-fn key(place: usize) -> &'static str {
-    if place / svg::COLOURS % 2 == 1 { "key again" } else { "key" }
+/// The look of a legend's key: as the series has it.
+fn key(place: usize) -> String {
+    format!("background:{};opacity:{}", svg::css(svg::series(place)), svg::strength(place))
 }
 
+/// Columns of words stand left, those of numbers right.
 fn tabled(table: &Table) -> Markup {
+    let is_words = |at: usize| {
+        let begins = |row: &Vec<String>| row.get(at).is_some_and(|cell| cell.starts_with(char::is_alphabetic));
+        table.rows.iter().any(begins)
+    };
+    let words: Vec<bool> = (0..table.head.len()).map(is_words).collect();
+    let word = |at: usize| words.get(at) == Some(&true);
     html! {
         div.scroll tabindex="0" {
             table {
-                thead { tr { @for head in &table.head { th scope="col" { (head) } } } }
+                thead { tr { @for (at, head) in table.head.iter().enumerate() { th.word[word(at)] scope="col" { (head) } } } }
                 tbody {
                     @for row in &table.rows {
                         tr {
                             @for (at, cell) in row.iter().enumerate() {
-                                @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                @if at == 0 { th scope="row" { (cell) } } @else { td.word[word(at)] { (cell) } }
                             }
                         }
                     }

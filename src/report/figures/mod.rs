@@ -5,7 +5,8 @@ mod similarities;
 mod times;
 mod training;
 
-use super::plot::Axis;
+use super::plot::svg::COLOURS;
+use super::plot::{Axis, Shape};
 use super::run::Run;
 use crate::error::Result;
 use crate::summary::{ModelSummary, Role};
@@ -48,13 +49,13 @@ impl Table {
 pub fn figures(runs: &[Run]) -> Result<Vec<Figure>> {
     let all = [
         models::speed_and_quality(runs),
+        training::space(runs),
         models::scores(runs),
         models::agreement(runs),
         training::losses(runs),
         training::held_out(runs),
         training::teachers_loss(runs),
         training::teachers_dev(runs),
-        training::space(runs),
         similarities::histogram(runs),
         models::sizes(runs),
         times::stages(runs),
@@ -72,9 +73,42 @@ fn models(runs: &[Run]) -> impl Iterator<Item = (&Run, &ModelSummary)> {
     runs.iter().flat_map(|run| run.summary.models.iter().map(move |model| (run, model)))
 }
 
-/// The role in whose terms a model is drawn.
-fn is_student(model: &ModelSummary) -> bool {
-    model.role == Role::Student
+/// The place of `run` among the runs.
+fn place_of(runs: &[Run], run: &Run) -> usize {
+    runs.iter().position(|other| std::ptr::eq(other, run)).unwrap_or_default()
+}
+
+/// The colour of a model, or of the stage that trains it: the same in every figure, and fainter from run to run.
+fn colour(runs: &[Run], run: &Run, name: &str) -> usize {
+    let name = match name {
+        "train-teacher" => "teacher",
+        "distil" => "student",
+        "static-start" => "static, untrained",
+        "static-trained" => "static, trained",
+        other => other,
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for (_, model) in models(runs) {
+        if !names.contains(&model.name.as_str()) {
+            names.push(&model.name);
+        }
+    }
+    let hue = names.iter().position(|other| *other == name).unwrap_or(names.len());
+    place_of(runs, run) * COLOURS + hue % COLOURS
+}
+
+/// A legend of the runs, where there are several.
+fn legend_of_runs(runs: &[Run]) -> Vec<(String, usize)> {
+    if runs.len() > 1 { runs.iter().enumerate().map(|(at, run)| (run.name.clone(), at)).collect() } else { Vec::new() }
+}
+
+/// The shape of a model's point.
+fn shape(model: &ModelSummary) -> Shape {
+    match model.role {
+        Role::Teacher => Shape::Square,
+        Role::Student => Shape::Circle,
+        Role::Baseline => Shape::Triangle,
+    }
 }
 
 fn axis<'a>(name: &'a str, format: fn(f64) -> String) -> Axis<'a> {

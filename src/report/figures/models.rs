@@ -1,11 +1,12 @@
 //! Figures of the models side by side: speed, scores, agreement, sizes.
 
-use super::super::plot::{Bar, Group, Mark, Shape, bars, plane};
+use super::super::plot::svg::COLOURS;
+use super::super::plot::{Bar, Group, Mark, bars, plane};
 use super::super::run::Run;
-use super::{Figure, Table, axis, exact, models, plain, within};
+use super::{Figure, Table, axis, colour, exact, legend_of_runs, models, place_of, plain, shape, within};
 use crate::error::Result;
 use crate::summary::table::{count, size, speed, thousands};
-use crate::summary::{ModelSummary, Role, extra};
+use crate::summary::{ModelSummary, extra};
 
 /// A figure of a model as a share.
 fn share(model: &ModelSummary, key: &str) -> Option<f64> {
@@ -14,7 +15,9 @@ fn share(model: &ModelSummary, key: &str) -> Option<f64> {
 
 /// Quality against speed, every model a point.
 pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
-    let has_scores = models(runs).any(|(_, model)| model.average.is_some());
+    // One measure for all: of runs with and without STS sets that which more of the models have.
+    let having = |wanted: fn(&ModelSummary) -> bool| models(runs).filter(|(_, model)| wanted(model)).count();
+    let has_scores = having(|model| model.average.is_some()) >= having(|model| model.fidelity.is_some()).max(1);
     let (name, short) = if has_scores {
         ("STS: mean Spearman × 100", "STS average")
     } else {
@@ -43,14 +46,8 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
         ]);
         if let (Some(speed), Some(quality)) = (model.sentences_per_second.filter(|&speed| speed > 0.0), quality(model))
         {
-            let shape = match model.role {
-                Role::Teacher => Shape::Square,
-                Role::Student => Shape::Circle,
-                Role::Baseline => Shape::Triangle,
-            };
-            let of_run = runs.iter().position(|other| std::ptr::eq(other, run)).unwrap_or_default();
-            let colour = if runs.len() > 1 { of_run } else { marks.len() };
-            marks.push(Mark { name: model.name.clone(), at: (speed, quality), colour, shape });
+            let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &model.name) };
+            marks.push(Mark { name: model.name.clone(), at: (speed, quality), colour, shape: shape(model) });
         }
     }
     if marks.is_empty() {
@@ -58,26 +55,39 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
     }
     let axes = (axis("sentences a second (logarithmic)", thousands), axis(name, plain));
     let title = "Quality against speed";
-    let legend =
-        if runs.len() > 1 { runs.iter().enumerate().map(|(at, run)| (run.name.clone(), at)).collect() } else { vec![] };
+    let mut note =
+        "Right is faster, up is better. Squares are teachers, circles students, triangles static models. The \
+                    models of a run read the same text on the same machine, in turn."
+            .to_owned();
+    let sets = |model: &ModelSummary| model.scores.keys().cloned().collect::<Vec<_>>();
+    let mut averaged = models(runs).filter(|(_, model)| model.average.is_some()).map(|(_, model)| sets(model));
+    let first = averaged.next();
+    if has_scores && averaged.any(|sets| Some(&sets) != first.as_ref()) {
+        note += " The means are over different sets, run by run, and can't be compared between runs.";
+    }
     Ok(Some(Figure {
         id: "speed",
         title: title.into(),
-        note: "Right is faster, up is better. Squares are teachers, circles students, triangles static models. \
-               Every model read the same text on the same machine, in turn."
-            .into(),
-        legend,
+        note,
+        legend: legend_of_runs(runs),
         svg: plane(title, axes, &marks, &[], true)?,
         table,
     }))
 }
 
+/// The models, those of one name in different runs beside one another.
+fn by_name(runs: &[Run]) -> Vec<(&Run, &ModelSummary)> {
+    let mut all: Vec<_> = models(runs).collect();
+    all.sort_by_key(|(run, model)| colour(runs, run, &model.name) % COLOURS);
+    all
+}
+
 /// The models as series: their names, and the places of their colours.
 fn legend(runs: &[Run], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
-    models(runs)
-        .enumerate()
-        .filter(|(_, (_, model))| wanted(model))
-        .map(|(at, (run, model))| (within(runs, run, &model.name), at))
+    by_name(runs)
+        .into_iter()
+        .filter(|(_, model)| wanted(model))
+        .map(|(run, model)| (within(runs, run, &model.name), colour(runs, run, &model.name)))
         .collect()
 }
 
@@ -88,11 +98,16 @@ fn grouped(
     what: &str,
     figure: impl Fn(&ModelSummary, &str) -> Option<f64>,
 ) -> (Vec<Group>, Table) {
-    let head = [what.to_owned()].into_iter().chain(models(runs).map(|(run, model)| within(runs, run, &model.name)));
+    let all = by_name(runs);
+    let names = all.iter().map(|(run, model)| within(runs, run, &model.name));
+    let head = [what.to_owned()].into_iter().chain(names);
     let (mut groups, mut table) = (Vec::new(), Table::new(head));
     for kind in kinds {
-        let figures: Vec<Option<f64>> = models(runs).map(|(_, model)| figure(model, kind)).collect();
-        let known = figures.iter().enumerate().filter_map(|(at, value)| Some(Bar { value: (*value)?, colour: at }));
+        let figures: Vec<Option<f64>> = all.iter().map(|(_, model)| figure(model, kind)).collect();
+        let known = all
+            .iter()
+            .zip(&figures)
+            .filter_map(|((run, model), value)| Some(Bar { value: (*value)?, colour: colour(runs, run, &model.name) }));
         groups.push(Group { name: kind.clone(), bars: known.collect() });
         let cells = figures.iter().map(|value| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}")));
         table.push([kind.clone()].into_iter().chain(cells));
@@ -149,7 +164,7 @@ pub fn agreement(runs: &[Run]) -> Result<Option<Figure>> {
     if kinds.is_empty() {
         return Ok(None);
     }
-    let (groups, table) = grouped(runs, &kinds, "figure", figure);
+    let (groups, table) = grouped(runs, &kinds, "measure", figure);
     let title = "Agreement with the teacher";
     Ok(Some(Figure {
         id: "agreement",
@@ -160,7 +175,7 @@ pub fn agreement(runs: &[Run]) -> Result<Option<Figure>> {
                documents. Topics: accuracy of a linear probe on labelled documents."
             .into(),
         legend: legend(runs, |model| model.fidelity.is_some()),
-        svg: bars(title, (axis("× 100", tenths), axis("figure", plain)), &groups)?,
+        svg: bars(title, (axis("share or correlation × 100", tenths), axis("measure", plain)), &groups)?,
         table,
     }))
 }
@@ -169,9 +184,12 @@ pub fn agreement(runs: &[Run]) -> Result<Option<Figure>> {
 pub fn sizes(runs: &[Run]) -> Result<Option<Figure>> {
     let mut table = Table::new(["model", "size", "bytes", "parameters", "vector"]);
     let mut groups = Vec::new();
-    for (at, (run, model)) in models(runs).enumerate().filter(|(_, (_, model))| model.bytes > 0) {
+    for (run, model) in by_name(runs).into_iter().filter(|(_, model)| model.bytes > 0) {
         let name = within(runs, run, &model.name);
-        groups.push(Group { name: name.clone(), bars: vec![Bar { value: model.bytes as f64 / 1e6, colour: at }] });
+        groups.push(Group {
+            name: name.clone(),
+            bars: vec![Bar { value: model.bytes as f64 / 1e6, colour: colour(runs, run, &model.name) }],
+        });
         let parameters = if model.parameters > 0 { count(model.parameters) } else { "-".into() };
         table.push([name, size(model.bytes), thousands(model.bytes as f64), parameters, model.dimension.to_string()]);
     }

@@ -2,7 +2,7 @@
 
 use super::super::plot::{Bar, Group, bars};
 use super::super::run::Run;
-use super::{Figure, Table, axis, plain};
+use super::{Figure, Table, axis, legend_of_runs, plain};
 use crate::error::Result;
 use crate::run::Stage;
 
@@ -32,13 +32,11 @@ pub fn stages(runs: &[Run]) -> Result<Option<Figure>> {
         table.push([name].into_iter().chain(cells));
     }
     let title = "Time of the stages";
-    let legend =
-        if runs.len() > 1 { runs.iter().enumerate().map(|(at, run)| (run.name.clone(), at)).collect() } else { vec![] };
     Ok(Some(Figure {
         id: "times",
         title: title.into(),
         note: "How long each stage took when it last ran.".into(),
-        legend,
+        legend: legend_of_runs(runs),
         svg: bars(title, (axis("seconds", |value| format!("{value:.1}")), axis("stage", plain)), &groups)?,
         table,
     }))

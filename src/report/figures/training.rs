@@ -1,11 +1,10 @@
 //! Figures of training: losses, agreement while it went on, and the space's shape.
 
 use super::super::history::History;
-use super::super::plot::{Line, Mark, Shape, lines, plane};
+use super::super::plot::{Line, Mark, lines, plane};
 use super::super::run::Run;
-use super::{Figure, Table, axis, exact, is_student, models, within};
+use super::{Figure, Table, axis, colour, exact, legend_of_runs, models, place_of, shape, within};
 use crate::error::Result;
-use crate::summary::Role;
 use crate::summary::table::thousands;
 
 /// The stage in which a teacher is trained; its loss is another than the students'.
@@ -16,10 +15,9 @@ fn curves(runs: &[Run], wanted: fn(&History) -> bool, points: fn(&History) -> &V
     let histories = runs.iter().flat_map(|run| run.histories.iter().map(move |history| (run, history)));
     histories
         .filter(|(_, history)| wanted(history))
-        .enumerate()
-        .map(|(colour, (run, history))| Line {
+        .map(|(run, history)| Line {
             name: within(runs, run, &history.stage),
-            colour,
+            colour: colour(runs, run, &history.stage),
             points: points(history).clone(),
         })
         .filter(|line| !line.points.is_empty())
@@ -117,9 +115,9 @@ pub fn teachers_dev(runs: &[Run]) -> Result<Option<Figure>> {
 pub fn space(runs: &[Run]) -> Result<Option<Figure>> {
     let mut table = Table::new(["model or stage", "evaluation", "uniformity", "alignment"]);
     let mut paths: Vec<Line> = Vec::new();
-    for (of_run, run) in runs.iter().enumerate() {
+    for run in runs {
         for history in run.histories.iter().filter(|history| !history.space.is_empty()) {
-            let colour = if runs.len() > 1 { of_run } else { paths.len() };
+            let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &history.stage) };
             paths.push(Line { name: within(runs, run, &history.stage), colour, points: history.space.clone() });
         }
     }
@@ -132,14 +130,8 @@ pub fn space(runs: &[Run]) -> Result<Option<Figure>> {
     for (run, model) in models(runs) {
         let (Some(uniformity), Some(alignment)) = (model.uniformity, model.alignment) else { continue };
         table.push([within(runs, run, &model.name), "end".into(), exact(uniformity), exact(alignment)]);
-        let shape = match model.role {
-            Role::Teacher => Shape::Square,
-            _ if is_student(model) => Shape::Circle,
-            _ => Shape::Triangle,
-        };
-        let of_run = runs.iter().position(|other| std::ptr::eq(other, run)).unwrap_or_default();
-        let colour = if runs.len() > 1 { of_run } else { paths.len() + marks.len() };
-        marks.push(Mark { name: model.name.clone(), at: (uniformity, alignment), colour, shape });
+        let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &model.name) };
+        marks.push(Mark { name: model.name.clone(), at: (uniformity, alignment), colour, shape: shape(model) });
     }
     if marks.is_empty() && paths.is_empty() {
         return Ok(None);
@@ -153,11 +145,10 @@ pub fn space(runs: &[Run]) -> Result<Option<Figure>> {
     if !paths.is_empty() {
         note += " A path leads from the hollow circle to the filled one, over the evaluations of training.";
     }
-    let legend: Vec<(String, usize)> = if runs.len() > 1 {
-        runs.iter().enumerate().map(|(at, run)| (run.name.clone(), at)).collect()
-    } else {
-        paths.iter().map(|path| (path.name.clone(), path.colour)).collect()
-    };
+    let mut legend = legend_of_runs(runs);
+    if legend.is_empty() {
+        legend.extend(paths.iter().map(|path| (path.name.clone(), path.colour)));
+    }
     let svg = plane(title, axes, &marks, &paths, false)?;
     Ok(Some(Figure { id: "space", title: title.into(), note, legend, svg, table }))
 }

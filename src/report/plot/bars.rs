@@ -28,7 +28,7 @@ pub struct Bar {
 }
 
 /// The height of a bar with what is between two.
-const ROW: i32 = 15 * FINE;
+const ROW: i32 = 16 * FINE;
 /// What is between two groups.
 const GAP: i32 = 8 * FINE;
 /// The axis with its name.
@@ -67,6 +67,7 @@ pub fn bars(title: &str, (value_axis, group_axis): (Axis<'_>, Axis<'_>), groups:
             .bold_line_style(GRID.stroke_width(FINE as u32))
             .light_line_style(RGBAColor(0, 0, 0, 0.0))
             .axis_style(INK.stroke_width(FINE as u32))
+            .set_all_tick_mark_size(4 * FINE)
             .draw()?;
         let turned =
             letters().transform(plotters::style::FontTransform::Rotate270).pos(Pos::new(HPos::Center, VPos::Center));

@@ -23,19 +23,31 @@ pub const WIDTH: i32 = 440 * FINE;
 /// The height of a figure that has no reason for another.
 pub const HEIGHT: i32 = 300 * FINE;
 /// The size of letters.
-pub const LETTERS: i32 = 12 * FINE;
+pub const LETTERS: i32 = 13 * FINE;
 
 /// Text and axes.
 pub const INK: RGBColor = RGBColor(2, 0, 0);
 /// Lines of the grid.
 pub const GRID: RGBColor = RGBColor(2, 0, 1);
 
-/// Colours of series; after so many they come again, broken or faint.
+/// Colours of series; after so many they come again, fainter and broken: see [`ROUNDS`].
 pub const COLOURS: usize = 8;
+/// How strong the colours are in each round.
+pub const ROUNDS: [f64; 4] = [1.0, 0.6, 0.4, 0.25];
 
 /// The colour of the series at `place`.
 pub fn series(place: usize) -> RGBColor {
-    RGBColor(1, (place / COLOURS % 2) as u8, (place % COLOURS) as u8)
+    RGBColor(1, round(place) as u8, (place % COLOURS) as u8)
+}
+
+/// The round of colours that a series is in.
+fn round(place: usize) -> usize {
+    place / COLOURS % ROUNDS.len()
+}
+
+/// How strong the colour of the series at `place` is.
+pub fn strength(place: usize) -> f64 {
+    ROUNDS[round(place)]
 }
 
 /// The CSS of a colour.
@@ -124,25 +136,32 @@ fn colour(BackendColor { rgb: (kind, flag, which), .. }: BackendColor) -> String
     css(RGBColor(kind, flag, which))
 }
 
-fn is_second_round(color: BackendColor) -> bool {
-    color.rgb.0 == 1 && color.rgb.1 == 1
+/// The round of a series' colour; 0 for all that is no series.
+fn round_of(color: BackendColor) -> usize {
+    if color.rgb.0 == 1 { usize::from(color.rgb.1) } else { 0 }
+}
+
+/// How strong a colour is drawn.
+fn opacity(color: BackendColor) -> f64 {
+    color.alpha * ROUNDS.get(round_of(color)).copied().unwrap_or(1.0)
 }
 
 fn stroke(style: &impl BackendStyle) -> String {
     let color = style.color();
     let mut text = format!("fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"", colour(color), style.stroke_width());
-    if color.alpha < 1.0 {
-        let _ = write!(text, " stroke-opacity=\"{}\"", color.alpha);
+    let opacity = opacity(color);
+    if opacity < 1.0 {
+        let _ = write!(text, " stroke-opacity=\"{opacity}\"");
     }
-    if is_second_round(color) {
-        let _ = write!(text, " stroke-dasharray=\"{} {}\"", 5 * FINE, 3 * FINE);
+    if let round @ 1.. = round_of(color) {
+        let _ = write!(text, " stroke-dasharray=\"{} {}\"", 8 / round as i32 * FINE, 3 * FINE);
     }
     text
 }
 
 fn filled(color: BackendColor) -> String {
-    let alpha = if is_second_round(color) { 0.5 * color.alpha } else { color.alpha };
-    let opacity = if alpha < 1.0 { format!(" fill-opacity=\"{alpha}\"") } else { String::new() };
+    let opacity = opacity(color);
+    let opacity = if opacity < 1.0 { format!(" fill-opacity=\"{opacity}\"") } else { String::new() };
     format!("fill=\"{}\"{opacity}", colour(color))
 }
 
@@ -268,7 +287,7 @@ mod tests {
         assert!(drawn.starts_with("<svg viewBox=\"0 0 1760 1200\" role=\"img\""), "{drawn}");
         assert!(drawn.contains("<title>a &lt; b</title>"), "{drawn}");
         assert!(drawn.contains("<circle cx=\"4\" cy=\"8\" r=\"3\" fill=\"var(--s2)\"/>"), "{drawn}");
-        assert!(drawn.contains("fill=\"var(--s2)\" fill-opacity=\"0.5\""), "{drawn}");
+        assert!(drawn.contains("fill=\"var(--s2)\" fill-opacity=\"0.6\""), "{drawn}");
         assert!(drawn.contains("fill=\"var(--ink)\">&lt;script&gt;&amp;&quot;</text>"), "{drawn}");
     }
 
