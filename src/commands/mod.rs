@@ -102,11 +102,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Completions(arguments) => (completions::run(&arguments), NOTHING_KEPT),
         Command::Man(arguments) => (man::run(&arguments), NOTHING_KEPT),
     };
-    done.map_err(|error| keeping(error, kept))
+    done.map_err(|error| keeping(error, kept, &session.interrupt))
 }
 
 /// Of commands that write their result whole or not at all.
-const NOTHING_KEPT: &str = "nothing was written that isn't whole";
+const NOTHING_KEPT: &str = "of this nothing is kept";
 
 /// Arguments that contradict one another: exit code 2.
 #[derive(Debug, thiserror::Error)]

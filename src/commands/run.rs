@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
 
 /// Of an interruption: which stages are done, what the one at work keeps, and the command that goes on.
 fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> anyhow::Error {
-    if !is_interrupted(&error) {
+    if !is_interrupted(&error, &context.interrupt) {
         return error;
     }
     let Ok(decisions) = decide(context, &RunOptions { from: None, to: options.to }) else { return error };
@@ -103,5 +103,5 @@ fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> any
         _ => format!("kept are {done}; {at_work} begins anew"),
     };
     // With --from the stage would be thrown away and begun anew.
-    Stopped { kept, next: format!("go on with: {}", command_line(std::env::args(), &["--from"])) }.into()
+    Stopped::new(&error, &kept, &command_line(std::env::args(), &["--from"])).into()
 }

@@ -1,29 +1,35 @@
 //! What an interrupted command kept, and how it goes on.
 
-use limbeck_data::Interrupted;
+use limbeck_data::Interrupt;
 
 /// The command was stopped from outside.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted: {kept}")]
+#[error("{message}")]
 pub struct Stopped {
-    /// What is kept.
-    pub kept: String,
-    /// How to go on.
+    /// What the work said when it stopped.
+    message: String,
+    /// What is kept, and how to go on.
     pub next: String,
 }
 
-/// Whether the error is an interruption. Crates wrap it transparently, so that it is seen by its words alone.
-pub fn is_interrupted(error: &anyhow::Error) -> bool {
-    let words = Interrupted.to_string();
-    error.chain().any(|cause| cause.to_string() == words)
+impl Stopped {
+    /// Puts what is kept and how to go on in place of an interruption's own hint.
+    pub fn new(error: &anyhow::Error, kept: &str, command: &str) -> Self {
+        Self { message: super::message(error), next: format!("{kept}; go on with: {command}") }
+    }
 }
 
-/// `error`, or where it is an interruption, one that says `kept` and that the same command goes on.
-pub fn keeping(error: anyhow::Error, kept: &str) -> anyhow::Error {
-    if error.is::<Stopped>() || !is_interrupted(&error) {
+/// Whether the error is that of a work that was asked to stop: crates say so in their own words.
+pub fn is_interrupted(error: &anyhow::Error, interrupt: &Interrupt) -> bool {
+    interrupt.is_set() && error.chain().any(|cause| cause.to_string().starts_with("interrupted"))
+}
+
+/// `error`, or where it is an interruption, one that says what is kept and how the same command goes on.
+pub fn keeping(error: anyhow::Error, kept: &str, interrupt: &Interrupt) -> anyhow::Error {
+    if error.is::<Stopped>() || !is_interrupted(&error, interrupt) {
         return error;
     }
-    Stopped { kept: kept.into(), next: format!("go on with: {}", command_line(std::env::args(), &[])) }.into()
+    Stopped::new(&error, kept, &command_line(std::env::args(), &[])).into()
 }
 
 /// The command line as it can be typed again, without the options `without` and their values.
@@ -67,10 +73,13 @@ mod tests {
 
     #[test]
     fn only_an_interruption_becomes_one() {
-        let error = keeping(anyhow::Error::from(Interrupted).context("embedding"), "finished shards are kept");
-        assert_eq!(error.to_string(), "interrupted: finished shards are kept");
-        assert_eq!(keeping(anyhow::anyhow!("no disk"), "x").to_string(), "no disk");
-        let nested = anyhow::Error::from(limbeck::Error::from(limbeck_data::Error::from(Interrupted)));
-        assert!(is_interrupted(&nested));
+        let interrupt = Interrupt::new();
+        let error = || anyhow::Error::from(limbeck::Error::from(limbeck_data::Error::from(limbeck_data::Interrupted)));
+        assert!(!keeping(error(), "shards are kept", &interrupt).is::<Stopped>(), "nobody asked for a stop");
+        interrupt.set();
+        let stopped = keeping(error().context("embedding"), "shards are kept", &interrupt);
+        let next = &stopped.downcast_ref::<Stopped>().unwrap().next;
+        assert!(next.starts_with("shards are kept; go on with: "), "{next}");
+        assert_eq!(keeping(anyhow::anyhow!("no disk"), "x", &interrupt).to_string(), "no disk");
     }
 }

@@ -93,6 +93,8 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "bench",
         "report",
         "inspect",
+        "completions",
+        "man",
     ];
     for command in commands {
         let help = succeed(folder.path(), &[command, "--help"]);

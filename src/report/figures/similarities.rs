@@ -6,6 +6,7 @@ use super::{Figure, Table, axis, colour, within};
 use crate::error::Result;
 use crate::evaluate::held_out::BINS;
 use crate::summary::Role;
+use crate::summary::table::thousands;
 
 /// The histogram of similarities; of several runs the teachers and the students alone.
 pub fn histogram(runs: &[Run]) -> Result<Option<Figure>> {
@@ -52,7 +53,9 @@ pub fn histogram(runs: &[Run]) -> Result<Option<Figure>> {
     let pairs: Vec<String> = runs
         .iter()
         .filter_map(|run| run.held_out.as_ref())
-        .map(|figures| format!("{} pairs of {} texts", figures.pairs, figures.texts))
+        .map(|figures| {
+            format!("{} pairs of {} texts", thousands(figures.pairs as f64), thousands(figures.texts as f64))
+        })
         .collect();
     Ok(Some(Figure {
         id: "similarities",
