@@ -62,11 +62,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for opened in open_all(&arguments.model, &arguments.run, own, session)? {
         let model = Model::new(&opened.name, &*opened.encoder).with_prefix(prefix);
-        let scores = (!sets.is_empty()).then(|| sts(&model, &sets, watch)).transpose()?;
-        let space = documents
-            .first()
-            .map(|documents| one_space(&model, &Model::new(&documents.name, &*documents.encoder), &texts, watch));
-        let space = space.transpose()?;
+        let scores = if sets.is_empty() { None } else { Some(sts(&model, &sets, watch)?) };
+        let space = match documents.first() {
+            Some(documents) => {
+                let documents = Model::new(&documents.name, &*documents.encoder);
+                Some(one_space(&model, &documents, &texts, watch)?)
+            }
+            None => None,
+        };
         if arguments.json {
             let mut json = Map::from_iter([("model".to_owned(), Value::from(opened.name))]);
             if let Some(Value::Object(scores)) = scores.map(serde_json::to_value).transpose()? {

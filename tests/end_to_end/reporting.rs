@@ -31,7 +31,7 @@ frame.onload = () => {
     const around = svg.getBoundingClientRect(), title = svg.querySelector("title").textContent;
     const texts = [...svg.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
     texts.forEach(([name, box], at) => {
-      if (box.left < around.left - 1 || box.right > around.right + 1 || box.top < around.top - 1 || box.bottom > around.bottom + 1)
+      if (box.left < around.left - .5 || box.right > around.right + .5 || box.top < around.top - .5 || box.bottom > around.bottom + .5)
         found.cut.push(title + ": " + name);
       for (const [other, beside] of texts.slice(at + 1)) {
         const wide = Math.min(box.right, beside.right) - Math.max(box.left, beside.left);

@@ -21,7 +21,7 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
     let (name, short) = if has_scores {
         ("STS: mean Spearman × 100", "STS average")
     } else {
-        ("agreement with the teacher: Spearman × 100", "agreement")
+        ("Spearman with the teacher × 100", "agreement")
     };
     let quality = |model: &ModelSummary| {
         if has_scores { model.average } else { model.fidelity.map(|fidelity| 100.0 * fidelity.spearman) }

@@ -45,7 +45,7 @@ where
         .margin_top(6 * FINE)
         .margin_right(14 * FINE)
         .margin_left(4 * FINE)
-        .x_label_area_size(42 * FINE)
+        .x_label_area_size(44 * FINE)
         .y_label_area_size(56 * FINE)
         .build_cartesian_2d(x, y)?;
     mesh(&mut chart, x_axis, y_axis)?;

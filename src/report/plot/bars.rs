@@ -32,7 +32,7 @@ const ROW: i32 = 16 * FINE;
 /// What is between two groups.
 const GAP: i32 = 8 * FINE;
 /// The axis with its name.
-const FOOT: i32 = 42 * FINE;
+const FOOT: i32 = 44 * FINE;
 const TOP: i32 = 6 * FINE;
 
 /// Draws groups of bars from 0; the value stands at each bar's end. `axes` are what the values are and what the groups are.
@@ -44,7 +44,7 @@ pub fn bars(title: &str, (value_axis, group_axis): (Axis<'_>, Axis<'_>), groups:
         groups.iter().flat_map(|group| &group.bars).map(|bar| text_width(&(value_axis.format)(bar.value), LETTERS));
     let names = groups.iter().map(|group| text_width(&group.name, LETTERS)).max().unwrap_or(0);
     // Left of the bars: the groups' names and, turned, what they are.
-    let left = names.min(WIDTH * 2 / 5) + 10 * FINE + LETTERS + 8 * FINE;
+    let left = names.min(WIDTH / 2) + 10 * FINE + LETTERS + 8 * FINE;
     // Right of them the longest value.
     let room = f64::from(longest.max().unwrap_or(0) + 10 * FINE) / f64::from(WIDTH - left - 14 * FINE);
     range.end += (range.end - range.start) * room / (1.0 - room.min(0.8));

@@ -1,7 +1,5 @@
 //! Points with names in a plane, and paths through it.
 
-use std::ops::Range;
-
 use plotters::coord::combinators::IntoLogRange;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
@@ -40,13 +38,13 @@ const RADIUS: i32 = 5 * FINE;
 /// Draws points and paths; the x axis is one of logarithms where `is_log`.
 pub fn plane(title: &str, axes: (Axis<'_>, Axis<'_>), marks: &[Mark], paths: &[Line], is_log: bool) -> Result<String> {
     let all = || marks.iter().map(|mark| mark.at).chain(paths.iter().flat_map(|path| path.points.iter().copied()));
-    let across = |around: fn(Vec<f64>, f64) -> Range<f64>| around(all().map(|point| point.0).collect(), 0.16);
+    let across: Vec<f64> = all().map(|point| point.0).collect();
     let up = around(all().map(|point| point.1), 0.12);
     svg(Frame { title, height: HEIGHT }, |area| {
         if is_log {
-            draw(area, (across(|values, room| around_log(values, room)).log_scale(), up), axes, marks, paths)
+            draw(area, (around_log(across, 0.16).log_scale(), up), axes, marks, paths)
         } else {
-            draw(area, (across(|values, room| around(values, room)), up), axes, marks, paths)
+            draw(area, (around(across, 0.16), up), axes, marks, paths)
         }
     })
 }

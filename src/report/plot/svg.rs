@@ -238,7 +238,7 @@ impl DrawingBackend for Canvas<'_> {
         let down = match style.anchor().v_pos {
             VPos::Top => 0.8 * size,
             VPos::Center => 0.35 * size,
-            VPos::Bottom => -0.2 * size,
+            VPos::Bottom => -0.26 * size,
         };
         let turned = match style.transform() {
             FontTransform::None => String::new(),
