@@ -53,12 +53,12 @@ fn front_matter(summary: &Summary, recipe: &Recipe) -> String {
     list("language", &recipe.card.language);
     list("license", recipe.card.license.as_slice());
     list("base_model", on_hub(&recipe.teacher.as_ref().map_or_else(String::new, |t| t.source.clone())).as_slice());
-    let data: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();
+    let mut data: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();
+    data.dedup();
     list("datasets", &data);
-    let tags =
-        ["sentence-similarity", "feature-extraction", "sentence-transformers", "limbeck", "textcnn", "distillation"];
+    let tags = ["sentence-similarity", "feature-extraction", "limbeck", "textcnn", "distillation"];
     list("tags", &tags.map(String::from));
-    yaml += "library_name: sentence-transformers\npipeline_tag: sentence-similarity\n";
+    yaml += "library_name: limbeck\npipeline_tag: sentence-similarity\n";
     // One licence and one base model are given as such, not as a list.
     for name in ["license", "base_model"] {
         yaml = yaml.replace(&format!("{name}:\n- "), &format!("{name}: "));
@@ -156,7 +156,7 @@ fn usage(recipe: &Recipe) -> String {
         ("", "")
     };
     format!(
-        "On the command line:\n\n```sh\nlimbeck encode --model {name} --input texts.txt --to vectors.npy\n```\n\n\
+        "With this folder as `{name}`, on the command line:\n\n```sh\nlimbeck encode --model {name} --input texts.txt --to vectors.npy\n```\n\n\
          In Rust, with the crate `limbeck-encoder` and the folded file that `limbeck export --model {name} --format folded \
          --precision int8 --to {name}.limbeck` writes:\n\n```rust\nlet student = \
          limbeck_encoder::Student::open(\"{name}.limbeck\".as_ref())?;\nlet vectors = student.encode(&[\"A man plays a \

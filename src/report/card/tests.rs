@@ -5,7 +5,7 @@ use crate::summary::tests::model;
 fn recipe(text: &str) -> Recipe {
     let text = format!(
         "name = \"mine\"\n[teacher]\nsource = \"hf:owner/teacher\"\n[[text.source]]\nuri = \"my.txt\"\n\
-         [[text.source]]\nuri = \"hf:owner/data/file.txt\"\n{text}"
+         [[text.source]]\nuri = \"hf:owner/data/file.txt\"\n[[text.source]]\nuri = \"hf:owner/data/more.txt\"\n{text}"
     );
     toml::from_str(&text).unwrap()
 }
@@ -35,7 +35,7 @@ fn the_front_matter_says_what_the_hub_reads() {
         "language:\n- \"en\"\n- \"de\"",
         "base_model: \"owner/teacher\"",
         "datasets:\n- \"owner/data\"\ntags:",
-        "library_name: sentence-transformers",
+        "library_name: limbeck",
         "- name: \"mine\"",
         "      type: \"STSB: \\\"test\\\"\"",
         "    - type: cosine_spearman\n      value: 78.62",
