@@ -13,6 +13,8 @@ use crate::summary::table::{size, speed, times};
 use crate::summary::{Role, Summary, table_cells};
 
 const STYLE: &str = include_str!("style.css");
+/// A table of more rows is not printed.
+const LONG: usize = 40;
 /// Whatever a text in the page says, nothing is fetched and nothing runs.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
@@ -110,7 +112,8 @@ fn drawn(figure: &Figure) -> Markup {
                 }
             }
             (PreEscaped(&figure.svg))
-            details { summary { "The same as a table" } (tabled(&figure.table)) }
+            // On paper long tables are left out.
+            details.long[figure.table.rows.len() > LONG] { summary { "The same as a table" } (tabled(&figure.table)) }
         }
     }
 }
