@@ -99,6 +99,20 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A folder without a finished run.
+    #[error("{} holds no summary.json: no run has come to its end there", path.display())]
+    NoRun {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A figure that can't be drawn.
+    #[error("the figure {title:?} cannot be drawn: {what}")]
+    Plot {
+        /// Its title.
+        title: String,
+        /// What was in the way.
+        what: String,
+    },
     /// A recipe that can't be read or means nothing.
     #[error("{}: {what}", path.display())]
     Recipe {
@@ -169,6 +183,9 @@ impl Error {
         match self {
             Self::NotFinite { .. } => {
                 Some("the model's weights are damaged or its training diverged: see it with `limbeck inspect`".into())
+            }
+            Self::NoRun { .. } => {
+                Some("name the folder of a run, as in runs/quickstart; `limbeck run RECIPE` ends one".into())
             }
             Self::TooFew { .. } => Some("give more text".into()),
             Self::Twice { .. } => Some("name each file once".into()),

@@ -6,6 +6,7 @@ pub mod evaluate;
 pub mod model;
 pub mod output;
 pub mod recipe;
+pub mod report;
 pub mod run;
 pub mod summary;
 

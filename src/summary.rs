@@ -11,14 +11,16 @@ use crate::error::{Error, Result};
 use crate::evaluate::fidelity;
 use crate::evaluate::sts::Score;
 
-mod table;
+pub(crate) mod table;
 
-pub use table::table;
+pub use table::{table, table_cells};
 
 /// The keys of [`ModelSummary::extra`] that [`table`] shows or that several stages write.
 pub mod extra {
     /// The mean cosine to the teacher with both means taken out, -1 to 1.
     pub const COSINE_CENTRED: &str = "fidelity_cosine_centred";
+    /// The share of the teacher's ten nearest neighbours that the student's queries find in the teacher's index, 0 to 1.
+    pub const ONE_SPACE: &str = "one_space_neighbours_at_10";
     /// The word-order figure, -1 to 1.
     pub const WORD_ORDER: &str = "word_order";
     /// Word order kind by kind: an object.
@@ -145,10 +147,10 @@ impl Summary {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    pub(super) fn model(name: &str, role: Role) -> ModelSummary {
+    pub(crate) fn model(name: &str, role: Role) -> ModelSummary {
         ModelSummary {
             name: name.into(),
             role,

@@ -1,53 +1,62 @@
-//! What the command shows while it works: bars on a terminal, a line a stage elsewhere, and Ctrl-C.
+//! What the command shows on stderr while it works: bars on a terminal, a line a stage elsewhere, JSON where it's asked for;
+//! and Ctrl-C.
+
+mod lines;
 
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use limbeck_data::Interrupt;
-use limbeck_data::progress::{Bar, Progress};
+use limbeck_data::progress::{Bar, Progress, Silent};
+use serde_json::json;
 
-/// How much the command says on stderr.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Talk {
-    /// Bars on a terminal, lines elsewhere.
-    Normal,
-    /// Errors only.
-    Quiet,
+use lines::Counted;
+
+/// How progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Log {
+    /// Bars on a terminal, a line a stage elsewhere
+    Text,
+    /// An object a line: begin, progress and end of each stage, notes, the error
+    Json,
 }
 
 /// Progress on stderr.
 pub struct Terminal {
     bars: MultiProgress,
-    talk: Talk,
+    log: Log,
+    is_quiet: bool,
     shows_bars: bool,
 }
 
 impl Terminal {
-    /// The terminal, or whatever stderr is.
-    pub fn new(talk: Talk) -> Self {
-        let shows_bars = talk == Talk::Normal && std::io::stderr().is_terminal();
+    /// The terminal, or whatever stderr is; a quiet one shows nothing.
+    pub fn new(log: Log, is_quiet: bool) -> Self {
+        let shows_bars = !is_quiet && log == Log::Text && std::io::stderr().is_terminal();
         let target = if shows_bars { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), talk, shows_bars }
+        Self { bars: MultiProgress::with_draw_target(target), log, is_quiet, shows_bars }
     }
 }
 
 impl Progress for Terminal {
     fn stage(&self, what: &str, total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
-        if !self.shows_bars {
-            return Box::new(limbeck_data::progress::Silent);
+        if self.is_quiet {
+            return Box::new(Silent);
         }
-        let bytes = unit == "bytes";
+        if !self.shows_bars {
+            return Box::new(Counted::begin(self.log, what, total, unit));
+        }
         let (style, bar) = match total {
             Some(total) if total > 0 => {
-                let counts = if bytes {
-                    "{bytes}/{total_bytes} {bytes_per_sec}".to_string()
-                } else {
-                    format!("{{human_pos}}/{{human_len}} {unit} {{per_sec}}")
-                };
-                (format!("{{prefix}} [{{bar:30}}] {counts}, {{eta}} left {{msg}}"), ProgressBar::new(total))
+                let style = format!("{{prefix}} [{{bar:30}}] {}, {{eta}} left {{msg}}", counts(unit, true));
+                (style, ProgressBar::new(total))
             }
-            _ => ("{prefix} {spinner} {elapsed} {msg}".to_string(), ProgressBar::new_spinner()),
+            _ if unit.is_empty() => ("{prefix} {spinner} {elapsed} {msg}".to_owned(), ProgressBar::new_spinner()),
+            _ => {
+                let style = format!("{{prefix}} {{spinner}} {}, {{elapsed}} {{msg}}", counts(unit, false));
+                (style, ProgressBar::new_spinner())
+            }
         };
         let style = ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.bars.add(bar.with_style(style.progress_chars("=> ")).with_prefix(what.to_string()));
@@ -56,9 +65,21 @@ impl Progress for Terminal {
     }
 
     fn note(&self, line: &str) {
-        if self.talk == Talk::Normal {
-            self.bars.suspend(|| eprintln!("{line}"));
+        match self.log {
+            _ if self.is_quiet => {}
+            Log::Json => eprintln!("{}", json!({"event": "note", "text": line})),
+            Log::Text => self.bars.suspend(|| eprintln!("{line}")),
         }
+    }
+}
+
+/// What is done, of how much, and how fast, as indicatif's template.
+fn counts(unit: &str, has_total: bool) -> String {
+    match (unit, has_total) {
+        ("bytes", true) => "{bytes}/{total_bytes} {bytes_per_sec}".into(),
+        ("bytes", false) => "{bytes} {bytes_per_sec}".into(),
+        (unit, true) => format!("{{human_pos}}/{{human_len}} {unit} {{per_sec}}"),
+        (unit, false) => format!("{{human_pos}} {unit} {{per_sec}}"),
     }
 }
 
@@ -80,8 +101,21 @@ impl Drop for Shown {
     }
 }
 
+/// Tells of the error that ended the command.
+pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
+    match log {
+        Log::Json => eprintln!("{}", json!({"event": "error", "message": message, "hint": hint})),
+        Log::Text => {
+            eprintln!("error: {message}");
+            if let Some(hint) = hint {
+                eprintln!("hint: {hint}");
+            }
+        }
+    }
+}
+
 /// A flag that Ctrl-C (and SIGTERM) sets; the second time ends the program at once.
-pub fn interrupt() -> anyhow::Result<Interrupt> {
+pub fn interrupt(log: Log) -> anyhow::Result<Interrupt> {
     let interrupt = Interrupt::new();
     let flag = interrupt.clone();
     ctrlc::set_handler(move || {
@@ -89,7 +123,11 @@ pub fn interrupt() -> anyhow::Result<Interrupt> {
             std::process::exit(1);
         }
         flag.set();
-        eprintln!("stopping at the next safe place; once more to stop at once");
+        let text = "stopping at the next safe place; once more to stop at once";
+        match log {
+            Log::Json => eprintln!("{}", json!({"event": "note", "text": text})),
+            Log::Text => eprintln!("{text}"),
+        }
     })?;
     Ok(interrupt)
 }

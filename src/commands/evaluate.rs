@@ -1,15 +1,22 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck::evaluate::one_space::one_space;
 use limbeck::evaluate::sts::{read_sets, sts};
 use limbeck::evaluate::{Model, Watch};
+use limbeck_data::text::read_texts;
+use serde_json::{Map, Value};
 
 use super::common::{ModelArguments, Session, open_all};
 
-/// Score models on graded sentence pairs: Spearman and Pearson × 100
+/// Score models on graded sentence pairs, and beside another model in one space
+///
+/// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
+/// queries of the others find in its index.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json"
+    after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json\n  \
+                  limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt"
 )]
 pub struct Arguments {
     /// A student, a teacher, or the URI of one; several are scored in turn
@@ -17,8 +24,16 @@ pub struct Arguments {
     model: Vec<String>,
 
     /// TSV files with the header `sentence1 sentence2 score`, gzip too
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "input")]
     sts: Vec<PathBuf>,
+
+    /// The model that embeds the documents, while --model embeds the queries: a student's teacher
+    #[arg(long, value_name = "M")]
+    documents: Option<String>,
+
+    /// Text for --documents, each one a query and a document; the sentences of --sts by default
+    #[arg(long, value_name = "FILE", requires = "documents")]
+    input: Option<PathBuf>,
 
     /// What is put before every text, such as "query: "; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
@@ -37,22 +52,51 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let own = arguments.prefix.as_ref().map(|_| "");
-    for model in open_all(&arguments.model, &arguments.run, own, session)? {
-        let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-        let scores = sts(&Model::new(&model.name, &*model.encoder).with_prefix(prefix), &sets, watch)?;
+    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
+    // The documents' model has its own prefix: the one given is the queries'.
+    let documents = open_all(arguments.documents.as_slice(), &arguments.run, None, session)?;
+    let texts: Vec<String> = match &arguments.input {
+        Some(path) => read_texts(path, None, None)?.collect::<Result<_, _>>()?,
+        None => sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect(),
+    };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    for opened in open_all(&arguments.model, &arguments.run, own, session)? {
+        let model = Model::new(&opened.name, &*opened.encoder).with_prefix(prefix);
+        let scores = if sets.is_empty() { None } else { Some(sts(&model, &sets, watch)?) };
+        let space = match documents.first() {
+            Some(documents) => {
+                let documents = Model::new(&documents.name, &*documents.encoder);
+                Some(one_space(&model, &documents, &texts, watch)?)
+            }
+            None => None,
+        };
         if arguments.json {
-            say!("{}", serde_json::to_string(&scores)?);
+            let mut json = Map::from_iter([("model".to_owned(), Value::from(opened.name))]);
+            if let Some(Value::Object(scores)) = scores.map(serde_json::to_value).transpose()? {
+                json.extend(scores);
+            }
+            if let Some(space) = space {
+                json.insert("one_space".into(), serde_json::to_value(space)?);
+            }
+            say!("{}", Value::Object(json));
             continue;
         }
-        say!("{}", model.name);
-        for (set, score) in &scores.scores {
-            say!("  {set:20} {:6.2}  (Pearson {:.2}, {} pairs)", score.spearman, score.pearson, score.pairs);
-        }
-        say!("  {:20} {:6.2}", "average", scores.average);
-        for (what, figure) in [("alignment", scores.alignment), ("uniformity", scores.uniformity)] {
-            if let Some(figure) = figure {
-                say!("  {what:20} {figure:6.3}");
+        say!("{}", opened.name);
+        if let Some(scores) = scores {
+            for (set, score) in &scores.scores {
+                say!("  {set:20} {:6.2}  (Pearson {:.2}, {} pairs)", score.spearman, score.pearson, score.pairs);
             }
+            say!("  {:20} {:6.2}", "average", scores.average);
+            for (what, figure) in [("alignment", scores.alignment), ("uniformity", scores.uniformity)] {
+                if let Some(figure) = figure {
+                    say!("  {what:20} {figure:6.3}");
+                }
+            }
+        }
+        if let Some(space) = space {
+            let (found, own) = (100.0 * space.neighbours_at_10, 100.0 * space.own_neighbours_at_10);
+            say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
+            say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", opened.name, space.texts);
         }
     }
     Ok(())

@@ -10,6 +10,7 @@ macro_rules! say {
 
 mod bench;
 mod common;
+mod completions;
 mod distil;
 mod embed;
 mod encode;
@@ -18,23 +19,40 @@ mod export;
 mod export_teacher;
 mod fetch;
 mod inspect;
+mod man;
 mod material;
 mod report;
 mod run;
 mod simcse;
+mod stopped;
 mod train_teacher;
 
 use clap::{Parser, Subcommand};
 use limbeck_data::Interrupted;
 
-use crate::terminal::{Talk, Terminal, interrupt};
+use crate::terminal::{Log, Terminal, interrupt};
 use common::Session;
+use stopped::{Stopped, keeping};
+
+/// What `-V` says.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LIMBECK_COMMIT"), ")");
+/// What `--version` says.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("LIMBECK_COMMIT"),
+    ")\ntarget: ",
+    env!("LIMBECK_TARGET"),
+    "\nfeatures: ",
+    env!("LIMBECK_FEATURES")
+);
 
 /// Distils a BERT sentence encoder into a small, fast TextCNN.
 #[derive(Parser)]
 #[command(
     name = "limbeck",
-    version,
+    version = VERSION,
+    long_version = LONG_VERSION,
     max_term_width = 100,
     after_help = "Example:\n  limbeck run pipelines/quickstart.toml"
 )]
@@ -45,6 +63,10 @@ pub struct Cli {
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     quiet: bool,
+
+    /// How progress is told on stderr
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
+    pub log: Log,
 }
 
 #[derive(Subcommand)]
@@ -62,28 +84,36 @@ enum Command {
     Bench(bench::Arguments),
     Report(report::Arguments),
     Inspect(inspect::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let terminal = Terminal::new(if cli.quiet { Talk::Quiet } else { Talk::Normal });
-    let session = Session { progress: &terminal, interrupt: interrupt()? };
-    match cli.command {
-        Command::Run(arguments) => run::run(&arguments, &session),
-        Command::Fetch(arguments) => fetch::run(&arguments, &session),
-        Command::TrainTeacher(arguments) => train_teacher::run(&arguments, &session),
-        Command::ExportTeacher(arguments) => export_teacher::run(&arguments, &session),
-        Command::Embed(arguments) => embed::run(&arguments, &session),
-        Command::Distil(arguments) => distil::run(&arguments, &session),
-        Command::Simcse(arguments) => simcse::run(&arguments, &session),
-        Command::Export(arguments) => export::run(&arguments, &session),
-        Command::Encode(arguments) => encode::run(&arguments, &session),
-        Command::Evaluate(arguments) => evaluate::run(&arguments, &session),
-        Command::Bench(arguments) => bench::run(&arguments, &session),
-        Command::Report(arguments) => report::run(&arguments, &session),
-        Command::Inspect(arguments) => inspect::run(&arguments, &session),
-    }
+    let terminal = Terminal::new(cli.log, cli.quiet);
+    let session = Session { progress: &terminal, interrupt: interrupt(cli.log)? };
+    let (done, kept) = match cli.command {
+        Command::Run(arguments) => (run::run(&arguments, &session), "what was finished is kept"),
+        Command::Fetch(arguments) => (fetch::run(&arguments, &session), "what was fetched whole is kept"),
+        Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, &session), NOTHING_KEPT),
+        Command::Embed(arguments) => (embed::run(&arguments, &session), "the cache's finished shards are kept"),
+        Command::Distil(arguments) => (distil::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::Simcse(arguments) => (simcse::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::Export(arguments) => (export::run(&arguments, &session), NOTHING_KEPT),
+        Command::Encode(arguments) => (encode::run(&arguments, &session), NOTHING_KEPT),
+        Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),
+        Command::Bench(arguments) => (bench::run(&arguments, &session), NOTHING_KEPT),
+        Command::Report(arguments) => (report::run(&arguments, &session), NOTHING_KEPT),
+        Command::Inspect(arguments) => (inspect::run(&arguments, &session), NOTHING_KEPT),
+        Command::Completions(arguments) => (completions::run(&arguments), NOTHING_KEPT),
+        Command::Man(arguments) => (man::run(&arguments), NOTHING_KEPT),
+    };
+    done.map_err(|error| keeping(error, kept, &session.interrupt))
 }
+
+/// Of commands that write their result whole or not at all.
+const NOTHING_KEPT: &str = "of this nothing is kept";
 
 /// Arguments that contradict one another: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +153,7 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
             .or_else(|| cause.downcast_ref::<limbeck_teacher::Error>().and_then(limbeck_teacher::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_student::Error>().and_then(limbeck_student::Error::hint))
             .or_else(|| cause.downcast_ref::<limbeck_encoder::Error>().and_then(limbeck_encoder::Error::hint))
+            .or_else(|| cause.downcast_ref::<Stopped>().map(|stopped| stopped.next.clone()))
             .or_else(|| cause.is::<Interrupted>().then(|| "give the same command again to go on".to_string()))
     })
 }

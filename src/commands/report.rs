@@ -1,27 +1,46 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limbeck::summary::{Summary, table};
+use limbeck::report::{self, curves, page};
+use limbeck::summary::table;
+use limbeck_data::files::write_bytes;
 
 use super::common::Session;
 
-/// Show what runs came to: the table of each
+/// Show what runs came to: a table of each, and a page with figures, several runs side by side
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck report runs/quickstart runs/english")]
+#[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \
+                        limbeck report runs/quickstart runs/english --to compared.html")]
 pub struct Arguments {
     /// The runs' folders
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
+
+    /// The page to write; report.html in the run's folder by default, of several runs in this one
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
 }
 
 pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
-    for (at, run) in arguments.runs.iter().enumerate() {
-        let path = if run.is_dir() { run.join("summary.json") } else { run.clone() };
-        let summary = Summary::read(&path)?;
-        if at > 0 {
-            say!();
+    // A run may be named by its summary too.
+    let folder = |run: &PathBuf| match run.parent() {
+        Some(parent) if run.is_file() => parent.to_path_buf(),
+        _ => run.clone(),
+    };
+    let folders: Vec<PathBuf> = arguments.runs.iter().map(folder).collect();
+    let runs = report::read_all(&folders)?;
+    for run in &runs {
+        say!("{}\n{}\n", run.name, table(&run.summary));
+        for line in curves(&run.histories) {
+            say!("{line}");
         }
-        say!("{}\n{}", summary.name, table(&summary));
+        say!();
     }
+    let to = arguments.to.clone().unwrap_or_else(|| match folders.as_slice() {
+        [only] => only.join(report::FILE),
+        _ => Path::new(report::FILE).to_path_buf(),
+    });
+    write_bytes(&to, page(&runs)?.as_bytes())?;
+    say!("{}", to.display());
     Ok(())
 }

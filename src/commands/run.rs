@@ -6,6 +6,7 @@ use limbeck::run::{Context, Decision, RunOptions, Stage, decide};
 use limbeck::summary::table;
 
 use super::common::{Session, set_threads};
+use super::stopped::{Stopped, command_line, is_interrupted};
 
 /// Run a recipe: from a teacher and plain text to a measured student
 ///
@@ -61,12 +62,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    if let Some(summary) = limbeck::run::run(&context, &options)? {
+    let done = limbeck::run::run(&context, &options).map_err(|error| stopped(error.into(), &context, &options));
+    if let Some(summary) = done? {
         say!("{}", table(&summary));
+        say!();
+        for line in limbeck::report::curves(&limbeck::report::Run::read(&context.folder)?.histories) {
+            say!("{line}");
+        }
         say!();
         for (what, name) in [
             ("student", "student"),
             ("folded", "exports"),
+            ("report", limbeck::report::FILE),
             ("figures", "summary.json"),
             ("training log", "metrics.jsonl"),
             ("recipe", "recipe.toml"),
@@ -75,4 +82,26 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Of an interruption: which stages are done, what the one at work keeps, and the command that goes on.
+fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> anyhow::Error {
+    if !is_interrupted(&error, &context.interrupt) {
+        return error;
+    }
+    let Ok(decisions) = decide(context, &RunOptions { from: None, to: options.to }) else { return error };
+    let of = |wanted: fn(&Decision) -> bool| {
+        decisions.iter().filter(move |(_, decision)| wanted(decision)).map(|(stage, _)| stage.name())
+    };
+    let done: Vec<&str> = of(|decision| *decision == Decision::Skip).collect();
+    let done = if done.is_empty() { "no stage".to_owned() } else { done.join(", ") };
+    let at_work = of(|decision| matches!(decision, Decision::Run(_))).next().unwrap_or("report");
+    let kept = match at_work {
+        "fetch" => format!("kept are {done}, and of fetch what came whole"),
+        "embed" => format!("kept are {done}, and of embed the finished shards"),
+        "distil" | "baselines" | "train-teacher" => format!("kept are {done}, and of {at_work} the last checkpoint"),
+        _ => format!("kept are {done}; {at_work} begins anew"),
+    };
+    // With --from the stage would be thrown away and begun anew.
+    Stopped::new(&error, &kept, &command_line(std::env::args(), &["--from"])).into()
 }

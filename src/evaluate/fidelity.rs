@@ -30,6 +30,10 @@ pub struct Fidelity {
     pub spearman: f64,
     /// The share (0 to 1) of each text's ten nearest neighbours by the teacher that are among its ten by the student.
     pub neighbours_at_10: f64,
+    /// The same where the student embeds the queries and the teacher the documents: the share of each text's ten nearest
+    /// neighbours by the teacher that the student's vector finds among the teacher's vectors. `None` where their widths
+    /// differ.
+    pub one_space_at_10: Option<f64>,
     /// How many texts it was measured on.
     pub sentences: usize,
 }
@@ -56,11 +60,13 @@ pub fn fidelity(teacher: &Embeddings, student: &Embeddings) -> Result<Fidelity> 
         (None, None)
     };
     let pairs = sample::pairs(sentences, PAIRS, SEED);
+    let (own, one_space) = shared_neighbours(&unit_rows(teacher), &unit_rows(student));
     Ok(Fidelity {
         cosine,
         cosine_centred,
         spearman: spearman(&similarities(student, &pairs), &similarities(teacher, &pairs)),
-        neighbours_at_10: shared_neighbours(&unit_rows(teacher), &unit_rows(student)),
+        neighbours_at_10: own,
+        one_space_at_10: one_space,
         sentences,
     })
 }
@@ -83,25 +89,33 @@ fn similarities(vectors: &Embeddings, pairs: &[(usize, usize)]) -> Vec<f64> {
     pairs.par_iter().map(|&(i, j)| without_jitter(cosine(vectors.row(i), vectors.row(j)))).collect()
 }
 
-/// The mean share of the teacher's nearest neighbours that are the student's too; both texts × dimension, unit rows.
-fn shared_neighbours(teacher: &Array2<f32>, student: &Array2<f32>) -> f64 {
+/// The mean share of the teacher's nearest neighbours that the student finds too: among its own vectors, and among the
+/// teacher's where they are of one width. Both are texts × dimension, of unit rows.
+fn shared_neighbours(teacher: &Array2<f32>, student: &Array2<f32>) -> (f64, Option<f64>) {
     let n = teacher.nrows();
-    let mut shared = 0;
+    let (mut own, mut one_space) = (0, (teacher.ncols() == student.ncols()).then_some(0));
     for first in (0..n).step_by(BLOCK) {
         let rows = first..(first + BLOCK).min(n);
         // Each block × n.
         let by_teacher = teacher.slice(s![rows.clone(), ..]).dot(&teacher.t());
-        let by_student = student.slice(s![rows.clone(), ..]).dot(&student.t());
-        shared += (0..rows.len())
-            .into_par_iter()
-            .map(|row| {
-                let teachers = nearest(by_teacher.row(row), first + row);
-                let students = nearest(by_student.row(row), first + row);
-                teachers.iter().filter(|neighbour| students.contains(neighbour)).count()
-            })
-            .sum::<usize>();
+        let queries = student.slice(s![rows, ..]);
+        own += count_shared(&by_teacher, &queries.dot(&student.t()), first);
+        if let Some(one_space) = &mut one_space {
+            *one_space += count_shared(&by_teacher, &queries.dot(&teacher.t()), first);
+        }
     }
-    shared as f64 / (n * NEIGHBOURS.min(n - 1)) as f64
+    let share = |count: usize| count as f64 / (n * NEIGHBOURS.min(n - 1)) as f64;
+    (share(own), one_space.map(share))
+}
+
+/// How many of the neighbours by one block of similarities are neighbours by the other too; the block's rows are the texts
+/// from `first` on.
+fn count_shared(left: &Array2<f32>, right: &Array2<f32>, first: usize) -> usize {
+    let shared = |row: usize| {
+        let (left, right) = (nearest(left.row(row), first + row), nearest(right.row(row), first + row));
+        left.iter().filter(|neighbour| right.contains(neighbour)).count()
+    };
+    (0..left.nrows()).into_par_iter().map(shared).sum()
 }
 
 /// The places of the largest similarities but for `own`; of equal ones the first.
@@ -189,7 +203,20 @@ mod tests {
         let shared: usize = (0..300).map(|i| sorted(&teacher, i).intersection(&sorted(&noisy, i)).count()).sum();
         let expected = shared as f64 / 3_000.0;
         assert!(expected > 0.1 && expected < 0.9, "{expected}");
-        assert!((shared_neighbours(&teacher, &noisy) - expected).abs() < 0.002);
+        assert!((shared_neighbours(&teacher, &noisy).0 - expected).abs() < 0.002);
+    }
+
+    #[test]
+    fn a_student_turned_away_keeps_its_own_neighbours_and_loses_those_in_the_teachers_index() {
+        let teacher = vectors(300, 16, "t");
+        let turned = map(&teacher, 16, |_, row| row.iter().rev().copied().collect());
+        let apart = fidelity(&teacher, &turned).unwrap();
+        assert!(apart.neighbours_at_10 > 0.999, "{apart:?}");
+        assert!(apart.one_space_at_10.unwrap() < 0.2, "{apart:?}");
+        // In the teacher's own space both are the same.
+        assert!(fidelity(&teacher, &teacher).unwrap().one_space_at_10.unwrap() > 0.999);
+        let wider = map(&teacher, 17, |_, row| [row, &[0.0]].concat());
+        assert_eq!(fidelity(&teacher, &wider).unwrap().one_space_at_10, None);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! | [`sts`] | do similarities agree with people's grades? | graded pairs |
 //! | [`space`] | are equals near, and is the sphere used? | the same pairs |
 //! | [`fidelity`] | does the student agree with its teacher? | held-out text |
+//! | [`held_out`] | what does a person see of it? | held-out text |
+//! | [`one_space`] | do its queries find the teacher's documents? | any text |
 //! | [`word_order`] | does it see order as its teacher does? | held-out text |
 //! | [`probe`] | can topics be read off its vectors? | labelled documents |
 //!
@@ -12,7 +14,9 @@
 
 pub mod correlation;
 pub mod fidelity;
+pub mod held_out;
 pub mod model;
+pub mod one_space;
 pub mod probe;
 mod sample;
 pub mod space;

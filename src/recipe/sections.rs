@@ -1,3 +1,4 @@
+use indexmap::IndexMap;
 use limbeck_data::cache::Precision as Storage;
 use limbeck_data::examples::ExampleColumns;
 use limbeck_data::text::Unit;
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub baselines: BaselineSection,
     pub evaluate: EvaluateSection,
     pub bench: BenchSection,
+    #[serde(skip_serializing_if = "CardSection::is_empty")]
+    pub card: CardSection,
 }
 
 /// `[runtime]`: where ONNX Runtime comes from.
@@ -302,5 +305,26 @@ pub struct BenchSection {
 impl Default for BenchSection {
     fn default() -> Self {
         Self { rounds: 5, seconds: 2.0 }
+    }
+}
+
+/// `[card]`: what the student's card says that nobody can measure.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardSection {
+    /// The student's licence, by the name that the Hugging Face hub has for it: `mit`, `apache-2.0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub license: Option<String>,
+    /// The languages it is for, by their codes: `["en"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub language: Vec<String>,
+    /// Licences of the teacher and the texts, by their URIs as they stand in the recipe.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub licenses: IndexMap<String, String>,
+}
+
+impl CardSection {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }

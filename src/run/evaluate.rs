@@ -10,6 +10,7 @@ use super::context::{Context, STATIC_START, STATIC_TRAINED};
 use super::teach::START_FILE;
 use crate::bench::{Settings, bench};
 use crate::error::Result;
+use crate::evaluate::held_out::{self, Gatherer};
 use crate::evaluate::probe::{Document, topic_accuracy};
 use crate::evaluate::sts::{StsSet, read_sets, sts};
 use crate::evaluate::word_order::{self, Pair};
@@ -124,6 +125,8 @@ impl Context<'_> {
             (Some(teacher), false) => Some(word_order::similarities(&teacher.model(), &material.pairs, watch)?),
             _ => None,
         };
+        let mut gatherer = Gatherer::new(&material.held_out.texts);
+        gatherer.add(Role::Teacher.name(), &target, true)?;
         let mut rows = Vec::new();
         for entry in &entries {
             self.interrupt.check()?;
@@ -132,9 +135,15 @@ impl Context<'_> {
             let texts: Vec<&str> = material.held_out.texts.iter().map(String::as_str).collect();
             let vectors = model.encode(&texts, "held-out texts", watch)?;
             let measured = fidelity::fidelity(&target, &vectors)?;
+            if entry.role != Role::Teacher {
+                gatherer.add(&entry.name, &vectors, entry.name == Role::Student.name())?;
+            }
             let mut more = Map::new();
             if let Some(centred) = measured.cosine_centred {
                 more.insert(extra::COSINE_CENTRED.into(), json!(centred));
+            }
+            if let (Some(one_space), true) = (measured.one_space_at_10, entry.role != Role::Teacher) {
+                more.insert(extra::ONE_SPACE.into(), json!(one_space));
             }
             if let (Some(order), true) = (&order, entry.role != Role::Teacher) {
                 let own = word_order::similarities(&model, &material.pairs, watch)?;
@@ -165,6 +174,7 @@ impl Context<'_> {
                 extra: more,
             });
         }
+        self.write_json(held_out::FILE, &json!(gatherer.finish()))?;
         self.write_json("evaluation.json", &json!(rows))
     }
 

@@ -18,7 +18,7 @@ mod teach;
 mod train;
 
 pub use context::{Context, RunOptions};
-pub use report::{card, merge};
+pub use report::merge;
 pub use stage::{Decision, Stage};
 
 use std::fs::{File, TryLockError};

@@ -1,6 +1,5 @@
-//! Putting together what was measured: `summary.json`, and the student's README.md.
+//! Putting together what was measured: `summary.json`, the student's README.md, and `report.html`.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use indexmap::IndexMap;
@@ -11,10 +10,11 @@ use serde_json::json;
 use super::context::Context;
 use crate::bench::Measurement;
 use crate::error::{Error, Result};
-use crate::summary::{ModelSummary, Role, Stage as StageRow, Summary, extra, table};
+use crate::report::{self, card::card};
+use crate::summary::{ModelSummary, Stage as StageRow, Summary, extra};
 
 impl Context<'_> {
-    /// Writes `summary.json` and the student's README.md.
+    /// Writes `summary.json`, the student's README.md and `report.html`.
     pub(super) fn report(&self, stages: &[StageRow]) -> Result<()> {
         let models: Vec<ModelSummary> = read(&self.folder.join("evaluation.json"), "list of evaluations")?;
         let speeds: Vec<Measurement> = read(&self.folder.join("bench.json"), "list of measurements")?;
@@ -31,8 +31,10 @@ impl Context<'_> {
             versions,
         };
         summary.write(&self.folder.join("summary.json"))?;
-        let recipe = crate::recipe::resolved(&self.plan.recipe);
-        Ok(files::write_bytes(&self.folder.join("student/README.md"), card(&summary, &recipe).as_bytes())?)
+        let card = card(&summary, &self.plan.recipe);
+        files::write_bytes(&self.folder.join("student/README.md"), card.as_bytes())?;
+        let page = report::page(&[report::Run::read(&self.folder)?])?;
+        Ok(files::write_bytes(&self.folder.join(report::FILE), page.as_bytes())?)
     }
 }
 
@@ -50,18 +52,4 @@ pub fn merge(mut models: Vec<ModelSummary>, speeds: &[Measurement]) -> Vec<Model
         }
     }
     models
-}
-
-/// The student's README.md.
-pub fn card(summary: &Summary, recipe: &str) -> String {
-    let mut card = format!("# {}\n\nA TextCNN sentence encoder, distilled with limbeck.\n", summary.name);
-    if let Some(student) = summary.models.iter().find(|model| model.role == Role::Student) {
-        let _ = write!(card, "{} parameters, vectors of {} numbers.\n\n", student.parameters, student.dimension);
-    }
-    let _ = write!(
-        card,
-        "## Measured\n\n```text\n{}\n```\n\n## Recipe\n\n```toml\n{recipe}```\n",
-        table(summary).trim_end()
-    );
-    card
 }

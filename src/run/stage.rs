@@ -132,7 +132,7 @@ impl Stage {
                 json!({"evaluate": recipe.evaluate, "files": files})
             }
             Self::Bench => json!({"bench": recipe.bench, "threads": context.plan.threads}),
-            Self::Report => json!({"name": recipe.name}),
+            Self::Report => json!({"name": recipe.name, "card": recipe.card}),
         }
     }
 
@@ -151,9 +151,9 @@ impl Stage {
             Self::Distil => &["student/config.json"],
             Self::Baselines => &[],
             Self::ExportStudent => &["exports/student.f32.limbeck", "exports/student.int8.limbeck"],
-            Self::Evaluate => &["evaluation.json"],
+            Self::Evaluate => &["evaluation.json", "held-out.json"],
             Self::Bench => &["bench.json"],
-            Self::Report => &["summary.json", "student/README.md"],
+            Self::Report => &["summary.json", "report.html", "student/README.md"],
         };
         let mut paths: Vec<PathBuf> = paths.iter().map(|path| context.folder.join(path)).collect();
         if self == Self::Baselines {

@@ -9,16 +9,11 @@ const SETS: usize = 5;
 
 /// A row a model, a column a figure; a figure that no model has gets no column. Shares and accuracies in percent.
 pub fn table(summary: &Summary) -> String {
-    let columns: Vec<Column> = columns(summary)
-        .into_iter()
-        .filter(|column| summary.models.iter().any(|model| (column.cell)(model).is_some()))
-        .collect();
+    let (head, rows) = table_cells(summary);
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')))
-        .set_header(columns.iter().map(|column| &column.head));
-    for model in &summary.models {
-        table.add_row(columns.iter().map(|column| (column.cell)(model).unwrap_or_else(|| "-".into())));
+    table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─'))).set_header(head);
+    for row in rows {
+        table.add_row(row);
     }
     for (place, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if place == 0 { 0 } else { 1 }, 1));
@@ -27,6 +22,16 @@ pub fn table(summary: &Summary) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// The heads and the rows of [`table`].
+pub fn table_cells(summary: &Summary) -> (Vec<String>, Vec<Vec<String>>) {
+    let columns: Vec<Column> = columns(summary)
+        .into_iter()
+        .filter(|column| summary.models.iter().any(|model| (column.cell)(model).is_some()))
+        .collect();
+    let cells = |model| columns.iter().map(|column| (column.cell)(model).unwrap_or_else(|| "-".into())).collect();
+    (columns.iter().map(|column| column.head.clone()).collect(), summary.models.iter().map(cells).collect())
 }
 
 /// A model's figure as it is shown; `None` where it has none.
@@ -75,17 +80,18 @@ fn columns(summary: &Summary) -> Vec<Column<'_>> {
         column("cosine", |model| model.fidelity?.cosine.map(|cosine| format!("{cosine:.3}"))),
         column("spearman", |model| Some(format!("{:.3}", model.fidelity?.spearman))),
         column("nn@10", |model| Some(percent(model.fidelity?.neighbours_at_10))),
+        column("one space", |model| Some(percent(model.extra.get(extra::ONE_SPACE)?.as_f64()?))),
         column("word order", |model| Some(format!("{:.2}", model.extra.get(extra::WORD_ORDER)?.as_f64()?))),
         column("topics", |model| Some(percent(model.extra.get(extra::TOPIC_ACCURACY)?.as_f64()?))),
     ]);
     columns
 }
 
-fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     scaled(number as f64, &["", " k", " M", " G"])
 }
 
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     scaled(bytes as f64, &[" B", " kB", " MB", " GB"])
 }
 
@@ -101,20 +107,20 @@ fn scaled(mut number: f64, units: &[&str]) -> String {
     format!("{number:.digits$}{}", units.get(place).unwrap_or(&""))
 }
 
-fn speed(per_second: f64) -> String {
+pub(crate) fn speed(per_second: f64) -> String {
     if per_second < 100.0 { format!("{per_second:.1}") } else { thousands(per_second) }
 }
 
-fn times(factor: f64) -> String {
+pub(crate) fn times(factor: f64) -> String {
     if factor < 10.0 { format!("{factor:.1}") } else { thousands(factor) }
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
 /// A whole number with a comma after each three digits.
-fn thousands(number: f64) -> String {
+pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

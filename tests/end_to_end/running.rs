@@ -28,6 +28,17 @@ fn a_recipe_runs_from_text_to_a_summary_and_a_second_run_skips_everything() {
     assert_eq!(models[4]["extra"]["word_order"].as_f64(), Some(0.0));
     assert_ne!(models[1]["extra"]["word_order"].as_f64(), Some(0.0));
 
+    // In its teacher's index the student's queries find about as much as in its own.
+    assert!(models[1]["extra"]["one_space_neighbours_at_10"].as_f64().unwrap() > 0.1, "{}", models[1]);
+    assert!(models[0]["extra"].get("one_space_neighbours_at_10").is_none());
+    let held_out: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("runs/tiny/held-out.json")).unwrap()).unwrap();
+    for model in ["teacher", "student", "student int8", "static, trained"] {
+        let counts = held_out["similarities"][model].as_array().unwrap();
+        assert_eq!(counts.iter().filter_map(Value::as_u64).sum::<u64>(), held_out["pairs"].as_u64().unwrap());
+    }
+    assert_eq!(held_out["neighbours"][0]["by"].as_object().unwrap().len(), 2, "{held_out}");
+
     let before = bytes_of(&folder.join("runs/tiny/student"));
     let again = run(&folder, &["run", "tiny.toml"]);
     assert!(again.status.success());
@@ -93,6 +104,8 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "bench",
         "report",
         "inspect",
+        "completions",
+        "man",
     ];
     for command in commands {
         let help = succeed(folder.path(), &[command, "--help"]);

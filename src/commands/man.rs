@@ -1,0 +1,46 @@
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_mangen::Man;
+use limbeck_data::files::write_bytes;
+
+use super::Usage;
+
+/// Print the man page of the program or of a command
+#[derive(Args)]
+#[command(after_help = "Examples:\n  limbeck man run | man -l -\n  limbeck man --to /usr/local/share/man/man1")]
+pub struct Arguments {
+    /// The command; the program itself by default
+    command: Option<String>,
+
+    /// Write all pages into this folder instead: limbeck.1, limbeck-run.1, …
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    to: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let mut cli = super::Cli::command();
+    cli.build();
+    if let Some(folder) = &arguments.to {
+        write_bytes(&folder.join("limbeck.1"), &page(&cli)?)?;
+        for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
+            write_bytes(&folder.join(format!("limbeck-{}.1", command.get_name())), &page(command)?)?;
+        }
+        say!("{}", folder.display());
+        return Ok(());
+    }
+    let command = match &arguments.command {
+        None => &cli,
+        Some(name) => {
+            cli.find_subcommand(name).ok_or_else(|| Usage(format!("there is no command {name}; see `limbeck help`")))?
+        }
+    };
+    say!("{}", String::from_utf8_lossy(&page(command)?).trim_end());
+    Ok(())
+}
+
+fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page)?;
+    Ok(page)
+}

@@ -1,0 +1,80 @@
+use super::*;
+use crate::evaluate::sts::Score;
+use crate::summary::tests::model;
+
+fn recipe(text: &str) -> Recipe {
+    let text = format!(
+        "name = \"mine\"\n[teacher]\nsource = \"hf:owner/teacher\"\n[[text.source]]\nuri = \"my.txt\"\n\
+         [[text.source]]\nuri = \"hf:owner/data/file.txt\"\n[[text.source]]\nuri = \"hf:owner/data/more.txt\"\n{text}"
+    );
+    toml::from_str(&text).unwrap()
+}
+
+fn summary() -> Summary {
+    let mut student = model("student", Role::Student);
+    student.scores.insert("STSB: \"test\"".into(), Score { spearman: 78.618, pearson: 78.0, pairs: 1_379 });
+    student.sentences_per_second = Some(277_131.0);
+    student.extra.insert(extra::WORD_ORDER.into(), 0.29.into());
+    let mut control = model("static, trained", Role::Baseline);
+    control.scores.insert("STSB: \"test\"".into(), Score { spearman: 77.34, pearson: 77.0, pairs: 1_379 });
+    let mut teacher = model("teacher", Role::Teacher);
+    teacher.sentences_per_second = Some(1_000.0);
+    Summary { name: "mine".into(), models: vec![teacher, student, control], ..Summary::default() }
+}
+
+fn front(card: &str) -> &str {
+    card.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap().0
+}
+
+#[test]
+fn the_front_matter_says_what_the_hub_reads() {
+    let card = card(&summary(), &recipe("[card]\nlicense = \"mit\"\nlanguage = [\"en\", \"de\"]\n"));
+    let front = front(&card);
+    for line in [
+        "license: \"mit\"",
+        "language:\n- \"en\"\n- \"de\"",
+        "base_model: \"owner/teacher\"",
+        "datasets:\n- \"owner/data\"\ntags:",
+        "library_name: limbeck",
+        "- name: \"mine\"",
+        "      type: \"STSB: \\\"test\\\"\"",
+        "    - type: cosine_spearman\n      value: 78.62",
+    ] {
+        assert!(front.contains(line), "{line} is not in\n{front}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_left_out_or_said_to_be_unknown() {
+    let recipe = recipe("[card.licenses]\n\"hf:owner/teacher\" = \"apache-2.0\"\n");
+    let mut summary = summary();
+    summary.models.iter_mut().for_each(|model| {
+        model.scores.clear();
+        model.extra.clear();
+    });
+    let card = card(&summary, &recipe);
+    let front = front(&card);
+    assert!(!front.contains("license") && !front.contains("language") && !front.contains("model-index"), "{front}");
+    assert!(card.contains("- teacher: `hf:owner/teacher` (apache-2.0)"), "{card}");
+    assert!(card.contains("- text: `my.txt` (licence unknown)"), "{card}");
+    assert!(card.contains("word order was not measured") && card.contains("names no language"), "{card}");
+}
+
+#[test]
+fn the_control_stands_beside_the_student_and_speeds_say_their_threads() {
+    let card = card(&summary(), &recipe(""));
+    let line =
+        |name: &str| card.lines().filter(move |line| line.starts_with(&format!("| {name} |"))).collect::<Vec<_>>();
+    assert!(line("student")[0].contains("78.62") && line("static, trained")[0].contains("77.34"), "{card}");
+    let speed = line("student")[1];
+    assert!(speed.contains("277,131 | 277 |") && speed.contains("| 2 |"), "{speed}");
+    assert!(card.contains("a Spearman of 0.29 with the teacher's"), "{card}");
+}
+
+#[test]
+fn a_student_with_heads_needs_its_module_and_one_without_needs_none() {
+    let with = card(&summary(), &recipe(""));
+    assert!(with.contains("trust_remote_code=True") && with.contains("within 5 tokens"), "{with}");
+    let without = card(&summary(), &recipe("[student.attention]\nheads = 0\n"));
+    assert!(!without.contains("trust_remote_code") && without.contains("a bag of words"), "{without}");
+}

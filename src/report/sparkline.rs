@@ -1,0 +1,69 @@
+//! Curves in a line of text.
+
+use super::History;
+
+const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// A curve's letters at most.
+const LETTERS: usize = 40;
+
+/// The values as bars of eighths, the least of them the lowest; of many, means. Empty for none.
+pub fn sparkline(values: &[f64]) -> String {
+    let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let size = values.len().div_ceil(LETTERS).max(1);
+    let means: Vec<f64> = values.chunks(size).map(|few| few.iter().sum::<f64>() / few.len() as f64).collect();
+    let low = means.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let level = |value: f64| {
+        let part = if high > low { (value - low) / (high - low) } else { 0.5 };
+        LEVELS[((part * LEVELS.len() as f64) as usize).min(LEVELS.len() - 1)]
+    };
+    means.into_iter().map(level).collect()
+}
+
+/// A line for each curve of the training: its stage, what it is, its sparkline, its first and last value.
+pub fn curves(histories: &[History]) -> Vec<String> {
+    let kinds = |history: &History| {
+        let name = &history.stage;
+        [(&history.loss, "loss", 4), (&history.cosine, "held-out cosine", 4), (&history.dev, "dev Spearman", 2)]
+            .into_iter()
+            .filter_map(|(points, what, digits)| {
+                let ((_, first), (steps, last)) = (*points.first()?, *points.last()?);
+                let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+                let label = format!("{name}: {what}");
+                let line = sparkline(&values);
+                (points.len() > 1)
+                    .then(|| format!("{label:32} {line} {first:.digits$} to {last:.digits$} in {steps} steps"))
+            })
+            .collect::<Vec<_>>()
+    };
+    histories.iter().flat_map(kinds).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_rises_with_its_values() {
+        assert_eq!(sparkline(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]), "▁▂▃▄▅▆▇█");
+        assert_eq!(sparkline(&[3.0, 3.0]), "▅▅");
+        assert_eq!(sparkline(&[1.0, f64::NAN, 2.0]), "▁█");
+        assert_eq!(sparkline(&[]), "");
+        let long: Vec<f64> = (0..1_000).map(f64::from).collect();
+        assert!(sparkline(&long).chars().count() <= LETTERS);
+    }
+
+    #[test]
+    fn a_curve_says_its_stage_and_its_ends() {
+        let history = History {
+            stage: "distil".into(),
+            cosine: vec![(0.0, 0.5), (10.0, 0.8)],
+            loss: vec![(1.0, 0.4)],
+            ..History::default()
+        };
+        let lines = curves(&[history]);
+        assert_eq!(lines.len(), 1, "a single value is no curve");
+        assert!(lines[0].starts_with("distil: held-out cosine"), "{lines:?}");
+        assert!(lines[0].ends_with("▁█ 0.5000 to 0.8000 in 10 steps"), "{lines:?}");
+    }
+}
