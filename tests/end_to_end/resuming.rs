@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::support::{bytes_of, limbeck, project, succeed};
 
 /// Starts the command and kills it after `milliseconds`; says whether it was still running.
-fn kill_after(folder: &Path, arguments: &[&str], milliseconds: u64) -> bool {
+pub fn kill_after(folder: &Path, arguments: &[&str], milliseconds: u64) -> bool {
     let mut child =
         limbeck().current_dir(folder).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(milliseconds));

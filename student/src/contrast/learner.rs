@@ -210,3 +210,88 @@ pub fn random(config: StudentConfig, seed: u64, device: &Device) -> Result<TextC
     let dense = Dense::random(&config, seed, DType::F32, device)?;
     TextCnn::new(config, table, dense, device.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig};
+
+    const TOKENIZER: &str = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1, "b": 2, "c": 3, "d": 4, "e": 5}, "unk_token": "[UNK]"}}"#;
+
+    fn student() -> StudentFolder {
+        let config = StudentConfig {
+            architecture: ARCHITECTURE.into(),
+            vocabulary: 7,
+            embedding: 8,
+            dimension: 12,
+            convolutions: vec![ConvolutionConfig { width: 3, filters: 6 }],
+            attention: Some(AttentionConfig { heads: 2, width: 3, filters: 4 }),
+            skip: true,
+            max_tokens: None,
+        };
+        let tokenizer = Tokenizer::from_bytes(TOKENIZER.as_bytes(), std::path::Path::new("t.json")).unwrap();
+        StudentFolder { model: random(config, 3, &Device::Cpu).unwrap(), tokenizer, origin: Value::Null }
+    }
+
+    fn batch(learner: &StudentLearner) -> TokenBatch {
+        let texts = ["a b c", "d", "e a e b", "c c", "a b c", "d", "e a e b", "c c"];
+        learner.tokenise(&texts).unwrap()
+    }
+
+    fn close(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> f32 {
+        let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let off = |((_, a), (_, b)): (&(String, Tensor), &(String, Tensor))| {
+            numbers(a).iter().zip(numbers(b)).fold(0f32, |off, (x, y)| off.max((x - y).abs()))
+        };
+        a.iter().zip(b).map(off).fold(0f32, f32::max)
+    }
+
+    #[test]
+    fn both_ways_to_a_second_view_agree_where_nothing_is_dropped() {
+        let simcse = ContrastiveSettings::default();
+        // A rate so small that no number of so few is dropped takes the way of embeddings with masks of their own.
+        let tiny = ContrastSettings { dropout: 0.0, embedding_dropout: 1e-9 };
+        let none = ContrastSettings { dropout: 0.0, embedding_dropout: 0.0 };
+        let mut shared = StudentLearner::new(student(), &none, &simcse).unwrap();
+        let mut apart = StudentLearner::new(student(), &tiny, &simcse).unwrap();
+        let batch = batch(&shared);
+        let [one, two] = [&mut shared, &mut apart].map(|learner| learner.step(&batch, 2, 1, 1e-3).unwrap());
+        assert!((one.loss - two.loss).abs() < 1e-5, "{one:?}, {two:?}");
+        assert!((one.gradient_norm - two.gradient_norm).abs() < 1e-4 * one.gradient_norm, "{one:?}, {two:?}");
+        assert!(close(&shared.moments().unwrap(), &apart.moments().unwrap()) < 1e-5);
+    }
+
+    #[test]
+    fn views_differ_by_either_dropout_and_the_loss_falls() {
+        let simcse = ContrastiveSettings::default();
+        for (dropout, embedding_dropout) in [(0.3, 0.0), (0.0, 0.3), (0.2, 0.2)] {
+            let settings = ContrastSettings { dropout, embedding_dropout };
+            let mut learner = StudentLearner::new(student(), &settings, &simcse).unwrap();
+            let batch = batch(&learner);
+            let losses: Vec<f64> = (1..=60).map(|step| learner.step(&batch, 2, step, 5e-3).unwrap().loss).collect();
+            let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+            assert_ne!(losses[0], losses[1]);
+            assert!(mean(&losses[50..]) < 0.9 * mean(&losses[..10]), "{losses:?}");
+        }
+    }
+
+    #[test]
+    fn a_learner_put_back_goes_on_in_the_same_bits() {
+        let (simcse, settings) = (ContrastiveSettings::default(), ContrastSettings::default());
+        let mut whole = StudentLearner::new(student(), &settings, &simcse).unwrap();
+        let batch = batch(&whole);
+        (1..=2).for_each(|step| drop(whole.step(&batch, 2, step, 1e-2).unwrap()));
+        let mut kept = whole.weights().unwrap();
+        kept.extend(whole.moments().unwrap());
+        let kept: Vec<(String, Tensor)> =
+            kept.into_iter().map(|(name, tensor)| (name, tensor.copy().unwrap())).collect();
+        let find = |name: &str| kept.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.clone());
+        let mut resumed = StudentLearner::new(student(), &settings, &simcse).unwrap();
+        resumed.set_weights(&find).unwrap();
+        resumed.set_moments(&find).unwrap();
+        [&mut whole, &mut resumed].map(|learner| drop(learner.step(&batch, 2, 3, 1e-2).unwrap()));
+        assert_eq!(close(&whole.weights().unwrap(), &resumed.weights().unwrap()), 0.0);
+    }
+}
