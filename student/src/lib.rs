@@ -6,6 +6,7 @@ pub mod config;
 pub mod distil;
 pub mod encoder;
 mod error;
+pub mod export;
 pub mod fold;
 pub mod folder;
 pub mod graph;
