@@ -154,8 +154,12 @@ impl Opener<'_> {
             Kind::Onnx { file, tokenizer } => (file, tokenizer),
             Kind::Bert(folder) => {
                 let precision = match options.precision {
+                    None | Some(Precision::F32) => OnnxPrecision::F32,
                     Some(Precision::Int8) => OnnxPrecision::Int8,
-                    _ => OnnxPrecision::F32,
+                    Some(Precision::F16) => {
+                        let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables".into();
+                        return Err(Error::NoModel { path: folder, what });
+                    }
                 };
                 self.exported(&folder, options.pooler, precision)?
             }

@@ -28,7 +28,8 @@ pub struct ModelArguments {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 
-    /// Precision of a student's tables or of a teacher's export: f32 or int8; f32 by default, but a student is benched in int8
+    /// Precision that a model computes in: f32, f16 (a student's tables only) or int8; f32 by default, but a student is
+    /// benched in int8
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     pub precision: Option<Precision>,
 
@@ -91,10 +92,10 @@ pub fn set_threads(threads: usize) {
 
 /// Parses a precision.
 pub fn precision(name: &str) -> Result<Precision, String> {
-    [Precision::F32, Precision::Int8]
+    Precision::ALL
         .into_iter()
         .find(|precision| precision.name() == name)
-        .ok_or_else(|| "f32 or int8 is expected".into())
+        .ok_or_else(|| "f32, f16 or int8 is expected".into())
 }
 
 /// A model that was opened, and what it is called in output.

@@ -11,7 +11,7 @@ use super::{
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
     simd::{Level, Simd, Work},
-    table::{Floats, Int8, Table},
+    table::{Floats, Halves, Int8, Table},
 };
 use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
 
@@ -21,7 +21,7 @@ const BLOCK: usize = 64;
 /// A student opened from its folded file; encodes texts on the CPU.
 ///
 /// The file stays mapped: nothing of the tables is copied. A text's vector does not depend on the texts beside it, on the
-/// number of threads, nor (int8 and f32 alike) on which SIMD instructions the machine has.
+/// number of threads, nor (in any precision) on which SIMD instructions the machine has.
 pub struct Student {
     file: Folded,
     tokenizer: Tokenizer,
@@ -238,6 +238,11 @@ impl Work for BlockWork<'_> {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));
                 let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
                 self.run_with(simd, Floats { rows, stride }, weights);
+            }
+            Precision::F16 => {
+                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
+                self.run_with(simd, Halves { rows, stride }, weights);
             }
             Precision::Int8 => {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));

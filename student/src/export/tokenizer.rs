@@ -25,9 +25,10 @@ impl TokenizerFiles {
         let mut json: Value = serde_json::from_slice(tokenizer.json()).map_err(broken)?;
         json["post_processor"] = Value::Null;
         json["padding"] = Value::Null;
-        json["truncation"] = max_tokens.map_or(Value::Null, |tokens| {
-            json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0})
-        });
+        json["truncation"] = max_tokens.map_or(
+            Value::Null,
+            |tokens| json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0}),
+        );
         let padding = ["[PAD]", "<pad>"].into_iter().find(|token| tokenizer.id(token).is_some());
         let padding = padding.map(str::to_owned).or_else(|| tokenizer.token(0)).unwrap_or_default();
         let config = json!({

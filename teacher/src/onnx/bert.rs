@@ -9,9 +9,9 @@
 
 use limbeck_onnx::{Attribute, Kind, Value};
 
-use super::{Graph, OnnxPrecision};
 use super::linear::{Dense, FLOAT, Layers, Operand};
 use super::smoothing::{self, Factors};
+use super::{Graph, OnnxPrecision};
 use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 
 /// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
