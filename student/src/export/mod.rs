@@ -1,10 +1,13 @@
 //! A student as other libraries load it.
 
 mod int8;
+mod modules;
 mod onnx;
+mod sentence_transformers;
 mod tokenizer;
 
 pub use onnx::write_onnx;
+pub use sentence_transformers::{has_own_modules, write_sentence_transformers};
 
 use std::path::Path;
 

@@ -72,7 +72,7 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     let int8 = match precision {
         Precision::F32 => false,
         Precision::Int8 => true,
-        other => {
+        other @ Precision::F16 => {
             let (name, allowed) = ("the precision of an ONNX file", "f32 or int8".to_owned());
             return Err(Error::Setting { name, value: other.name().to_owned(), allowed });
         }
