@@ -8,5 +8,6 @@ pub mod output;
 pub mod recipe;
 pub mod run;
 pub mod summary;
+pub mod vectors;
 
 pub use error::{Error, Result};

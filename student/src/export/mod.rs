@@ -38,9 +38,9 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
     write_json(&described, &to.join("config.json"))
 }
 
-/// Refuses to write over a student's own folder.
+/// Refuses to write over a student's own folder; an earlier export may be written over.
 fn refuse_student(to: &Path) -> Result<()> {
-    if crate::folder::is_student(to) {
+    if crate::folder::is_student(to) && !to.join("modules.json").exists() {
         let reason = "holds a student, whose files the export would write over; choose another folder".into();
         return Err(Error::Folder { path: to.to_path_buf(), reason });
     }

@@ -90,7 +90,9 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         .map(|row| row.iter().map(|&x| f64::from(x).powi(2)).sum())
         .collect();
     let longest = squares.iter().copied().fold(1.0, f64::max) * 1.01;
-    for (token, (row, values)) in table.chunks_exact_mut(width).zip(student.model.table.values().chunks_exact(d)).enumerate() {
+    for (token, (row, values)) in
+        table.chunks_exact_mut(width).zip(student.model.table.values().chunks_exact(d)).enumerate()
+    {
         let mut square = squares[token];
         if token == config.empty_token() as usize {
             (row[d], square) = (1.0, 1.0);
@@ -180,8 +182,7 @@ impl Banks {
             tensors.push(tensor(format!("convs.{bank}.bias"), &[filters], bias));
         }
         let widths: Vec<usize> = vec![1; carrying].into_iter().chain(own.iter().map(|&(width, _)| width)).collect();
-        let described =
-            json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
+        let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
         write_tensors(&tensors, to)?;
         write_json(&described, &to.join("cnn_config.json"))
     }
@@ -203,7 +204,13 @@ impl Banks {
             weight[(output + channel) * inputs + mean] = 1.0;
             weight[(output + carried + channel) * inputs + mean] = -1.0;
         }
-        Dense { inputs, outputs, weight, bias: Some(vec![0.0; outputs]), activation: "torch.nn.modules.activation.ReLU" }
+        Dense {
+            inputs,
+            outputs,
+            weight,
+            bias: Some(vec![0.0; outputs]),
+            activation: "torch.nn.modules.activation.ReLU",
+        }
     }
 
     /// `linear`, then `skip` and the empty text's output, then both negative.
