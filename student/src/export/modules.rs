@@ -11,13 +11,13 @@
 //! - **CNN** holds the student's banks, and before them banks of width 1 that carry E through as it is, for the mean.
 //! - **An end token** stands after every text, since a text needs one token at least and no tokenizer gives one to the
 //!   empty text alone. Its row is zero but for a channel of its own, so convolutions take it for padding. `WordWeights`
-//!   weighs it with ε = 1e-8, all others with 1: it adds nothing to a sum, and its candidate for the maximum is 0, which
-//!   the ReLU after it gives anyway. In an empty text it is alone: the mean of its channel is 1, and the last layer makes
-//!   of it what the student makes of its own token for empty texts.
-//! - **Dense + ReLU** picks the maxima of the student's banks and the means of the others, each mean with both signs, so
-//!   that the ReLU loses nothing.
+//!   weighs it with 1e-8, all others with 1: it adds nothing to a sum, and its candidate for the maximum is 0, which the
+//!   ReLU after it gives anyway. In an empty text it is alone, and the mean of its channel is 1.
+//! - **Dense + ReLU** picks the maxima of the student's banks; whether the text is empty; and the means, each with both
+//!   signs, so that the ReLU loses nothing.
+//! - **Dense** is `linear` and `skip` side by side, and for an empty text what the student makes of its own token for it.
 //!
-//! Without convolutions, CNN and the first Dense are left out.
+//! Without convolutions, CNN is left out.
 
 use std::path::Path;
 
@@ -59,23 +59,14 @@ pub fn write(student: &StudentFolder, to: &Path) -> Result<Vec<(String, &'static
         to.join(name)
     };
     write_table(student, to)?;
-    if model.config.convolutions.is_empty() {
-        write_word_weights(student, &add("sentence_transformers.models.WordWeights"))?;
-        let width = model.config.embedding + 2;
-        write_pooling(width, false, &add("sentence_transformers.models.Pooling"))?;
-        let mut weight = model.dense.numbers("skip.weight")?;
-        weight = beside(&weight, model.config.embedding, &empty_output(model, None)?, 1);
-        weight = beside(&weight, model.config.embedding + 1, &vec![0.0; model.config.dimension], 1);
-        let dense = Dense { inputs: width, outputs: model.config.dimension, weight, bias: None, activation: IDENTITY };
-        dense.write(&add("sentence_transformers.models.Dense"))?;
-    } else {
-        let banks = Banks::of(model);
-        banks.write(model, &add("sentence_transformers.models.CNN"))?;
-        write_word_weights(student, &add("sentence_transformers.models.WordWeights"))?;
-        write_pooling(banks.width(), true, &add("sentence_transformers.models.Pooling"))?;
-        banks.sorting().write(&add("sentence_transformers.models.Dense"))?;
-        banks.output(model)?.write(&add("sentence_transformers.models.Dense"))?;
+    let features = Features::of(model);
+    if !features.own.is_empty() {
+        features.write_banks(model, &add("sentence_transformers.models.CNN"))?;
     }
+    write_word_weights(student, &add("sentence_transformers.models.WordWeights"))?;
+    write_pooling(features.width(), !features.own.is_empty(), &add("sentence_transformers.models.Pooling"))?;
+    features.sorting().write(&add("sentence_transformers.models.Dense"))?;
+    features.output(model)?.write(&add("sentence_transformers.models.Dense"))?;
     add("sentence_transformers.models.Normalize");
     Ok(modules)
 }
@@ -123,53 +114,62 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
     write_json(&json!({"max_seq_length": longest, "do_lower_case": false}), &to.join("sentence_bert_config.json"))
 }
 
-/// The banks of `CNN`, which all have the same number of filters.
-struct Banks {
-    /// The embedding's channels that the first banks carry through: E where there is a skip, and the end's.
-    carried: Vec<usize>,
-    /// Filters of every bank.
-    filters: usize,
-    /// How many banks of width 1 carry channels.
-    carrying: usize,
+/// What `Pooling` pools: a position's features. Without convolutions they are the table's channels; else the banks of
+/// `CNN`, which all have as many filters, those of width 1 that carry channels through first.
+struct Features {
+    /// How many channels of the embedding are carried through, from the first on: all where there is a skip. The end's
+    /// channel comes after them.
+    carried: usize,
     /// Width and filters of the student's own banks.
     own: Vec<(usize, usize)>,
-    /// Channels in.
-    inputs: usize,
+    /// Filters of every bank.
+    filters: usize,
+    /// The embedding's channels.
+    embedding: usize,
 }
 
-impl Banks {
+impl Features {
     fn of(model: &TextCnn) -> Self {
         let config = &model.config;
-        let carried: Vec<usize> = if config.skip { (0..=config.embedding).collect() } else { vec![config.embedding] };
         let own: Vec<_> = config.convolutions.iter().map(|bank| (bank.width, bank.filters)).collect();
         let filters = own.iter().map(|&(_, filters)| filters).max().unwrap_or(1);
-        let carrying = carried.len().div_ceil(filters);
-        Self { carried, filters, carrying, own, inputs: config.embedding + 2 }
+        Self { carried: if config.skip { config.embedding } else { 0 }, own, filters, embedding: config.embedding }
     }
 
-    /// Features that come out of a position.
+    /// Channels of the table.
+    fn channels(&self) -> usize {
+        self.embedding + 2
+    }
+
+    /// How many banks of width 1 carry channels.
+    fn carrying(&self) -> usize {
+        (self.carried + 1).div_ceil(self.filters)
+    }
+
+    /// How many features a position has.
     fn width(&self) -> usize {
-        (self.carrying + self.own.len()) * self.filters
+        match self.own.is_empty() {
+            true => self.channels(),
+            false => (self.carrying() + self.own.len()) * self.filters,
+        }
     }
 
     /// Filters of the student's own banks together.
-    fn features(&self) -> usize {
+    fn own_filters(&self) -> usize {
         self.own.iter().map(|&(_, filters)| filters).sum()
     }
 
-    fn write(&self, model: &TextCnn, to: &Path) -> Result<()> {
-        let Self { ref carried, filters, carrying, ref own, inputs } = *self;
-        let d = model.config.embedding;
+    fn write_banks(&self, model: &TextCnn, to: &Path) -> Result<()> {
+        let (filters, inputs, d, carrying) = (self.filters, self.channels(), self.embedding, self.carrying());
         let mut tensors = Vec::new();
-        for bank in 0..carrying {
+        let carried: Vec<usize> = (0..self.carried).chain([d]).collect();
+        for (bank, channels) in carried.chunks(filters).enumerate() {
             let mut weight = vec![0.0; filters * inputs];
-            for (filter, channel) in carried.iter().skip(bank * filters).take(filters).enumerate() {
-                weight[filter * inputs + channel] = 1.0;
-            }
+            channels.iter().enumerate().for_each(|(filter, channel)| weight[filter * inputs + channel] = 1.0);
             tensors.push(tensor(format!("convs.{bank}.weight"), &[filters, inputs, 1], weight));
             tensors.push(tensor(format!("convs.{bank}.bias"), &[filters], vec![0.0; filters]));
         }
-        for (bank, &(width, _)) in own.iter().enumerate() {
+        for (bank, &(width, _)) in self.own.iter().enumerate() {
             let bank = carrying + bank;
             let kernel = model.dense.numbers(&format!("conv{width}.weight"))?; // [filters, d, width]
             let mut weight = vec![0.0; filters * inputs * width];
@@ -181,68 +181,69 @@ impl Banks {
             tensors.push(tensor(format!("convs.{bank}.weight"), &[filters, inputs, width], weight));
             tensors.push(tensor(format!("convs.{bank}.bias"), &[filters], bias));
         }
-        let widths: Vec<usize> = vec![1; carrying].into_iter().chain(own.iter().map(|&(width, _)| width)).collect();
+        let widths: Vec<usize> =
+            vec![1; carrying].into_iter().chain(self.own.iter().map(|&(width, _)| width)).collect();
         let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
         write_tensors(&tensors, to)?;
         write_json(&described, &to.join("cnn_config.json"))
     }
 
-    /// From maxima and means of all features to those that count: own maxima, carried means, their negatives.
+    /// From the pooled features, maxima before means, to those that count: own maxima; relu(2m − 1) of the mean m of the
+    /// end's channel, which is 1 in an empty text and 0 in any other; the carried means; their negatives.
     fn sorting(&self) -> Dense {
-        let (inputs, carried) = (2 * self.width(), self.carried.len());
-        let outputs = self.features() + 2 * carried;
+        let (pooled, carried) = (self.width(), self.carried);
+        let (inputs, means) = if self.own.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };
+        // In the table's order E comes first; in the banks' the carried channels do. Either way the end's comes after.
+        let end = if self.own.is_empty() { self.embedding } else { carried };
+        let empty = self.own_filters();
+        let outputs = empty + 1 + 2 * carried;
         let mut weight = vec![0.0; outputs * inputs];
         let mut output = 0;
         for (bank, &(_, filters)) in self.own.iter().enumerate() {
             for filter in 0..filters {
-                weight[output * inputs + (self.carrying + bank) * self.filters + filter] = 1.0;
+                weight[output * inputs + (self.carrying() + bank) * self.filters + filter] = 1.0;
                 output += 1;
             }
         }
+        weight[empty * inputs + means + end] = 2.0;
         for channel in 0..carried {
-            let mean = self.width() + channel;
-            weight[(output + channel) * inputs + mean] = 1.0;
-            weight[(output + carried + channel) * inputs + mean] = -1.0;
+            weight[(empty + 1 + channel) * inputs + means + channel] = 1.0;
+            weight[(empty + 1 + carried + channel) * inputs + means + channel] = -1.0;
         }
-        Dense {
-            inputs,
-            outputs,
-            weight,
-            bias: Some(vec![0.0; outputs]),
-            activation: "torch.nn.modules.activation.ReLU",
-        }
+        let mut bias = vec![0.0; outputs];
+        bias[empty] = -1.0;
+        Dense { inputs, outputs, weight, bias, activation: "torch.nn.modules.activation.ReLU" }
     }
 
-    /// `linear`, then `skip` and the empty text's output, then both negative.
+    /// `linear`, what an empty text adds to its bias, `skip` and its negative.
     fn output(&self, model: &TextCnn) -> Result<Dense> {
-        let (features, carried, d) = (self.features(), self.carried.len(), model.config.embedding);
-        let bias = model.dense.numbers("linear.bias")?;
-        let empty = empty_output(model, Some(&bias))?;
-        let means = match model.config.skip {
-            true => beside(&model.dense.numbers("skip.weight")?, d, &empty, 1),
-            false => empty,
+        let (filters, carried, dimension) = (self.own_filters(), self.carried, model.config.dimension);
+        let bias = match self.own.is_empty() {
+            true => vec![0.0; dimension],
+            false => model.dense.numbers("linear.bias")?,
         };
-        let negative: Vec<f32> = means.iter().map(|weight| -weight).collect();
-        let weight = beside(&model.dense.numbers("linear.weight")?, features, &means, carried);
-        let weight = beside(&weight, features + carried, &negative, carried);
-        Ok(Dense {
-            inputs: features + 2 * carried,
-            outputs: model.config.dimension,
-            weight,
-            bias: Some(bias),
-            activation: IDENTITY,
-        })
+        let mut weight = empty_output(model, &bias)?;
+        if filters > 0 {
+            weight = beside(&model.dense.numbers("linear.weight")?, filters, &weight, 1);
+        }
+        if carried > 0 {
+            let skip = model.dense.numbers("skip.weight")?;
+            let negative: Vec<f32> = skip.iter().map(|weight| -weight).collect();
+            weight = beside(&weight, filters + 1, &skip, carried);
+            weight = beside(&weight, filters + 1 + carried, &negative, carried);
+        }
+        Ok(Dense { inputs: filters + 1 + 2 * carried, outputs: dimension, weight, bias, activation: IDENTITY })
     }
 }
 
 /// The output of a text without tokens, not normalised, less `bias`.
-fn empty_output(model: &TextCnn, bias: Option<&[f32]>) -> Result<Vec<f32>> {
+fn empty_output(model: &TextCnn, bias: &[f32]) -> Result<Vec<f32>> {
     let empty = [model.config.empty_token()];
     let tokens: TokenBatch = [&empty[..]].into_iter().collect();
     let rows = model.rows(&tokens)?;
     let output = model.project(&model.pool(&rows, Graph::Plain)?, None)?;
     let mut output = output.flatten_all().and_then(|output| output.to_vec1::<f32>()).during("the empty text")?;
-    output.iter_mut().zip(bias.unwrap_or_default()).for_each(|(output, bias)| *output -= bias);
+    output.iter_mut().zip(bias).for_each(|(output, bias)| *output -= bias);
     Ok(output)
 }
 
@@ -259,7 +260,7 @@ struct Dense {
     outputs: usize,
     /// `[outputs, inputs]`
     weight: Vec<f32>,
-    bias: Option<Vec<f32>>,
+    bias: Vec<f32>,
     activation: &'static str,
 }
 
@@ -269,12 +270,11 @@ impl Dense {
         let described = json!({
             "in_features": inputs,
             "out_features": outputs,
-            "bias": bias.is_some(),
+            "bias": true,
             "activation_function": activation,
         });
-        let weight = tensor("linear.weight", &[outputs, inputs], weight);
-        let bias = bias.map(|bias| tensor("linear.bias", &[outputs], bias));
-        write_tensors(&[weight].into_iter().chain(bias).collect::<Vec<_>>(), to)?;
+        let tensors = [tensor("linear.weight", &[outputs, inputs], weight), tensor("linear.bias", &[outputs], bias)];
+        write_tensors(&tensors, to)?;
         write_json(&described, &to.join("config.json"))
     }
 }

@@ -19,7 +19,7 @@ use std::path::Path;
 use limbeck_encoder::Precision;
 use limbeck_onnx::{Attribute, Kind, Value, write_f32};
 
-use super::int8::{largest, quantised, scales};
+use super::int8::{channel_factors, largest, quantised, scales};
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
@@ -36,7 +36,8 @@ const SHORTEST: f32 = 1e-12;
 
 /// Writes the student to the ONNX file `to`, whole or not at all. The same student gives the same bytes.
 ///
-/// In int8 the table has a scale a row and every matrix a scale an output; all arithmetic is in f32.
+/// In int8 the table has a scale a row, its channels balanced (see [`channel_factors`]), and every matrix a scale an
+/// output; the skip, small and what a short text depends on most, stays in f32, and so does all arithmetic.
 ///
 /// # Errors
 /// A file that can't be written, or would exceed protobuf's 2 GB; a precision other than f32 and int8.
@@ -92,7 +93,7 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     let penalty = graph.node("Mul", &[&penalty, &padding], &[]);
 
     graph.scope("embeddings");
-    let looked_up = lookup(&mut graph, model, int8, &ids);
+    let looked_up = lookup(&mut graph, model, int8, &ids)?;
     let last = graph.ints(&[2]);
     let column = graph.node("Unsqueeze", &[&mask, &last], &[]); // [B, L, 1]
     let embeddings = graph.node("Mul", &[&looked_up, &column], &[]);
@@ -143,21 +144,26 @@ fn with_empty_token(graph: &mut Graph, config: &StudentConfig, ids: &Value, mask
 }
 
 /// The rows of the table for `ids`: [B, L] → [B, L, d].
-fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value) -> Value {
+fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value) -> Result<Value> {
     let (rows, width) = (model.config.vocabulary, model.config.embedding);
     let table = model.table.values();
     let name = "embedding.weight";
     if !int8 {
         let table = graph.tensor(name, Kind::F32, &[rows, width], move |to| write_f32(to, table));
-        return graph.node("Gather", &[&table, ids], &[]);
+        return Ok(graph.node("Gather", &[&table, ids], &[]));
     }
-    let row_scales = scales(table, width);
+    let factors = channel_factors(model)?;
+    let balanced: Vec<f32> =
+        table.chunks_exact(width).flat_map(|row| row.iter().zip(&factors).map(|(x, f)| x / f)).collect();
+    let row_scales = scales(&balanced, width);
     let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], row_scales.clone());
-    let whole = graph.tensor(name, Kind::I8, &[rows, width], move |to| Ok(quantised(table, &row_scales, to)?));
+    let factors = graph.floats(&format!("{name}.channels"), &[width], factors);
+    let whole = graph.tensor(name, Kind::I8, &[rows, width], move |to| Ok(quantised(&balanced, &row_scales, to)?));
     let whole = graph.node("Gather", &[&whole, ids], &[]);
     let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
     let scale = graph.node("Gather", &[&scale, ids], &[]);
-    graph.node("Mul", &[&whole, &scale], &[])
+    let rows = graph.node("Mul", &[&whole, &scale], &[]);
+    Ok(graph.node("Mul", &[&rows, &factors], &[]))
 }
 
 impl<'a> Parts<'a> {
@@ -165,8 +171,8 @@ impl<'a> Parts<'a> {
     /// Runtime computes once, when it loads the model.
     fn weight(&self, graph: &mut Graph<'a>, name: &str, shape: &[usize]) -> Result<Value> {
         let values = self.model.dense.numbers(name)?;
-        // Biases stay as they are, and so does a matrix of zeros.
-        if !self.int8 || shape.len() == 1 || largest(&values) == 0.0 {
+        // Biases stay as they are, and so do the skip and a matrix of zeros.
+        if !self.int8 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
             return Ok(graph.floats(name, shape, values));
         }
         let row_scales = scales(&values, values.len() / shape[0].max(1));
