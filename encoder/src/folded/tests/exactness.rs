@@ -127,7 +127,7 @@ fn texts_give_the_vectors_of_their_tokens() {
     let many: Vec<&str> = texts.iter().copied().cycle().take(600).collect();
     let vectors = Student::open(&path).unwrap().with_threads(2).unwrap().encode(&many).unwrap();
     assert!(vectors.iter().enumerate().all(|(row, vector)| vector == expected.row(row % texts.len())));
-    assert_eq!(student.encode(&[]).unwrap().rows(), 0);
+    assert_eq!(student.encode::<&str>(&[]).unwrap().rows(), 0);
     let tokens: TokenBatch = [&[6, 7, 1, 9, 9][..]].into_iter().collect();
     assert_eq!(student.encode_tokens(&tokens).unwrap().row(0), expected.row(0), "max_tokens holds for ids too");
 }
