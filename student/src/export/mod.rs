@@ -3,6 +3,7 @@
 mod int8;
 mod modules;
 mod onnx;
+pub(crate) mod read;
 mod sentence_transformers;
 mod tokenizer;
 

@@ -34,7 +34,7 @@ use crate::graph::Graph;
 use crate::model::TextCnn;
 
 /// What stands after every text.
-const END: &str = "<|limbeck-end|>";
+pub(super) const END: &str = "<|limbeck-end|>";
 /// Its weight: nothing beside 1 in f32, and above the 1e-9 at which `Pooling` stops a division.
 const END_WEIGHT: f64 = 1e-8;
 
@@ -71,21 +71,23 @@ pub fn write(student: &StudentFolder, to: &Path) -> Result<Vec<(String, &'static
     Ok(modules)
 }
 
-/// The Mamba of no layers: row `v` is E\[v\], the end's channel, and what gives all rows one length.
+/// The Mamba of no layers: row `v` is E\[v\], the end's channel, and what gives all rows one length. The student's row for
+/// an empty text, in whose place the end's stands, comes last: no id reaches it, but the student can be read back.
 fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
     let config = &student.model.config;
     let (rows, d) = (config.vocabulary, config.embedding);
     let width = d + 2;
-    let mut table = vec![0.0f32; rows * width];
+    let mut table = vec![0.0f32; (rows + 1) * width];
     let squares: Vec<f64> = (student.model.table.values().chunks_exact(d))
         .map(|row| row.iter().map(|&x| f64::from(x).powi(2)).sum())
         .collect();
     let longest = squares.iter().copied().fold(1.0, f64::max) * 1.01;
-    for (token, (row, values)) in
-        table.chunks_exact_mut(width).zip(student.model.table.values().chunks_exact(d)).enumerate()
-    {
-        let mut square = squares[token];
-        if token == config.empty_token() as usize {
+    let empty = config.empty_token() as usize;
+    let rows_of_table = student.model.table.values().chunks_exact(d);
+    let rows_of_table = rows_of_table.clone().chain(rows_of_table.skip(empty));
+    for (token, (row, values)) in table.chunks_exact_mut(width).zip(rows_of_table).enumerate() {
+        let mut square = squares[token.min(empty)];
+        if token == empty {
             (row[d], square) = (1.0, 1.0);
         } else {
             row[..d].copy_from_slice(values);
@@ -93,12 +95,12 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         row[d + 1] = (longest - square).sqrt() as f32;
     }
     let norm = vec![(longest / width as f64).sqrt() as f32; width];
-    let tensors = [tensor("embeddings.weight", &[rows, width], table), tensor("norm_f.weight", &[width], norm)];
+    let tensors = [tensor("embeddings.weight", &[rows + 1, width], table), tensor("norm_f.weight", &[width], norm)];
     write_tensors(&tensors, to)?;
     let described = json!({
         "model_type": "mamba",
         "architectures": ["MambaModel"],
-        "vocab_size": rows,
+        "vocab_size": rows + 1,
         "hidden_size": width,
         "num_hidden_layers": 0,
         "state_size": 1,
