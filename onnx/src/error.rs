@@ -13,7 +13,13 @@ pub enum Error {
     },
     /// The file could not be written.
     #[error(transparent)]
-    Data(#[from] limbeck_data::Error),
+    Data(Box<limbeck_data::Error>),
+}
+
+impl From<limbeck_data::Error> for Error {
+    fn from(error: limbeck_data::Error) -> Self {
+        Self::Data(Box::new(error))
+    }
 }
 
 impl Error {

@@ -62,9 +62,16 @@ type Fill<'a, E> = Box<dyn Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a>;
 #[derive(Debug)]
 pub enum FillError<E> {
     /// Where the numbers come from failed.
-    Source(E),
+    Source(Box<E>),
     /// The file failed.
     Sink(io::Error),
+}
+
+impl<E> FillError<E> {
+    /// For `map_err`.
+    pub fn source(error: E) -> Self {
+        Self::Source(Box::new(error))
+    }
 }
 
 impl<E> From<io::Error> for FillError<E> {
@@ -278,7 +285,7 @@ impl<'a, E> Graph<'a, E> {
                 Ok(file.write_all(after.as_bytes())?)
             };
             write().map_err(|error| match error {
-                FillError::Source(error) => error,
+                FillError::Source(error) => *error,
                 FillError::Sink(source) => limbeck_data::Error::io("write", path)(source).into(),
             })
         })

@@ -68,7 +68,7 @@ impl<'a> Layers<'a> {
             Operand::F32(x) => {
                 weights.check(&weight, &shape)?;
                 let matrix = graph.tensor(&weight, Kind::F32, &shape, move |to| {
-                    let mut values = weights.f32(&stored, &shape).map_err(FillError::Source)?;
+                    let mut values = weights.f32(&stored, &shape).map_err(FillError::source)?;
                     values.iter_mut().for_each(|value| *value *= factor);
                     write_f32(to, &values)
                 });
@@ -89,7 +89,7 @@ impl<'a> Layers<'a> {
                 let scales = row_scales(&load()?, inputs, weight_scale);
                 let row_scale = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
                 let matrix = graph.tensor(&weight, Kind::I8, &[inputs, outputs], move |to| {
-                    let rows = quantised_rows(&load().map_err(FillError::Source)?, inputs, &scales);
+                    let rows = quantised_rows(&load().map_err(FillError::source)?, inputs, &scales);
                     Ok(to.write_all(bytemuck::cast_slice(&transposed(&rows, inputs)))?)
                 });
                 let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point], &[]);
@@ -111,7 +111,7 @@ impl<'a> Layers<'a> {
         match self.precision {
             OnnxPrecision::F32 => {
                 let table = graph.tensor(name, Kind::F32, &shape, move |to| {
-                    let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::Source);
+                    let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::source);
                     pieces().try_for_each(|piece| write_f32(to, &load(piece)?))
                 });
                 Ok(graph.node("Gather", &[&table, ids], &[]))
@@ -124,7 +124,7 @@ impl<'a> Layers<'a> {
                 let row_scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
                 let table = graph.tensor(name, Kind::I8, &shape, move |to| {
                     pieces().try_for_each(|piece| {
-                        let values = weights.f32_rows(name, shape, piece.clone()).map_err(FillError::Source)?;
+                        let values = weights.f32_rows(name, shape, piece.clone()).map_err(FillError::source)?;
                         let rows = quantised_rows(&values, width, &scales[piece]);
                         Ok(to.write_all(bytemuck::cast_slice(&rows))?)
                     })
