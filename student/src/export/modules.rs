@@ -10,8 +10,8 @@
 //!   sentence-transformers 5.4.) Mamba has neither positions nor a mask of length × length, so long texts stay cheap.
 //! - **CNN** holds the student's banks, and before them banks of width 1 that carry E through as it is, for the mean.
 //! - **An end token** stands after every text, since a text needs one token at least and no tokenizer gives one to the
-//!   empty text alone. Its row is zero but for a channel of its own, so convolutions take it for padding. `WordWeights`
-//!   weighs it with 1e-8, all others with 1: it adds nothing to a sum, and its candidate for the maximum is 0, which the
+//!   empty text alone. Its row is zero but for a channel of its own, so convolutions take it for padding, and
+//!   it is the padding token too. `WordWeights` weighs it with 1e-8, all others with 1: it adds nothing to a sum, and its candidate for the maximum is 0, which the
 //!   ReLU after it gives anyway. In an empty text it is alone, and the mean of its channel is 1.
 //! - **Dense + ReLU** picks the maxima of the student's banks; whether the text is empty; and the means, each with both
 //!   signs, so that the ReLU loses nothing.
@@ -105,7 +105,7 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         "num_hidden_layers": 0,
         "state_size": 1,
         "layer_norm_epsilon": 0.0,
-        "pad_token_id": 0,
+        "pad_token_id": config.empty_token(),
         "use_cache": false,
         "torch_dtype": "float32",
         "limbeck": {"student": config, "origin": student.origin},
