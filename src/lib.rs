@@ -9,5 +9,6 @@ pub mod recipe;
 pub mod report;
 pub mod run;
 pub mod summary;
+pub mod vectors;
 
 pub use error::{Error, Result};

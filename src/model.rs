@@ -8,7 +8,7 @@ use limbeck_data::files;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
 use limbeck_student::fold::write_folded;
-use limbeck_student::folder::{StudentFolder, is_student};
+use limbeck_student::folder::{StudentFolder, files_of, is_student};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
 use limbeck_teacher::{OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 
@@ -167,8 +167,12 @@ impl Opener<'_> {
             Kind::Onnx { file, tokenizer } => (file, tokenizer),
             Kind::Bert(folder) => {
                 let precision = match options.precision {
+                    None | Some(Precision::F32) => OnnxPrecision::F32,
                     Some(Precision::Int8) => OnnxPrecision::Int8,
-                    _ => OnnxPrecision::F32,
+                    Some(Precision::F16) => {
+                        let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables".into();
+                        return Err(Error::NoModel { path: folder, what });
+                    }
                 };
                 self.exported(&folder, options.pooler, precision)?
             }
@@ -217,8 +221,8 @@ impl Opener<'_> {
     /// The folded file of a student's folder, made once and kept in the user's cache by the hash of the weights.
     fn folded(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
         let mut parts = String::new();
-        for name in ["config.json", "model.safetensors", "tokenizer.json"] {
-            parts += &files::sha256_file(&folder.join(name))?;
+        for file in files_of(folder) {
+            parts += &files::sha256_file(&file)?;
         }
         let name = blake3::hash(format!("{parts} {} {EXPORT}", precision.name()).as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("student.limbeck");

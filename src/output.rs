@@ -4,8 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float16Array, Float32Array, Int8Array, RecordBatch, StringArray, UInt8Array,
+};
 use arrow::datatypes::{DataType, Field, Schema};
+use half::f16;
 use limbeck_data::files::PendingFile;
 use limbeck_encoder::Embeddings;
 use parquet::arrow::ArrowWriter;
@@ -14,6 +17,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use crate::error::{Error, Result};
+use crate::vectors::{VectorType, binary, int8};
 
 /// Takes vectors, row by row in the order of their texts.
 pub trait Sink {
@@ -46,6 +50,7 @@ fn failed_parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> 
 /// An array of numbers a line.
 pub struct JsonLines<W> {
     to: W,
+    kind: VectorType,
     path: PathBuf,
     rows: u64,
     commit: fn(W) -> Result<()>,
@@ -53,24 +58,30 @@ pub struct JsonLines<W> {
 
 impl<W: Write> JsonLines<W> {
     /// Writes to a stream.
-    pub fn new(to: W) -> Self {
+    pub fn new(to: W, kind: VectorType) -> Self {
         let commit = |mut to: W| to.flush().map_err(failed(Path::new("standard output")));
-        Self { to, path: "standard output".into(), rows: 0, commit }
+        Self { to, kind, path: "standard output".into(), rows: 0, commit }
     }
 }
 
 impl JsonLines<PendingFile> {
     /// Writes to a file, seen once it is whole.
-    pub fn to_file(path: &Path) -> Result<Self> {
+    pub fn to_file(path: &Path, kind: VectorType) -> Result<Self> {
         let commit = |file: PendingFile| file.commit().map(|_| ()).map_err(Error::from);
-        Ok(Self { to: PendingFile::create(path)?, path: path.to_path_buf(), rows: 0, commit })
+        Ok(Self { to: PendingFile::create(path)?, kind, path: path.to_path_buf(), rows: 0, commit })
     }
 }
 
 impl<W: Write> Sink for JsonLines<W> {
     fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
         for row in vectors.iter() {
-            let line = serde_json::to_string(row).unwrap_or_default();
+            let line = match self.kind {
+                VectorType::F32 => serde_json::to_string(row),
+                VectorType::F16 => serde_json::to_string(&row.iter().map(|&x| rounded(x)).collect::<Vec<_>>()),
+                VectorType::Int8 => serde_json::to_string(&int8(row).collect::<Vec<_>>()),
+                VectorType::Binary => serde_json::to_string(&binary(row).collect::<Vec<_>>()),
+            };
+            let line = line.unwrap_or_default();
             writeln!(self.to, "{line}").map_err(failed(&self.path))?;
         }
         self.rows += vectors.rows() as u64;
@@ -83,8 +94,14 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 }
 
-/// NumPy's format, version 1.0: a matrix of little-endian f32.
+/// The nearest f16.
+fn rounded(number: f32) -> f32 {
+    f16::from_f32(number).to_f32()
+}
+
+/// NumPy's format, version 1.0: a matrix of little-endian numbers.
 pub struct Npy {
+    kind: VectorType,
     file: PendingFile,
     path: PathBuf,
     rows: u64,
@@ -96,18 +113,19 @@ const NPY_HEADER: usize = 128;
 
 impl Npy {
     /// Begins the file at `path`.
-    pub fn create(path: &Path, dimension: usize) -> Result<Self> {
+    pub fn create(path: &Path, dimension: usize, kind: VectorType) -> Result<Self> {
         let mut file = PendingFile::create(path)?;
         file.write_all(&[0; NPY_HEADER]).map_err(failed(path))?;
-        Ok(Self { file, path: path.to_path_buf(), rows: 0, dimension })
+        Ok(Self { kind, file, path: path.to_path_buf(), rows: 0, dimension })
     }
 }
 
-fn npy_header(rows: u64, dimension: usize) -> Vec<u8> {
+fn npy_header(rows: u64, width: usize, kind: VectorType) -> Vec<u8> {
+    let kind = kind.numpy();
     let length = (NPY_HEADER - 10) as u16;
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
     header.extend(length.to_le_bytes());
-    header.extend(format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dimension}), }}").into_bytes());
+    header.extend(format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {width}), }}").into_bytes());
     header.resize(NPY_HEADER - 1, b' ');
     header.push(b'\n');
     header
@@ -115,34 +133,50 @@ fn npy_header(rows: u64, dimension: usize) -> Vec<u8> {
 
 impl Sink for Npy {
     fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
-        for number in vectors.as_slice() {
-            self.file.write_all(&number.to_le_bytes()).map_err(failed(&self.path))?;
+        let mut bytes = Vec::new();
+        for row in vectors.iter() {
+            bytes.clear();
+            match self.kind {
+                VectorType::F32 => bytes.extend(row.iter().flat_map(|number| number.to_le_bytes())),
+                VectorType::F16 => bytes.extend(row.iter().flat_map(|&number| f16::from_f32(number).to_le_bytes())),
+                VectorType::Int8 => bytes.extend(int8(row).map(|number| number as u8)),
+                VectorType::Binary => bytes.extend(binary(row)),
+            }
+            self.file.write_all(&bytes).map_err(failed(&self.path))?;
         }
         self.rows += vectors.rows() as u64;
         Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<u64> {
-        let Self { mut file, path, rows, dimension } = *self;
-        file.rewrite_beginning(&npy_header(rows, dimension)).map_err(failed(&path))?;
+        let Self { kind, mut file, path, rows, dimension } = *self;
+        file.rewrite_beginning(&npy_header(rows, kind.width(dimension), kind)).map_err(failed(&path))?;
         file.commit()?;
         Ok(rows)
     }
 }
 
-/// Parquet with the columns `text` and `embedding` (a fixed-size list of f32).
+/// Parquet with the columns `text` and `embedding` (a fixed-size list of f32, f16, i8 or u8).
 pub struct Parquet {
     writer: ArrowWriter<PendingFile>,
     schema: Arc<Schema>,
     path: PathBuf,
-    dimension: usize,
+    kind: VectorType,
+    width: usize,
     rows: u64,
 }
 
 impl Parquet {
     /// Begins the file at `path`.
-    pub fn create(path: &Path, dimension: usize) -> Result<Self> {
-        let vector = DataType::FixedSizeList(Arc::new(Field::new("item", DataType::Float32, false)), dimension as i32);
+    pub fn create(path: &Path, dimension: usize, kind: VectorType) -> Result<Self> {
+        let number = match kind {
+            VectorType::F32 => DataType::Float32,
+            VectorType::F16 => DataType::Float16,
+            VectorType::Int8 => DataType::Int8,
+            VectorType::Binary => DataType::UInt8,
+        };
+        let width = kind.width(dimension);
+        let vector = DataType::FixedSizeList(Arc::new(Field::new("item", number, false)), width as i32);
         let schema = Arc::new(Schema::new(vec![
             Field::new("text", DataType::Utf8, false),
             Field::new("embedding", vector, false),
@@ -155,16 +189,22 @@ impl Parquet {
             .build();
         let writer = ArrowWriter::try_new(PendingFile::create(path)?, schema.clone(), Some(properties));
         let writer = writer.map_err(failed_parquet(path))?;
-        Ok(Self { writer, schema, path: path.to_path_buf(), dimension, rows: 0 })
+        Ok(Self { writer, schema, path: path.to_path_buf(), kind, width, rows: 0 })
     }
 }
 
 impl Sink for Parquet {
     fn write(&mut self, texts: &[String], vectors: &Embeddings) -> Result<()> {
         let DataType::FixedSizeList(item, _) = self.schema.field(1).data_type() else { return Ok(()) };
-        let numbers: ArrayRef = Arc::new(Float32Array::from(vectors.as_slice().to_vec()));
+        let all = vectors.as_slice();
+        let numbers: ArrayRef = match self.kind {
+            VectorType::F32 => Arc::new(Float32Array::from(all.to_vec())),
+            VectorType::F16 => Arc::new(Float16Array::from_iter_values(all.iter().map(|&x| f16::from_f32(x)))),
+            VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
+            VectorType::Binary => Arc::new(UInt8Array::from_iter_values(vectors.iter().flat_map(binary))),
+        };
         let other = |error: arrow::error::ArrowError| std::io::Error::other(error);
-        let list = FixedSizeListArray::try_new(item.clone(), self.dimension as i32, numbers, None);
+        let list = FixedSizeListArray::try_new(item.clone(), self.width as i32, numbers, None);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(texts)),
             Arc::new(list.map_err(other).map_err(failed(&self.path))?),
@@ -188,9 +228,9 @@ mod tests {
 
     #[test]
     fn a_numpy_header_fills_its_space_and_says_the_shape() {
-        let header = npy_header(1_000_000, 384);
+        let header = npy_header(1_000_000, 384, VectorType::F16);
         assert_eq!(header.len() % 64, 0);
         assert!(header.starts_with(b"\x93NUMPY\x01\x00") && header.ends_with(b"\n"));
-        assert!(String::from_utf8_lossy(&header).contains("(1000000, 384)"));
+        assert!(String::from_utf8_lossy(&header).contains("'<f2', 'fortran_order': False, 'shape': (1000000, 384)"));
     }
 }

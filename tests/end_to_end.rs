@@ -3,6 +3,7 @@
 mod end_to_end {
     mod bad_input;
     mod encoding;
+    mod exporting;
     mod reporting;
     mod resuming;
     mod running;

@@ -4,8 +4,25 @@
 //! text ──► Tokenizer ──► TokenBatch ──► Student (a folded file, mapped) ──► Embeddings
 //! ```
 //!
-//! Every engine of limbeck, fast or slow, is an [`Encoder`]: texts in, a unit vector each out. The one here is [`Student`]. It opens
-//! a file that [`folded::write()`] or `limbeck export --format folded` made, and needs nothing else.
+//! [`Student::load`] opens a file that `limbeck export --format folded` (or [`folded::write()`]) made, and needs nothing
+//! else: no Python, no model runtime. A student is `Send + Sync`, so one serves all threads of a program; it is mapped, so
+//! several processes share its tables.
+//!
+//! ```no_run
+//! use limbeck_encoder::Student;
+//!
+//! # fn main() -> Result<(), limbeck_encoder::Error> {
+//! let student = Student::load("student.limbeck")?;
+//! let vectors = student.encode(&["A man is playing a guitar.", "Someone plays music."])?;
+//! let cosine: f32 = vectors.row(0).iter().zip(vectors.row(1)).map(|(a, b)| a * b).sum();
+//! println!("{cosine:.3}");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Vectors have length 1, so a scalar product is a cosine. `cargo run --release -p limbeck-encoder --example encode --
+//! student.limbeck "text"` prints them. Every engine of limbeck, fast or slow, is an [`Encoder`]; [`Student`] is the one
+//! here. A student made by hand:
 //!
 //! ```
 //! use limbeck_encoder::{Precision, Student, folded::{Parts, write}};
@@ -26,7 +43,7 @@
 //! };
 //! write(&path, &parts, Precision::Int8)?;
 //!
-//! let student = Student::open(&path)?;
+//! let student = Student::load(&path)?;
 //! let vectors = student.encode(&["gin tonic", ""])?;
 //! assert_eq!(vectors.rows(), 2);
 //! assert_eq!(vectors.row(0), [0.0, 1.0]);

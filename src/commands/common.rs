@@ -21,16 +21,24 @@ impl Session<'_> {
     }
 }
 
-/// How models are run.
+/// How models are run, and in which precision.
 #[derive(Args, Clone)]
 pub struct ModelArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+
+    /// Precision that a model computes in: f32, f16 (a student's tables only) or int8; f32 by default, but a student is
+    /// benched in int8
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    pub precision: Option<Precision>,
+}
+
+/// How models are run.
+#[derive(Args, Clone)]
+pub struct RunArguments {
     /// Threads; all cores by default
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-
-    /// Precision of a student's tables or of a teacher's export: f32 or int8; f32 by default, but a student is benched in int8
-    #[arg(long, value_name = "PRECISION", value_parser = precision)]
-    pub precision: Option<Precision>,
 
     /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
     #[arg(long, value_name = "POOLER")]
@@ -56,7 +64,7 @@ pub struct ModelArguments {
 impl ModelArguments {
     /// The number of threads asked for, at least 1.
     pub fn threads(&self) -> anyhow::Result<usize> {
-        match self.threads {
+        match self.run.threads {
             Some(0) => Err(super::Usage("--threads 0: leave it out for all cores".into()).into()),
             Some(threads) => Ok(threads),
             None => Ok(std::thread::available_parallelism()?.get()),
@@ -67,7 +75,7 @@ impl ModelArguments {
     pub fn opener<'a>(&self, store: &'a AssetStore, progress: &'a dyn Progress) -> anyhow::Result<Opener<'a>> {
         let threads = self.threads()?;
         set_threads(threads);
-        Ok(Opener { store, progress, threads, runtime: runtime_uri(&self.runtime)?, device: self.device })
+        Ok(Opener { store, progress, threads, runtime: runtime_uri(&self.run.runtime)?, device: self.run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.
@@ -75,10 +83,10 @@ impl ModelArguments {
         Options {
             precision: self.precision,
             folded: None,
-            pooler: self.pooler,
+            pooler: self.run.pooler,
             prefix: prefix.map(str::to_string),
-            max_tokens: self.max_tokens,
-            candle: self.engine == "candle",
+            max_tokens: self.run.max_tokens,
+            candle: self.run.engine == "candle",
         }
     }
 }
@@ -91,10 +99,10 @@ pub fn set_threads(threads: usize) {
 
 /// Parses a precision.
 pub fn precision(name: &str) -> Result<Precision, String> {
-    [Precision::F32, Precision::Int8]
+    Precision::ALL
         .into_iter()
         .find(|precision| precision.name() == name)
-        .ok_or_else(|| "f32 or int8 is expected".into())
+        .ok_or_else(|| "f32, f16 or int8 is expected".into())
 }
 
 /// A model that was opened, and what it is called in output.

@@ -63,7 +63,7 @@ fn part(text: &str) -> Result<(u32, u32), String> {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    if arguments.model.engine != "folded" {
+    if arguments.model.run.engine != "folded" {
         return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
     }
     let store = session.store()?;

@@ -3,10 +3,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use limbeck::output::{JsonLines, Npy, Parquet, Sink};
+use limbeck::vectors::{VectorType, shortened};
 use limbeck_data::text::{Texts, read_lines, read_texts};
+use limbeck_encoder::Precision;
 
 use super::Usage;
-use super::common::{ModelArguments, Session, open_all};
+use super::common::{ModelArguments, RunArguments, Session, open_all, precision};
 
 /// How many texts are encoded at a time.
 const CHUNK: usize = 4096;
@@ -15,6 +17,7 @@ const CHUNK: usize = 4096;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
+                        limbeck encode --model student.limbeck --input texts.txt --dimension 128 --precision binary --to bits.npy\n  \
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
 pub struct Arguments {
@@ -46,13 +49,31 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
+    /// Only the first N numbers of every vector, scaled to length 1 again
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
+
+    /// Type of the numbers given out: f32, f16, int8 (times 127, rounded) or binary (a bit a number, packed as by NumPy's
+    /// packbits; ubinary in sentence-transformers)
+    #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = vector_type)]
+    precision: VectorType,
+
+    /// Precision that the model computes in: f32, f16 (a student's tables only) or int8; f32 by default
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    compute: Option<Precision>,
+
     #[command(flatten)]
-    run: ModelArguments,
+    run: RunArguments,
+}
+
+fn vector_type(name: &str) -> Result<VectorType, String> {
+    let found = VectorType::ALL.into_iter().find(|kind| kind.name() == name);
+    found.ok_or_else(|| "f32, f16, int8 or binary is expected".into())
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
-    /// A matrix of f32 for NumPy
+    /// A matrix for NumPy
     Npy,
     /// Columns `text` and `embedding`
     Parquet,
@@ -64,17 +85,23 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
     // The prefix given here stands in place of the model's own.
     let own = arguments.prefix.as_ref().map(|_| "");
-    let opened = open_all(std::slice::from_ref(&arguments.model), &arguments.run, own, session)?;
+    let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
+    let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
     let [model] = opened.as_slice() else { return Ok(()) };
     let mut texts = open_texts(arguments)?;
-    let dimension = model.encoder.info().dimension;
+    let whole = model.encoder.info().dimension;
+    let dimension = arguments.dimension.unwrap_or(whole);
+    if dimension == 0 || dimension > whole {
+        return Err(Usage(format!("--dimension {dimension}: {} gives vectors of {whole} numbers", model.name)).into());
+    }
+    let kind = arguments.precision;
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
     let mut sink: Box<dyn Sink> = match (format, &arguments.to) {
-        (Format::Jsonl, None) => Box::new(JsonLines::new(BufWriter::new(std::io::stdout()))),
+        (Format::Jsonl, None) => Box::new(JsonLines::new(BufWriter::new(std::io::stdout()), kind)),
         (_, None) => return Err(Usage("this format goes to a file: name it with --to".into()).into()),
-        (Format::Jsonl, Some(path)) => Box::new(JsonLines::to_file(path)?),
-        (Format::Npy, Some(path)) => Box::new(Npy::create(path, dimension)?),
-        (Format::Parquet, Some(path)) => Box::new(Parquet::create(path, dimension)?),
+        (Format::Jsonl, Some(path)) => Box::new(JsonLines::to_file(path, kind)?),
+        (Format::Npy, Some(path)) => Box::new(Npy::create(path, dimension, kind)?),
+        (Format::Parquet, Some(path)) => Box::new(Parquet::create(path, dimension, kind)?),
     };
     let bar = session.progress.stage("encoding", None, "texts");
     loop {
@@ -91,7 +118,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             prefixed.iter().map(String::as_str).collect()
         };
         let vectors = model.encoder.encode(&rows).map_err(|error| anyhow::anyhow!(error))?;
-        sink.write(&chunk, &vectors)?;
+        sink.write(&chunk, &shortened(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
     let rows = sink.finish()?;

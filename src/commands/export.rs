@@ -5,16 +5,19 @@ use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck::model::{Kind, kind};
 use limbeck_encoder::Precision;
+use limbeck_student::export::{has_own_modules, write_onnx, write_onnx_folder, write_sentence_transformers};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
 use super::Usage;
 use super::common::{Session, precision};
 
-/// Export a student: the folded file, or its weights
+/// Export a student: the folded file, ONNX, a sentence-transformers folder, or its weights
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck"
+    after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck\n  \
+                  limbeck export --model runs/quickstart/student --format onnx --to student-onnx\n  \
+                  limbeck export --model runs/quickstart/student --format sentence-transformers --to student-st"
 )]
 pub struct Arguments {
     /// The student's folder or URI
@@ -25,42 +28,67 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     format: Format,
 
-    /// Precision of the folded tables: f32 or int8
+    /// Precision of what is written: f32 (default), f16 (folded) or int8 (folded, onnx)
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     precision: Option<Precision>,
 
-    /// The file (folded) or folder (safetensors) to write
+    /// The file (folded) or folder to write; for onnx a name that ends in .onnx is the model alone, without its tokenizer
     #[arg(long, value_name = "PATH")]
     to: PathBuf,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Format {
     /// One memory-mapped file with tokenizer and tables, for the folded encoder
     Folded,
+    /// A folder with model.onnx and the tokenizer, for ONNX Runtime, transformers.js and others
+    Onnx,
+    /// A folder that SentenceTransformer(path) loads; a student with attention heads wants trust_remote_code=True
+    SentenceTransformers,
     /// A folder with config.json, model.safetensors and tokenizer.json
     Safetensors,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let &Arguments { format, ref to, .. } = arguments;
+    let precision = arguments.precision.unwrap_or(Precision::F32);
+    let possible: &[Precision] = match format {
+        Format::Folded => &Precision::ALL,
+        Format::Onnx => &[Precision::F32, Precision::Int8],
+        Format::SentenceTransformers | Format::Safetensors => &[Precision::F32],
+    };
+    if !possible.contains(&precision) {
+        let names: Vec<&str> = possible.iter().map(|precision| precision.name()).collect();
+        let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        return Err(
+            Usage(format!("--precision {}: --format {name} has {}", precision.name(), names.join(" and "))).into()
+        );
+    }
     let asset = session.store()?.fetch(&arguments.model.parse()?, None, session.progress)?;
     let student = open_student(&asset.path)?;
-    match arguments.format {
+    match format {
         Format::Folded => {
-            if let Some(folder) = arguments.to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             }
-            let bytes = write_folded(&student, arguments.precision.unwrap_or(Precision::F32), &arguments.to)?;
+            let bytes = write_folded(&student, precision, to)?;
             session.progress.note(&format!("{bytes} bytes"));
         }
-        Format::Safetensors if arguments.precision.is_some_and(|precision| precision != Precision::F32) => {
-            return Err(
-                Usage("safetensors are written in f32; --precision int8 goes with --format folded".into()).into()
-            );
+        Format::Onnx if to.extension().is_some_and(|extension| extension == "onnx") => {
+            write_onnx(&student, precision, to)?;
         }
-        Format::Safetensors => student.save(&arguments.to)?,
+        Format::Onnx => write_onnx_folder(&student, precision, to)?,
+        Format::SentenceTransformers => {
+            write_sentence_transformers(&student, to)?;
+            if !has_own_modules(&student) {
+                let note = "attention heads are no module of sentence-transformers: load this folder with \
+                            trust_remote_code=True, which runs its limbeck_student.py";
+                session.progress.note(note);
+            }
+        }
+        Format::Safetensors => student.save(to)?,
     }
-    say!("{}", arguments.to.display());
+    say!("{}", to.display());
     Ok(())
 }
 

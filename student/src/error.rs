@@ -41,6 +41,8 @@ pub enum Error {
     Data(#[from] limbeck_data::Error),
     #[error(transparent)]
     Encoder(#[from] limbeck_encoder::Error),
+    #[error(transparent)]
+    Onnx(#[from] limbeck_onnx::Error),
 }
 
 /// The result of anything that concerns a student.
@@ -57,6 +59,7 @@ impl Error {
             Self::Training(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::Encoder(error) => error.hint(),
+            Self::Onnx(error) => error.hint(),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
     let config = &model.config;
     let shape = (config.vocabulary, config.embedding);
     let table = Tensor::from_slice(model.table.values(), shape, &candle_core::Device::Cpu).during("folding")?;
-    let numbers = |name: &str| -> Result<Vec<f32>> { flat(model.dense.get(name)?).during("folding") };
+    let numbers = |name: &str| model.dense.numbers(name);
     let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
         let kernel = model.dense.get(weight)?;
         let (filters, _, width) = kernel.dims3().during("folding")?;

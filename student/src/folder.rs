@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::config::{ARCHITECTURE, StudentConfig};
 use crate::error::{Error, Result};
+use crate::export::read;
 use crate::model::{Dense, TextCnn};
 
 const CONFIG: &str = "config.json";
@@ -34,11 +35,16 @@ struct ConfigFile {
     origin: Value,
 }
 
-/// Whether `folder` holds a student of ours.
+/// Whether `folder` holds a student of ours, be it in modules of sentence-transformers.
 pub fn is_student(folder: &Path) -> bool {
     let config = std::fs::read(folder.join(CONFIG)).ok();
     let config: Option<Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    config.is_some_and(|config| config["architecture"] == ARCHITECTURE)
+    config.is_some_and(|config| config["architecture"] == ARCHITECTURE || read::is_modules(&config))
+}
+
+/// The files that a student's folder is read from.
+pub fn files_of(folder: &Path) -> Vec<PathBuf> {
+    [CONFIG, WEIGHTS, TOKENIZER].into_iter().map(|name| folder.join(name)).chain(read::weights(folder)).collect()
 }
 
 impl StudentFolder {
@@ -61,7 +67,7 @@ impl StudentFolder {
         Ok(files::write_bytes(&path, text.as_bytes())?)
     }
 
-    /// Reads a student's folder.
+    /// Reads a student's folder, also one exported for sentence-transformers.
     ///
     /// # Errors
     /// A missing or truncated file, a config of another architecture, tensors that don't fit it or aren't finite; each
@@ -69,6 +75,9 @@ impl StudentFolder {
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(CONFIG);
         let bytes = std::fs::read(&path).map_err(failed(&path, "reading"))?;
+        if let Some(config) = serde_json::from_slice(&bytes).ok().filter(read::is_modules) {
+            return read::open(folder, &config, device);
+        }
         let ConfigFile { config, origin } = serde_json::from_slice(&bytes).map_err(|error| Error::Folder {
             path: path.clone(),
             reason: format!("is no student's config ({error})"),

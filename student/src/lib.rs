@@ -7,6 +7,7 @@ pub mod contrast;
 pub mod distil;
 pub mod encoder;
 mod error;
+pub mod export;
 pub mod fold;
 pub mod folder;
 pub mod graph;

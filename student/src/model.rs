@@ -73,6 +73,12 @@ impl Dense {
         })
     }
 
+    /// The numbers of the parameter `name`, row-major.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>> {
+        let flat = |tensor: &Tensor| tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
+        flat(self.get(name)?).during("student's weights")
+    }
+
     /// All parameters with their names, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.0.iter().map(|(name, variable)| (name.as_str(), variable))

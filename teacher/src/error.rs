@@ -151,14 +151,9 @@ pub enum Error {
     /// Something about ONNX Runtime, a model in it, or the embed job.
     #[error(transparent)]
     Inference(#[from] InferenceError),
-    /// The model is too big for an ONNX file (protobuf's limit is 2 GB).
-    #[error("{}: the ONNX file would have {bytes} bytes, and the format ends at 2,147,483,647", path.display())]
-    OnnxTooBig {
-        /// The file to be written.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
+    /// The ONNX file could not be written.
+    #[error(transparent)]
+    Onnx(#[from] limbeck_onnx::Error),
 }
 
 impl Error {
@@ -190,7 +185,7 @@ impl Error {
             )),
             Self::TokenId { .. } => Some("the tokenizer and the model have to belong together".to_owned()),
             Self::TooLong { positions, .. } => Some(format!("cut texts to at most {positions} tokens")),
-            Self::OnnxTooBig { .. } => Some("export with int8 weights".to_owned()),
+            Self::Onnx(error) => error.hint(),
             Self::Io { .. }
             | Self::Json { .. }
             | Self::TensorType { .. }

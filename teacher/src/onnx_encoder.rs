@@ -39,7 +39,8 @@ pub struct OnnxOptions {
     pub threads: usize,
     /// How token vectors are pooled where the model doesn't do it; the mean where nobody says.
     pub pooler: Option<Pooler>,
-    /// Where texts are cut, in tokens, special ones counted; at 512 where nobody says.
+    /// Where texts are cut, in tokens, special ones counted; at 512 where nobody says. A student's export may say that
+    /// nothing is cut.
     pub max_tokens: Option<usize>,
     /// What is put before every text; nothing where nobody says.
     pub prefix: Option<String>,
@@ -67,6 +68,8 @@ impl Default for OnnxOptions {
 pub struct OnnxEncoder {
     path: PathBuf,
     tokenizer: Tokenizer,
+    /// Whether special tokens stand around a text; a student has none.
+    special: Special,
     signature: Signature,
     pooler: Pooler,
     max_tokens: Option<usize>,
@@ -102,8 +105,11 @@ impl OnnxEncoder {
         let signature = Signature::of(&session, path)?;
         let stated = Stated::read(&session, path)?;
         let pooler = options.pooler.or(stated.pooler).unwrap_or_default();
-        let max_tokens = options.max_tokens.or(stated.max_tokens).unwrap_or(MAX_TOKENS);
-        let max_tokens = Some(max_tokens.min(signature.tokens.unwrap_or(usize::MAX)));
+        let max_tokens = options.max_tokens.or(stated.max_tokens.unwrap_or(Some(MAX_TOKENS)));
+        let max_tokens = match (max_tokens, signature.tokens) {
+            (Some(asked), Some(fixed)) => Some(asked.min(fixed)),
+            (asked, fixed) => asked.or(fixed),
+        };
         let selected = OutputSelector::no_default().with(&signature.output);
         let run = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
         let state =
@@ -112,6 +118,7 @@ impl OnnxEncoder {
             path: path.to_owned(),
             padding: ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.id(token)).unwrap_or_default(),
             tokenizer,
+            special: stated.special,
             signature,
             pooler,
             max_tokens,
@@ -158,19 +165,20 @@ impl OnnxEncoder {
         self.dimension
     }
 
-    /// The token ids that the model gets for `texts`: prefix and special tokens put around, cut to length.
+    /// The token ids that the model gets for `texts`: prefix and special tokens (but for a student) put around, cut to
+    /// length.
     pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let tokens = if self.prefix.is_empty() {
-            self.tokenizer.encode_batch(texts, Special::With, self.max_tokens)
+            self.tokenizer.encode_batch(texts, self.special, self.max_tokens)
         } else {
             let texts: Vec<String> = texts.iter().map(|text| format!("{}{text}", self.prefix)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            self.tokenizer.encode_batch(&texts, Special::With, self.max_tokens)
+            self.tokenizer.encode_batch(&texts, self.special, self.max_tokens)
         };
         Ok(tokens.map_err(InferenceError::from)?)
     }
 
-    /// The unit vectors of texts that are tokens already, special ones around them.
+    /// The unit vectors of texts that are tokens already, special ones around them where the model wants them.
     pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
         self.encode_tokens_with(tokens, &mut |_| Ok(()))
     }
@@ -214,7 +222,9 @@ impl OnnxEncoder {
         let failed =
             |source| InferenceError::Run { path: self.path.clone(), rows: rows.len(), tokens: longest, source };
 
-        let pad = Pad { tokens, rows, height, longest, padding: self.padding };
+        // A teacher's mean is over one token at least; a student's graph knows an empty text by its mask.
+        let least = usize::from(self.special == Special::With);
+        let pad = Pad { tokens, rows, height, longest, padding: self.padding, least };
         for (input, (wide, narrow)) in self.signature.inputs.iter().zip(wide.iter_mut().zip(narrow.iter_mut())) {
             match input.width {
                 Width::I64 => pad.fill(input.role, wide),
@@ -332,8 +342,10 @@ fn builder(runtime: &Runtime, path: &Path, options: &OnnxOptions) -> Result<Sess
 /// What limbeck's exports say of themselves.
 struct Stated {
     pooler: Option<Pooler>,
-    max_tokens: Option<usize>,
+    /// `Some(None)` where it is said that texts are not cut.
+    max_tokens: Option<Option<usize>>,
     prefix: Option<String>,
+    special: Special,
 }
 
 impl Stated {
@@ -342,8 +354,15 @@ impl Stated {
         let max_tokens = metadata.custom("limbeck.max_tokens");
         Ok(Self {
             pooler: metadata.custom("limbeck.pooler").map(|name| name.parse()).transpose()?,
-            max_tokens: max_tokens.and_then(|number| number.parse().ok()),
+            max_tokens: max_tokens.and_then(|number| match number.as_str() {
+                "none" => Some(None),
+                number => number.parse().ok().map(Some),
+            }),
             prefix: metadata.custom("limbeck.prefix"),
+            special: match metadata.custom("limbeck.special_tokens").as_deref() {
+                Some("none") => Special::Without,
+                _ => Special::With,
+            },
         })
     }
 }

@@ -97,7 +97,7 @@ pub struct Block {
     pub width: usize,
 }
 
-/// Where the numbers of a row and of the head lie. Counts are of numbers: f32, or bytes where the precision is int8.
+/// Where the numbers of a row and of the head lie. Counts are of numbers, whatever their width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     pub precision: Precision,
@@ -137,10 +137,7 @@ impl Layout {
         if shape.skip_table && shape.attention.is_some_and(|attention| attention.skip) {
             return Err("two skips".into());
         }
-        let number = match precision {
-            Precision::F32 => 4,
-            Precision::Int8 => 1,
-        };
+        let number = table_number(precision);
         // The head of an int8 row: the embedding's scale, the skip's scale, a factor a convolution.
         let mut row = Run::default();
         if precision == Precision::Int8 {
@@ -193,17 +190,9 @@ impl Layout {
         })
     }
 
-    /// The bytes of one number of a table.
-    pub fn number(&self) -> usize {
-        match self.precision {
-            Precision::F32 => 4,
-            Precision::Int8 => 1,
-        }
-    }
-
     /// All sections but the tokenizer's, with their lengths in bytes, in the order of the file.
     pub fn sections(&self) -> Vec<(String, usize)> {
-        let mut sections = vec![("rows".to_owned(), self.vocabulary * self.stride * self.number())];
+        let mut sections = vec![("rows".to_owned(), self.vocabulary * self.stride * table_number(self.precision))];
         let floats = |name: String, count: usize| (name, count * 4);
         let convolutions = self.score.iter().map(|taps| ("score".to_owned(), taps));
         let pooled = self.max_pooled.iter().enumerate().map(|(index, taps)| (format!("convolution {index}"), taps));
@@ -218,13 +207,23 @@ impl Layout {
             sections.push(floats("attention bias".into(), self.attended_lanes));
         }
         if !self.blocks.is_empty() {
-            sections.push(("head weight".into(), self.features * self.outputs * self.number()));
+            let number = if self.precision == Precision::Int8 { 1 } else { 4 };
+            sections.push(("head weight".into(), self.features * self.outputs * number));
             sections.push(floats("head bias".into(), self.outputs));
             if self.precision == Precision::Int8 {
                 sections.push(floats("head scale".into(), self.blocks.len() * self.outputs));
             }
         }
         sections
+    }
+}
+
+/// The bytes of one number of a table.
+fn table_number(precision: Precision) -> usize {
+    match precision {
+        Precision::F32 => 4,
+        Precision::F16 => 2,
+        Precision::Int8 => 1,
     }
 }
 

@@ -30,6 +30,17 @@ pub fn exp(x: f32) -> f32 {
     power * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
 
+/// The f16 of these bits as an f32, exactly: the exponent's bias differs by 112, and a number below the least normal one
+/// is made right by the same product.
+#[inline(always)]
+pub fn half(bits: u16) -> f32 {
+    let magnitude = u32::from(bits & 0x7fff) << 13;
+    // 2 to the power of 112, whose product is exact.
+    let finite = f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23);
+    let magnitude = if magnitude < 0x0f80_0000 { finite.to_bits() } else { magnitude | 0x7f80_0000 };
+    f32::from_bits(magnitude | u32::from(bits & 0x8000) << 16)
+}
+
 /// The greater of two numbers; `a` where either is NaN.
 #[inline(always)]
 pub fn max(a: f32, b: f32) -> f32 {

@@ -1,5 +1,7 @@
 //! A student's numbers as training leaves them: what [`write`](super::write) folds into a file.
 
+use half::f16;
+
 use crate::{Error, Result};
 
 /// A whole student: tables a token, what comes after them, and its tokenizer.
@@ -79,6 +81,18 @@ impl Parts {
     /// Whether all lengths fit together and all numbers are finite.
     pub(super) fn check(&self) -> Result<()> {
         self.check_parts().map_err(|what| Error::Parts { what })
+    }
+
+    /// Whether all numbers of the tables stay finite as f16.
+    pub(super) fn check_halves(&self) -> Result<()> {
+        let pooled = self.max_pooled.iter().flat_map(|max_pooled| &max_pooled.convolutions);
+        let convolutions = pooled.chain(self.attention.iter().map(|attention| &attention.score));
+        let tables = convolutions.map(|convolution| &convolution.table);
+        let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);
+        match tables.flatten().find(|value| value.abs() > f16::MAX.to_f32()) {
+            Some(value) => Err(Error::Parts { what: format!("a table's number {value} is beyond f16") }),
+            None => Ok(()),
+        }
     }
 
     fn check_parts(&self) -> std::result::Result<(), String> {

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use half::{f16, slice::HalfFloatSliceExt};
+
 use super::{
     Convolution, Parts, Precision,
     layout::{LANES, Layout, Taps},
@@ -16,7 +18,7 @@ pub struct Rows<'a> {
     parts: &'a Parts,
     layout: &'a Layout,
     convolutions: Vec<(&'a Convolution, &'a Taps)>,
-    /// What a sum of 1 is worth, a filter, in the order of the convolutions. Empty in f32.
+    /// What a sum of 1 is worth, a filter, in the order of the convolutions. Empty but in int8.
     units: Vec<Vec<f32>>,
 }
 
@@ -26,7 +28,7 @@ impl<'a> Rows<'a> {
         let convolutions: Vec<_> =
             convolutions(parts, layout).map(|(_, convolution, taps)| (convolution, taps)).collect();
         let units = match layout.precision {
-            Precision::F32 => Vec::new(),
+            Precision::F32 | Precision::F16 => Vec::new(),
             Precision::Int8 => convolutions.iter().map(|(convolution, taps)| filter_units(convolution, taps)).collect(),
         };
         Self { parts, layout, convolutions, units }
@@ -40,7 +42,14 @@ impl<'a> Rows<'a> {
     /// Writes all rows.
     pub fn write(&self, to: &mut dyn Write) -> io::Result<()> {
         match self.layout.precision {
-            Precision::F32 => self.write_floats(to),
+            Precision::F32 => self.write_floats(|row| floats(to, row)),
+            Precision::F16 => {
+                let mut halves = vec![f16::ZERO; self.layout.stride];
+                self.write_floats(|row| {
+                    halves.convert_from_f32_slice(row);
+                    to.write_all(bytemuck::cast_slice(&halves))
+                })
+            }
             Precision::Int8 => self.write_int8(to),
         }
     }
@@ -54,7 +63,8 @@ impl<'a> Rows<'a> {
         Some((self.layout.skip?, row(self.parts.skip_table.as_ref()?, self.parts.dimension, token)))
     }
 
-    fn write_floats(&self, to: &mut dyn Write) -> io::Result<()> {
+    /// Packs each row and gives it to `write`.
+    fn write_floats(&self, mut write: impl FnMut(&[f32]) -> io::Result<()>) -> io::Result<()> {
         let mut packed = vec![0.0; self.layout.stride];
         for token in 0..self.layout.vocabulary {
             for (at, values) in [self.embedding(token), self.skip(token)].into_iter().flatten() {
@@ -66,7 +76,7 @@ impl<'a> Rows<'a> {
                     packed[taps.at + tap * taps.filters..][..values.len()].copy_from_slice(values);
                 }
             }
-            floats(to, &packed)?;
+            write(&packed)?;
         }
         Ok(())
     }
@@ -138,7 +148,7 @@ pub struct HeadColumns<'a> {
     layout: &'a Layout,
     /// A block's weights: where they begin in the first output's row, how many there are, the length of a row, and the matrix.
     blocks: Vec<(usize, usize, usize, &'a [f32])>,
-    /// `[blocks][outputs]`: what 1 is worth. Empty in f32.
+    /// `[blocks][outputs]`: what 1 is worth. Empty but in int8.
     scales: Vec<f32>,
 }
 
@@ -185,7 +195,7 @@ impl<'a> HeadColumns<'a> {
         let Layout { outputs, features, ref blocks, .. } = *self.layout;
         for panel in (0..outputs).step_by(LANES) {
             match self.layout.precision {
-                Precision::F32 => {
+                Precision::F32 | Precision::F16 => {
                     let mut packed = vec![0.0f32; features * LANES];
                     for (block, place) in blocks.iter().enumerate() {
                         for j in 0..LANES {

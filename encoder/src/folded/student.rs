@@ -11,7 +11,7 @@ use super::{
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
     simd::{Level, Simd, Work},
-    table::{Floats, Int8, Table},
+    table::{Floats, Halves, Int8, Table},
 };
 use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
 
@@ -21,7 +21,7 @@ const BLOCK: usize = 64;
 /// A student opened from its folded file; encodes texts on the CPU.
 ///
 /// The file stays mapped: nothing of the tables is copied. A text's vector does not depend on the texts beside it, on the
-/// number of threads, nor (int8 and f32 alike) on which SIMD instructions the machine has.
+/// number of threads, nor (in any precision) on which SIMD instructions the machine has.
 pub struct Student {
     file: Folded,
     tokenizer: Tokenizer,
@@ -43,6 +43,14 @@ impl Student {
     ///
     /// # Errors
     /// When the file can't be read, is of another kind or version, or is damaged in any place.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open(path.as_ref())
+    }
+
+    /// [`Student::load`] of a `&Path`.
+    ///
+    /// # Errors
+    /// As [`Student::load`].
     pub fn open(path: &Path) -> Result<Self> {
         let file = Folded::open(path)?;
         let tokenizer = Tokenizer::from_bytes(file.bytes("tokenizer"), path)?;
@@ -88,12 +96,17 @@ impl Student {
 
     /// One unit vector a text, the empty one too. A text whose vector comes out as zero, or beyond f32, gets zeros.
     ///
+    /// Memory is taken for the result and, a thread, for a block of texts; none a text, as long as it is ASCII and the
+    /// tokenizer BERT's.
+    ///
     /// # Errors
     /// When a text can't be tokenised.
-    pub fn encode(&self, texts: &[&str]) -> Result<Embeddings> {
+    pub fn encode<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
         self.blocks(texts.len(), |rows, tokens| {
             for text in &texts[rows] {
-                tokens.push_with(|ids| self.tokenizer.encode_into(text, Special::Without, self.max_tokens(), ids))?;
+                tokens.push_with(|ids| {
+                    self.tokenizer.encode_into(text.as_ref(), Special::Without, self.max_tokens(), ids)
+                })?;
             }
             Ok(())
         })
@@ -238,6 +251,11 @@ impl Work for BlockWork<'_> {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));
                 let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
                 self.run_with(simd, Floats { rows, stride }, weights);
+            }
+            Precision::F16 => {
+                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
+                self.run_with(simd, Halves { rows, stride }, weights);
             }
             Precision::Int8 => {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));

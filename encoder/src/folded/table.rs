@@ -1,4 +1,4 @@
-//! Rows of the table in either precision, 32 numbers at a time.
+//! Rows of the table in each precision, 32 numbers at a time.
 
 use super::{
     layout::{LANES, Taps},
@@ -104,6 +104,62 @@ impl Table for Floats<'_> {
             simd.prefetch(stretch);
             simd.prefetch(&stretch[LANES / 2]);
         });
+    }
+
+    #[inline(always)]
+    fn embedding_scale(self, _: usize) -> f32 {
+        1.0
+    }
+
+    #[inline(always)]
+    fn skip_scale(self, _: usize) -> f32 {
+        1.0
+    }
+}
+
+/// Rows of f16, given as their bits.
+#[derive(Clone, Copy)]
+pub struct Halves<'a> {
+    pub rows: &'a [[u16; LANES]],
+    pub stride: usize,
+}
+
+impl Table for Halves<'_> {
+    type Sums<S: Simd> = [S::Floats; 2];
+
+    #[inline(always)]
+    fn stride(self) -> usize {
+        self.stride
+    }
+
+    #[inline(always)]
+    fn tap<S: Simd>(self, simd: S, _: &Taps, at: At) -> [S::Floats; 2] {
+        simd.halves(&self.rows[at.row + at.place])
+    }
+
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
+        both(a, b, |a, b| simd.add(a, b))
+    }
+
+    #[inline(always)]
+    fn max<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
+        both(a, b, |a, b| simd.max(a, b))
+    }
+
+    #[inline(always)]
+    fn values<S: Simd>(_: S, sums: [S::Floats; 2], _: Option<&[f32; LANES]>) -> [S::Floats; 2] {
+        sums
+    }
+
+    #[inline(always)]
+    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
+        simd.halves(&self.rows[at.row + at.place])
+    }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(self, simd: S, row: usize) {
+        self.rows[row..row + self.stride].iter().for_each(|stretch| simd.prefetch(stretch));
     }
 
     #[inline(always)]

@@ -18,10 +18,13 @@ use crate::{Error, Result, Tokenizer};
 /// The file is written beside its place, synced and renamed, so an earlier file there stays until the new one is whole.
 ///
 /// # Errors
-/// When the parts do not fit together or hold a number that is not finite, when the tokenizer can't be read or has ids outside the
+/// When the parts do not fit together or hold a number that is not finite (or, in f16, a table has one beyond 65,504), when the tokenizer can't be read or has ids outside the
 /// vocabulary, or when the file can't be written.
 pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
     parts.check()?;
+    if precision == Precision::F16 {
+        parts.check_halves()?;
+    }
     let tokenizer = Tokenizer::from_bytes(&parts.tokenizer, &PathBuf::from("the student's tokenizer"))?;
     if tokenizer.vocabulary() > parts.vocabulary {
         let what =

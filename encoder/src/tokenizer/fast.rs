@@ -1,23 +1,22 @@
-//! The fast path: BERT's WordPiece by `tokie`, where it is known to give the reference's ids.
+//! The fast path: BERT's normaliser, pre-tokenizer and WordPiece, where they are known to give the reference's ids.
 //!
-//! What could differ is kept away from it:
-//! - tokenizers that are not BERT's normaliser, pre-tokenizer and WordPiece as `tokie` knows them;
-//! - texts with a character that is not [plain](super::plain), or with the first byte of an added token;
-//! - words of which it leaves out the end. (Where a word's rest only begins a token, the reference gives the unknown token and `tokie`
-//!   0.1.4 the tokens before it.) The bytes of a word's tokens are counted for that.
+//! Pieces of words are found here (`pieces.rs`), ASCII text is normalised and cut into words there too, and other text by
+//! `tokie`. What could differ is kept away:
+//! - tokenizers that are not BERT's normaliser, pre-tokenizer and WordPiece;
+//! - texts with a character that is not [plain](super::plain), or with the first byte of an added token.
 
 use serde_json::Value;
 
-use super::{plain::is_plain, probe};
+use super::{pieces::Pieces, plain::is_plain, probe};
 
-/// BERT's WordPiece by `tokie`.
+/// BERT's WordPiece.
 pub struct Fast {
+    /// Normalises and cuts what isn't ASCII.
     tokie: tokie::Tokenizer,
-    /// The ASCII bytes that both treat alike, those that begin an added token left out.
+    pieces: Pieces,
+    lowercase: bool,
+    /// The ASCII bytes that are treated as by the reference, those that begin an added token left out.
     ascii: [bool; 256],
-    /// How many bytes of a word a token stands for.
-    lengths: Vec<u32>,
-    unknown: u32,
 }
 
 impl Fast {
@@ -33,13 +32,9 @@ impl Fast {
             ascii[usize::from(*token["content"].as_str()?.as_bytes().first()?)] = false;
         }
         let tokie = tokie::hf::from_json_str(text).ok()?;
-        let vocab = value["model"]["vocab"].as_object()?;
-        let mut lengths = vec![0; vocab.values().filter_map(Value::as_u64).max()? as usize + 1];
-        for (token, id) in vocab {
-            let length = token.strip_prefix("##").filter(|rest| !rest.is_empty()).unwrap_or(token).len();
-            *lengths.get_mut(id.as_u64()? as usize)? = length as u32;
-        }
-        let fast = Self { tokie, ascii, lengths, unknown };
+        let pieces = Pieces::new(&value["model"], unknown)?;
+        let lowercase = value["normalizer"]["lowercase"].as_bool()?;
+        let fast = Self { tokie, pieces, lowercase, ascii };
         let same = |text: &str| {
             let mut ids = Vec::new();
             !fast.encode(text, usize::MAX, &mut ids) || reference(text).is_some_and(|reference| reference == ids)
@@ -49,38 +44,27 @@ impl Fast {
 
     /// Appends the first `room` ids of `text`. False, and nothing appended, where the text is not for this path.
     pub fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
-        if !self.is_plain(text) {
-            return false;
-        }
         let start = out.len();
-        let normalised = self.tokie.normalizer().normalize(text);
-        let Some(words) = self.tokie.pretokenizer() else { return false };
-        for word in words.split(&normalised) {
-            let first = out.len();
-            if first - start >= room {
-                break;
+        if text.bytes().all(|byte| self.ascii[usize::from(byte)]) {
+            self.pieces.encode_ascii(text, self.lowercase, room, out);
+        } else if text.chars().all(|c| if c.is_ascii() { self.ascii[c as usize] } else { is_plain(c) }) {
+            let normalised = self.tokie.normalizer().normalize(text);
+            let Some(words) = self.tokie.pretokenizer() else { return false };
+            for word in words.split(&normalised) {
+                if out.len() - start >= room {
+                    break;
+                }
+                self.pieces.encode(word, out);
             }
-            self.tokie.encoder().encode_piece_into(normalised.as_bytes(), word.as_bytes(), None, out);
-            let length: usize =
-                out[first..].iter().map(|&id| self.lengths.get(id as usize).map_or(0, |&n| n as usize)).sum();
-            if length != word.len() && out[first..] != [self.unknown] {
-                out.truncate(first);
-                out.push(self.unknown);
-            }
+        } else {
+            return false;
         }
         out.truncate(start.saturating_add(room));
         true
     }
-
-    fn is_plain(&self, text: &str) -> bool {
-        if text.bytes().all(|byte| self.ascii[usize::from(byte)]) {
-            return true;
-        }
-        text.chars().all(|c| if c.is_ascii() { self.ascii[c as usize] } else { is_plain(c) })
-    }
 }
 
-/// The id of the unknown token, where the tokenizer is one that `tokie` reads as the reference does.
+/// The id of the unknown token, where the tokenizer is one that is read here as the reference does.
 fn structure(json: &Value) -> Option<u32> {
     let is = |value: &Value, expected: &str| value.as_str() == Some(expected);
     let (normaliser, model) = (&json["normalizer"], &json["model"]);

@@ -149,6 +149,36 @@ fn texts_of_any_kind_have_the_references_ids() {
 }
 
 #[test]
+fn ascii_of_any_kind_has_the_references_ids() {
+    for lowercase in [true, false] {
+        let json = bert(&[&VOCAB[..], &["##c", "ab", "abc", "##", "#"]].concat(), |json| {
+            json["normalizer"]["lowercase"] = lowercase.into();
+            json["model"]["max_input_chars_per_word"] = 12.into();
+        });
+        let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
+        let fast = tokenizer.fast.as_ref().unwrap();
+        let mut state = 5u64;
+        let mut next = |limit: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % limit
+        };
+        for _ in 0..50_000 {
+            let text: String = (0..next(40))
+                .map(|_| match next(4) {
+                    0 => char::from(next(0x7f) as u8),
+                    1 => [' ', '#', 'A', '\t'][next(4)],
+                    _ => ['a', 'b', 'c', 'd'][next(4)],
+                })
+                .collect();
+            let mut found = Vec::new();
+            if fast.encode(&text, usize::MAX, &mut found) {
+                assert_eq!(found, reference(&tokenizer, &text), "{text:?}, lowercase: {lowercase}");
+            }
+        }
+    }
+}
+
+#[test]
 fn tokenizers_of_another_make_go_to_the_reference_alone() {
     type Change = fn(&mut serde_json::Value);
     let changes: [Change; 7] = [

@@ -282,7 +282,9 @@ mod tests {
         let (simcse, settings) = (ContrastiveSettings::default(), ContrastSettings::default());
         let mut whole = StudentLearner::new(student(), &settings, &simcse).unwrap();
         let batch = batch(&whole);
-        (1..=2).for_each(|step| drop(whole.step(&batch, 2, step, 1e-2).unwrap()));
+        for step in 1..=2 {
+            whole.step(&batch, 2, step, 1e-2).unwrap();
+        }
         let mut kept = whole.weights().unwrap();
         kept.extend(whole.moments().unwrap());
         let kept: Vec<(String, Tensor)> =
@@ -291,7 +293,9 @@ mod tests {
         let mut resumed = StudentLearner::new(student(), &settings, &simcse).unwrap();
         resumed.set_weights(&find).unwrap();
         resumed.set_moments(&find).unwrap();
-        [&mut whole, &mut resumed].map(|learner| drop(learner.step(&batch, 2, 3, 1e-2).unwrap()));
+        for learner in [&mut whole, &mut resumed] {
+            learner.step(&batch, 2, 3, 1e-2).unwrap();
+        }
         assert_eq!(close(&whole.weights().unwrap(), &resumed.weights().unwrap()), 0.0);
     }
 }

@@ -7,10 +7,11 @@
 //! its LayerNorm to SkipLayerNormalization, which on the CPU made the whole model a sixth slower in f32 and a third in
 //! int8 (1.32, AVX-512).
 
-use super::OnnxPrecision;
-use super::graph::{Attribute, Graph, Kind, Value};
+use limbeck_onnx::{Attribute, Kind, Value};
+
 use super::linear::{Dense, FLOAT, Layers, Operand};
 use super::smoothing::{self, Factors};
+use super::{Graph, OnnxPrecision};
 use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 
 /// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
@@ -28,7 +29,7 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
         OnnxPrecision::F32 => Vec::new(),
         OnnxPrecision::Int8 => smoothing::factors(folder)?,
     };
-    let mut graph = Graph::new();
+    let mut graph = Graph::new("bert");
     let batch = ["batch", "length"];
     let ids = graph.input("input_ids", Kind::I64, &batch);
     let mask = graph.input("attention_mask", Kind::I64, &batch);

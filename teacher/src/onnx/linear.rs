@@ -1,7 +1,8 @@
 //! Dense layers and embedding tables in the graph, in f32 or int8.
 
-use super::OnnxPrecision;
-use super::graph::{Attribute, Graph, Kind, Value, write_f32};
+use limbeck_onnx::{Attribute, FillError, Kind, Value, write_f32};
+
+use super::{Graph, OnnxPrecision};
 use crate::{Result, Weights};
 
 /// The largest magnitude of a number in int8.
@@ -67,7 +68,7 @@ impl<'a> Layers<'a> {
             Operand::F32(x) => {
                 weights.check(&weight, &shape)?;
                 let matrix = graph.tensor(&weight, Kind::F32, &shape, move |to| {
-                    let mut values = weights.f32(&stored, &shape)?;
+                    let mut values = weights.f32(&stored, &shape).map_err(FillError::source)?;
                     values.iter_mut().for_each(|value| *value *= factor);
                     write_f32(to, &values)
                 });
@@ -88,7 +89,7 @@ impl<'a> Layers<'a> {
                 let scales = row_scales(&load()?, inputs, weight_scale);
                 let row_scale = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
                 let matrix = graph.tensor(&weight, Kind::I8, &[inputs, outputs], move |to| {
-                    let rows = quantised_rows(&load()?, inputs, &scales);
+                    let rows = quantised_rows(&load().map_err(FillError::source)?, inputs, &scales);
                     Ok(to.write_all(bytemuck::cast_slice(&transposed(&rows, inputs)))?)
                 });
                 let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point], &[]);
@@ -110,7 +111,8 @@ impl<'a> Layers<'a> {
         match self.precision {
             OnnxPrecision::F32 => {
                 let table = graph.tensor(name, Kind::F32, &shape, move |to| {
-                    pieces().try_for_each(|piece| write_f32(to, &weights.f32_rows(name, shape, piece)?))
+                    let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::source);
+                    pieces().try_for_each(|piece| write_f32(to, &load(piece)?))
                 });
                 Ok(graph.node("Gather", &[&table, ids], &[]))
             }
@@ -122,7 +124,7 @@ impl<'a> Layers<'a> {
                 let row_scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
                 let table = graph.tensor(name, Kind::I8, &shape, move |to| {
                     pieces().try_for_each(|piece| {
-                        let values = weights.f32_rows(name, shape, piece.clone())?;
+                        let values = weights.f32_rows(name, shape, piece.clone()).map_err(FillError::source)?;
                         let rows = quantised_rows(&values, width, &scales[piece]);
                         Ok(to.write_all(bytemuck::cast_slice(&rows))?)
                     })

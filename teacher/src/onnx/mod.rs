@@ -18,14 +18,12 @@
 //! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher` ([`Weights::sha256`](crate::Weights::sha256)).
 //!
 //! ```text
-//! bert.rs (what is computed) ──► graph.rs (nodes, tensors) ──► proto.rs (bytes) ──► file
+//! bert.rs (what is computed) ──► limbeck_onnx::Graph (nodes, tensors) ──► file
 //!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (what is too large for int8)
 //! ```
 
 mod bert;
-mod graph;
 mod linear;
-mod proto;
 mod smoothing;
 
 use std::fmt;
@@ -35,6 +33,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Pooler, Result, TeacherFolder};
+
+/// A graph whose tensors come from a teacher's weights.
+type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
 
 /// The precision of an exported model's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

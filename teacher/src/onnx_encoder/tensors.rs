@@ -14,11 +14,13 @@ pub(super) struct Pad<'a> {
     pub height: usize,
     pub longest: usize,
     pub padding: u32,
+    /// How many positions of a row the mask shows at least.
+    pub least: usize,
 }
 
 impl Pad<'_> {
-    /// Fills `to` with `height × longest` integers. A row without tokens counts as one of padding, so that no mean is
-    /// over nothing.
+    /// Fills `to` with `height × longest` integers. With a `least` of 1 a row without tokens counts as one of padding, so
+    /// that no mean is over nothing.
     pub fn fill<T: Copy + From<bool> + TryFrom<u32>>(&self, role: Role, to: &mut Vec<T>) {
         // No vocabulary has ids past i32.
         let number = |id: u32| T::try_from(id).unwrap_or(T::from(false));
@@ -35,7 +37,7 @@ impl Pad<'_> {
                 for (row, ids) in rows.chain(filling).enumerate() {
                     match role {
                         Role::Ids => to.extend(ids.iter().map(|&id| number(id))),
-                        _ => to.resize(row * self.longest + ids.len().max(1), one),
+                        _ => to.resize(row * self.longest + ids.len().max(self.least), one),
                     }
                     to.resize((row + 1) * self.longest, if role == Role::Ids { number(self.padding) } else { zero });
                 }
@@ -71,7 +73,7 @@ mod tests {
     #[test]
     fn rows_are_padded_at_their_end_and_an_empty_one_counts_a_token() {
         let tokens: TokenBatch = [&[7, 8, 9][..], &[], &[5]].into_iter().collect();
-        let pad = Pad { tokens: &tokens, rows: &[2, 0, 1], height: 4, longest: 3, padding: 1 };
+        let pad = Pad { tokens: &tokens, rows: &[2, 0, 1], height: 4, longest: 3, padding: 1, least: 1 };
         let filled = |role| {
             let mut to = vec![99i64];
             pad.fill(role, &mut to);
@@ -81,6 +83,9 @@ mod tests {
         assert_eq!(filled(Role::Mask), [1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 0, 0]);
         assert_eq!(filled(Role::Types), [0; 12]);
         assert_eq!(filled(Role::Positions), [0, 1, 2].repeat(4));
+        let mut mask = vec![99i64];
+        Pad { least: 0, ..pad }.fill(Role::Mask, &mut mask);
+        assert_eq!(mask, [1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
     }
 
     #[test]

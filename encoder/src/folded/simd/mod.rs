@@ -45,6 +45,8 @@ pub trait Simd: Copy {
     fn multiply(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// b where b > a, else (also where one is NaN) a.
     fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
+    /// f16 numbers, given as their bits, as floats; exact.
+    fn halves(self, numbers: &[u16; 32]) -> [Self::Floats; 2];
     /// Int8 numbers as floats.
     fn widen(self, numbers: &[i8; 32]) -> [Self::Floats; 2];
 
@@ -118,6 +120,11 @@ impl Simd for Portable {
     #[inline(always)]
     fn max(self, a: [f32; 16], b: [f32; 16]) -> [f32; 16] {
         std::array::from_fn(|i| if b[i] > a[i] { b[i] } else { a[i] })
+    }
+
+    #[inline(always)]
+    fn halves(self, numbers: &[u16; 32]) -> [[f32; 16]; 2] {
+        [0, 16].map(|half| std::array::from_fn(|i| math::half(numbers[half + i])))
     }
 
     #[inline(always)]
@@ -253,6 +260,7 @@ mod tests {
                 [s.multiply(a, b), s.max(a, b)],
                 [s.splat(3.25), a],
                 s.widen(&numbers(seed, |n| n as i8)),
+                s.halves(&numbers(seed + 4, |n| n as u16)),
                 s.shorts_to_floats(s.add_shorts(c, d)),
                 s.shorts_to_floats(s.max_shorts(c, d)),
                 s.sums_to_floats(sums, -12_345),
@@ -279,6 +287,17 @@ mod tests {
                 let mut bits = Vec::new();
                 level.run(All(seed, &mut bits));
                 assert_eq!(bits, expected, "{level:?}, seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_half_is_the_float_of_its_value() {
+        for first in (0..=u16::MAX).step_by(32) {
+            let bits: [u16; 32] = std::array::from_fn(|i| first + i as u16);
+            for (bits, float) in bits.into_iter().zip(Portable.halves(&bits).as_flattened()) {
+                let expected = half::f16::from_bits(bits).to_f32();
+                assert!(float.to_bits() == expected.to_bits() || float.is_nan() && expected.is_nan(), "{bits:04x}");
             }
         }
     }

@@ -7,20 +7,20 @@ use std::arch::x86_64::*;
 
 use super::{Level, Simd, Work};
 
-/// AVX2 was detected.
+/// AVX2 and F16C were detected.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx2(());
-/// AVX2 and AVX-VNNI were detected.
+/// AVX2, F16C and AVX-VNNI were detected.
 #[derive(Debug, Clone, Copy)]
 pub struct AvxVnni(());
-/// AVX-512 F, BW, DQ, VL and VNNI were detected.
+/// AVX2, F16C, and AVX-512 F, BW, DQ, VL and VNNI were detected.
 #[derive(Debug, Clone, Copy)]
 pub struct Avx512(());
 
 /// The levels that this machine has, the best last.
 pub fn detect() -> Vec<Level> {
     let mut levels = Vec::new();
-    if is_x86_feature_detected!("avx2") {
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
         levels.push(Level::Avx2(Avx2(())));
         if is_x86_feature_detected!("avxvnni") {
             levels.push(Level::AvxVnni(AvxVnni(())));
@@ -37,17 +37,17 @@ pub fn detect() -> Vec<Level> {
     levels
 }
 
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,f16c")]
 pub fn run_avx2(work: impl Work, level: Avx2) {
     work.run(level);
 }
 
-#[target_feature(enable = "avx2,avxvnni")]
+#[target_feature(enable = "avx2,f16c,avxvnni")]
 pub fn run_avx_vnni(work: impl Work, level: AvxVnni) {
     work.run(level);
 }
 
-#[target_feature(enable = "avx2,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+#[target_feature(enable = "avx2,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub fn run_avx512(work: impl Work, level: Avx512) {
     work.run(level);
 }
@@ -103,6 +103,11 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn max(self, a: __m512, b: __m512) -> __m512 {
         unsafe { _mm512_max_ps(b, a) }
+    }
+
+    #[inline(always)]
+    fn halves(self, numbers: &[u16; 32]) -> [__m512; 2] {
+        [0, 16].map(|half| unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(numbers.as_ptr().add(half).cast())) })
     }
 
     #[inline(always)]
@@ -222,6 +227,12 @@ macro_rules! simd_256 {
             #[inline(always)]
             fn max(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
                 both(a, b, |a, b| unsafe { _mm256_max_ps(b, a) })
+            }
+
+            #[inline(always)]
+            fn halves(self, numbers: &[u16; 32]) -> [[__m256; 2]; 2] {
+                let eight = |at: usize| unsafe { _mm256_cvtph_ps(_mm_loadu_si128(numbers.as_ptr().add(at).cast())) };
+                [[eight(0), eight(8)], [eight(16), eight(24)]]
             }
 
             #[inline(always)]

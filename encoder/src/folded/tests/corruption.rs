@@ -34,7 +34,7 @@ fn refuse(path: &Path, bytes: &[u8], why: &str) -> Error {
 
 #[test]
 fn a_flipped_bit_anywhere_is_an_error() {
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in Precision::ALL {
         let (_folder, path, bytes) = small(precision);
         let mut numbers = Numbers::new(3);
         for at in 0..bytes.len() {
@@ -53,11 +53,14 @@ fn a_flipped_bit_anywhere_is_an_error() {
 
 #[test]
 fn a_file_cut_or_grown_to_any_length_is_an_error() {
-    let (_folder, path, bytes) = small(Precision::Int8);
-    for length in 0..bytes.len() {
-        let error = refuse(&path, &bytes[..length], &format!("a length of {length}"));
-        assert!(matches!(error, Error::Length { .. } | Error::NotFolded { .. }), "{length}: {error}");
+    for precision in [Precision::F16, Precision::Int8] {
+        let (_folder, path, bytes) = small(precision);
+        for length in 0..bytes.len() {
+            let error = refuse(&path, &bytes[..length], &format!("a length of {length}"));
+            assert!(matches!(error, Error::Length { .. } | Error::NotFolded { .. }), "{length}: {error}");
+        }
     }
+    let (_folder, path, bytes) = small(Precision::Int8);
     let mut longer = bytes.clone();
     longer.push(0);
     assert!(matches!(refuse(&path, &longer, "one byte more"), Error::Length { .. }));
@@ -110,6 +113,7 @@ fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
     lie("/empty_token", 8.into());
     lie("/max_tokens", 0.into());
     lie("/precision", "f32".into());
+    lie("/precision", "f16".into());
     lie("/precision", "f8".into());
     lie("/shape/max_pooled", serde_json::json!([]));
     lie("/sections", serde_json::json!([]));
@@ -122,16 +126,17 @@ fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
 
 #[test]
 fn damage_under_a_right_checksum_gives_an_error_or_finite_vectors_but_no_panic() {
-    let (_folder, path, bytes) = small(Precision::Int8);
+    let files = [Precision::F16, Precision::Int8].map(small);
     let mut numbers = Numbers::new(12);
-    for _ in 0..2_000 {
+    for case in 0..3_000 {
+        let (_folder, path, bytes) = &files[case % 2];
         let mut damaged = bytes.clone();
         for _ in 0..1 + numbers.below(4) {
             let at = 32 + numbers.below(bytes.len() - 32);
             damaged[at] = numbers.next() as u8;
         }
-        replace(&path, &sealed(damaged));
-        if let Ok(student) = Student::open(&path) {
+        replace(path, &sealed(damaged));
+        if let Ok(student) = Student::open(path) {
             let vectors = student.encode(&["w0 w1 w2", "", "w1"]).unwrap();
             assert!(vectors.as_slice().iter().all(|value| value.is_finite()));
         }
@@ -174,6 +179,9 @@ fn parts_that_do_not_fit_are_named_and_nothing_is_written() {
         let error = write(&folder.path().join("s"), &parts, Precision::F32).unwrap_err();
         assert!(matches!(&error, Error::Parts { what } if what.contains(name)), "{name}: {error}");
     }
+    let huge = student(every_make()[0], 1, |v| if v == 7 { 1e6 } else { 1.0 });
+    let error = write(&folder.path().join("s"), &huge, Precision::F16).unwrap_err();
+    assert!(matches!(&error, Error::Parts { what } if what.contains("beyond f16")), "{error}");
     let mut parts = student(every_make()[0], 1, |_| 1.0);
     parts.tokenizer = b"{}".into();
     assert!(matches!(write(&folder.path().join("s"), &parts, Precision::F32), Err(Error::TokenizerJson { .. })));

@@ -1,4 +1,4 @@
-//! How close the two precisions come to the formula, and what must not change a vector's bits.
+//! How close the precisions come to the formula, and what must not change a vector's bits.
 
 use super::*;
 use crate::{Error, TokenBatch, folded::simd::Level};
@@ -21,6 +21,20 @@ fn f32_is_within_1e_5_of_the_formula() {
         for (sentence, vector) in sentences.iter().zip(vectors.iter()) {
             let off = difference(vector, &reference(&parts, sentence));
             assert!(off < 1e-5, "make {seed}, {} tokens: off by {off}", sentence.len());
+        }
+    }
+}
+
+#[test]
+fn f16_has_a_cosine_of_0_99999_to_the_formula() {
+    for (seed, sizes) in every_make().into_iter().enumerate() {
+        let weight = weights(sizes.vocabulary);
+        let parts = student(sizes, seed as u64, &weight);
+        let sentences = sentences(60, sizes.vocabulary, 9);
+        let vectors = open(&parts, Precision::F16).2.encode_tokens(&batch(&sentences)).unwrap();
+        for (sentence, vector) in sentences.iter().zip(vectors.iter()) {
+            let cosine = cosine(vector, &reference(&parts, sentence));
+            assert!(cosine > 0.999_99, "make {seed}, {} tokens: {cosine}", sentence.len());
         }
     }
 }
@@ -67,7 +81,7 @@ fn every_instruction_set_gives_the_same_bits() {
     for (seed, sizes) in every_make().into_iter().enumerate() {
         let parts = student(sizes, seed as u64, weights(sizes.vocabulary));
         let tokens = batch(&sentences(75, sizes.vocabulary, 1));
-        for precision in [Precision::F32, Precision::Int8] {
+        for precision in Precision::ALL {
             let (_folder, path, mut student) = open(&parts, precision);
             student.level = Level::Portable;
             let portable = student.encode_tokens(&tokens).unwrap();
@@ -87,7 +101,7 @@ fn neither_neighbours_nor_threads_nor_order_change_a_vector() {
     let sizes = every_make()[0];
     let parts = student(sizes, 8, |_| 1.0);
     let sentences = sentences(333, sizes.vocabulary, 2);
-    for precision in [Precision::F32, Precision::Int8] {
+    for precision in Precision::ALL {
         let (_folder, path, student) = open(&parts, precision);
         let all = student.encode_tokens(&batch(&sentences)).unwrap();
         let threads = Student::open(&path).unwrap().with_threads(3).unwrap();
@@ -113,7 +127,7 @@ fn texts_give_the_vectors_of_their_tokens() {
     let many: Vec<&str> = texts.iter().copied().cycle().take(600).collect();
     let vectors = Student::open(&path).unwrap().with_threads(2).unwrap().encode(&many).unwrap();
     assert!(vectors.iter().enumerate().all(|(row, vector)| vector == expected.row(row % texts.len())));
-    assert_eq!(student.encode(&[]).unwrap().rows(), 0);
+    assert_eq!(student.encode::<&str>(&[]).unwrap().rows(), 0);
     let tokens: TokenBatch = [&[6, 7, 1, 9, 9][..]].into_iter().collect();
     assert_eq!(student.encode_tokens(&tokens).unwrap().row(0), expected.row(0), "max_tokens holds for ids too");
 }

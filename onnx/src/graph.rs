@@ -6,8 +6,8 @@ use std::path::Path;
 
 use limbeck_data::files::write_atomically;
 
-use super::proto::Message;
-use crate::{Error, Result};
+use crate::Error;
+use crate::proto::Message;
 
 /// ONNX Runtime 1.17 reads IR versions up to 9; 8 is what opset 17 came with.
 const IR_VERSION: i64 = 8;
@@ -56,52 +56,66 @@ impl Attribute<'_> {
 }
 
 /// What writes the bytes of a tensor, little-endian and row-major, when its turn comes.
-type Fill<'a> = Box<dyn Fn(&mut dyn Write) -> std::result::Result<(), FillError> + 'a>;
+type Fill<'a, E> = Box<dyn Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a>;
 
 /// A tensor's bytes couldn't be had, or couldn't be written.
 #[derive(Debug)]
-pub enum FillError {
-    Source(Error),
+pub enum FillError<E> {
+    /// Where the numbers come from failed.
+    Source(Box<E>),
+    /// The file failed.
     Sink(io::Error),
 }
 
-impl From<Error> for FillError {
-    fn from(error: Error) -> Self {
-        Self::Source(error)
+impl<E> FillError<E> {
+    /// For `map_err`.
+    pub fn source(error: E) -> Self {
+        Self::Source(Box::new(error))
     }
 }
 
-impl From<io::Error> for FillError {
+impl<E> From<io::Error> for FillError<E> {
     fn from(error: io::Error) -> Self {
         Self::Sink(error)
     }
 }
 
 /// A constant tensor.
-struct Initializer<'a> {
+struct Initializer<'a, E> {
     /// A `TensorProto` up to its bytes: dims = 1, data_type = 2, name = 8, raw_data = 9.
     head: Message,
     bytes: u64,
-    fill: Fill<'a>,
+    fill: Fill<'a, E>,
 }
 
 /// Operators and constants, in the order in which they are added, which has to be one in which they can be computed.
-#[derive(Default)]
-pub struct Graph<'a> {
+/// `E` is the error of those who make the tensors' bytes.
+pub struct Graph<'a, E> {
+    name: &'static str,
     /// Encoded `NodeProto`s, `ValueInfoProto`s.
     nodes: Vec<Message>,
     inputs: Vec<Message>,
     outputs: Vec<Message>,
-    initializers: Vec<Initializer<'a>>,
+    initializers: Vec<Initializer<'a, E>>,
     /// Small constants that are there already.
     constants: BTreeMap<String, Value>,
     scope: String,
     counts: BTreeMap<String, usize>,
 }
 
-impl<'a> Graph<'a> {
-    pub fn new() -> Self {
-        Self::default()
+impl<'a, E> Graph<'a, E> {
+    /// An empty graph, called `name` in the file.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            nodes: Vec::new(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            initializers: Vec::new(),
+            constants: BTreeMap::new(),
+            scope: String::new(),
+            counts: BTreeMap::new(),
+        }
     }
 
     /// Nodes added from now on have names that begin with `scope`.
@@ -176,7 +190,7 @@ impl<'a> Graph<'a> {
         name: &str,
         kind: Kind,
         dims: &[usize],
-        fill: impl Fn(&mut dyn Write) -> std::result::Result<(), FillError> + 'a,
+        fill: impl Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a,
     ) -> Value {
         let bytes = dims.iter().map(|&size| size as u64).product::<u64>() * kind.size();
         let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
@@ -221,13 +235,19 @@ impl<'a> Graph<'a> {
     }
 
     /// Writes the model to `path`, whole or not at all.
-    pub fn write(&self, metadata: &[(&str, String)], path: &Path) -> Result<()> {
+    ///
+    /// # Errors
+    /// A file that can't be written, or would be larger than protobuf allows; what a tensor's source gives.
+    pub fn write(&self, metadata: &[(&str, String)], path: &Path) -> Result<(), E>
+    where
+        E: From<Error> + From<limbeck_data::Error>,
+    {
         // A GraphProto: node = 1, name = 2, initializer = 5, input = 11, output = 12.
         let mut before = Message::new();
         for node in &self.nodes {
             before = before.message(1, node);
         }
-        before = before.text(2, "bert");
+        before = before.text(2, self.name);
         let heads: Vec<Message> = self.initializers.iter().map(Initializer::encode_head).collect();
         let mut after = Message::new();
         for input in &self.inputs {
@@ -252,10 +272,10 @@ impl<'a> Graph<'a> {
             .length_of(7, length);
         let bytes = start.len() + length;
         if bytes > MAX_BYTES {
-            return Err(Error::OnnxTooBig { path: path.to_owned(), bytes });
+            return Err(Error::TooBig { path: path.to_owned(), bytes }.into());
         }
         write_atomically(path, |file| {
-            let mut write = || -> std::result::Result<(), FillError> {
+            let mut write = || -> Result<(), FillError<E>> {
                 file.write_all(start.as_bytes())?;
                 file.write_all(before.as_bytes())?;
                 for (head, tensor) in heads.iter().zip(&self.initializers) {
@@ -265,14 +285,14 @@ impl<'a> Graph<'a> {
                 Ok(file.write_all(after.as_bytes())?)
             };
             write().map_err(|error| match error {
-                FillError::Source(error) => error,
-                FillError::Sink(source) => Error::io(path, "write")(source),
+                FillError::Source(error) => *error,
+                FillError::Sink(source) => limbeck_data::Error::io("write", path)(source).into(),
             })
         })
     }
 }
 
-impl Initializer<'_> {
+impl<E> Initializer<'_, E> {
     /// The field of the `GraphProto` up to the tensor's bytes.
     fn encode_head(&self) -> Message {
         let field = Message::new().length_of(5, self.head.len() + self.bytes);
@@ -295,7 +315,7 @@ fn value_info(name: &str, kind: Kind, dims: &[&str]) -> Message {
 }
 
 /// Writes numbers little-endian, a block at a time.
-pub fn write_f32(to: &mut dyn Write, values: &[f32]) -> std::result::Result<(), FillError> {
+pub fn write_f32<E>(to: &mut dyn Write, values: &[f32]) -> Result<(), FillError<E>> {
     let mut block = Vec::with_capacity(1 << 16);
     for values in values.chunks(1 << 14) {
         block.clear();

@@ -1,0 +1,58 @@
+//! A student as other libraries load it.
+
+mod int8;
+mod modules;
+mod onnx;
+pub(crate) mod read;
+mod sentence_transformers;
+mod tokenizer;
+
+pub use onnx::write_onnx;
+pub use sentence_transformers::{has_own_modules, write_sentence_transformers};
+
+use std::path::Path;
+
+use limbeck_data::files;
+use limbeck_encoder::Precision;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::folder::StudentFolder;
+use tokenizer::TokenizerFiles;
+
+/// Writes a folder with `model.onnx` and the files with which transformers and transformers.js load the tokenizer.
+///
+/// # Errors
+/// As [`write_onnx`]; a folder that holds a student, whose own files would be written over.
+pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
+    refuse_student(to)?;
+    let config = &student.model.config;
+    write_onnx(student, precision, &to.join("model.onnx"))?;
+    write_tokenizer(&TokenizerFiles::plain(&student.tokenizer, config.max_tokens)?, to)?;
+    let described = json!({
+        "model_type": "limbeck-textcnn",
+        "architectures": ["LimbeckTextCnn"],
+        "vocab_size": config.vocabulary,
+        "hidden_size": config.dimension,
+        "limbeck": {"student": config, "origin": student.origin},
+    });
+    write_json(&described, &to.join("config.json"))
+}
+
+/// Refuses to write over a student's own folder; an earlier export may be written over.
+fn refuse_student(to: &Path) -> Result<()> {
+    if crate::folder::is_student(to) && !to.join("modules.json").exists() {
+        let reason = "holds a student, whose files the export would write over; choose another folder".into();
+        return Err(Error::Folder { path: to.to_path_buf(), reason });
+    }
+    Ok(())
+}
+
+fn write_tokenizer(files: &TokenizerFiles, folder: &Path) -> Result<()> {
+    files::write_bytes(&folder.join("tokenizer.json"), files.tokenizer.to_string().as_bytes())?;
+    write_json(&files.config, &folder.join("tokenizer_config.json"))
+}
+
+fn write_json(value: &Value, path: &Path) -> Result<()> {
+    Ok(files::write_bytes(path, format!("{value:#}\n").as_bytes())?)
+}

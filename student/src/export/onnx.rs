@@ -1,0 +1,251 @@
+//! A student as an ONNX file.
+//!
+//! | input | type | shape | |
+//! |---|---|---|---|
+//! | `input_ids` | int64 | batch × length | without special tokens |
+//! | `attention_mask` | int64 | batch × length | 1 for a token, 0 for padding |
+//!
+//! | output | type | shape | |
+//! |---|---|---|---|
+//! | `sentence_embedding` | f32 | batch × dimension | of length 1 |
+//!
+//! One position is appended to every text: where the mask has no token at all it holds the student's token for a text
+//! without any, elsewhere it is padding. So a row of padding, and a batch of length 0, have the vector of the empty text.
+//! Padding is known by the mask alone: its embeddings are zero, as beyond a text's ends, and it never is a maximum nor
+//! attended to.
+
+use std::path::Path;
+
+use limbeck_encoder::Precision;
+use limbeck_onnx::{Attribute, Kind, Value, write_f32};
+
+use super::int8::{channel_factors, largest, quantised, scales};
+use crate::config::StudentConfig;
+use crate::error::{Error, Result};
+use crate::folder::StudentFolder;
+use crate::model::TextCnn;
+
+type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
+
+const FLOAT: i64 = Kind::F32 as i64;
+const INT64: i64 = Kind::I64 as i64;
+/// What padding's sums are lowered by: far below any sum, and finite in f32.
+const PADDING: f32 = 1e30;
+/// A shorter vector is not lengthened to 1.
+const SHORTEST: f32 = 1e-12;
+
+/// Writes the student to the ONNX file `to`, whole or not at all. The same student gives the same bytes.
+///
+/// In int8 the table has a scale a row, its channels balanced (see [`channel_factors`]), and every matrix a scale an
+/// output; the skip, small and what a short text depends on most, stays in f32, and so does all arithmetic.
+///
+/// # Errors
+/// A file that can't be written, or would exceed protobuf's 2 GB; a precision other than f32 and int8.
+pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
+    let graph = graph(&student.model, precision)?;
+    let config = &student.model.config;
+    let max_tokens = config.max_tokens.map_or("none".to_owned(), |tokens| tokens.to_string());
+    let metadata = [
+        ("limbeck.special_tokens", "none".to_owned()),
+        ("limbeck.max_tokens", max_tokens),
+        ("limbeck.dimension", config.dimension.to_string()),
+        ("limbeck.precision", precision.name().to_owned()),
+        ("limbeck.student", student.origin.to_string()),
+    ];
+    graph.write(&metadata, to)
+}
+
+/// B is the batch, L its length and one, d the embedding's width, F filters, H heads.
+struct Parts<'a> {
+    model: &'a TextCnn,
+    int8: bool,
+    /// 1 for a token, 0 for padding: [B, 1, L].
+    mask: Value,
+    /// 0 for a token, −[`PADDING`] for padding: [B, 1, L].
+    penalty: Value,
+    /// Zero at padding: [B, L, d].
+    embeddings: Value,
+    /// The same as [B, d, L].
+    channels: Value,
+}
+
+fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
+    let int8 = match precision {
+        Precision::F32 => false,
+        Precision::Int8 => true,
+        other @ Precision::F16 => {
+            let (name, allowed) = ("the precision of an ONNX file", "f32 or int8".to_owned());
+            return Err(Error::Setting { name, value: other.name().to_owned(), allowed });
+        }
+    };
+    let config = &model.config;
+    let mut graph = Graph::new("limbeck-student");
+    let batch = ["batch", "length"];
+    let ids = graph.input("input_ids", Kind::I64, &batch);
+    let mask = graph.input("attention_mask", Kind::I64, &batch);
+
+    graph.scope("empty");
+    let (ids, mask) = with_empty_token(&mut graph, config, &ids, &mask);
+    let by_channel = graph.ints(&[1]);
+    let row = graph.node("Unsqueeze", &[&mask, &by_channel], &[]); // [B, 1, L]
+    let (one, padding) = (graph.float(1.0), graph.float(PADDING));
+    let penalty = graph.node("Sub", &[&row, &one], &[]);
+    let penalty = graph.node("Mul", &[&penalty, &padding], &[]);
+
+    graph.scope("embeddings");
+    let looked_up = lookup(&mut graph, model, int8, &ids)?;
+    let last = graph.ints(&[2]);
+    let column = graph.node("Unsqueeze", &[&mask, &last], &[]); // [B, L, 1]
+    let embeddings = graph.node("Mul", &[&looked_up, &column], &[]);
+    let channels = graph.node("Transpose", &[&embeddings], &[Attribute::Ints("perm", &[0, 2, 1])]);
+    let parts = Parts { model, int8, mask: row, penalty, embeddings, channels };
+
+    let mut outputs = Vec::with_capacity(3);
+    if !config.convolutions.is_empty() {
+        outputs.push(parts.max_pooled(&mut graph)?);
+    }
+    if config.attention.is_some() {
+        outputs.push(parts.attended(&mut graph)?);
+    }
+    if config.skip {
+        outputs.push(parts.skip(&mut graph)?);
+    }
+
+    graph.scope("output");
+    let mut outputs = outputs.into_iter();
+    let first = outputs.next().ok_or(Error::Setting {
+        name: "the student",
+        value: "empty".into(),
+        allowed: "given convolutions, attention or the skip".into(),
+    })?;
+    let sum = outputs.fold(first, |sum, part| graph.node("Add", &[&sum, &part], &[]));
+    let length = graph.node("ReduceL2", &[&sum], &[Attribute::Ints("axes", &[1])]);
+    let shortest = graph.float(SHORTEST);
+    let length = graph.node("Max", &[&length, &shortest], &[]);
+    let embedding = graph.named("sentence_embedding", "Div", &[&sum, &length], &[]);
+    graph.output(&embedding, &["batch", &config.dimension.to_string()]);
+    Ok(graph)
+}
+
+/// Appends a position to `ids` and `mask` [B, length]: the empty token where a text has none of its own. The mask comes
+/// back as f32.
+fn with_empty_token(graph: &mut Graph, config: &StudentConfig, ids: &Value, mask: &Value) -> (Value, Value) {
+    let axis = graph.ints(&[1]);
+    let count = graph.node("ReduceSum", &[mask, &axis], &[]); // [B, 1]
+    let zero = graph.index(0);
+    let none = graph.node("Equal", &[&count, &zero], &[]);
+    let none = graph.node("Cast", &[&none], &[Attribute::Int("to", INT64)]);
+    let empty = graph.index(i64::from(config.empty_token()));
+    let token = graph.node("Mul", &[&none, &empty], &[]);
+    let along = [Attribute::Int("axis", 1)];
+    let ids = graph.node("Concat", &[ids, &token], &along);
+    let mask = graph.node("Concat", &[mask, &none], &along);
+    (ids, graph.node("Cast", &[&mask], &[Attribute::Int("to", FLOAT)]))
+}
+
+/// The rows of the table for `ids`: [B, L] → [B, L, d].
+fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value) -> Result<Value> {
+    let (rows, width) = (model.config.vocabulary, model.config.embedding);
+    let table = model.table.values();
+    let name = "embedding.weight";
+    if !int8 {
+        let table = graph.tensor(name, Kind::F32, &[rows, width], move |to| write_f32(to, table));
+        return Ok(graph.node("Gather", &[&table, ids], &[]));
+    }
+    let factors = channel_factors(model)?;
+    let balanced: Vec<f32> =
+        table.chunks_exact(width).flat_map(|row| row.iter().zip(&factors).map(|(x, f)| x / f)).collect();
+    let row_scales = scales(&balanced, width);
+    let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], row_scales.clone());
+    let factors = graph.floats(&format!("{name}.channels"), &[width], factors);
+    let whole = graph.tensor(name, Kind::I8, &[rows, width], move |to| Ok(quantised(&balanced, &row_scales, to)?));
+    let whole = graph.node("Gather", &[&whole, ids], &[]);
+    let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
+    let scale = graph.node("Gather", &[&scale, ids], &[]);
+    let rows = graph.node("Mul", &[&whole, &scale], &[]);
+    Ok(graph.node("Mul", &[&rows, &factors], &[]))
+}
+
+impl<'a> Parts<'a> {
+    /// A parameter as a constant of `shape`, whose first dimension is the outputs. In int8 it is a product that ONNX
+    /// Runtime computes once, when it loads the model.
+    fn weight(&self, graph: &mut Graph<'a>, name: &str, shape: &[usize]) -> Result<Value> {
+        let values = self.model.dense.numbers(name)?;
+        // Biases stay as they are, and so do the skip and a matrix of zeros.
+        if !self.int8 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
+            return Ok(graph.floats(name, shape, values));
+        }
+        let row_scales = scales(&values, values.len() / shape[0].max(1));
+        let mut scale_shape = vec![1; shape.len()];
+        scale_shape[0] = shape[0];
+        let scale = graph.floats(&format!("{name}.scale"), &scale_shape, row_scales.clone());
+        let whole = graph.tensor(name, Kind::I8, shape, move |to| Ok(quantised(&values, &row_scales, to)?));
+        let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
+        Ok(graph.node("Mul", &[&whole, &scale], &[]))
+    }
+
+    /// "Same" convolution of `filters` filters: [B, d, L] → [B, F, L].
+    fn convolve(&self, graph: &mut Graph<'a>, name: &str, filters: usize, width: usize) -> Result<Value> {
+        let weight = self.weight(graph, &format!("{name}.weight"), &[filters, self.model.config.embedding, width])?;
+        let bias = self.weight(graph, &format!("{name}.bias"), &[filters])?;
+        let half = (width / 2) as i64;
+        Ok(graph.node("Conv", &[&self.channels, &weight, &bias], &[Attribute::Ints("pads", &[half, half])]))
+    }
+
+    /// linear(max over positions of relu(convolution)): [B, dimension].
+    fn max_pooled(&self, graph: &mut Graph<'a>) -> Result<Value> {
+        let config = &self.model.config;
+        let mut banks = Vec::with_capacity(config.convolutions.len());
+        for bank in &config.convolutions {
+            graph.scope(&format!("convolution.{}", bank.width));
+            let sums = self.convolve(graph, &format!("conv{}", bank.width), bank.filters, bank.width)?;
+            let sums = graph.node("Add", &[&sums, &self.penalty], &[]);
+            let axes = [Attribute::Ints("axes", &[2]), Attribute::Int("keepdims", 0)];
+            let greatest = graph.node("ReduceMax", &[&sums], &axes); // [B, F]
+            banks.push(graph.node("Relu", &[&greatest], &[]));
+        }
+        graph.scope("max_pooled");
+        let banks: Vec<&Value> = banks.iter().collect();
+        let features = match banks[..] {
+            [bank] => bank.clone(),
+            _ => graph.node("Concat", &banks, &[Attribute::Int("axis", 1)]),
+        };
+        let weight = self.weight(graph, "linear.weight", &[config.dimension, config.filters()])?;
+        let bias = self.weight(graph, "linear.bias", &[config.dimension])?;
+        Ok(graph.node("Gemm", &[&features, &weight, &bias], &[Attribute::Int("transB", 1)]))
+    }
+
+    /// heads · (Σ over positions of softmax(score) · E), head after head: [B, dimension].
+    fn attended(&self, graph: &mut Graph<'a>) -> Result<Value> {
+        graph.scope("attention");
+        let config = &self.model.config;
+        let attention = config.attention.unwrap_or_default();
+        let (heads, filters, d) = (attention.heads, attention.filters, config.embedding);
+        let features = self.convolve(graph, "score_conv", filters, attention.width)?;
+        let features = graph.node("Relu", &[&features], &[]);
+        let score = self.weight(graph, "score.weight", &[heads, filters])?;
+        let scores = graph.node("MatMul", &[&score, &features], &[]); // [B, H, L]
+        let bias = graph.floats("score.bias", &[heads, 1], self.model.dense.numbers("score.bias")?);
+        let scores = graph.node("Add", &[&scores, &bias], &[]);
+        let scores = graph.node("Add", &[&scores, &self.penalty], &[]);
+        let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
+        let attended = graph.node("MatMul", &[&shares, &self.embeddings], &[]); // [B, H, d]
+        let flat = graph.ints(&[0, (heads * d) as i64]);
+        let attended = graph.node("Reshape", &[&attended, &flat], &[]);
+        let weight = self.weight(graph, "heads.weight", &[config.dimension, heads * d])?;
+        Ok(graph.node("Gemm", &[&attended, &weight], &[Attribute::Int("transB", 1)]))
+    }
+
+    /// skip · (mean of E over positions): [B, dimension].
+    fn skip(&self, graph: &mut Graph<'a>) -> Result<Value> {
+        graph.scope("skip");
+        let config = &self.model.config;
+        let (axis, middle) = (graph.ints(&[2]), graph.ints(&[1]));
+        let count = graph.node("ReduceSum", &[&self.mask, &axis], &[]); // [B, 1, 1], at least 1
+        let shares = graph.node("Div", &[&self.mask, &count], &[]);
+        let mean = graph.node("MatMul", &[&shares, &self.embeddings], &[]); // [B, 1, d]
+        let mean = graph.node("Squeeze", &[&mean, &middle], &[]);
+        let weight = self.weight(graph, "skip.weight", &[config.dimension, config.embedding])?;
+        Ok(graph.node("Gemm", &[&mean, &weight], &[Attribute::Int("transB", 1)]))
+    }
+}
