@@ -149,7 +149,7 @@ pub enum Error {
     #[error(transparent)]
     Training(#[from] limbeck_training::Error),
     #[error(transparent)]
-    Teacher(#[from] limbeck_teacher::Error),
+    Teacher(Box<limbeck_teacher::Error>),
     /// Students.
     #[error(transparent)]
     Student(Box<limbeck_student::Error>),
@@ -174,6 +174,12 @@ pub enum Error {
 impl From<limbeck_student::Error> for Error {
     fn from(error: limbeck_student::Error) -> Self {
         Self::Student(Box::new(error))
+    }
+}
+
+impl From<limbeck_teacher::Error> for Error {
+    fn from(error: limbeck_teacher::Error) -> Self {
+        Self::Teacher(Box::new(error))
     }
 }
 

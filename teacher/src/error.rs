@@ -147,13 +147,19 @@ pub enum Error {
     },
     /// A loss, the optimiser, a checkpoint or the metrics log.
     #[error(transparent)]
-    Training(#[from] limbeck_training::Error),
+    Training(Box<limbeck_training::Error>),
     /// Something about ONNX Runtime, a model in it, or the embed job.
     #[error(transparent)]
     Inference(#[from] InferenceError),
     /// The ONNX file could not be written.
     #[error(transparent)]
     Onnx(#[from] limbeck_onnx::Error),
+}
+
+impl From<limbeck_training::Error> for Error {
+    fn from(error: limbeck_training::Error) -> Self {
+        Self::Training(Box::new(error))
+    }
 }
 
 impl Error {

@@ -119,7 +119,7 @@ impl Order {
             return Err(Error::Setting {
                 name: "the number of examples",
                 value: examples.to_string(),
-                allowed: "at least 2".into(),
+                allowed: "at least 2",
             });
         }
         let steps_an_epoch = (examples as f64 / settings.batch as f64).round().max(1.0) as u64;
