@@ -66,7 +66,7 @@ impl<'a, T: Real> Embeddings<'a, T> {
         let pair = gradients.of("embeddings.LayerNorm");
         let to_sum = self.norm.backward(&tape.norm, &gradient, &mut pair.weight, &mut pair.bias);
         let mut add = |table: &str, rows: &mut dyn Iterator<Item = usize>| {
-            let table = &mut gradients.of(table).weight;
+            let Some(table) = gradients.table(table).map(|pair| &mut pair.weight) else { return };
             for (row, gradient) in rows.zip(to_sum.chunks_exact(width)) {
                 table[row * width..(row + 1) * width].add(gradient);
             }

@@ -129,7 +129,7 @@ pub struct Pair<T> {
     pub bias: Vec<T>,
 }
 
-/// The gradients of all parameters, summed over the backward passes of a step.
+/// The gradients of all parameters that learn, summed over the backward passes of a step.
 #[derive(Debug, Clone)]
 pub struct Gradients<T> {
     modules: BTreeMap<String, Pair<T>>,
@@ -137,9 +137,10 @@ pub struct Gradients<T> {
 }
 
 impl<T: Real> Gradients<T> {
-    /// Zeros.
-    pub fn new(config: &BertConfig, with_pooler: bool) -> Self {
-        let shapes = shapes(config, with_pooler);
+    /// Zeros for all parameters that `learns` says yes to.
+    pub fn new(config: &BertConfig, with_pooler: bool, learns: &dyn Fn(&str) -> bool) -> Self {
+        let mut shapes = shapes(config, with_pooler);
+        shapes.retain(|(name, _)| learns(name));
         let mut modules: BTreeMap<String, Pair<T>> = BTreeMap::new();
         for (name, shape) in &shapes {
             let (module, kind) = split(name);
@@ -150,9 +151,14 @@ impl<T: Real> Gradients<T> {
         Self { modules, shapes }
     }
 
-    /// The gradients of the module `name`. Panics when the model has none of that name.
+    /// The gradients of the module `name`. Panics when there are none.
     pub(super) fn of(&mut self, name: &str) -> &mut Pair<T> {
-        self.modules.get_mut(name).unwrap_or_else(|| panic!("the model has no {name}"))
+        self.table(name).unwrap_or_else(|| panic!("there are no gradients of {name}"))
+    }
+
+    /// The gradients of a module that may be one which doesn't learn.
+    pub(super) fn table(&mut self, name: &str) -> Option<&mut Pair<T>> {
+        self.modules.get_mut(name)
     }
 
     /// The length of all gradients as one vector.

@@ -87,7 +87,9 @@ impl Model<'_> {
     /// No gradients yet.
     pub fn no_gradients<T: Real>(&self) -> Sum<T> {
         match self.by_hand {
-            true => Sum::Host(Gradients::new(self.config, self.parameters.has_pooler())),
+            true => {
+                Sum::Host(Gradients::new(self.config, self.parameters.has_pooler(), &|name| self.settings.learns(name)))
+            }
             false => Sum::Device(BTreeMap::new()),
         }
     }
@@ -101,7 +103,7 @@ impl Model<'_> {
                 let gradient = Tensor::from_slice(gradient, vectors.dims(), vectors.device());
                 let value = gradient.and_then(|gradient| vectors.mul(&gradient)?.sum_all());
                 let store = value.and_then(|value| value.backward()).map_err(failed("going back through BERT"))?;
-                for (name, variable) in self.parameters.iter() {
+                for (name, variable) in self.parameters.iter().filter(|(name, _)| self.settings.learns(name)) {
                     let Some(gradient) = store.get(variable) else { continue };
                     let total = match sums.remove(name) {
                         Some(sum) => (sum + gradient).map_err(failed("adding gradients"))?,

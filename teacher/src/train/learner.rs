@@ -188,8 +188,7 @@ fn parameters(start: &TeacherFolder, bert: &BertSettings, seed: u64, device: &De
 
 /// AdamW over all that learns; biases and LayerNorms don't decay.
 fn optimiser(parameters: &Parameters, bert: &BertSettings, simcse: &ContrastiveSettings) -> Result<AdamW> {
-    let learns = |name: &str| !(bert.freeze_words && name == "embeddings.word_embeddings.weight");
-    let named = parameters.iter().filter(|(name, _)| learns(name));
+    let named = parameters.iter().filter(|(name, _)| bert.learns(name));
     let named = named.map(|(name, variable)| (name.to_owned(), variable.clone()));
     let adam = AdamWSettings { weight_decay: simcse.weight_decay, ..AdamWSettings::default() };
     let decays = |name: &str| !name.ends_with(".bias") && !name.contains("LayerNorm");

@@ -49,6 +49,11 @@ impl Default for BertSettings {
 }
 
 impl BertSettings {
+    /// Whether the parameter `name` learns.
+    pub(super) fn learns(&self, name: &str) -> bool {
+        !(self.freeze_words && name == "embeddings.word_embeddings.weight")
+    }
+
     /// Refuses settings that can't be, also together with `pooler`.
     pub fn check(&self, pooler: Pooler) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
