@@ -53,7 +53,7 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
     if marks.is_empty() {
         return Ok(None);
     }
-    let axes = (axis("sentences a second (logarithmic)", thousands), axis(name, plain));
+    let axes = (axis("sentences a second (logarithmic)", in_few_letters), axis(name, plain));
     let title = "Quality against speed";
     let mut note =
         "Right is faster, up is better. Squares are teachers, circles students, triangles static models. The \
@@ -205,4 +205,13 @@ pub fn sizes(runs: &[Run]) -> Result<Option<Figure>> {
         svg: bars(title, (axis("megabytes (MB)", |value| format!("{value:.1}")), axis("model", exact)), &groups)?,
         table,
     }))
+}
+
+/// A power of ten in few letters, for an axis: 1 k, 10 M.
+fn in_few_letters(value: f64) -> String {
+    match value {
+        value if value >= 1e6 => format!("{:.0} M", value / 1e6),
+        value if value >= 1e3 => format!("{:.0} k", value / 1e3),
+        value => plain(value),
+    }
 }
