@@ -92,7 +92,7 @@ fn job<'a>(teacher: &'a Fake, folder: &'a Path, interrupt: &'a Interrupt) -> Emb
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
     let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
-    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, progress: &Silent, interrupt }
+    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, student: None, progress: &Silent, interrupt }
 }
 
 fn embed(teacher: &Fake, folder: &Path) -> Result<EmbedSummary> {
