@@ -13,7 +13,7 @@ fn bert(words: &[&str]) -> Tokenizer {
     let all: Vec<&str> = ["[PAD]", "[UNK]"].into_iter().chain(words.iter().copied()).chain(special).collect();
     let id = |token: &str| all.iter().position(|other| *other == token).unwrap();
     let mut base: Value = serde_json::from_slice(include_bytes!("bert.json")).unwrap();
-    base["model"]["vocab"] = all.iter().map(|token| (token.to_string(), id(token).into())).collect();
+    base["model"]["vocab"] = all.iter().map(|token| (token.to_string(), Value::from(id(token)))).collect();
     for token in base["added_tokens"].as_array_mut().unwrap() {
         token["id"] = id(token["content"].as_str().unwrap()).into();
     }
@@ -122,7 +122,7 @@ fn a_teacher_that_tells_capitals_has_a_student_that_does() {
 fn a_trained_unigram_has_frequent_pieces_and_every_character_of_the_text() {
     let base = sentencepiece(&[("▁the", -1.0), ("▁", -3.0)]);
     let mut texts = text(1500);
-    texts.extend(vec!["今天天气很好".to_string(); 50]);
+    texts.extend((0..50).map(|at| format!("今天天气很好{at}")));
     let tokenizer = made(Vocabulary::Unigram { size: 500 }, &base, &texts).unwrap();
     assert!(tokenizer.vocabulary() <= 500 && tokenizer.vocabulary() > 200, "{tokenizer:?}");
     assert_eq!(own(&tokenizer, "今天天气很好"), ["▁今天天气很好"]);
