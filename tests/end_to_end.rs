@@ -7,4 +7,5 @@ mod end_to_end {
     mod resuming;
     mod running;
     mod support;
+    mod vocabulary;
 }

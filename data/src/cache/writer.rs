@@ -214,9 +214,8 @@ impl CacheWriter {
     pub fn write_student_tokens(&mut self, tokenizer: &[u8], texts: &[String], embeddings: &[f32]) -> Result<()> {
         let dimension = self.index.dimension;
         let file = student_tokens_file(tokenizer);
-        let sha256 = write_hashed(&self.folder.join(&file), |to, path| {
-            tokens::write(to, texts, embeddings, dimension, path)
-        })?;
+        let sha256 =
+            write_hashed(&self.folder.join(&file), |to, path| tokens::write(to, texts, embeddings, dimension, path))?;
         self.index.student_tokens.retain(|entry| entry.file != file);
         self.index.student_tokens.push(FileEntry { file, sha256 });
         self.index.student_tokens.sort_by(|a, b| a.file.cmp(&b.file));

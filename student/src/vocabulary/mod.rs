@@ -56,7 +56,7 @@ pub struct Watch<'a> {
 impl Vocabulary {
     /// Refuses sizes that can't be.
     pub fn check(&self) -> Result<()> {
-        let setting = |name, value: String, allowed: String| Err(Error::Setting { name: name, value, allowed });
+        let setting = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
         match *self {
             Self::Corpus { min_count: 0 } => setting("student.vocabulary_min_count", "0".into(), "at least 1".into()),
             Self::WordPiece { size } | Self::Unigram { size } if !(LEAST_SIZE..=MOST_SIZE).contains(&size) => {
