@@ -9,4 +9,5 @@ mod end_to_end {
     mod running;
     mod support;
     mod training;
+    mod vocabulary;
 }

@@ -1,10 +1,15 @@
 //! What several commands share.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
 use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
+use limbeck_data::cache::SHARD_ROWS;
 use limbeck_data::progress::Progress;
+use limbeck_data::text::{hash, read_texts};
 use limbeck_encoder::{Encoder, Precision};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
@@ -138,5 +143,36 @@ pub fn open_with(
 
 /// Says that standard output can't be written to.
 pub fn stdout_failed(source: std::io::Error) -> limbeck_data::Error {
-    limbeck_data::Error::io("write", std::path::Path::new("standard output"))(source)
+    limbeck_data::Error::io("write", Path::new("standard output"))(source)
+}
+
+/// The texts in chunks of a shard, without blanks and duplicates.
+pub struct Chunks {
+    texts: limbeck_data::text::Texts,
+    met: HashSet<u64>,
+}
+
+impl Chunks {
+    /// Opens a file or folder.
+    pub fn open(input: &Path, column: Option<&str>, encoding: Option<&str>) -> anyhow::Result<Self> {
+        let texts = read_texts(input, column, encoding)?;
+        Ok(Self { texts, met: HashSet::new() })
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = limbeck_data::Result<Vec<String>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut chunk = Vec::with_capacity(SHARD_ROWS);
+        while chunk.len() < SHARD_ROWS {
+            match self.texts.next() {
+                Some(Ok(text)) if text.trim().is_empty() || !self.met.insert(hash(&text)) => {}
+                Some(Ok(text)) => chunk.push(text),
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            }
+        }
+        (!chunk.is_empty()).then_some(Ok(chunk))
+    }
 }

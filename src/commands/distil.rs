@@ -66,6 +66,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;
+    if arguments.tokenizer.is_none() && !recipe.student.vocabulary.is_teacher() {
+        let what =
+            "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with --tokenizer";
+        return Err(Usage(what.into()).into());
+    }
     let path = match (&arguments.tokenizer, cache.tokenizer()) {
         (Some(uri), _) => session.store()?.fetch(uri, None, session.progress)?.path,
         (None, Some(path)) => path,

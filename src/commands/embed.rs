@@ -1,15 +1,15 @@
-use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::assets::Uri;
 use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage, SHARD_ROWS};
-use limbeck_data::text::{hash, read_texts};
+use limbeck_data::text::read_texts;
 use limbeck_data::{files, progress::Progress};
-use limbeck_encoder::Encoder as _;
+use limbeck_encoder::{Encoder as _, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
-use super::common::{ModelArguments, Session};
+use super::common::{Chunks, ModelArguments, Session};
 
 /// Cache a teacher's sentence embeddings as Parquet
 ///
@@ -40,6 +40,10 @@ pub struct Arguments {
     /// What is put before every text; the model's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
+
+    /// A student's own tokenizer.json or its URI: the vectors of its tokens are cached too, for `limbeck distil --tokenizer`
+    #[arg(long, value_name = "FILE")]
+    student_tokenizer: Option<Uri>,
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
@@ -79,6 +83,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
         precision: teacher.info().precision.to_string(),
     };
+    let student = match &arguments.student_tokenizer {
+        Some(uri) => {
+            let path = store.fetch(uri, None, session.progress)?.path;
+            Some(Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?)
+        }
+        None => None,
+    };
     let dimension = teacher.dimension();
     let spec = CacheSpec {
         dimension,
@@ -89,11 +100,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     };
     let summary = embed(EmbedJob {
         teacher: &teacher,
-        texts: Box::new(Chunks::open(arguments)?),
+        texts: Box::new(Chunks::open(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?),
         total: None,
         folder: &arguments.to,
         spec,
         tokens: true,
+        student: student.as_ref(),
         progress: session.progress,
         interrupt: &session.interrupt,
     })?;
@@ -118,34 +130,4 @@ fn hash_of_text(arguments: &Arguments) -> anyhow::Result<String> {
         all = files::sha256_bytes(format!("{all}{}", text?).as_bytes());
     }
     Ok(all)
-}
-
-/// The texts in chunks of a shard, without blanks and duplicates.
-struct Chunks {
-    texts: limbeck_data::text::Texts,
-    met: HashSet<u64>,
-}
-
-impl Chunks {
-    fn open(arguments: &Arguments) -> anyhow::Result<Self> {
-        let texts = read_texts(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
-        Ok(Self { texts, met: HashSet::new() })
-    }
-}
-
-impl Iterator for Chunks {
-    type Item = limbeck_data::Result<Vec<String>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut chunk = Vec::with_capacity(SHARD_ROWS);
-        while chunk.len() < SHARD_ROWS {
-            match self.texts.next() {
-                Some(Ok(text)) if text.trim().is_empty() || !self.met.insert(hash(&text)) => {}
-                Some(Ok(text)) => chunk.push(text),
-                Some(Err(error)) => return Some(Err(error)),
-                None => break,
-            }
-        }
-        (!chunk.is_empty()).then_some(Ok(chunk))
-    }
 }

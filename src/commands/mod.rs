@@ -26,6 +26,7 @@ mod run;
 mod simcse;
 mod stopped;
 mod train_teacher;
+mod vocabulary;
 
 use clap::{Parser, Subcommand};
 use limbeck_data::Interrupted;
@@ -75,6 +76,7 @@ enum Command {
     Fetch(fetch::Arguments),
     TrainTeacher(train_teacher::Arguments),
     ExportTeacher(export_teacher::Arguments),
+    Vocabulary(vocabulary::Arguments),
     Embed(embed::Arguments),
     Distil(distil::Arguments),
     Simcse(simcse::Arguments),
@@ -97,6 +99,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Fetch(arguments) => (fetch::run(&arguments, &session), "what was fetched whole is kept"),
         Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, &session), "the last checkpoint is kept"),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, &session), NOTHING_KEPT),
+        Command::Vocabulary(arguments) => (vocabulary::run(&arguments, &session), NOTHING_KEPT),
         Command::Embed(arguments) => (embed::run(&arguments, &session), "the cache's finished shards are kept"),
         Command::Distil(arguments) => (distil::run(&arguments, &session), "the last checkpoint is kept"),
         Command::Simcse(arguments) => (simcse::run(&arguments, &session), "the last checkpoint is kept"),

@@ -6,6 +6,7 @@
 mod plan;
 mod read;
 mod sections;
+mod vocabulary;
 
 pub use plan::{CacheOrigin, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
@@ -13,3 +14,4 @@ pub use sections::{
     BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Recipe, RuntimeSection, SourceSection,
     StudentSection, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
 };
+pub use vocabulary::{DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};

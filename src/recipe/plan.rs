@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::Columns;
 use limbeck_student::config::StudentConfig;
+use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
 
 use super::Recipe;
@@ -16,6 +17,8 @@ pub struct Plan {
     pub runtime: Uri,
     pub cache: CacheOrigin,
     pub tokenizer: Option<Uri>,
+    /// The student's own vocabulary, if it has one.
+    pub vocabulary: Option<Vocabulary>,
     pub text: Vec<Uri>,
     pub exclude: Vec<Uri>,
     pub sts: Vec<PathBuf>,
@@ -120,6 +123,9 @@ impl Plan {
             }
         }
         let examples = train.and_then(|train| train.examples.as_deref()).map(str::parse).transpose()?;
+        let hint = "vocabulary is \"teacher\", \"corpus\" or \"trained\"";
+        let vocabulary = recipe.student.own_vocabulary().map_err(|what| bad(what, hint))?;
+        vocabulary.iter().try_for_each(Vocabulary::check)?;
         let bench = &recipe.bench;
         if bench.rounds == 0 || !(bench.seconds > 0.0 && bench.seconds <= 3600.0) {
             return Err(bad(
@@ -132,6 +138,7 @@ impl Plan {
             runtime: crate::model::runtime_uri(&recipe.runtime.library)?,
             cache,
             tokenizer: recipe.student.tokenizer.as_deref().map(str::parse).transpose()?,
+            vocabulary,
             text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
             sts: recipe.evaluate.sts.iter().map(PathBuf::from).collect(),

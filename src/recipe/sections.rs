@@ -11,6 +11,8 @@ use limbeck_teacher::train::BertSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
 use serde::{Deserialize, Serialize};
 
+use super::vocabulary::{VocabularyKind, VocabularySource};
+
 /// A whole recipe as it is typed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -228,6 +230,18 @@ pub struct StudentSection {
     /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
+    /// `teacher`, `corpus` (less what the training text doesn't use) or `trained` on the training text.
+    #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
+    pub vocabulary: VocabularySource,
+    /// With `corpus`: how often a token must stand in the text to stay, 2 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_min_count: Option<u64>,
+    /// With `trained`: the most tokens, 16,000 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_size: Option<usize>,
+    /// With `trained`: `wordpiece` or `unigram`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_kind: Option<VocabularyKind>,
 }
 
 impl Default for StudentSection {
@@ -239,6 +253,10 @@ impl Default for StudentSection {
             skip: true,
             max_tokens: None,
             tokenizer: None,
+            vocabulary: VocabularySource::Teacher,
+            vocabulary_min_count: None,
+            vocabulary_size: None,
+            vocabulary_kind: None,
         }
     }
 }

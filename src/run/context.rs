@@ -42,6 +42,7 @@ impl Context<'_> {
     pub fn stages(&self) -> Vec<Stage> {
         let has = |stage: &Stage| match (&self.plan.cache, stage) {
             (CacheOrigin::Elsewhere { .. }, Stage::Text | Stage::ExportTeacher) => false,
+            (_, Stage::Vocabulary) => self.plan.vocabulary.is_some(),
             (_, Stage::TrainTeacher) => self.plan.recipe.train_teacher.is_some(),
             (_, Stage::Baselines) => self.baselines().next().is_some(),
             _ => true,
@@ -53,6 +54,7 @@ impl Context<'_> {
     pub(super) fn discard(&self, stage: Stage) -> Result<()> {
         let gone: &[&str] = match stage {
             Stage::TrainTeacher => &["teacher"],
+            Stage::Vocabulary => &["vocabulary"],
             Stage::Embed => &["cache"],
             Stage::Distil => &["student"],
             Stage::Baselines => &["baselines"],
@@ -77,6 +79,7 @@ impl Context<'_> {
             Stage::Text => self.prepare_text(),
             Stage::TrainTeacher => self.train_teacher(),
             Stage::ExportTeacher => self.export_teacher(),
+            Stage::Vocabulary => self.make_vocabulary(),
             Stage::Embed => self.embed(),
             Stage::Distil => self.distil(),
             Stage::Baselines => self.learn_baselines(),
@@ -129,19 +132,21 @@ impl Context<'_> {
         }
     }
 
+    /// What tells a cache made elsewhere from a changed one.
+    pub(super) fn elsewhere(&self) -> Option<Value> {
+        match &self.plan.cache {
+            CacheOrigin::Elsewhere { path, .. } => Some(Self::stamp_path(path)),
+            CacheOrigin::Teacher(_) => None,
+        }
+    }
+
     /// The student's tokenizer.
     pub(super) fn tokenizer(&self, cache: &Cache) -> Result<Tokenizer> {
-        let path = match (&self.plan.tokenizer, cache.tokenizer()) {
-            (Some(uri), _) => {
-                let path = self.asset(uri, None)?;
-                if path.is_dir() { path.join("tokenizer.json") } else { path }
-            }
-            (None, Some(path)) => path,
-            (None, None) => {
-                let what = format!("{} has no tokenizer.json", cache.path().display());
-                return Err(Error::Stage { stage: Stage::Distil.name().into(), what });
-            }
+        let none = || {
+            let what = format!("{} has no tokenizer.json", cache.path().display());
+            Error::Stage { stage: Stage::Distil.name().into(), what }
         };
+        let path = self.student_tokenizer()?.or_else(|| cache.tokenizer()).ok_or_else(none)?;
         Ok(Tokenizer::from_file(&path)?)
     }
 

@@ -1,8 +1,8 @@
 //! Running a recipe: its stages in order, those that are up to date skipped.
 //!
 //! ```text
-//! fetch ─► text ─► train-teacher ─► export-teacher ─► embed ─► distil ─► baselines
-//!       ─► export-student ─► evaluate ─► bench ─► report
+//! fetch ─► text ─► train-teacher ─► export-teacher ─► vocabulary ─► embed ─► distil
+//!       ─► baselines ─► export-student ─► evaluate ─► bench ─► report
 //! ```
 //!
 //! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads. It is up to date
@@ -16,6 +16,7 @@ mod stage;
 mod state;
 mod teach;
 mod train;
+mod vocabulary;
 
 pub use context::{Context, RunOptions};
 pub use report::merge;

@@ -13,6 +13,7 @@ pub enum Stage {
     Text,
     TrainTeacher,
     ExportTeacher,
+    Vocabulary,
     Embed,
     Distil,
     Baselines,
@@ -35,11 +36,12 @@ pub enum Decision {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Fetch,
         Self::Text,
         Self::TrainTeacher,
         Self::ExportTeacher,
+        Self::Vocabulary,
         Self::Embed,
         Self::Distil,
         Self::Baselines,
@@ -56,6 +58,7 @@ impl Stage {
             Self::Text => "text",
             Self::TrainTeacher => "train-teacher",
             Self::ExportTeacher => "export-teacher",
+            Self::Vocabulary => "vocabulary",
             Self::Embed => "embed",
             Self::Distil => "distil",
             Self::Baselines => "baselines",
@@ -73,7 +76,8 @@ impl Stage {
             Self::Text => &[Self::Fetch],
             Self::TrainTeacher => &[Self::Fetch, Self::Text],
             Self::ExportTeacher => &[Self::Fetch, Self::TrainTeacher],
-            Self::Embed => &[Self::Text, Self::ExportTeacher],
+            Self::Vocabulary => &[Self::Text, Self::ExportTeacher],
+            Self::Embed => &[Self::Text, Self::ExportTeacher, Self::Vocabulary],
             Self::Distil | Self::Baselines => &[Self::Embed],
             Self::ExportStudent => &[Self::Distil, Self::Baselines],
             Self::Evaluate => &[Self::ExportTeacher, Self::Embed, Self::ExportStudent],
@@ -113,13 +117,21 @@ impl Stage {
                 let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, t.precision));
                 json!({"teacher": teacher, "files": context.plan.teacher().map(|teacher| Context::stamp(&teacher.uri))})
             }
+            Self::Vocabulary => {
+                let named = context.plan.tokenizer.as_ref().map(Context::stamp);
+                let student = &recipe.student;
+                json!({"vocabulary": student.vocabulary, "min_count": student.vocabulary_min_count,
+                       "size": student.vocabulary_size, "kind": student.vocabulary_kind, "tokenizer": named,
+                       "files": context.elsewhere()})
+            }
             Self::Embed => {
                 let device = recipe.teacher.as_ref().map(|teacher| teacher.device.clone());
-                let elsewhere = match &context.plan.cache {
-                    CacheOrigin::Elsewhere { path, .. } => Some(Context::stamp_path(path)),
-                    CacheOrigin::Teacher(_) => None,
-                };
-                json!({"cache": recipe.cache, "device": device, "files": elsewhere})
+                let mut all = json!({"cache": recipe.cache, "device": device, "files": context.elsewhere()});
+                // The vectors of its tokens lie in the cache.
+                if let (Some(tokenizer), Some(_)) = (&context.plan.tokenizer, context.plan.teacher()) {
+                    all["tokenizer"] = Context::stamp(tokenizer);
+                }
+                all
             }
             Self::Distil => {
                 json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads})
@@ -144,6 +156,7 @@ impl Stage {
             Self::TrainTeacher => &["teacher/config.json", "teacher/model.safetensors"],
             Self::ExportTeacher if context.int8() => &["teacher/model.onnx", "teacher/model.int8.onnx"],
             Self::ExportTeacher => &["teacher/model.onnx"],
+            Self::Vocabulary => &["vocabulary/tokenizer.json"],
             Self::Embed => match &context.plan.cache {
                 CacheOrigin::Teacher(_) => &["cache/train/cache.json", "cache/held-out/cache.json"],
                 CacheOrigin::Elsewhere { .. } => &[],

@@ -149,6 +149,8 @@ impl Context<'_> {
         }
         let (folder, section) = self.teacher_folder()?;
         let teacher = self.teacher(section.precision)?;
+        let student = self.student_tokenizer()?.map(|path| Tokenizer::from_file(&path)).transpose()?;
+        let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         for (name, tokens) in [("train", true), ("held-out", false)] {
             let text = PreparedText::open(&self.folder.join("text").join(format!("{name}.parquet")))?;
             let fingerprint = Fingerprint {
@@ -175,7 +177,8 @@ impl Context<'_> {
                     shard_rows: SHARD_ROWS,
                     part: None,
                 },
-                tokens,
+                tokens: tokens && student.is_none(),
+                student: student.filter(|_| tokens),
                 progress: self.progress,
                 interrupt: &self.interrupt,
             })?;

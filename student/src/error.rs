@@ -27,6 +27,13 @@ pub enum Error {
     /// A cache can't serve as targets.
     #[error("{path}: {reason}", path = path.display())]
     Targets { path: PathBuf, reason: String },
+    /// A vocabulary could not be made.
+    #[error("{operation} failed")]
+    Vocabulary {
+        operation: &'static str,
+        #[source]
+        source: tokenizers::Error,
+    },
     /// The loss or a parameter became NaN or infinite.
     #[error("{what} is not finite at step {step}; the last good checkpoint is kept")]
     NotFinite { what: &'static str, step: u64 },

@@ -14,5 +14,6 @@ pub mod graph;
 pub mod model;
 pub mod start;
 mod tokens;
+pub mod vocabulary;
 
 pub use error::{Error, Result};

@@ -61,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder: cache,
         spec,
         tokens: numbers.get(2).is_none_or(|word| word != "text-only"),
+        student: None,
         progress: &Silent,
         interrupt: &Interrupt::new(),
     })?;

@@ -8,6 +8,7 @@
 //! A batch is a function of its shard and the settings, never of timing, so that a job killed at any moment and started
 //! again ends in the same bytes. Memory holds a few shards, however long the text is.
 
+mod student_tokens;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +81,8 @@ pub struct EmbedJob<'a> {
     pub spec: CacheSpec,
     /// Whether to write each token's vector beside the shards too; with parts, the first one does it.
     pub tokens: bool,
+    /// A student's own tokenizer, if it has one: the vectors of its tokens are written too, by the first of several parts.
+    pub student: Option<&'a Tokenizer>,
     /// Who hears of the progress.
     pub progress: &'a dyn Progress,
     /// Who may stop the job.
@@ -109,13 +112,17 @@ pub struct EmbedSummary {
 pub fn run(job: EmbedJob) -> Result<EmbedSummary> {
     let spec = CacheSpec { dimension: job.teacher.dimension(), ..job.spec };
     let shard_rows = spec.shard_rows;
-    let writes_tokens = job.tokens && spec.part.is_none_or(|(i, _)| i == 0);
+    let is_first = spec.part.is_none_or(|(i, _)| i == 0);
     let mut writer = CacheWriter::open(job.folder, spec)?;
     let redone = writer.rejected().to_vec();
     redone.iter().for_each(|line| job.progress.note(line));
 
-    if writes_tokens && !writer.has_tokens() {
+    if job.tokens && is_first && !writer.has_tokens() {
         let done = tokens::write(job.teacher, &mut writer, job.progress, job.interrupt);
+        done.map_err(|error| stopped(error, &writer))?;
+    }
+    if let Some(student) = job.student.filter(|student| is_first && !writer.has_student_tokens(student.json())) {
+        let done = student_tokens::write(job.teacher, student, &mut writer, job.progress, job.interrupt);
         done.map_err(|error| stopped(error, &writer))?;
     }
     let bar = job.progress.stage("embed", job.total, "sentences");

@@ -92,7 +92,17 @@ fn job<'a>(teacher: &'a Fake, folder: &'a Path, interrupt: &'a Interrupt) -> Emb
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
     let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
-    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, progress: &Silent, interrupt }
+    EmbedJob {
+        teacher,
+        texts,
+        total: Some(ROWS as u64),
+        folder,
+        spec,
+        tokens: true,
+        student: None,
+        progress: &Silent,
+        interrupt,
+    }
 }
 
 fn embed(teacher: &Fake, folder: &Path) -> Result<EmbedSummary> {
@@ -143,6 +153,34 @@ fn every_text_and_every_token_has_its_row() {
     assert_eq!(tokens.embeddings[10..12], *alone.row(0));
     assert_eq!(tokens.embeddings[16..18], *alone.row(1));
     assert_eq!(fs::read(cache.tokenizer().unwrap()).unwrap(), fs::read(TOKENIZER).unwrap());
+}
+
+#[test]
+fn a_student_s_own_tokens_have_their_vectors_beside_the_teacher_s() {
+    let folder = tempfile::tempdir().unwrap();
+    embed(&Fake::new(), folder.path()).unwrap();
+    // The teacher's tokens in another order, "dog" gone, and one that the teacher doesn't have.
+    let json: serde_json::Value = serde_json::from_slice(&fs::read(TOKENIZER).unwrap()).unwrap();
+    let mut own = json.clone();
+    let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "sat", "cat", "the", "mouse"];
+    own["model"]["vocab"] =
+        words.iter().zip(0u32..).map(|(word, id)| (word.to_string(), serde_json::Value::from(id))).collect();
+    let student = Tokenizer::from_bytes(own.to_string().as_bytes(), Path::new("own")).unwrap();
+    let (teacher, interrupt) = (Fake::new(), Interrupt::new());
+    let summary = run(EmbedJob { student: Some(&student), ..job(&teacher, folder.path(), &interrupt) }).unwrap();
+    assert_eq!(summary.written, 0, "the texts' vectors were there");
+    let cache = Cache::open(folder.path()).unwrap();
+    let vectors = cache.student_tokens(student.json()).unwrap().unwrap();
+    assert_eq!(vectors.texts[4..], ["sat", "cat", "the", "mouse", ""]);
+    let theirs = cache.tokens().unwrap().unwrap();
+    let same = |own: usize, their: usize| {
+        assert_eq!(vectors.embeddings[own * 2..own * 2 + 2], theirs.embeddings[their * 2..their * 2 + 2], "{own}");
+    };
+    (0..4).for_each(|id| same(id, id));
+    [(4, 7), (5, 5), (6, 4), (8, 8)].into_iter().for_each(|(own, their)| same(own, their));
+    // "mouse" is a text to the teacher, one that it doesn't know a word of.
+    let text = teacher.encode_tokens(&teacher.tokenise(&["mouse"]).unwrap(), &mut |_| Ok(())).unwrap();
+    assert_eq!(vectors.embeddings[14..16], *text.row(0));
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "run",
         "fetch",
         "export-teacher",
+        "vocabulary",
         "embed",
         "distil",
         "export",

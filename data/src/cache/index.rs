@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::CacheError;
-use super::tokens::{TOKENIZER_FILE, TOKENS_FILE};
+use super::tokens::{TOKENIZER_FILE, TOKENS_FILE, is_student_tokens_name};
 use crate::files;
 use crate::{Error, Result};
 
@@ -107,6 +107,9 @@ pub(super) struct Index {
     pub tokenizer: Option<FileEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<FileEntry>,
+    /// The token vectors of students' vocabularies, in the order of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub student_tokens: Vec<FileEntry>,
     pub shards: Vec<ShardEntry>,
     /// Rows of the whole cache, all parts together; once this part is complete.
     pub rows: Option<u64>,
@@ -129,6 +132,7 @@ impl Index {
             fingerprint,
             tokenizer: None,
             tokens: None,
+            student_tokens: Vec::new(),
             shards: Vec::new(),
             rows: None,
         }
@@ -185,6 +189,9 @@ impl Index {
             if !fits || entry.file != shard_name(entry.shard) || !self.owns(entry.shard) {
                 return Err(format!("its entry of shard {} can't be", entry.shard));
             }
+        }
+        if let Some(entry) = self.student_tokens.iter().find(|entry| !is_student_tokens_name(&entry.file)) {
+            return Err(format!("its entry of token vectors {:?} can't be", entry.file));
         }
         let named = |entry: &Option<FileEntry>, name| entry.as_ref().is_none_or(|entry| entry.file == name);
         match named(&self.tokens, TOKENS_FILE) && named(&self.tokenizer, TOKENIZER_FILE) {

@@ -7,6 +7,7 @@
 //!   shard-00001.parquet    16,384 rows each but the last
 //!   tokens.parquet         the teacher's vector of every token, and of the empty text
 //!   tokenizer.json
+//!   tokens-HASH.parquet    the same of a student's own vocabulary, HASH being its tokenizer's
 //! ```
 //!
 //! [`CacheWriter`] fills such a folder and survives being killed; [`Cache`] reads it, or a Parquet file or folder made
@@ -48,7 +49,9 @@ pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
 pub use index::{Fingerprint, Precision};
 pub use reader::{Cache, Shard};
-pub use tokens::{TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, write_token_vectors};
+pub use tokens::{
+    TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, student_tokens_file, write_token_vectors,
+};
 pub use writer::{CacheSpec, CacheWriter, DoneShards, SHARD_ROWS};
 
 #[cfg(test)]

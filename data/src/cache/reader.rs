@@ -9,7 +9,7 @@ use super::error::CacheError;
 use super::foreign::Foreign;
 use super::index::{Fingerprint, Index, Precision, ShardEntry, indexes};
 use super::parquet_in::{self, BATCH_ROWS, Part};
-use super::tokens::{TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors};
+use super::tokens::{TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, student_tokens_file};
 use crate::files;
 use crate::{Error, Result};
 
@@ -190,6 +190,18 @@ impl Cache {
                     return Err(CacheError::Damaged { path }.into());
                 }
             }
+        }
+        read_token_vectors(&path).map(Some)
+    }
+
+    /// The teacher's vectors of a student's own tokens, where the cache has them; `tokenizer` is the student's JSON.
+    pub fn student_tokens(&self, tokenizer: &[u8]) -> Result<Option<TokenVectors>> {
+        let Kind::Ours(ours) = &self.kind else { return Ok(None) };
+        let file = student_tokens_file(tokenizer);
+        let Some(entry) = ours.index.student_tokens.iter().find(|entry| entry.file == file) else { return Ok(None) };
+        let path = self.path.join(&file);
+        if files::sha256_file(&path)? != entry.sha256 {
+            return Err(CacheError::Damaged { path }.into());
         }
         read_token_vectors(&path).map(Some)
     }

@@ -16,6 +16,19 @@ pub const TOKENS_FILE: &str = "tokens.parquet";
 /// The name of the tokenizer's file, beside the shards.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
+/// The name of the file with the vectors of the tokens of a student's tokenizer, beside the shards: one cache serves students
+/// of several vocabularies.
+pub fn student_tokens_file(tokenizer: &[u8]) -> String {
+    let hash = files::sha256_bytes(tokenizer);
+    format!("tokens-{}.parquet", &hash[..16.min(hash.len())])
+}
+
+/// Whether [`student_tokens_file`] could have made the name.
+pub(super) fn is_student_tokens_name(name: &str) -> bool {
+    let hash = name.strip_prefix("tokens-").and_then(|rest| rest.strip_suffix(".parquet"));
+    hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 /// Each token of a vocabulary through the teacher alone. Row `i` is the token with id `i`; the last row, whose id is the
 /// size of the vocabulary, is the empty text.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::error::{CacheError, CacheResult};
 use super::index::{FileEntry, Fingerprint, Index, Precision, ShardEntry, hash_texts, indexes, owns, shard_name};
 use super::parquet_out::{self, Rows};
-use super::tokens::{self, TOKENIZER_FILE, TOKENS_FILE};
+use super::tokens::{self, TOKENIZER_FILE, TOKENS_FILE, student_tokens_file};
 use crate::files::{self, PendingFile};
 use crate::{Error, Result};
 
@@ -76,6 +76,9 @@ impl CacheWriter {
             done.extend(ours.map(|entry| (entry.shard, entry.clone())));
             index.tokenizer = index.tokenizer.take().or_else(|| other.tokenizer.clone());
             index.tokens = index.tokens.take().or_else(|| other.tokens.clone());
+            let new = other.student_tokens.iter().filter(|entry| !index.student_tokens.contains(entry));
+            let new: Vec<FileEntry> = new.cloned().collect();
+            index.student_tokens.extend(new);
         }
         index.rows = earlier.get(&own).and_then(|own| own.rows);
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
@@ -110,6 +113,13 @@ impl CacheWriter {
                 *slot = None;
             }
         }
+        let mut student_tokens = Vec::new();
+        for entry in std::mem::take(&mut self.index.student_tokens) {
+            if keep(&entry.file, &entry.sha256)? {
+                student_tokens.push(entry);
+            }
+        }
+        self.index.student_tokens = student_tokens;
         for shard in bad {
             self.done.remove(&shard);
         }
@@ -190,6 +200,25 @@ impl CacheWriter {
             tokens::write(to, texts, embeddings, dimension, path)
         })?;
         self.index.tokens = Some(FileEntry { file: TOKENS_FILE.into(), sha256 });
+        self.save()
+    }
+
+    /// Whether the vectors of this student's tokens are there; `tokenizer` is its JSON.
+    pub fn has_student_tokens(&self, tokenizer: &[u8]) -> bool {
+        let file = student_tokens_file(tokenizer);
+        self.index.student_tokens.iter().any(|entry| entry.file == file)
+    }
+
+    /// Writes the teacher's vectors of a student's tokens, in order of id, and of the empty text last; `tokenizer` is the
+    /// student's JSON. Those of other vocabularies stay.
+    pub fn write_student_tokens(&mut self, tokenizer: &[u8], texts: &[String], embeddings: &[f32]) -> Result<()> {
+        let dimension = self.index.dimension;
+        let file = student_tokens_file(tokenizer);
+        let sha256 =
+            write_hashed(&self.folder.join(&file), |to, path| tokens::write(to, texts, embeddings, dimension, path))?;
+        self.index.student_tokens.retain(|entry| entry.file != file);
+        self.index.student_tokens.push(FileEntry { file, sha256 });
+        self.index.student_tokens.sort_by(|a, b| a.file.cmp(&b.file));
         self.save()
     }
 

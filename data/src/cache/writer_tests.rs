@@ -207,6 +207,31 @@ fn token_vectors_and_the_tokenizer_lie_beside_the_shards() {
 }
 
 #[test]
+fn token_vectors_of_students_lie_side_by_side_and_a_damaged_file_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let texts = ["a".to_owned(), String::new()];
+    let (one, other) = ([1.0, 0.0, 0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    let mut writer = fill(folder, spec(), &[]);
+    writer.write_student_tokens(b"one", &texts, &one).unwrap();
+    writer.write_student_tokens(b"other", &texts, &other).unwrap();
+    assert!(writer.has_student_tokens(b"one") && writer.has_student_tokens(b"other"));
+    assert!(!writer.has_student_tokens(b"third") && !writer.has_tokens());
+    drop(writer);
+    let cache = Cache::open(folder).unwrap();
+    assert_eq!(cache.student_tokens(b"one").unwrap().unwrap().embeddings, one);
+    assert_eq!(cache.student_tokens(b"other").unwrap().unwrap().embeddings, other);
+    assert_eq!(cache.student_tokens(b"third").unwrap(), None);
+
+    let file = student_tokens_file(b"one");
+    fs::write(folder.join(&file), b"no Parquet").unwrap();
+    assert!(Cache::open(folder).unwrap().student_tokens(b"one").unwrap_err().to_string().contains(&file));
+    let writer = CacheWriter::open(folder, spec()).unwrap();
+    assert!(!writer.has_student_tokens(b"one") && writer.has_student_tokens(b"other"));
+    assert!(writer.rejected()[0].contains(&file));
+}
+
+#[test]
 fn shards_are_plain_parquet() {
     let folder = tempfile::tempdir().unwrap();
     whole(folder.path());

@@ -168,6 +168,18 @@ impl Tokenizer {
         self.reference.id_to_token(id)
     }
 
+    /// What the token with this id stands for in a text: itself without the marks of its tokenizer, such as WordPiece's `##` or
+    /// sentencepiece's `▁`.
+    pub fn text(&self, id: u32) -> Option<String> {
+        let token = self.reference.id_to_token(id)?;
+        if let tokenizers::ModelWrapper::WordPiece(model) = self.reference.get_model() {
+            let rest = token.strip_prefix(&model.continuing_subword_prefix).filter(|rest| !rest.is_empty());
+            return Some(rest.unwrap_or(&token).to_owned());
+        }
+        let decoded = self.reference.decode(&[id], false).unwrap_or(token);
+        Some(decoded.trim().to_owned())
+    }
+
     /// The id of this token.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.reference.token_to_id(token)

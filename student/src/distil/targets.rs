@@ -1,4 +1,4 @@
-use limbeck_data::cache::{Cache, Fingerprint, Shard};
+use limbeck_data::cache::{Cache, Fingerprint, Shard, TokenVectors};
 use limbeck_data::progress::Progress;
 use limbeck_data::{Interrupt, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer};
@@ -70,6 +70,20 @@ impl Targets<'_> {
     /// The rows of a student's table: the tokenizer's tokens, and one for a text without any.
     pub fn vocabulary(&self) -> usize {
         self.tokenizer.vocabulary() + 1
+    }
+
+    /// The teacher's vectors of this tokenizer's tokens, where the cache has them: the student's own, or those of the teacher
+    /// where the tokenizer has the same tokens.
+    pub fn token_vectors(&self) -> Result<Option<TokenVectors>> {
+        if let Some(vectors) = self.cache.student_tokens(self.tokenizer.json())? {
+            return Ok(Some(vectors));
+        }
+        let same = |vectors: &TokenVectors| {
+            let token = |id: usize| self.tokenizer.token(id as u32).unwrap_or_default();
+            vectors.texts.len() == self.vocabulary()
+                && (0..self.tokenizer.vocabulary()).all(|id| vectors.texts[id] == token(id))
+        };
+        Ok(self.cache.tokens()?.filter(same))
     }
 
     /// Refuses a cache that isn't whole, and a held-out cache of another teacher.

@@ -55,7 +55,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     job.settings.check()?;
     limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;
-    let start = start(job, &survey)?;
+    let start = start(job, &survey, progress)?;
     let mut model = fresh(job, &start)?;
     let adam = AdamWSettings { weight_decay: job.settings.weight_decay, ..AdamWSettings::default() };
     let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
@@ -170,16 +170,14 @@ fn read(targets: &Targets, window: &Window) -> Result<Examples> {
 }
 
 /// The start: from the teacher's token vectors where the cache has them, else by least squares.
-fn start(job: &DistilJob, survey: &Survey) -> Result<Start> {
+fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Result<Start> {
     let width = job.config.embedding;
-    if let Some(vectors) = job.targets.cache.tokens()? {
-        let (rows, expected) = (vectors.texts.len(), job.targets.vocabulary());
-        if rows != expected {
-            let reason = format!("has vectors of {rows} tokens, the tokenizer has {expected} with the empty text");
-            return Err(Error::Targets { path: job.targets.cache.path().to_path_buf(), reason });
-        }
+    if let Some(vectors) = job.targets.token_vectors()? {
         return from_token_vectors(&vectors, &survey.frequencies, width);
     }
+    progress.note(
+        "the cache has no vectors of the tokenizer's tokens: the start is the least-squares model of the targets",
+    );
     let dimension = job.targets.dimension();
     let mut bags =
         Bags { tokens: TokenBatch::new(), targets: Vec::new(), dimension, vocabulary: job.targets.vocabulary() };

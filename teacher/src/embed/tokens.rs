@@ -3,7 +3,7 @@
 use limbeck_data::Interrupt;
 use limbeck_data::cache::CacheWriter;
 use limbeck_data::progress::Progress;
-use limbeck_encoder::{Special, TokenBatch, Tokenizer};
+use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 
 use super::Teacher;
 use crate::Result;
@@ -22,32 +22,38 @@ pub(super) fn write(
     let mut tokens = TokenBatch::new();
     let mut texts = Vec::with_capacity(tokenizer.vocabulary() + 1);
     for id in 0..tokenizer.vocabulary() as u32 {
-        tokens.push_with(|ids| {
-            ids.extend_from_slice(&frame.before);
-            ids.push(id);
-            ids.extend_from_slice(&frame.after);
-        });
+        frame.around(id, &mut tokens);
         texts.push(tokenizer.token(id).unwrap_or_default());
     }
     tokens.push(teacher.tokenise(&[""])?.row(0));
     texts.push(String::new());
 
-    let bar = progress.stage("embed the vocabulary", Some(texts.len() as u64), "tokens");
-    let vectors = teacher.encode_tokens(&tokens, &mut |rows| {
-        bar.add(rows as u64);
-        Ok(interrupt.check().map_err(limbeck_data::Error::from)?)
-    })?;
+    let vectors = encode(teacher, &tokens, progress, interrupt)?;
     Ok(writer.write_tokens(tokenizer.json(), &texts, vectors.as_slice())?)
 }
 
+/// The vectors of the vocabulary's tokens.
+pub(super) fn encode(
+    teacher: &dyn Teacher,
+    tokens: &TokenBatch,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<Embeddings> {
+    let bar = progress.stage("embed the vocabulary", Some(tokens.rows() as u64), "tokens");
+    teacher.encode_tokens(tokens, &mut |rows| {
+        bar.add(rows as u64);
+        Ok(interrupt.check().map_err(limbeck_data::Error::from)?)
+    })
+}
+
 /// What stands around a text's own tokens: special ones, and the prefix's.
-struct Frame {
+pub(super) struct Frame {
     before: Vec<u32>,
     after: Vec<u32>,
 }
 
 impl Frame {
-    fn of(tokenizer: &Tokenizer, prefix: &str) -> limbeck_encoder::Result<Self> {
+    pub fn of(tokenizer: &Tokenizer, prefix: &str) -> limbeck_encoder::Result<Self> {
         let ids = |text: &str, special| {
             let mut ids = Vec::new();
             tokenizer.encode_into(text, special, None, &mut ids).map(|()| ids)
@@ -58,5 +64,14 @@ impl Frame {
         let mut before = whole[..start].to_vec();
         before.extend(ids(prefix, Special::Without)?);
         Ok(Self { before, after: whole[(start + own.len()).min(whole.len())..].to_vec() })
+    }
+
+    /// Adds the text whose only token of its own is `id`.
+    pub fn around(&self, id: u32, to: &mut TokenBatch) {
+        to.push_with(|ids| {
+            ids.extend_from_slice(&self.before);
+            ids.push(id);
+            ids.extend_from_slice(&self.after);
+        });
     }
 }

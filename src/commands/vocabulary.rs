@@ -1,0 +1,89 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck_data::assets::Uri;
+use limbeck_data::files;
+use limbeck_encoder::Tokenizer;
+use limbeck_student::vocabulary::{Vocabulary, Watch, build};
+
+use super::Usage;
+use super::common::{Chunks, Session, set_threads};
+
+/// Make a student's vocabulary from text: a teacher's pruned, or one trained
+///
+/// The result is a tokenizer.json: `limbeck embed --student-tokenizer` takes it for the teacher's vectors of its tokens,
+/// `limbeck distil --tokenizer` for the student.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small --kind wordpiece --size 16000 --to tokenizer.json\n  \
+                  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small --kind corpus --min-count 3 --to tokenizer.json"
+)]
+pub struct Arguments {
+    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT")]
+    input: PathBuf,
+
+    /// The teacher, whose tokenizer is pruned, or says whether capitals matter: a folder, a tokenizer.json or a URI
+    #[arg(long, value_name = "M")]
+    teacher: Uri,
+
+    /// corpus: the teacher's tokens that the text uses; wordpiece or unigram: trained on the text
+    #[arg(long, value_name = "KIND", value_parser = ["corpus", "wordpiece", "unigram"])]
+    kind: String,
+
+    /// At most so many tokens are trained; 16000 by default
+    #[arg(long, value_name = "N")]
+    size: Option<usize>,
+
+    /// With --kind corpus, how often a token must stand in the text to stay; 2 by default
+    #[arg(long, value_name = "N")]
+    min_count: Option<u64>,
+
+    /// The column or field with the text
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+
+    /// The text's encoding where it isn't UTF-8
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+
+    /// The tokenizer.json to write
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Arguments {
+    fn vocabulary(&self) -> anyhow::Result<Vocabulary> {
+        use limbeck::recipe::{DEFAULT_MIN_COUNT, DEFAULT_SIZE};
+        let size = self.size.unwrap_or(DEFAULT_SIZE);
+        match (self.kind.as_str(), self.size, self.min_count) {
+            ("corpus", None, min_count) => Ok(Vocabulary::Corpus { min_count: min_count.unwrap_or(DEFAULT_MIN_COUNT) }),
+            ("wordpiece", _, None) => Ok(Vocabulary::WordPiece { size }),
+            ("unigram", _, None) => Ok(Vocabulary::Unigram { size }),
+            ("corpus", ..) => {
+                Err(Usage("--size is for wordpiece and unigram; --kind corpus takes --min-count".into()).into())
+            }
+            _ => Err(Usage("--min-count is for --kind corpus; a trained vocabulary takes --size".into()).into()),
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let vocabulary = arguments.vocabulary()?;
+    vocabulary.check()?;
+    set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
+    let path = session.store()?.fetch(&arguments.teacher, None, session.progress)?.path;
+    let base = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
+    let mut texts = Chunks::open(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
+    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
+    let json = build(vocabulary, &base, &mut texts, watch)?;
+    let tokens = Tokenizer::from_bytes(&json, &arguments.to)?.vocabulary();
+    files::write_bytes(&arguments.to, &json)?;
+    session.progress.note(&format!("{tokens} tokens, made from a tokenizer of {}", base.vocabulary()));
+    say!("{}", arguments.to.display());
+    Ok(())
+}

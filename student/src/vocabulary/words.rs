@@ -1,0 +1,54 @@
+//! The words of a text and how often they stand in it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rayon::prelude::*;
+use tokenizers::{
+    NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer,
+};
+
+use super::{Texts, Watch, during};
+use crate::error::{Error, Result};
+
+/// Counts the words that the tokenizer's normaliser and pre-tokenizer make of the texts; in the order of the words.
+pub(super) fn count(tokenizer: &Tokenizer, texts: Texts, watch: Watch) -> Result<BTreeMap<String, u64>> {
+    let bar = watch.progress.stage("counting words", None, "texts");
+    let mut all: BTreeMap<String, u64> = BTreeMap::new();
+    for texts in texts {
+        watch.interrupt.check()?;
+        let texts = texts?;
+        let parts: Vec<HashMap<String, u64>> = texts
+            .par_chunks(256)
+            .map(|texts| {
+                let mut counts = HashMap::new();
+                texts.iter().try_for_each(|text| add(tokenizer, text, &mut counts)).map(|()| counts)
+            })
+            .collect::<Result<_>>()?;
+        for (word, count) in parts.into_iter().flatten() {
+            *all.entry(word).or_default() += count;
+        }
+        bar.add(texts.len() as u64);
+    }
+    if all.is_empty() {
+        return Err(Error::Vocabulary { operation: "counting words", source: "the text has none".into() });
+    }
+    Ok(all)
+}
+
+fn add(tokenizer: &Tokenizer, text: &str, counts: &mut HashMap<String, u64>) -> Result<()> {
+    let mut normalised = NormalizedString::from(text);
+    if let Some(normaliser) = tokenizer.get_normalizer() {
+        normaliser.normalize(&mut normalised).map_err(during("normalising text"))?;
+    }
+    let mut split = PreTokenizedString::from(normalised);
+    if let Some(words) = tokenizer.get_pre_tokenizer() {
+        words.pre_tokenize(&mut split).map_err(during("splitting text into words"))?;
+    }
+    for (word, ..) in split.get_splits(OffsetReferential::Original, OffsetType::None) {
+        match counts.get_mut(word) {
+            Some(count) => *count += 1,
+            None => drop(counts.insert(word.to_string(), 1)),
+        }
+    }
+    Ok(())
+}
