@@ -3,6 +3,7 @@
 mod end_to_end {
     mod bad_input;
     mod encoding;
+    mod methods;
     mod reporting;
     mod resuming;
     mod running;

@@ -10,6 +10,6 @@ mod sections;
 pub use plan::{CacheOrigin, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
 pub use sections::{
-    BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Recipe, RuntimeSection, SourceSection,
-    StudentSection, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
+    BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Method, Recipe, RuntimeSection, SourceSection,
+    StudentSection, StudentStart, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
 };

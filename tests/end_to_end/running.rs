@@ -98,6 +98,8 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "export-teacher",
         "embed",
         "distil",
+        "simcse",
+        "am-softmax",
         "export",
         "encode",
         "evaluate",
