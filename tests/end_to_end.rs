@@ -4,6 +4,7 @@ mod end_to_end {
     mod bad_input;
     mod encoding;
     mod exporting;
+    mod methods;
     mod reporting;
     mod resuming;
     mod running;

@@ -30,6 +30,10 @@ pub struct Arguments {
     #[arg(long, value_name = "CACHE")]
     held_out: Option<PathBuf>,
 
+    /// A student's folder to go on from, in place of the static start; its shape and tokenizer are kept
+    #[arg(long, value_name = "DIR", conflicts_with = "tokenizer")]
+    student: Option<PathBuf>,
+
     /// The student's tokenizer.json or its URI; the cache's own by default
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<Uri>,
@@ -71,22 +75,28 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with --tokenizer";
         return Err(Usage(what.into()).into());
     }
-    let path = match (&arguments.tokenizer, cache.tokenizer()) {
+    let before = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
+    let path = match (&arguments.tokenizer, arguments.student.clone().or(cache.tokenizer())) {
         (Some(uri), _) => session.store()?.fetch(uri, None, session.progress)?.path,
         (None, Some(path)) => path,
         (None, None) => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),
     };
     let tokenizer = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
     let shape = &recipe.student;
-    let targets =
-        Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens: shape.max_tokens };
-    let config = shape.config(targets.vocabulary(), targets.dimension());
+    let before = before.map(|student| student.model);
+    let max_tokens = before.as_ref().map_or(shape.max_tokens, |student| student.config.max_tokens);
+    let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
+    let config = match &before {
+        Some(student) => student.config.clone(),
+        None => shape.config(targets.vocabulary(), targets.dimension()),
+    };
     config.check()?;
     std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = DistilJob {
         targets,
         config,
         settings: &recipe.distil,
+        student: before.as_ref(),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "distil",

@@ -1,7 +1,7 @@
-//! What the two SimCSE commands learn from.
+//! What the SimCSE commands and AM-softmax learn from.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -53,13 +53,21 @@ impl MaterialArguments {
             return Ok(Found::Examples(found));
         }
         let input = self.input.as_deref().context("--input or --examples is needed")?;
-        let (mut met, mut texts) = (HashSet::new(), Vec::new());
-        for text in read_texts(input, None, None)? {
-            let text = text?;
-            if texts.len() < limit && !text.trim().is_empty() && met.insert(hash(&text)) {
-                texts.push(text);
-            }
-        }
-        Ok(Found::Texts(texts))
+        Ok(Found::Texts(distinct_texts(input, limit)?))
     }
+}
+
+/// The first `limit` texts of `input`, without blanks and duplicates.
+pub fn distinct_texts(input: &Path, limit: usize) -> anyhow::Result<Vec<String>> {
+    let (mut met, mut texts) = (HashSet::new(), Vec::new());
+    for text in read_texts(input, None, None)? {
+        let text = text?;
+        if texts.len() == limit {
+            break;
+        }
+        if !text.trim().is_empty() && met.insert(hash(&text)) {
+            texts.push(text);
+        }
+    }
+    Ok(texts)
 }

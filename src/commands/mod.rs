@@ -8,6 +8,7 @@ macro_rules! say {
     }};
 }
 
+mod am_softmax;
 mod bench;
 mod common;
 mod completions;
@@ -80,6 +81,7 @@ enum Command {
     Embed(embed::Arguments),
     Distil(distil::Arguments),
     Simcse(simcse::Arguments),
+    AmSoftmax(am_softmax::Arguments),
     Export(export::Arguments),
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
@@ -103,6 +105,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Embed(arguments) => (embed::run(&arguments, &session), "the cache's finished shards are kept"),
         Command::Distil(arguments) => (distil::run(&arguments, &session), "the last checkpoint is kept"),
         Command::Simcse(arguments) => (simcse::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, &session), "the last checkpoint is kept"),
         Command::Export(arguments) => (export::run(&arguments, &session), NOTHING_KEPT),
         Command::Encode(arguments) => (encode::run(&arguments, &session), NOTHING_KEPT),
         Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),

@@ -99,7 +99,9 @@ fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> any
     let kept = match at_work {
         "fetch" => format!("kept are {done}, and of fetch what came whole"),
         "embed" => format!("kept are {done}, and of embed the finished shards"),
-        "distil" | "baselines" | "train-teacher" => format!("kept are {done}, and of {at_work} the last checkpoint"),
+        "distil" | "simcse" | "am-softmax" | "baselines" | "train-teacher" => {
+            format!("kept are {done}, and of {at_work} the last checkpoint")
+        }
         _ => format!("kept are {done}; {at_work} begins anew"),
     };
     // With --from the stage would be thrown away and begun anew.

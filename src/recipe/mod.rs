@@ -11,7 +11,7 @@ mod vocabulary;
 pub use plan::{CacheOrigin, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
 pub use sections::{
-    BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Recipe, RuntimeSection, SourceSection,
-    StudentSection, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
+    BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Method, Recipe, RuntimeSection,
+    SourceSection, StudentSection, StudentStart, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
 };
 pub use vocabulary::{DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};

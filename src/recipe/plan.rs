@@ -6,7 +6,7 @@ use limbeck_student::config::StudentConfig;
 use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
 
-use super::Recipe;
+use super::{Method, Recipe};
 use crate::error::{Error, Result};
 
 /// What a recipe means: checked, with names parsed.
@@ -24,6 +24,8 @@ pub struct Plan {
     pub sts: Vec<PathBuf>,
     /// The labelled examples that the teacher is trained on.
     pub examples: Option<Uri>,
+    /// The labelled examples that the student is trained on by SimCSE.
+    pub student_examples: Option<Uri>,
 }
 
 /// Where the targets come from.
@@ -122,6 +124,27 @@ impl Plan {
                 return Err(bad(&format!("train_teacher.dev: there is no file {missing}"), ""));
             }
         }
+        let methods = &recipe.student.methods;
+        let twice = methods.iter().enumerate().any(|(at, method)| methods[..at].contains(method));
+        if methods.is_empty() || twice {
+            return Err(bad("student.methods must name each method once", "methods = [\"distil\"] is the default"));
+        }
+        let student = &recipe.train_student;
+        let by_simcse = methods.contains(&Method::Simcse);
+        if by_simcse {
+            student.contrast().check()?;
+            student.simcse.check(false)?;
+            if student.limit == Some(0) {
+                return Err(bad("train_student.limit is 0", "leave it out for all examples"));
+            }
+        }
+        if methods.contains(&Method::AmSoftmax) {
+            recipe.am_softmax.check()?;
+        }
+        if let Some(missing) = student.dev.iter().find(|file| !Path::new(file).is_file()) {
+            return Err(bad(&format!("train_student.dev: there is no file {missing}"), ""));
+        }
+        let student_examples = student.examples.as_deref().filter(|_| by_simcse).map(str::parse).transpose()?;
         let examples = train.and_then(|train| train.examples.as_deref()).map(str::parse).transpose()?;
         let hint = "vocabulary is \"teacher\", \"corpus\" or \"trained\"";
         let vocabulary = recipe.student.own_vocabulary().map_err(|what| bad(what, hint))?;
@@ -143,6 +166,7 @@ impl Plan {
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
             sts: recipe.evaluate.sts.iter().map(PathBuf::from).collect(),
             examples,
+            student_examples,
             recipe,
         };
         plan.student_config(2, plan.recipe.student.embedding).check()?;
@@ -203,6 +227,16 @@ mod tests {
             let message = plan(text).unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
+        let methods = |list: &str| plan(&format!("{TEACHER}[student]\nmethods = {list}\n"));
+        assert!(methods("[\"simcse\", \"distil\", \"am-softmax\"]").is_ok());
+        for list in ["[]", "[\"distil\", \"distil\"]"] {
+            assert!(methods(list).unwrap_err().to_string().contains("methods"));
+        }
+        assert!(
+            plan(&format!("{TEACHER}[am_softmax]\nviews = 0\n")).is_ok(),
+            "a method that isn't used is not checked"
+        );
+        assert!(plan(&format!("{TEACHER}[am_softmax]\nviews = 0\n[student]\nmethods = [\"am-softmax\"]\n")).is_err());
         assert!(plan(&format!("threads = 0\n{TEACHER}")).is_err());
         assert!(plan(&format!("{TEACHER}[distil]\nbatch = 0\n")).is_err());
         assert!(

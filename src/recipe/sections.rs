@@ -2,6 +2,7 @@ use indexmap::IndexMap;
 use limbeck_data::cache::Precision as Storage;
 use limbeck_data::examples::ExampleColumns;
 use limbeck_data::text::Unit;
+use limbeck_student::am_softmax::AmSoftmaxSettings;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
 use limbeck_student::contrast::ContrastSettings;
 use limbeck_student::distil::DistilSettings;
@@ -29,6 +30,8 @@ pub struct Recipe {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_teacher: Option<TrainTeacherSection>,
     pub train_student: TrainStudentSection,
+    /// Training with every sentence its own class.
+    pub am_softmax: AmSoftmaxSettings,
     pub text: TextSection,
     pub cache: CacheSection,
     pub student: StudentSection,
@@ -98,10 +101,28 @@ pub struct TrainTeacherSection {
     pub simcse: ContrastiveSettings,
 }
 
-/// `[train_student]`: SimCSE training of a student itself, by `limbeck simcse`.
+/// What a student is that neither method before it nor a command gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StudentStart {
+    /// The static start that distillation begins with.
+    #[default]
+    Static,
+    /// Random weights.
+    Random,
+}
+
+/// `[train_student]`: SimCSE training of a student itself; `dev` and `start` serve AM-softmax too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainStudentSection {
+    /// Of a run: a URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the recipe's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples: Option<String>,
+    /// Of a run: STS files, never test sets; the best weights are chosen by the mean of their Spearman.
+    pub dev: Vec<String>,
+    /// Of a run: what its first method begins with, where that isn't `distil`.
+    pub start: StudentStart,
     /// The columns of the examples, where their header doesn't tell.
     pub columns: ExampleColumns,
     /// So many examples at most.
@@ -125,7 +146,16 @@ impl Default for TrainStudentSection {
             checkpoint_every: 200,
             ..ContrastiveSettings::default()
         };
-        Self { columns: ExampleColumns::default(), limit: None, dropout, embedding_dropout, simcse }
+        Self {
+            examples: None,
+            dev: Vec::new(),
+            start: StudentStart::Static,
+            columns: ExampleColumns::default(),
+            limit: None,
+            dropout,
+            embedding_dropout,
+            simcse,
+        }
     }
 }
 
@@ -214,7 +244,16 @@ impl Default for CacheSection {
     }
 }
 
-/// `[student]`: the student's shape.
+/// A way in which a student learns; each is a stage of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    Distil,
+    Simcse,
+    AmSoftmax,
+}
+
+/// `[student]`: the student's shape, and how it learns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudentSection {
@@ -242,6 +281,13 @@ pub struct StudentSection {
     /// With `trained`: `wordpiece` or `unigram`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_kind: Option<VocabularyKind>,
+    /// How the student learns, one method after another: `distil`, `simcse`, `am-softmax`, each at most once.
+    #[serde(skip_serializing_if = "is_distil_alone")]
+    pub methods: Vec<Method>,
+}
+
+fn is_distil_alone(methods: &[Method]) -> bool {
+    methods == [Method::Distil]
 }
 
 impl Default for StudentSection {
@@ -257,6 +303,7 @@ impl Default for StudentSection {
             vocabulary_min_count: None,
             vocabulary_size: None,
             vocabulary_kind: None,
+            methods: vec![Method::Distil],
         }
     }
 }

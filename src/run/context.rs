@@ -47,21 +47,29 @@ impl Context<'_> {
             (_, Stage::Baselines) => self.baselines().next().is_some(),
             _ => true,
         };
-        Stage::ALL.into_iter().filter(has).collect()
+        let is_method = |stage: &Stage| matches!(stage, Stage::Distil | Stage::Simcse | Stage::AmSoftmax);
+        let (mut stages, after): (Vec<Stage>, Vec<Stage>) =
+            Stage::ALL.into_iter().filter(|stage| !is_method(stage)).partition(|stage| {
+                let before = [Stage::Fetch, Stage::Text, Stage::TrainTeacher, Stage::ExportTeacher, Stage::Embed];
+                before.contains(stage)
+            });
+        stages.extend(self.methods());
+        stages.extend(after);
+        stages.retain(has);
+        stages
     }
 
     /// Clears away what a stage would otherwise take up and go on from.
     pub(super) fn discard(&self, stage: Stage) -> Result<()> {
-        let gone: &[&str] = match stage {
-            Stage::TrainTeacher => &["teacher"],
-            Stage::Vocabulary => &["vocabulary"],
-            Stage::Embed => &["cache"],
-            Stage::Distil => &["student"],
-            Stage::Baselines => &["baselines"],
-            _ => &[],
+        let gone = match stage {
+            Stage::TrainTeacher => Some(self.folder.join("teacher")),
+            Stage::Vocabulary => Some(self.folder.join("vocabulary")),
+            Stage::Embed => Some(self.folder.join("cache")),
+            Stage::Distil | Stage::Simcse | Stage::AmSoftmax => Some(self.method_folder(stage)),
+            Stage::Baselines => Some(self.folder.join("baselines")),
+            _ => None,
         };
-        for name in gone {
-            let path = self.folder.join(name);
+        if let Some(path) = gone {
             match std::fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(limbeck_data::Error::io("clear the folder", &path)(error).into());
@@ -82,6 +90,8 @@ impl Context<'_> {
             Stage::Vocabulary => self.make_vocabulary(),
             Stage::Embed => self.embed(),
             Stage::Distil => self.distil(),
+            Stage::Simcse => self.simcse(),
+            Stage::AmSoftmax => self.am_softmax(),
             Stage::Baselines => self.learn_baselines(),
             Stage::ExportStudent => self.export_student(),
             Stage::Evaluate => self.evaluate(),

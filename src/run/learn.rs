@@ -16,6 +16,8 @@ use crate::error::Result;
 /// One student of a run.
 struct Pupil<'a> {
     stage: &'a str,
+    /// What it goes on from, in place of the static start.
+    student: Option<StudentFolder>,
     settings: &'a DistilSettings,
     folder: PathBuf,
     is_static: bool,
@@ -24,10 +26,12 @@ struct Pupil<'a> {
 impl Context<'_> {
     /// Distils the student.
     pub(super) fn distil(&self) -> Result<()> {
+        let before = self.method_before(Stage::Distil).map(|stage| self.open_method(stage)).transpose()?;
         self.teach(&Pupil {
             stage: Stage::Distil.name(),
+            student: before,
             settings: &self.plan.recipe.distil,
-            folder: self.folder.join("student"),
+            folder: self.method_folder(Stage::Distil),
             is_static: false,
         })
     }
@@ -36,7 +40,7 @@ impl Context<'_> {
     pub(super) fn learn_baselines(&self) -> Result<()> {
         for (name, settings) in self.baselines() {
             let folder = self.folder.join("baselines").join(name);
-            self.teach(&Pupil { stage: name, settings: &settings, folder, is_static: true })?;
+            self.teach(&Pupil { stage: name, student: None, settings: &settings, folder, is_static: true })?;
         }
         Ok(())
     }
@@ -51,6 +55,7 @@ impl Context<'_> {
             config: if pupil.is_static { config.static_control() } else { config },
             targets,
             settings: pupil.settings,
+            student: pupil.student.as_ref().map(|student| &student.model),
             folder: &pupil.folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage: pupil.stage,

@@ -5,12 +5,16 @@
 //!       ─► baselines ─► export-student ─► evaluate ─► bench ─► report
 //! ```
 //!
+//! In place of distil stand the methods that `student.methods` names, in its order: distil, simcse, am-softmax. Each goes on from
+//! the student of the one before it; the last one's is the run's.
+//!
 //! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads. It is up to date
 //! when `state.json` holds the same one and its outputs are there.
 
 mod context;
 mod evaluate;
 mod learn;
+mod methods;
 mod report;
 mod stage;
 mod state;
@@ -34,8 +38,9 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
     let state = state::State::read(&context.folder)?;
     let mut redo = false;
     let mut decisions = Vec::new();
+    let mut past = false;
     for stage in context.stages() {
-        let decision = if options.to.is_some_and(|to| stage > to) {
+        let decision = if past {
             Decision::Left
         } else {
             redo |= options.from == Some(stage);
@@ -45,6 +50,7 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
                 None => Decision::Skip,
             }
         };
+        past |= options.to == Some(stage);
         decisions.push((stage, decision));
     }
     if let Some(wanted) =
@@ -64,7 +70,9 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
     let mut rows = Vec::new();
+    let mut anew = false;
     for (stage, decision) in decide(context, options)? {
+        anew |= options.from == Some(stage);
         let begun = Instant::now();
         match decision {
             Decision::Left => break,
@@ -80,7 +88,7 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 let mut state = state::State::read(&context.folder)?;
                 state.forget(stage);
                 state.write(&context.folder)?;
-                if options.from.is_some_and(|from| from <= stage) {
+                if anew {
                     context.discard(stage)?;
                 }
                 context.do_stage(stage, &rows)?;

@@ -4,10 +4,10 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::recipe::CacheOrigin;
+use crate::recipe::{CacheOrigin, Method};
 
-/// The stages, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The stages. Their order is that of [`Context::stages`]: a recipe may order the methods by which a student learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     Fetch,
     Text,
@@ -16,11 +16,23 @@ pub enum Stage {
     Vocabulary,
     Embed,
     Distil,
+    Simcse,
+    AmSoftmax,
     Baselines,
     ExportStudent,
     Evaluate,
     Bench,
     Report,
+}
+
+impl From<Method> for Stage {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Distil => Self::Distil,
+            Method::Simcse => Self::Simcse,
+            Method::AmSoftmax => Self::AmSoftmax,
+        }
+    }
 }
 
 /// What happens with a stage.
@@ -35,8 +47,8 @@ pub enum Decision {
 }
 
 impl Stage {
-    /// All stages in order.
-    pub const ALL: [Self; 12] = [
+    /// All stages there are.
+    pub const ALL: [Self; 14] = [
         Self::Fetch,
         Self::Text,
         Self::TrainTeacher,
@@ -44,6 +56,8 @@ impl Stage {
         Self::Vocabulary,
         Self::Embed,
         Self::Distil,
+        Self::Simcse,
+        Self::AmSoftmax,
         Self::Baselines,
         Self::ExportStudent,
         Self::Evaluate,
@@ -61,6 +75,8 @@ impl Stage {
             Self::Vocabulary => "vocabulary",
             Self::Embed => "embed",
             Self::Distil => "distil",
+            Self::Simcse => "simcse",
+            Self::AmSoftmax => "am-softmax",
             Self::Baselines => "baselines",
             Self::ExportStudent => "export-student",
             Self::Evaluate => "evaluate",
@@ -70,19 +86,23 @@ impl Stage {
     }
 
     /// The stages whose work it reads.
-    pub(super) fn reads(self) -> &'static [Self] {
+    pub(super) fn reads(self, context: &Context) -> Vec<Self> {
         match self {
-            Self::Fetch => &[],
-            Self::Text => &[Self::Fetch],
-            Self::TrainTeacher => &[Self::Fetch, Self::Text],
-            Self::ExportTeacher => &[Self::Fetch, Self::TrainTeacher],
-            Self::Vocabulary => &[Self::Text, Self::ExportTeacher],
-            Self::Embed => &[Self::Text, Self::ExportTeacher, Self::Vocabulary],
-            Self::Distil | Self::Baselines => &[Self::Embed],
-            Self::ExportStudent => &[Self::Distil, Self::Baselines],
-            Self::Evaluate => &[Self::ExportTeacher, Self::Embed, Self::ExportStudent],
-            Self::Bench => &[Self::ExportTeacher, Self::Embed, Self::ExportStudent],
-            Self::Report => &[Self::Evaluate, Self::Bench],
+            Self::Fetch => vec![],
+            Self::Text => vec![Self::Fetch],
+            Self::TrainTeacher => vec![Self::Fetch, Self::Text],
+            Self::ExportTeacher => vec![Self::Fetch, Self::TrainTeacher],
+            Self::Vocabulary => vec![Self::Text, Self::ExportTeacher],
+            Self::Embed => vec![Self::Text, Self::ExportTeacher, Self::Vocabulary],
+            Self::Distil | Self::AmSoftmax => [Self::Embed].into_iter().chain(context.method_before(self)).collect(),
+            Self::Simcse => {
+                [Self::Fetch, Self::Text, Self::Embed].into_iter().chain(context.method_before(self)).collect()
+            }
+            Self::Baselines => vec![Self::Embed],
+            Self::ExportStudent => context.last_method().into_iter().chain([Self::Baselines]).collect(),
+            Self::Evaluate => vec![Self::ExportTeacher, Self::Embed, Self::ExportStudent],
+            Self::Bench => vec![Self::ExportTeacher, Self::Embed, Self::ExportStudent],
+            Self::Report => vec![Self::Evaluate, Self::Bench],
         }
     }
 
@@ -97,6 +117,9 @@ impl Stage {
                                      "tokenizer": recipe.student.tokenizer});
                 if let Some(examples) = recipe.train_teacher.as_ref().and_then(|train| train.examples.as_ref()) {
                     all["examples"] = json!(examples);
+                }
+                if let Some(examples) = &context.plan.student_examples {
+                    all["student_examples"] = json!(examples.to_string());
                 }
                 all
             }
@@ -136,6 +159,14 @@ impl Stage {
             Self::Distil => {
                 json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads})
             }
+            Self::Simcse => {
+                let files: Vec<_> = context.plan.student_examples.iter().map(Context::stamp).collect();
+                json!({"student": recipe.student, "train_student": recipe.train_student, "seed": recipe.distil.seed,
+                       "files": files, "dev": context.stamped_dev(), "threads": context.plan.threads})
+            }
+            Self::AmSoftmax => json!({"student": recipe.student, "am_softmax": recipe.am_softmax,
+                "start": recipe.train_student.start, "seed": recipe.distil.seed, "dev": context.stamped_dev(),
+                "threads": context.plan.threads}),
             Self::Baselines => json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
                 "max_tokens": recipe.student.max_tokens, "distil": recipe.distil, "threads": context.plan.threads}),
             Self::ExportStudent => json!({}),
@@ -161,14 +192,16 @@ impl Stage {
                 CacheOrigin::Teacher(_) => &["cache/train/cache.json", "cache/held-out/cache.json"],
                 CacheOrigin::Elsewhere { .. } => &[],
             },
-            Self::Distil => &["student/config.json"],
-            Self::Baselines => &[],
+            Self::Distil | Self::Simcse | Self::AmSoftmax | Self::Baselines => &[],
             Self::ExportStudent => &["exports/student.f32.limbeck", "exports/student.int8.limbeck"],
             Self::Evaluate => &["evaluation.json", "held-out.json"],
             Self::Bench => &["bench.json"],
             Self::Report => &["summary.json", "report.html", "student/README.md"],
         };
         let mut paths: Vec<PathBuf> = paths.iter().map(|path| context.folder.join(path)).collect();
+        if matches!(self, Self::Distil | Self::Simcse | Self::AmSoftmax) {
+            paths.push(context.method_folder(self).join("config.json"));
+        }
         if self == Self::Baselines {
             paths.extend(
                 context.baselines().map(|(name, _)| context.folder.join("baselines").join(name).join("config.json")),

@@ -91,8 +91,8 @@ impl State {
 }
 
 fn reads(context: &Context, stage: Stage) -> BTreeMap<String, String> {
-    let reads = stage.reads().iter().filter(|read| context.stages().contains(read));
-    reads.map(|&read| (read.name().to_string(), fingerprint(context, read))).collect()
+    let reads = stage.reads(context).into_iter().filter(|read| context.stages().contains(read));
+    reads.map(|read| (read.name().to_string(), fingerprint(context, read))).collect()
 }
 
 /// The hash of a stage's settings and of the fingerprints of what it reads.

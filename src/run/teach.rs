@@ -35,6 +35,7 @@ impl Context<'_> {
             self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())),
         );
         wanted.extend(self.plan.tokenizer.iter().chain(&self.plan.examples).map(|uri| (uri, None)));
+        wanted.extend(self.plan.student_examples.iter().map(|uri| (uri, None)));
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
             self.interrupt.check()?;

@@ -22,7 +22,7 @@ impl Context<'_> {
         let (texts, labelled);
         let material = match &self.plan.examples {
             Some(uri) => {
-                labelled = self.examples(uri, &section.columns, limit)?;
+                labelled = self.examples(stage, uri, &section.columns, limit)?;
                 Material::Examples(&labelled)
             }
             None => {
@@ -49,15 +49,17 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn examples(
+    /// At most `limit` labelled examples, for `stage`.
+    pub(super) fn examples(
         &self,
+        stage: &str,
         uri: &limbeck_data::assets::Uri,
         columns: &examples::ExampleColumns,
         limit: usize,
     ) -> Result<Examples> {
         let mut found = examples::read(&self.asset(uri, None)?, columns)?;
         found.truncate(limit);
-        self.progress.note(&format!("{}: {} examples; {}", Stage::TrainTeacher.name(), found.len(), found.skipped));
+        self.progress.note(&format!("{stage}: {} examples; {}", found.len(), found.skipped));
         Ok(found)
     }
 }

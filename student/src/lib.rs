@@ -2,6 +2,7 @@
 //!
 //! The student never sees the teacher: between them stands only the embedding cache.
 
+pub mod am_softmax;
 pub mod config;
 pub mod contrast;
 pub mod distil;

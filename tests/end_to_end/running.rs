@@ -99,6 +99,8 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "vocabulary",
         "embed",
         "distil",
+        "simcse",
+        "am-softmax",
         "export",
         "encode",
         "evaluate",

@@ -82,7 +82,7 @@ fn place_of(runs: &[Run], run: &Run) -> usize {
 fn colour(runs: &[Run], run: &Run, name: &str) -> usize {
     let name = match name {
         "train-teacher" => "teacher",
-        "distil" => "student",
+        "distil" | "simcse" | "am-softmax" => "student",
         "static-start" => "static, untrained",
         "static-trained" => "static, trained",
         other => other,

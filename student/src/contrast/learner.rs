@@ -8,12 +8,13 @@ use limbeck_training::random::Random;
 use serde_json::{Value, json};
 
 use super::ContrastSettings;
+use super::views::{dropped_embeddings, views as dropped_views};
 use crate::config::StudentConfig;
 use crate::encoder::{embed, info};
 use crate::error::{During, Error, Result};
 use crate::folder::StudentFolder;
-use crate::graph::{DistinctTokens, Graph, pool};
-use crate::model::{Dense, TextCnn};
+use crate::graph::{Graph, pool};
+use crate::model::{Dense, Rows, TextCnn};
 use crate::tokens::tokenise;
 
 /// Random streams, by number.
@@ -22,15 +23,25 @@ const TABLE: u64 = 32;
 
 /// A student in training.
 pub struct StudentLearner<'a> {
-    model: TextCnn,
-    tokenizer: Tokenizer,
+    pub(crate) model: TextCnn,
+    pub(crate) tokenizer: Tokenizer,
     settings: &'a ContrastSettings,
     simcse: &'a ContrastiveSettings,
     adam: AdamWSettings,
     optimiser: AdamW,
-    graph: Graph,
+    pub(crate) graph: Graph,
     /// The start's weights, hashed.
     start: String,
+}
+
+/// A hash of all weights.
+pub(crate) fn weights_hash(model: &TextCnn) -> Result<String> {
+    let mut bytes: Vec<u8> = bytemuck::cast_slice(model.table.values()).to_vec();
+    for (_, variable) in model.dense.iter() {
+        let numbers: Vec<f32> = variable.flatten_all().and_then(|all| all.to_vec1()).during("reading weights")?;
+        bytes.extend_from_slice(bytemuck::cast_slice(&numbers));
+    }
+    Ok(limbeck_data::files::sha256_bytes(&bytes))
 }
 
 impl<'a> StudentLearner<'a> {
@@ -45,12 +56,7 @@ impl<'a> StudentLearner<'a> {
         let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
         let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
         let graph = if model.device.is_cpu() { Graph::Folded } else { Graph::Plain };
-        let mut bytes: Vec<u8> = bytemuck::cast_slice(model.table.values()).to_vec();
-        for (_, variable) in model.dense.iter() {
-            let numbers: Vec<f32> = variable.flatten_all().and_then(|all| all.to_vec1()).during("reading weights")?;
-            bytes.extend_from_slice(bytemuck::cast_slice(&numbers));
-        }
-        let start = limbeck_data::files::sha256_bytes(&bytes);
+        let start = weights_hash(&model)?;
         Ok(Self { model, tokenizer, settings, simcse, adam, optimiser, graph, start })
     }
 
@@ -59,31 +65,25 @@ impl<'a> StudentLearner<'a> {
         (self.model, self.tokenizer)
     }
 
-    /// The batch with a token of its own for each token of each view, and their embeddings: `rows` (`[distinct, d]`), dropped
-    /// from by a mask of the view's own.
-    fn dropped_embeddings(
-        &self,
-        rows: &Tensor,
-        tokens: &DistinctTokens,
-        views: usize,
-        random: &mut Random,
-    ) -> Result<(Tensor, DistinctTokens)> {
-        let mut masked = || -> Result<Tensor> {
-            let rate = self.settings.embedding_dropout;
-            let mask = random.dropout_mask(rows.dims(), rate, DType::F32, &self.model.device)?;
-            rows.mul(&mask).during("dropout of embeddings")
-        };
-        let tables = (0..views).map(|_| masked()).collect::<Result<Vec<_>>>()?;
-        let (each, distinct) = (tokens.texts() / views, tokens.tokens().len() as u32);
-        let own = |text: usize| -> Vec<u32> {
-            let shift = (text / each) as u32 * distinct;
-            tokens.local()[tokens.span(text)].iter().map(|local| local + shift).collect()
-        };
-        let batch: Vec<Vec<u32>> = (0..tokens.texts()).map(own).collect();
-        let tokens = DistinctTokens::new(&batch.iter().map(Vec::as_slice).collect());
-        let which = Tensor::new(tokens.tokens(), &self.model.device);
-        let table = which.and_then(|which| Tensor::cat(&tables, 0)?.index_select(&which, 0));
-        Ok((table.during("dropout of embeddings")?, tokens))
+    /// Goes back from `loss`, which came from `rows`, and updates the student, unless something isn't finite.
+    pub(crate) fn learn(&mut self, loss: &Tensor, rows: &Rows, step: u64, rate: f64) -> Result<Outcome> {
+        let value = f64::from(loss.to_scalar::<f32>().during("loss")?);
+        let gradients = loss.backward().during("gradients")?;
+        let mut square = 0.0;
+        for variable in self.model.dense.iter().map(|(_, variable)| variable).chain([&rows.variable]) {
+            if let Some(gradient) = gradients.get(variable) {
+                let sum = gradient.sqr().and_then(|g| g.sum_all()).and_then(|sum| sum.to_scalar::<f32>());
+                square += f64::from(sum.during("the gradients' length")?);
+            }
+        }
+        let outcome = Outcome { loss: value, gradient_norm: square.sqrt() };
+        if outcome.is_finite() {
+            self.optimiser.step(&gradients, rate, step)?;
+            if let Some(gradient) = gradients.get(&rows.variable) {
+                self.model.table.update(rows.tokens.tokens(), gradient, rate, step, &self.adam)?;
+            }
+        }
+        Ok(outcome)
     }
 }
 
@@ -98,48 +98,28 @@ impl Learner for StudentLearner<'_> {
     fn step(&mut self, batch: &TokenBatch, views: usize, step: u64, rate: f64) -> Result<Outcome> {
         let mut random = Random::new(self.simcse.seed, &[DROPOUT, step]);
         let each = batch.rows() / views;
-        let tokens = DistinctTokens::new(batch);
-        let rows = self.model.table.rows(tokens.tokens(), &self.model.device)?;
-        let distinct = tokens.tokens().to_vec();
         let same = views == 2 && (0..each).all(|row| batch.row(row) == batch.row(row + each));
-        let config = &self.model.config;
-        let vectors = if same && self.settings.embedding_dropout == 0.0 {
-            // Two masks over one pooling: the second view is nearly free.
+        let (rows, vectors);
+        if same {
             let once: TokenBatch = (0..each).map(|row| batch.row(row)).collect();
-            let tokens = Arc::new(DistinctTokens::new(&once));
-            let pooled = pool(self.graph, config, &self.model.dense, rows.as_tensor(), &tokens)?;
-            let mut view = || -> Result<Tensor> {
-                let masks = self.model.masks(each, self.settings.dropout, &mut random)?;
-                self.model.project(&pooled, masks.as_ref())
-            };
-            Tensor::cat(&[view()?, view()?], 0).during("views")?
+            rows = self.model.rows(&once)?;
+            vectors = dropped_views(&self.model, self.graph, (&once, &rows), views, self.settings, &mut random)?;
         } else {
-            let (table, tokens) = match self.settings.embedding_dropout > 0.0 {
-                true => self.dropped_embeddings(rows.as_tensor(), &tokens, views, &mut random)?,
-                false => (rows.as_tensor().clone(), tokens),
+            rows = self.model.rows(batch)?;
+            let config = &self.model.config;
+            let (table, tokens) = match self.settings.embedding_dropout {
+                0.0 => (rows.variable.as_tensor().clone(), rows.tokens.clone()),
+                rate => {
+                    let (table, tokens) = dropped_embeddings(&rows, &rows.tokens, views, rate, &mut random)?;
+                    (table, Arc::new(tokens))
+                }
             };
-            let pooled = pool(self.graph, config, &self.model.dense, &table, &Arc::new(tokens))?;
+            let pooled = pool(self.graph, config, &self.model.dense, &table, &tokens)?;
             let masks = self.model.masks(batch.rows(), self.settings.dropout, &mut random)?;
-            self.model.project(&pooled, masks.as_ref())?
-        };
+            vectors = self.model.project(&pooled, masks.as_ref())?;
+        }
         let loss = loss(self.simcse, &vectors, views)?;
-        let value = f64::from(loss.to_scalar::<f32>().during("loss")?);
-        let gradients = loss.backward().during("gradients")?;
-        let mut square = 0.0;
-        for variable in self.model.dense.iter().map(|(_, variable)| variable).chain([&rows]) {
-            if let Some(gradient) = gradients.get(variable) {
-                let sum = gradient.sqr().and_then(|g| g.sum_all()).and_then(|sum| sum.to_scalar::<f32>());
-                square += f64::from(sum.during("the gradients' length")?);
-            }
-        }
-        let outcome = Outcome { loss: value, gradient_norm: square.sqrt() };
-        if outcome.is_finite() {
-            self.optimiser.step(&gradients, rate, step)?;
-            if let Some(gradient) = gradients.get(&rows) {
-                self.model.table.update(&distinct, gradient, rate, step, &self.adam)?;
-            }
-        }
-        Ok(outcome)
+        self.learn(&loss, &rows, step, rate)
     }
 
     fn weights(&self) -> Result<Vec<(String, Tensor)>> {

@@ -3,6 +3,7 @@
 //! On text alone two dropout masks make a text's two views; on labelled pairs or triples the same loss fine-tunes a student.
 
 mod learner;
+mod views;
 
 use candle_core::Device;
 use limbeck_data::Interrupt;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 pub use self::learner::StudentLearner;
+pub(crate) use self::learner::weights_hash;
+pub(crate) use self::views::views;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 

@@ -9,6 +9,7 @@
 //! The order of the examples is a function of the seed, the epoch and the cache; random numbers of the step. A run that was
 //! killed goes on from its last checkpoint and ends in the same bytes.
 
+mod begin;
 mod checkpoint;
 mod order;
 mod settings;
@@ -16,6 +17,7 @@ mod step;
 mod targets;
 mod train;
 
+pub use begin::start_student;
 pub use settings::{ContrastiveKd, DistilSettings, InfoNce, Losses, RelationalKl};
 pub use targets::{HeldOut, Survey, Targets};
 pub use train::{DistilJob, DistilSummary, distil, forget};

@@ -46,6 +46,15 @@ impl Window {
         order
     }
 
+    /// The numbers of the window's rows among all rows to train on, in the order in which its shards are read.
+    pub fn numbers(&self, train_rows: &[usize]) -> Vec<u32> {
+        let of_shard = |&shard: &usize| {
+            let before: usize = train_rows[..shard].iter().sum();
+            before as u32..(before + train_rows[shard]) as u32
+        };
+        self.shards.iter().flat_map(of_shard).collect()
+    }
+
     /// The part of the permutation that `step` takes.
     pub fn batch(&self, step: u64) -> Range<usize> {
         let count = (self.steps.end - self.steps.start) as usize;
@@ -79,6 +88,23 @@ mod tests {
         }
         assert!(windows.windows(2).all(|pair| pair[0].steps.end == pair[1].steps.start));
         assert_eq!(windows[0].steps.start, 1);
+    }
+
+    #[test]
+    fn a_row_has_the_same_number_in_every_epoch() {
+        let train_rows = [3, 0, 2, 4];
+        for seed in 0..5 {
+            let mut all = Vec::new();
+            for window in windows(&train_rows, 1, 2, 2, seed) {
+                let numbers = window.numbers(&train_rows);
+                assert_eq!(numbers.len(), window.rows);
+                let first = numbers[0];
+                assert_eq!(first, [0, 3, 3, 5][window.shards[0]]);
+                all.extend(numbers);
+            }
+            all.sort_unstable();
+            assert_eq!(all, (0..9).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ use limbeck_training::losses::Denominator;
 use limbeck_training::schedule::Decay;
 use serde::{Deserialize, Serialize};
 
+use crate::am_softmax::AmSoftmaxLoss;
 use crate::error::{Error, Result};
 
 /// The student's own dropout contrastive loss: two dropout masks over one pooling, InfoNCE between the two outputs.
@@ -56,6 +57,9 @@ pub struct Losses {
     pub infonce: InfoNce,
     pub relational_kl: RelationalKl,
     pub contrastive_kd: ContrastiveKd,
+    /// Every text of the cache its own class.
+    #[serde(skip_serializing_if = "AmSoftmaxLoss::is_off")]
+    pub am_softmax: AmSoftmaxLoss,
 }
 
 impl Default for Losses {
@@ -65,6 +69,7 @@ impl Default for Losses {
             infonce: InfoNce::default(),
             relational_kl: RelationalKl::default(),
             contrastive_kd: ContrastiveKd::default(),
+            am_softmax: AmSoftmaxLoss::default(),
         }
     }
 }
@@ -119,7 +124,11 @@ impl Default for DistilSettings {
 impl DistilSettings {
     /// The same settings for a static student, which has no pooled features for dropout to work on.
     pub fn static_control(&self) -> Self {
-        let losses = Losses { infonce: InfoNce { weight: 0.0, ..self.losses.infonce }, ..self.losses };
+        let losses = Losses {
+            infonce: InfoNce { weight: 0.0, ..self.losses.infonce },
+            am_softmax: AmSoftmaxLoss { weight: 0.0, ..self.losses.am_softmax },
+            ..self.losses
+        };
         Self { dropout: 0.0, losses, ..self.clone() }
     }
 
@@ -127,7 +136,13 @@ impl DistilSettings {
     pub fn check(&self) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         let losses = &self.losses;
-        let weights = [losses.cosine, losses.infonce.weight, losses.relational_kl.weight, losses.contrastive_kd.weight];
+        let weights = [
+            losses.cosine,
+            losses.infonce.weight,
+            losses.relational_kl.weight,
+            losses.contrastive_kd.weight,
+            losses.am_softmax.weight,
+        ];
         if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
             return refuse("a loss's weight", format!("{weights:?}"), "0 or above");
         }
@@ -148,6 +163,9 @@ impl DistilSettings {
                 "0".into(),
                 "above 0 where losses.infonce has a weight: the views differ by it",
             );
+        }
+        if !losses.am_softmax.is_off() {
+            losses.am_softmax.classes().check(self.dropout > 0.0)?;
         }
         for (name, value) in [
             ("distil.batch", self.batch as u64),
@@ -183,6 +201,18 @@ mod tests {
         assert!(settings.check().unwrap_err().to_string().contains("dropout"));
         settings.dropout = 0.1;
         assert!(settings.check().is_ok() && settings.static_control().check().is_ok());
+    }
+
+    #[test]
+    fn am_softmax_is_seen_in_the_settings_only_where_it_has_a_weight() {
+        let mut settings = DistilSettings { dropout: 0.1, ..Default::default() };
+        let text = |settings: &DistilSettings| serde_json::to_string(settings).unwrap();
+        assert!(!text(&settings).contains("am_softmax"));
+        settings.losses.am_softmax.weight = 0.1;
+        assert!(settings.check().is_ok() && text(&settings).contains("am_softmax"));
+        assert!(!text(&settings.static_control()).contains("am_softmax") && settings.static_control().check().is_ok());
+        settings.dropout = 0.0;
+        assert!(settings.check().unwrap_err().to_string().contains("views"));
     }
 
     #[test]

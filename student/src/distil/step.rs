@@ -8,6 +8,7 @@ use limbeck_training::random::Random;
 
 use super::order::DROPOUT;
 use super::settings::DistilSettings;
+use crate::am_softmax::ClassLoss;
 use crate::error::{During, Error, Result};
 use crate::graph::Graph;
 use crate::model::TextCnn;
@@ -18,25 +19,36 @@ pub struct Stepper<'a> {
     pub optimiser: AdamW,
     pub adam: AdamWSettings,
     pub graph: Graph,
+    /// There where AM-softmax has a weight.
+    pub classes: Option<ClassLoss>,
+}
+
+/// What a step is taken on.
+pub struct Batch {
+    pub tokens: TokenBatch,
+    /// `[texts, dimension]`.
+    pub targets: Tensor,
+    /// The classes of the first texts, where AM-softmax has a weight; a text past them has none.
+    pub classes: Vec<u32>,
 }
 
 impl Stepper<'_> {
-    /// Step number `step` (from 1) on `tokens` and their `targets` (`[texts, dimension]`); gives the loss.
+    /// Step number `step` (from 1) on `batch`; gives the loss.
     pub fn step<T: Number>(
         &mut self,
         model: &mut TextCnn<T>,
-        tokens: &TokenBatch,
-        targets: &Tensor,
+        batch: &Batch,
         learning_rate: f64,
         step: u64,
     ) -> Result<f64> {
+        let Batch { tokens, targets, .. } = batch;
         let mut random = Random::new(self.settings.seed, &[DROPOUT, step]);
         let rows = model.rows(tokens)?;
         let pooled = model.pool(&rows, self.graph)?;
         let mask = model.masks(tokens.rows(), self.settings.dropout, &mut random)?;
         let output = model.project(&pooled, mask.as_ref())?;
         let losses = &self.settings.losses;
-        let mut parts: Vec<(f64, Tensor)> = Vec::with_capacity(4);
+        let mut parts: Vec<(f64, Tensor)> = Vec::with_capacity(5);
         if losses.cosine > 0.0 {
             parts.push((losses.cosine, cosine_distance(&output, targets)?));
         }
@@ -54,6 +66,22 @@ impl Stepper<'_> {
         if losses.contrastive_kd.weight > 0.0 {
             let contrastive = contrastive_kd(&output, targets, losses.contrastive_kd.temperature)?;
             parts.push((losses.contrastive_kd.weight, contrastive));
+        }
+        let mut classified = None;
+        if let Some(classes) = &self.classes {
+            let texts = batch.classes.len();
+            let own = |output: &Tensor| output.narrow(0, 0, texts).during("views");
+            let mut views = vec![own(&output)?];
+            for _ in 1..losses.am_softmax.views {
+                let mask = model.masks(tokens.rows(), self.settings.dropout, &mut random)?;
+                views.push(own(&model.project(&pooled, mask.as_ref())?)?);
+            }
+            let found = classes.classify::<T>(&views, &batch.classes, step)?;
+            if !found.is_finite() {
+                return Err(Error::NotFinite { what: "AM-softmax", step });
+            }
+            parts.push((losses.am_softmax.weight, found.loss.clone()));
+            classified = Some(found);
         }
         let mut total: Option<Tensor> = None;
         for (weight, part) in parts {
@@ -76,6 +104,9 @@ impl Stepper<'_> {
         self.optimiser.step(&gradients, learning_rate, step)?;
         if let Some(gradient) = gradients.get(&rows.variable) {
             model.table.update(rows.tokens.tokens(), gradient, learning_rate, step, &self.adam)?;
+        }
+        if let (Some(classes), Some(classified)) = (&mut self.classes, classified) {
+            classes.learn(&classified, learning_rate / self.settings.learning_rate);
         }
         Ok(loss)
     }

@@ -167,6 +167,27 @@ impl Targets<'_> {
         Ok(held_out)
     }
 
+    /// Whether `text`, which is in the cache to learn from, is trained on and not held out.
+    pub(crate) fn trains_on(&self, text: &str) -> bool {
+        self.held_out.is_some() || !is_held_out(text, share(self.cache.rows(), 0.05))
+    }
+
+    /// The texts that are trained on, in the cache's order, the first `limit` of them.
+    ///
+    /// # Errors
+    /// A cache that can't be read.
+    pub fn training_texts(&self, limit: usize) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        for shard in 0..self.cache.shards() {
+            if texts.len() >= limit {
+                break;
+            }
+            texts.extend(self.cache.read(shard)?.texts.into_iter().filter(|text| self.trains_on(text)));
+        }
+        texts.truncate(limit);
+        Ok(texts)
+    }
+
     /// The texts of `shard` that are trained on.
     pub fn examples(&self, shard: Shard) -> Result<Examples> {
         let dimension = self.dimension();

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::TokenBatch;
@@ -10,19 +10,17 @@ use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::schedule::Schedule;
 use serde_json::json;
 
+use super::begin;
 use super::checkpoint::{Files, Progressed};
 use super::order::{Window, windows};
 use super::settings::DistilSettings;
-use super::step::Stepper;
-use super::targets::{Examples, HeldOut, Survey, Targets};
+use super::step::{Batch, Stepper};
+use super::targets::{Examples, HeldOut, Targets};
+use crate::am_softmax::forget_centres;
 use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
 use crate::graph::Graph;
-use crate::model::{Dense, TextCnn};
-use crate::start::{Bags, Start, from_token_vectors, least_squares};
-
-/// At most about this many texts make the least-squares start.
-const START_TEXTS: usize = 131_072;
+use crate::model::TextCnn;
 
 /// One distillation.
 pub struct DistilJob<'a> {
@@ -30,6 +28,8 @@ pub struct DistilJob<'a> {
     /// The student's shape; vocabulary and dimension are those of the targets.
     pub config: StudentConfig,
     pub settings: &'a DistilSettings,
+    /// A student of this shape to go on from, in place of the static start.
+    pub student: Option<&'a TextCnn>,
     /// The student's folder: checkpoints lie here while it learns.
     pub folder: &'a Path,
     /// Where the metrics are logged, and as which stage.
@@ -55,22 +55,27 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     job.settings.check()?;
     limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;
-    let start = start(job, &survey, progress)?;
-    let mut model = fresh(job, &start)?;
+    let start = begin::start(job, &survey, progress)?;
+    let mut model = begin::fresh(job, &start)?;
     let adam = AdamWSettings { weight_decay: job.settings.weight_decay, ..AdamWSettings::default() };
     let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
     let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
     let graph = if job.device.is_cpu() { Graph::Folded } else { Graph::Plain };
-    let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph };
+    let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph, classes: None };
 
     let windows =
         windows(&survey.train_rows, job.settings.epochs, job.settings.batch, job.settings.window, job.settings.seed);
     let total = windows.last().map_or(0, |window| window.steps.end - 1);
     let files = Files::new(job.folder);
-    let identity = identity(job, &survey);
+    let identity = begin::identity(job, &survey)?;
     let held_out = HeldOutBatches::new(job, &survey.held_out)?;
     let start_fidelity = held_out.fidelity(&model, graph)?;
-    let mut progressed = match files.resume(&mut model, &mut stepper.optimiser, &identity)? {
+    let resumed = files.resume(&mut model, &mut stepper.optimiser, &identity)?;
+    if !job.settings.losses.am_softmax.is_off() && total > 0 {
+        let after = resumed.as_ref().map(|progressed| progressed.step);
+        stepper.classes = Some(begin::classes(job, &survey, (&model, graph), after, interrupt)?);
+    }
+    let mut progressed = match resumed {
         Some(progressed) => progressed,
         None => {
             if files.any() {
@@ -91,10 +96,12 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
         bar.add(progressed.step);
         let mut learn = |window: &Window, examples: &Examples| -> Result<()> {
             let order = window.permutation(job.settings.seed);
+            let classes = stepper.classes.is_some().then(|| window.numbers(&survey.train_rows));
             for step in window.steps.clone().filter(|&step| step > progressed.step).collect::<Vec<_>>() {
-                let (tokens, targets) = job.batch(examples, &order[window.batch(step)], &start.empty_target)?;
+                let rows = &order[window.batch(step)];
+                let batch = job.batch(examples, (rows, classes.as_deref()), &start.empty_target)?;
                 let rate = schedule.learning_rate(step);
-                let loss = stepper.step(&mut model, &tokens, &targets, rate, step)?;
+                let loss = stepper.step(&mut model, &batch, rate, step)?;
                 progressed.step = step;
                 let mut entry = json!({"stage": job.stage, "step": step, "epoch": window.epoch, "loss": loss, "learning_rate": rate});
                 if step % job.settings.evaluate_every == 0 || step == total {
@@ -110,7 +117,9 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
                 bar.add(1);
                 let stop = interrupt.is_set();
                 if stop || (step % job.settings.checkpoint_every == 0 && step < total) {
+                    stepper.classes.as_ref().map_or(Ok(()), |classes| classes.keep(step))?;
                     files.save(&model, &stepper.optimiser, &progressed)?;
+                    stepper.classes.as_ref().map_or(Ok(()), |classes| classes.kept(step))?;
                 }
                 if stop && step < total {
                     return Err(Error::Interrupted { step, total });
@@ -128,7 +137,8 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
 
 /// Removes what a distillation kept to go on from; call it once the student is saved.
 pub fn forget(folder: &Path) -> Result<()> {
-    Files::new(folder).remove()
+    Files::new(folder).remove()?;
+    forget_centres(folder)
 }
 
 /// Reads the next window while `learn` works on the last; memory holds two.
@@ -169,50 +179,15 @@ fn read(targets: &Targets, window: &Window) -> Result<Examples> {
     Ok(all)
 }
 
-/// The start: from the teacher's token vectors where the cache has them, else by least squares.
-fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Result<Start> {
-    let width = job.config.embedding;
-    if let Some(vectors) = job.targets.token_vectors()? {
-        return from_token_vectors(&vectors, &survey.frequencies, width);
-    }
-    progress.note(
-        "the cache has no vectors of the tokenizer's tokens: the start is the least-squares model of the targets",
-    );
-    let dimension = job.targets.dimension();
-    let mut bags =
-        Bags { tokens: TokenBatch::new(), targets: Vec::new(), dimension, vocabulary: job.targets.vocabulary() };
-    for shard in 0..job.targets.cache.shards() {
-        if bags.tokens.rows() >= START_TEXTS {
-            break;
-        }
-        let examples = job.targets.examples(job.targets.cache.read(shard)?)?;
-        examples.tokens.iter().for_each(|row| bags.tokens.push(row));
-        bags.targets.extend_from_slice(&examples.targets);
-    }
-    least_squares(&bags, width)
-}
-
-fn fresh(job: &DistilJob, start: &Start) -> Result<TextCnn> {
-    let dense = Dense::fresh(&job.config, job.settings.seed, DType::F32, &job.device)?;
-    if job.config.skip {
-        dense.set("skip.weight", &start.skip_tensor(&job.device)?)?;
-    }
-    TextCnn::new(job.config.clone(), start.table.clone(), dense, job.device.clone())
-}
-
-/// What must be the same for a checkpoint to be gone on from.
-fn identity(job: &DistilJob, survey: &Survey) -> String {
-    let cache = job.targets.cache;
-    json!({
-        "config": job.config, "settings": job.settings, "rows": survey.train_rows,
-        "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.texts,
-    })
-    .to_string()
-}
-
 impl DistilJob<'_> {
     /// The examples of `rows` and their targets; the empty text stands at the end of every batch, so that it is learned.
-    fn batch(&self, examples: &Examples, rows: &[u32], empty_target: &[f32]) -> Result<(TokenBatch, Tensor)> {
+    /// `classes` are those of all examples.
+    fn batch(
+        &self,
+        examples: &Examples,
+        (rows, classes): (&[u32], Option<&[u32]>),
+        empty_target: &[f32],
+    ) -> Result<Batch> {
         let dimension = self.config.dimension;
         let mut tokens = TokenBatch::new();
         let mut targets = Vec::with_capacity((rows.len() + 1) * dimension);
@@ -223,7 +198,8 @@ impl DistilJob<'_> {
         tokens.push(&[self.config.empty_token()]);
         targets.extend_from_slice(empty_target);
         let targets = Tensor::from_vec(targets, (rows.len() + 1, dimension), &self.device).during("targets")?;
-        Ok((tokens, targets))
+        let classes = classes.map(|classes| rows.iter().map(|&row| classes[row as usize]).collect());
+        Ok(Batch { tokens, targets, classes: classes.unwrap_or_default() })
     }
 }
 

@@ -47,10 +47,12 @@ impl Files {
     }
 
     /// Saves the training as it stands.
-    pub fn save<L: Learner>(&self, learner: &L, progressed: &Progressed) -> std::result::Result<(), L::Error> {
+    pub fn save<L: Learner>(&self, learner: &mut L, progressed: &Progressed) -> std::result::Result<(), L::Error> {
+        learner.keep(progressed.step)?;
         let mut tensors = learner.weights()?;
         tensors.extend(learner.moments()?);
-        Ok(checkpoint::save(&self.checkpoint(), named(&tensors), progressed)?)
+        checkpoint::save(&self.checkpoint(), named(&tensors), progressed)?;
+        learner.kept(progressed.step)
     }
 
     /// Puts the learner back to where a training of the same identity stood; `None` where there is none.

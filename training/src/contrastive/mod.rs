@@ -53,6 +53,24 @@ pub trait Learner {
     /// The tokens of texts, as it reads them.
     fn tokenise(&self, texts: &[&str]) -> std::result::Result<TokenBatch, Self::Error>;
 
+    /// Told before the first step: anew (`None`), or going on after the step that a checkpoint holds.
+    fn begin(&mut self, _after: Option<u64>) -> std::result::Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Told before each step which examples its batch holds, by their numbers in the material.
+    fn next_examples(&mut self, _examples: &[u32]) {}
+
+    /// Told before a checkpoint of `step` is written: the time to put down what of the learner's lies in files of its own.
+    fn keep(&mut self, _step: u64) -> std::result::Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Told once that checkpoint is in its place: what older ones needed may go.
+    fn kept(&mut self, _step: u64) -> std::result::Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Step number `step` (from 1) on `batch`, which holds `views` views of each example, one view after another. Where the
     /// loss or the gradients aren't finite, nothing is updated.
     fn step(
@@ -149,6 +167,7 @@ pub fn train<L: Learner>(
     if resumed.is_none() && files.any() {
         progress.note(&format!("{}: the checkpoint there is of another training; beginning anew", job.stage));
     }
+    learner.begin(resumed.as_ref().map(|resumed| resumed.step))?;
     let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map_or(0, |resumed| resumed.step))?;
     let mut progressed = match resumed {
         Some(progressed) => progressed,
@@ -170,6 +189,7 @@ pub fn train<L: Learner>(
     for step in progressed.step + 1..=total {
         let examples = order.batch(step);
         let rate = schedule.learning_rate(step);
+        learner.next_examples(examples);
         let outcome = learner.step(&views.batch(examples), views.count(), step, rate)?;
         if !outcome.is_finite() {
             files.save(learner, &progressed)?;

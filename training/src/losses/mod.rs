@@ -7,7 +7,7 @@ mod cosine;
 mod infonce;
 mod relational;
 
-pub use am_softmax::am_softmax;
+pub use am_softmax::{AmSoftmax, am_softmax, am_softmax_gradients};
 pub use contrastive_kd::contrastive_kd;
 pub use cosine::cosine_distance;
 pub use infonce::{Denominator, infonce, infonce_hard_negative};

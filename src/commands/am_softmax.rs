@@ -1,0 +1,102 @@
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use candle_core::Device;
+use clap::Args;
+use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::recipe;
+use limbeck_data::cache::Cache;
+use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
+use limbeck_student::contrast::unlearned;
+use limbeck_student::folder::StudentFolder;
+use limbeck_training::contrastive::Look;
+
+use super::common::{Session, set_threads};
+use super::material::distinct_texts;
+
+/// Train a student with every sentence its own class (AM-softmax)
+///
+/// Dropout views of a sentence are its class's samples. Class centres lie in a mapped file in the student's folder while it
+/// learns. An interrupted job goes on from its last checkpoint.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz --dev STSB.dev.tsv --to classes\n  \
+                        limbeck am-softmax --student student --cache cache --to classes --set am_softmax.centres=teacher --set am_softmax.views=4"
+)]
+pub struct Arguments {
+    /// The student's folder to start from
+    #[arg(long, value_name = "DIR")]
+    student: PathBuf,
+
+    /// Forget its weights: begin with random ones
+    #[arg(long)]
+    random: bool,
+
+    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT", required_unless_present = "cache", conflicts_with = "cache")]
+    input: Option<PathBuf>,
+
+    /// A cache of embeddings: its texts are the classes, and its vectors may be their starting centres
+    #[arg(long, value_name = "CACHE")]
+    cache: Option<PathBuf>,
+
+    /// STS files that the best weights are chosen by
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    dev: Vec<PathBuf>,
+
+    /// A recipe, of which [am_softmax] is read
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Put a value over the recipe's, as in am_softmax.sampled_classes=4096
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// The trained student's folder
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let recipe = match &arguments.recipe {
+        Some(path) => recipe::read(path, &arguments.overrides)?,
+        None => recipe::from_overrides(&arguments.overrides)?,
+    };
+    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let settings = recipe.am_softmax;
+    let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
+    if arguments.random {
+        student = unlearned(student, settings.seed)?;
+    }
+    let (texts, cache);
+    let sentences = match (&arguments.cache, &arguments.input) {
+        (Some(path), _) => {
+            cache = Cache::open(path)?;
+            Sentences::Cache { cache: &cache, held_out: None }
+        }
+        (None, input) => {
+            let input = input.as_deref().context("--input or --cache is needed")?;
+            texts = distinct_texts(input, settings.limit.unwrap_or(usize::MAX))?;
+            Sentences::Texts(&texts)
+        }
+    };
+    let sets = read_sets(&arguments.dev)?;
+    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
+    let job = AmSoftmaxJob {
+        sentences,
+        settings: &settings,
+        dev: (!sets.is_empty()).then_some(look),
+        folder: &arguments.to,
+        metrics: arguments.to.join("metrics.jsonl"),
+        stage: "am-softmax",
+    };
+    let summary = train(student, &job, (session.progress, &session.interrupt))?;
+    session.progress.note(&summary.to_string());
+    say!("{}", arguments.to.display());
+    Ok(())
+}

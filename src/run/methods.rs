@@ -1,0 +1,155 @@
+//! The methods by which a student learns, in a recipe's order, and those of them that need no teacher: SimCSE and AM-softmax.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use limbeck_data::text::PreparedText;
+use limbeck_student::am_softmax::{self, AmSoftmaxJob, Sentences};
+use limbeck_student::contrast::{self, unlearned};
+use limbeck_student::distil::{DistilJob, Targets, start_student};
+use limbeck_student::folder::StudentFolder;
+use limbeck_training::contrastive::{Job, Look, Material};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::stage::Stage;
+use crate::error::Result;
+use crate::evaluate::sts::{dev_scores, read_sets};
+use crate::recipe::StudentStart;
+
+impl Context<'_> {
+    /// The methods' stages in order.
+    pub(super) fn methods(&self) -> impl Iterator<Item = Stage> {
+        self.plan.recipe.student.methods.iter().map(|&method| method.into())
+    }
+
+    /// The method that `stage` goes on from.
+    pub(super) fn method_before(&self, stage: Stage) -> Option<Stage> {
+        self.methods().zip(self.methods().skip(1)).find(|&(_, next)| next == stage).map(|(before, _)| before)
+    }
+
+    /// The method whose student is the run's.
+    pub(super) fn last_method(&self) -> Option<Stage> {
+        self.methods().last()
+    }
+
+    /// Where a method's student lies.
+    pub(super) fn method_folder(&self, stage: Stage) -> PathBuf {
+        match self.last_method() == Some(stage) {
+            true => self.folder.join("student"),
+            false => self.folder.join("methods").join(stage.name()),
+        }
+    }
+
+    /// The student that a method left.
+    pub(super) fn open_method(&self, stage: Stage) -> Result<StudentFolder> {
+        Ok(StudentFolder::open(&self.method_folder(stage), &Device::Cpu)?)
+    }
+
+    /// What tells the dev sets' files from changed ones.
+    pub(super) fn stamped_dev(&self) -> Vec<Value> {
+        self.plan.recipe.train_student.dev.iter().map(|file| Self::stamp_path(file.as_ref())).collect()
+    }
+
+    /// What `stage` begins with: the student of the method before it, the static start, or random weights.
+    fn beginning(&self, stage: Stage) -> Result<StudentFolder> {
+        if let Some(before) = self.method_before(stage) {
+            return self.open_method(before);
+        }
+        let (cache, held_out) = self.caches()?;
+        let tokenizer = self.tokenizer(&cache)?;
+        let max_tokens = self.plan.recipe.student.max_tokens;
+        let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
+        let job = DistilJob {
+            config: self.student_config(&targets),
+            targets,
+            settings: &self.plan.recipe.distil,
+            student: None,
+            folder: &self.method_folder(stage),
+            metrics: self.folder.join("metrics.jsonl"),
+            stage: stage.name(),
+            device: Device::Cpu,
+        };
+        let model = start_student(&job, self.progress, &self.interrupt)?;
+        let start = StudentFolder { model, tokenizer, origin: json!({"start": "static"}) };
+        match self.plan.recipe.train_student.start {
+            StudentStart::Static => Ok(start),
+            StudentStart::Random => Ok(unlearned(start, self.plan.recipe.distil.seed)?),
+        }
+    }
+
+    /// Trains the student by SimCSE, on the recipe's text or its labelled examples.
+    pub(super) fn simcse(&self) -> Result<()> {
+        let (stage, section) = (Stage::Simcse, &self.plan.recipe.train_student);
+        let student = self.beginning(stage)?;
+        let limit = section.limit.unwrap_or(usize::MAX);
+        let (texts, labelled);
+        let material = match &self.plan.student_examples {
+            Some(uri) => {
+                labelled = self.examples(stage.name(), uri, &section.columns, limit)?;
+                Material::Examples(&labelled)
+            }
+            None => {
+                texts = self.training_texts(&student, limit)?;
+                Material::Texts(&texts)
+            }
+        };
+        let folder = self.made_folder(stage)?;
+        let sets = read_sets(&section.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
+        let job = Job {
+            material,
+            settings: &section.simcse,
+            dev: (!sets.is_empty()).then_some(look),
+            folder: &folder,
+            metrics: self.folder.join("metrics.jsonl"),
+            stage: stage.name(),
+        };
+        let summary = contrast::train(student, &section.contrast(), &job, (self.progress, &self.interrupt))?;
+        self.progress.note(&format!("{}: {summary}", stage.name()));
+        Ok(())
+    }
+
+    /// Trains the student with every text of the cache its own class.
+    pub(super) fn am_softmax(&self) -> Result<()> {
+        let stage = Stage::AmSoftmax;
+        let student = self.beginning(stage)?;
+        let (cache, held_out) = self.caches()?;
+        let folder = self.made_folder(stage)?;
+        let sets = read_sets(&self.plan.recipe.train_student.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
+        let job = AmSoftmaxJob {
+            sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
+            settings: &self.plan.recipe.am_softmax,
+            dev: (!sets.is_empty()).then_some(look),
+            folder: &folder,
+            metrics: self.folder.join("metrics.jsonl"),
+            stage: stage.name(),
+        };
+        let summary = am_softmax::train(student, &job, (self.progress, &self.interrupt))?;
+        self.progress.note(&format!("{}: {summary}", stage.name()));
+        Ok(())
+    }
+
+    /// The recipe's text without what is held out, or that of a cache made elsewhere.
+    fn training_texts(&self, student: &StudentFolder, limit: usize) -> Result<Vec<String>> {
+        if self.plan.teacher().is_some() {
+            let text = PreparedText::open(&self.folder.join("text").join(limbeck_data::text::TRAIN_FILE))?;
+            return Ok(text.read(0, limit.min(text.rows()))?.texts);
+        }
+        let (cache, held_out) = self.caches()?;
+        let targets = Targets {
+            cache: &cache,
+            held_out: held_out.as_ref(),
+            tokenizer: &student.tokenizer,
+            max_tokens: student.model.config.max_tokens,
+        };
+        Ok(targets.training_texts(limit)?)
+    }
+
+    fn made_folder(&self, stage: Stage) -> Result<PathBuf> {
+        let folder = self.method_folder(stage);
+        std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
+        Ok(folder)
+    }
+}

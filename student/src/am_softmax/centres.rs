@@ -1,0 +1,273 @@
+//! The class centres, in a file that is mapped into memory: of 100 thousand classes only the pages of the rows that a step
+//! samples are read or written.
+//!
+//! `centres.f32` holds `classes × dimension` numbers and nothing else, every row of length 1. It changes in place at every
+//! step, so a checkpoint keeps a copy, `centres.STEP.f32`, synced and put in place before the checkpoint that speaks of it;
+//! the copy before it goes once that checkpoint is written. A killed training begins again from the copy, whatever the
+//! working file holds by then. (A journal of the rows touched since the last checkpoint would save little: in the steps
+//! between two checkpoints the samples touch most rows anyhow.)
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use limbeck_data::files::{self, PendingFile};
+use limbeck_training::random::Random;
+use memmap2::MmapMut;
+
+use crate::error::{Error, Result};
+
+/// The random stream of centres that begin at random.
+const BEGIN: u64 = 41;
+const WORKING: &str = "centres.f32";
+
+/// How many centres there are, and how wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub classes: usize,
+    pub dimension: usize,
+}
+
+impl Shape {
+    fn bytes(self) -> u64 {
+        self.classes as u64 * self.dimension as u64 * 4
+    }
+}
+
+/// The centres of all classes.
+pub struct Centres {
+    folder: PathBuf,
+    shape: Shape,
+    map: MmapMut,
+}
+
+/// Takes the rows that centres begin with, one after another.
+pub struct Rows<'a> {
+    file: &'a mut PendingFile,
+    shape: Shape,
+    seed: u64,
+    written: usize,
+}
+
+impl Rows<'_> {
+    /// The next centre: `row` scaled to length 1, or a random one where it is no direction.
+    pub fn push(&mut self, row: &[f32]) -> Result<()> {
+        let path = self.file.path().to_path_buf();
+        if row.len() != self.shape.dimension || self.written == self.shape.classes {
+            let Shape { classes, dimension } = self.shape;
+            let reason =
+                format!("takes {classes} rows of {dimension} numbers; row {} has {}", self.written + 1, row.len());
+            return Err(Error::Folder { path, reason });
+        }
+        let mut row = row.to_vec();
+        if !to_unit(&mut row) {
+            let mut random = Random::new(self.seed, &[BEGIN, self.written as u64]);
+            row.iter_mut().for_each(|x| *x = random.normal() as f32);
+            to_unit(&mut row);
+        }
+        self.written += 1;
+        let write = self.file.write_all(bytemuck::cast_slice(&row));
+        write.map_err(|source| Error::File { path, operation: "writing the centres", source })
+    }
+
+    /// A random centre.
+    pub fn push_random(&mut self) -> Result<()> {
+        self.push(&vec![0.0; self.shape.dimension])
+    }
+
+    /// How many are there.
+    pub fn written(&self) -> usize {
+        self.written
+    }
+}
+
+impl Centres {
+    /// New centres in `folder`, with the rows that `fill` pushes. They are written as any file is before they are mapped, so
+    /// that a full disk is an error here and not a fault later.
+    pub fn create(folder: &Path, shape: Shape, seed: u64, fill: impl FnOnce(&mut Rows) -> Result<()>) -> Result<Self> {
+        let path = folder.join(WORKING);
+        files::write_atomically(&path, |file| -> Result<()> {
+            let mut rows = Rows { file, shape, seed, written: 0 };
+            fill(&mut rows)?;
+            if rows.written != shape.classes {
+                let reason = format!("got {} of {} centres", rows.written, shape.classes);
+                return Err(Error::Folder { path: path.clone(), reason });
+            }
+            Ok(())
+        })?;
+        Self::open(folder, shape)
+    }
+
+    /// The centres as they were when step `step` was kept.
+    pub fn take_back(folder: &Path, shape: Shape, step: u64) -> Result<Self> {
+        let (kept, working) = (folder.join(copy_of(step)), folder.join(WORKING));
+        let failed = |operation| {
+            let path = kept.clone();
+            move |source| Error::File { path, operation, source }
+        };
+        let mut reader = BufReader::new(File::open(&kept).map_err(failed("opening the checkpoint's centres"))?);
+        files::write_atomically(&working, |file| -> Result<()> {
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                let count = reader.read(&mut buffer).map_err(failed("reading"))?;
+                if count == 0 {
+                    return Ok(());
+                }
+                file.write_all(&buffer[..count]).map_err(failed("copying"))?;
+            }
+        })?;
+        Self::open(folder, shape)
+    }
+
+    fn open(folder: &Path, shape: Shape) -> Result<Self> {
+        let path = folder.join(WORKING);
+        let failed = |operation| {
+            let path = path.clone();
+            move |source| Error::File { path, operation, source }
+        };
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("opening the centres"))?;
+        let length = file.metadata().map_err(failed("looking at the centres"))?.len();
+        if length != shape.bytes() {
+            let reason = format!("has {length} bytes, {} centres need {}", shape.classes, shape.bytes());
+            return Err(Error::Folder { path, reason });
+        }
+        // SAFETY: nobody else writes to the file or cuts it while it is mapped: it was just put in place by this training, in
+        // a folder that is this training's own.
+        let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("mapping the centres"))?;
+        Ok(Self { folder: folder.to_path_buf(), shape, map })
+    }
+
+    /// How many there are, and how wide.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The rows of `classes`, one after another. Panics for a class past the last one.
+    pub fn rows(&self, classes: &[u32]) -> Vec<f32> {
+        let (width, all) = (self.shape.dimension, bytemuck::cast_slice::<u8, f32>(&self.map));
+        let mut rows = Vec::with_capacity(classes.len() * width);
+        classes.iter().for_each(|&class| rows.extend_from_slice(&all[class as usize * width..][..width]));
+        rows
+    }
+
+    /// Moves the rows of `classes` against their gradient (`classes.len() × dimension` numbers), `rate` times as far as it is
+    /// long, and back to length 1.
+    pub fn update(&mut self, classes: &[u32], gradient: &[f32], rate: f32) {
+        let (width, all) = (self.shape.dimension, bytemuck::cast_slice_mut::<u8, f32>(&mut self.map));
+        let mut moved = vec![0f32; width];
+        for (&class, gradient) in classes.iter().zip(gradient.chunks_exact(width)) {
+            let row = &mut all[class as usize * width..][..width];
+            moved.iter_mut().zip(row.iter().zip(gradient)).for_each(|(to, (&x, &g))| *to = x - rate * g);
+            if to_unit(&mut moved) {
+                row.copy_from_slice(&moved);
+            }
+        }
+    }
+
+    /// Keeps a copy for the checkpoint of `step`.
+    pub fn keep(&self, step: u64) -> Result<()> {
+        Ok(files::write_bytes(&self.folder.join(copy_of(step)), &self.map)?)
+    }
+
+    /// Removes every copy but that of `step`.
+    pub fn forget_but(&self, step: u64) -> Result<()> {
+        remove(&self.folder, |name| name != WORKING && name != copy_of(step))
+    }
+}
+
+/// Removes all centres from `folder`, copies too.
+pub fn forget(folder: &Path) -> Result<()> {
+    remove(folder, |_| true)
+}
+
+fn copy_of(step: u64) -> String {
+    format!("centres.{step}.f32")
+}
+
+fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
+    let failed = |path: &Path, operation| {
+        let path = path.to_path_buf();
+        move |source| Error::File { path, operation, source }
+    };
+    for entry in std::fs::read_dir(folder).map_err(failed(folder, "listing"))? {
+        let entry = entry.map_err(failed(folder, "listing"))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if name.starts_with("centres.") && name.ends_with(".f32") && unwanted(name) {
+            std::fs::remove_file(entry.path()).map_err(failed(&entry.path(), "removing"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Scales to length 1; `false` where that can't be.
+fn to_unit(row: &mut [f32]) -> bool {
+    let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let is_direction = length > 0.0 && length.is_finite();
+    if is_direction {
+        row.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
+    }
+    is_direction
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: Shape = Shape { classes: 50, dimension: 4 };
+
+    fn random(folder: &Path) -> Centres {
+        Centres::create(folder, SHAPE, 3, |rows| (0..SHAPE.classes).try_for_each(|_| rows.push_random())).unwrap()
+    }
+
+    #[test]
+    fn only_the_rows_of_a_step_move_and_they_stay_of_length_1() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut centres = random(folder.path());
+        let all: Vec<u32> = (0..50).collect();
+        let before = centres.rows(&all);
+        centres.update(&[3, 40], &[1.0, -2.0, 0.5, 0.0, 0.0, 3.0, 0.0, 1.0], 0.2);
+        let after = centres.rows(&all);
+        for (at, (before, after)) in before.chunks(4).zip(after.chunks(4)).enumerate() {
+            assert_eq!(before != after, [3, 40].contains(&at), "{at}");
+            assert!((after.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-6);
+        }
+        // What the map holds is in the file.
+        drop(centres);
+        let bytes = std::fs::read(folder.path().join(WORKING)).unwrap();
+        assert_eq!(bytemuck::pod_collect_to_vec::<u8, f32>(&bytes), after);
+    }
+
+    #[test]
+    fn a_kept_copy_comes_back_whatever_became_of_the_working_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut centres = random(folder.path());
+        let all: Vec<u32> = (0..50).collect();
+        centres.keep(10).unwrap();
+        let kept = centres.rows(&all);
+        centres.update(&all, &[1.0; 200], 1.0);
+        drop(centres);
+        std::fs::write(folder.path().join(WORKING), b"torn").unwrap();
+        let centres = Centres::take_back(folder.path(), SHAPE, 10).unwrap();
+        assert_eq!(centres.rows(&all), kept);
+        centres.keep(20).unwrap();
+        centres.forget_but(20).unwrap();
+        let message = Centres::take_back(folder.path(), SHAPE, 10).err().unwrap().to_string();
+        assert!(message.contains("centres.10.f32"), "{message}");
+        forget(folder.path()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_copy_of_another_size_and_too_few_rows_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let centres = random(folder.path());
+        centres.keep(1).unwrap();
+        let more = Shape { classes: 51, ..SHAPE };
+        assert!(Centres::take_back(folder.path(), more, 1).err().unwrap().to_string().contains("816"));
+        let few = Centres::create(folder.path(), more, 1, |rows| rows.push(&[0.0, 1.0, 0.0, 0.0]));
+        assert!(few.err().unwrap().to_string().contains("1 of 51"));
+        let wide = Centres::create(folder.path(), more, 1, |rows| rows.push(&[1.0; 5]));
+        assert!(wide.err().unwrap().to_string().contains("5"));
+    }
+}

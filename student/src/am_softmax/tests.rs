@@ -1,0 +1,190 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::Device;
+use limbeck_data::progress::{Bar, Silent};
+use limbeck_encoder::{Encoder, Tokenizer};
+use limbeck_training::contrastive::DevScores;
+use serde_json::Value;
+
+use super::*;
+use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
+use crate::contrast::unlearned;
+use crate::model::{Dense, TextCnn};
+
+const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+
+/// A student that has learned nothing, with a tokenizer of a few words.
+fn student() -> StudentFolder {
+    let vocabulary: serde_json::Map<String, Value> =
+        WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "unk"},
+    });
+    let tokenizer = Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap();
+    let config = StudentConfig {
+        architecture: ARCHITECTURE.into(),
+        vocabulary: tokenizer.vocabulary() + 1,
+        embedding: 8,
+        dimension: 6,
+        convolutions: vec![ConvolutionConfig { width: 3, filters: 16 }],
+        attention: None,
+        skip: true,
+        max_tokens: None,
+    };
+    let dense = Dense::random(&config, 1, candle_core::DType::F32, &Device::Cpu).unwrap();
+    let table = vec![0.0; config.vocabulary * config.embedding];
+    let model = TextCnn::new(config, table, dense, Device::Cpu).unwrap();
+    unlearned(StudentFolder { model, tokenizer, origin: Value::Null }, 4).unwrap()
+}
+
+fn texts() -> Vec<String> {
+    let mut texts = Vec::new();
+    for subject in ["dog", "cat", "river", "house"] {
+        for verb in ["sees", "hears"] {
+            for object in ["dog", "cat", "river", "house"] {
+                for adjective in ["old", "new"] {
+                    texts.push(format!("the {adjective} {subject} {verb} a {object}"));
+                }
+            }
+        }
+    }
+    texts
+}
+
+fn settings() -> AmSoftmaxSettings {
+    AmSoftmaxSettings {
+        epochs: 10,
+        batch: 8,
+        learning_rate: 5e-3,
+        views: 4,
+        sampled_classes: 20,
+        checkpoint_every: 4,
+        evaluate_every: 10,
+        ..AmSoftmaxSettings::default()
+    }
+}
+
+fn learn(
+    folder: &Path,
+    settings: &AmSoftmaxSettings,
+    dev: Option<Look>,
+    watch: (&dyn Progress, &Interrupt),
+) -> Result<Summary> {
+    let (metrics, texts) = (folder.join("metrics.jsonl"), texts());
+    let sentences = Sentences::Texts(&texts);
+    train(student(), &AmSoftmaxJob { sentences, settings, dev, folder, metrics, stage: "am-softmax" }, watch)
+}
+
+fn losses(folder: &Path) -> Vec<f64> {
+    let log = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter_map(|line| line["loss"].as_f64()).collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Asks for a stop at a step.
+struct StopAt<'a> {
+    step: u64,
+    steps: AtomicU64,
+    interrupt: &'a Interrupt,
+}
+
+impl Progress for StopAt<'_> {
+    fn stage(&self, _what: &str, _total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
+        if unit == "steps" { Box::new(Counting(self)) } else { Box::new(Silent) }
+    }
+
+    fn note(&self, _line: &str) {}
+}
+
+struct Counting<'a>(&'a StopAt<'a>);
+
+impl Bar for Counting<'_> {
+    fn add(&self, n: u64) {
+        if self.0.steps.fetch_add(n, Ordering::Relaxed) + n == self.0.step {
+            self.0.interrupt.set();
+        }
+    }
+
+    fn set(&self, _message: &str) {}
+}
+
+#[test]
+fn the_loss_falls_and_nothing_but_the_student_is_left() {
+    for embedding_dropout in [0.0, 0.05] {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = AmSoftmaxSettings { embedding_dropout, ..settings() };
+        let summary = learn(folder.path(), &settings, None, (&Silent, &Interrupt::new())).unwrap();
+        assert_eq!((summary.steps, summary.examples), (80, 64));
+        let losses = losses(folder.path());
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        assert!(mean(&losses[72..]) < 0.8 * mean(&losses[..8]), "{losses:?}");
+        assert_eq!(names(folder.path()), ["config.json", "metrics.jsonl", "model.safetensors", "tokenizer.json"]);
+        assert_eq!(StudentFolder::open(folder.path(), &Device::Cpu).unwrap().origin["classes"], 64);
+    }
+}
+
+#[test]
+fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hold() {
+    let calm = tempfile::tempdir().unwrap();
+    learn(calm.path(), &settings(), None, (&Silent, &Interrupt::new())).unwrap();
+    let stopped = tempfile::tempdir().unwrap();
+    for step in [3, 7, 22] {
+        let interrupt = Interrupt::new();
+        let stop = StopAt { step, steps: AtomicU64::new(0), interrupt: &interrupt };
+        assert!(learn(stopped.path(), &settings(), None, (&stop, &interrupt)).is_err());
+        assert!(stopped.path().join(format!("centres.{step}.f32")).is_file(), "{:?}", names(stopped.path()));
+        // As if the process had gone on for some steps and died: the file was changed in place.
+        let working = stopped.path().join("centres.f32");
+        let noise: Vec<u8> = std::fs::read(&working).unwrap().iter().map(|byte| byte.wrapping_add(1)).collect();
+        std::fs::write(&working, noise).unwrap();
+    }
+    learn(stopped.path(), &settings(), None, (&Silent, &Interrupt::new())).unwrap();
+    for name in names(calm.path()) {
+        let of = |folder: &Path| std::fs::read(folder.join(&name)).unwrap();
+        assert!(of(calm.path()) == of(stopped.path()), "{name} differs");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_not_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let interrupt = Interrupt::new();
+    let stop = StopAt { step: 9, steps: AtomicU64::new(0), interrupt: &interrupt };
+    assert!(learn(folder.path(), &settings(), None, (&stop, &interrupt)).is_err());
+    let other = AmSoftmaxSettings { margin: 0.2, ..settings() };
+    learn(folder.path(), &other, None, (&Silent, &Interrupt::new())).unwrap();
+    let anew = tempfile::tempdir().unwrap();
+    learn(anew.path(), &other, None, (&Silent, &Interrupt::new())).unwrap();
+    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    assert!(weights(folder.path()) == weights(anew.path()));
+}
+
+#[test]
+fn the_weights_of_the_best_dev_score_are_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let looks = AtomicU64::new(0);
+    // The third look, after step 20, is the best.
+    let look: Look = &|_: &dyn Encoder| {
+        let at = looks.fetch_add(1, Ordering::Relaxed);
+        Ok(DevScores { spearman: if at == 2 { 50.0 } else { 10.0 }, alignment: None, uniformity: None })
+    };
+    let summary = learn(folder.path(), &settings(), Some(look), (&Silent, &Interrupt::new())).unwrap();
+    assert_eq!(summary.best, Some((50.0, 20)));
+}
+
+#[test]
+fn a_teacher_s_centres_need_a_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = AmSoftmaxSettings { centres: CentreStart::Teacher, ..settings() };
+    let message = learn(folder.path(), &wanted, None, (&Silent, &Interrupt::new())).unwrap_err().to_string();
+    assert!(message.contains("cache"), "{message}");
+}
