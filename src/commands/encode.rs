@@ -21,7 +21,7 @@ const CHUNK: usize = 4096;
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
 pub struct Arguments {
-    /// A student, a teacher, or the URI of one
+    /// A student, a teacher, a Model2Vec folder, or the URI of one
     #[arg(long, value_name = "M")]
     model: String,
 

@@ -19,7 +19,7 @@ use super::common::{ModelArguments, Session, open_all};
                   limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt"
 )]
 pub struct Arguments {
-    /// A student, a teacher, or the URI of one; several are scored in turn
+    /// A student, a teacher, a Model2Vec folder, or the URI of one; several are scored in turn
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
 

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod graph;
 pub mod model;
 pub mod start;
+pub mod static_folder;
 mod tokens;
 
 pub use error::{Error, Result};
