@@ -10,12 +10,14 @@
 //! killed goes on from its last checkpoint and ends in the same bytes.
 
 mod checkpoint;
+mod matryoshka;
 mod order;
 mod settings;
 mod step;
 mod targets;
 mod train;
 
+pub use matryoshka::Matryoshka;
 pub use settings::{ContrastiveKd, DistilSettings, InfoNce, Losses, RelationalKl};
 pub use targets::{HeldOut, Survey, Targets};
 pub use train::{DistilJob, DistilSummary, distil, forget};

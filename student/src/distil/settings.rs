@@ -2,6 +2,7 @@ use limbeck_training::losses::Denominator;
 use limbeck_training::schedule::Decay;
 use serde::{Deserialize, Serialize};
 
+use super::matryoshka::Matryoshka;
 use crate::error::{Error, Result};
 
 /// The student's own dropout contrastive loss: two dropout masks over one pooling, InfoNCE between the two outputs.
@@ -48,7 +49,7 @@ impl Default for ContrastiveKd {
 }
 
 /// The losses and their weights; a loss of weight 0 is not computed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Losses {
     /// Weight of the cosine distance to the cached target.
@@ -56,6 +57,8 @@ pub struct Losses {
     pub infonce: InfoNce,
     pub relational_kl: RelationalKl,
     pub contrastive_kd: ContrastiveKd,
+    #[serde(skip_serializing_if = "Matryoshka::is_off")]
+    pub matryoshka: Matryoshka,
 }
 
 impl Default for Losses {
@@ -65,6 +68,7 @@ impl Default for Losses {
             infonce: InfoNce::default(),
             relational_kl: RelationalKl::default(),
             contrastive_kd: ContrastiveKd::default(),
+            matryoshka: Matryoshka::default(),
         }
     }
 }
@@ -119,7 +123,7 @@ impl Default for DistilSettings {
 impl DistilSettings {
     /// The same settings for a static student, which has no pooled features for dropout to work on.
     pub fn static_control(&self) -> Self {
-        let losses = Losses { infonce: InfoNce { weight: 0.0, ..self.losses.infonce }, ..self.losses };
+        let losses = Losses { infonce: InfoNce { weight: 0.0, ..self.losses.infonce }, ..self.losses.clone() };
         Self { dropout: 0.0, losses, ..self.clone() }
     }
 
@@ -127,15 +131,25 @@ impl DistilSettings {
     pub fn check(&self) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         let losses = &self.losses;
-        let weights = [losses.cosine, losses.infonce.weight, losses.relational_kl.weight, losses.contrastive_kd.weight];
+        let weights = [
+            losses.cosine,
+            losses.infonce.weight,
+            losses.relational_kl.weight,
+            losses.contrastive_kd.weight,
+            losses.matryoshka.weight,
+        ];
         if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
             return refuse("a loss's weight", format!("{weights:?}"), "0 or above");
         }
         if weights.iter().all(|&weight| weight == 0.0) {
             return refuse("the sum of the losses' weights", "0".into(), "above 0");
         }
-        let temperatures =
-            [losses.infonce.temperature, losses.relational_kl.temperature, losses.contrastive_kd.temperature];
+        let temperatures = [
+            losses.infonce.temperature,
+            losses.relational_kl.temperature,
+            losses.contrastive_kd.temperature,
+            losses.matryoshka.temperature,
+        ];
         if !temperatures.iter().all(|t| t.is_finite() && *t > 0.0) {
             return refuse("a loss's temperature", format!("{temperatures:?}"), "above 0");
         }

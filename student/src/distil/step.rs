@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use limbeck_encoder::TokenBatch;
-use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, relational_kl};
+use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, matryoshka, relational_kl};
 use limbeck_training::optimiser::{AdamW, AdamWSettings, Number};
 use limbeck_training::random::Random;
 
@@ -54,6 +54,10 @@ impl Stepper<'_> {
         if losses.contrastive_kd.weight > 0.0 {
             let contrastive = contrastive_kd(&output, targets, losses.contrastive_kd.temperature)?;
             parts.push((losses.contrastive_kd.weight, contrastive));
+        }
+        let first = &losses.matryoshka;
+        if first.weight > 0.0 {
+            parts.push((first.weight, matryoshka(&output, targets, &first.dimensions, first.temperature)?));
         }
         let mut total: Option<Tensor> = None;
         for (weight, part) in parts {
