@@ -197,8 +197,8 @@ impl Error {
             Self::Twice { .. } => Some("name each file once".into()),
             Self::Recipe { hint, .. } => hint.clone(),
             Self::NoModel { .. } => Some(
-                "a model is a student's folder, a folded file, a Hugging Face BERT folder, an ONNX file beside its \
-                 tokenizer.json, or the URI of one"
+                "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file \
+                 beside its tokenizer.json, or the URI of one"
                     .into(),
             ),
             Self::CandleDevice { .. } => Some(

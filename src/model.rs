@@ -9,6 +9,7 @@ use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::{StudentFolder, files_of, is_student};
+use limbeck_student::static_folder::{self, StaticEncoder, StaticFolder};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
 use limbeck_teacher::{OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 
@@ -69,6 +70,8 @@ pub enum Kind {
     Student(PathBuf),
     /// A folded file.
     Folded(PathBuf),
+    /// A folder of a static model: Model2Vec's, or `StaticEmbedding` of sentence-transformers.
+    Static(PathBuf),
     /// A Hugging Face BERT folder.
     Bert(PathBuf),
     /// An ONNX file and its tokenizer.json.
@@ -92,6 +95,9 @@ pub fn kind(path: &Path) -> Result<Kind> {
     }
     if path.join("student").is_dir() && is_student(&path.join("student")) {
         return Ok(Kind::Student(path.join("student")));
+    }
+    if static_folder::is_static(path) {
+        return Ok(Kind::Static(path.to_path_buf()));
     }
     for (folder, name) in [("", "model.onnx"), ("onnx", "model.onnx")] {
         let file = path.join(folder).join(name);
@@ -154,6 +160,13 @@ impl Opener<'_> {
             Kind::Bert(path) | Kind::Onnx { file: path, .. } if options.candle => {
                 Err(Error::NoModel { path, what: "is a teacher; candle computes a student's folder".into() })
             }
+            Kind::Static(path) if options.candle => {
+                Err(Error::NoModel { path, what: "is a static model; candle computes a student's folder".into() })
+            }
+            Kind::Static(folder) => {
+                let file = self.folded_static(&folder, options.precision.unwrap_or(Precision::F32))?;
+                Ok(Box::new(StaticEncoder::new(Student::open(&file)?.with_threads(self.threads)?)))
+            }
             Kind::Bert(_) | Kind::Onnx { .. } => Ok(Box::new(self.open_teacher(path, options)?)),
         }
     }
@@ -175,6 +188,9 @@ impl Opener<'_> {
                     }
                 };
                 self.exported(&folder, options.pooler, precision)?
+            }
+            Kind::Static(path) => {
+                return Err(Error::NoModel { path, what: "is a static model, where a teacher is needed".into() });
             }
             Kind::Student(path) | Kind::Folded(path) => {
                 return Err(Error::NoModel { path, what: "is a student, where a teacher is needed".into() });
@@ -218,19 +234,38 @@ impl Opener<'_> {
         Ok((to, teacher.tokenizer))
     }
 
-    /// The folded file of a student's folder, made once and kept in the user's cache by the hash of the weights.
+    /// The folded file of a student's folder.
     fn folded(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
+        self.kept(&files_of(folder), precision, |to| {
+            let student = StudentFolder::open(folder, &Device::Cpu)?;
+            Ok(write_folded(&student, precision, to)?)
+        })
+    }
+
+    /// The folded file of a static model's folder.
+    fn folded_static(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
+        self.kept(&static_folder::files_of(folder)?, precision, |to| {
+            Ok(static_folder::write_folded(StaticFolder::open(folder)?, precision, to)?)
+        })
+    }
+
+    /// A folded file, made once by `write` and kept in the user's cache by the hash of the `files` it is made from.
+    fn kept(
+        &self,
+        files: &[PathBuf],
+        precision: Precision,
+        write: impl FnOnce(&Path) -> Result<u64>,
+    ) -> Result<PathBuf> {
         let mut parts = String::new();
-        for file in files_of(folder) {
-            parts += &files::sha256_file(&file)?;
+        for file in files {
+            parts += &files::sha256_file(file)?;
         }
         let name = blake3::hash(format!("{parts} {} {EXPORT}", precision.name()).as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("student.limbeck");
         if !to.is_file() {
-            let student = StudentFolder::open(folder, &Device::Cpu)?;
             let beside = to.parent().unwrap_or(Path::new("."));
             std::fs::create_dir_all(beside).map_err(limbeck_data::Error::io("create the folder", beside))?;
-            write_folded(&student, precision, &to)?;
+            write(&to)?;
         }
         Ok(to)
     }

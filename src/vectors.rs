@@ -1,6 +1,6 @@
 //! Vectors as they are given out: shortened, and in a narrower type.
 
-use limbeck_encoder::Embeddings;
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
 
 /// The type of the numbers given out. All are made from unit vectors in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,9 +76,35 @@ pub fn shortened(vectors: Embeddings, dimension: usize) -> Embeddings {
     Embeddings::new(numbers, dimension)
 }
 
+/// An encoder of which only the first numbers of every vector are given out.
+pub struct Shortened {
+    pub encoder: Box<dyn Encoder>,
+    pub dimension: usize,
+}
+
+impl Encoder for Shortened {
+    fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError> {
+        Ok(shortened(self.encoder.encode(texts)?, self.dimension))
+    }
+
+    fn info(&self) -> EncoderInfo {
+        let whole = self.encoder.info();
+        EncoderInfo { dimension: whole.dimension.min(self.dimension), ..whole }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::toy::Toy;
+
+    #[test]
+    fn a_shortened_encoder_gives_the_first_numbers_and_says_how_many() {
+        let toy = Toy::new(|text| vec![text.len() as f32, 4.0, 9.0]);
+        let short = Shortened { encoder: Box::new(toy), dimension: 2 };
+        assert_eq!(short.encode(&["abc"]).unwrap().as_slice(), [0.6, 0.8]);
+        assert_eq!(short.info().dimension, 2);
+    }
 
     #[test]
     fn a_shortened_vector_has_length_one_again() {

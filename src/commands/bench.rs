@@ -20,7 +20,7 @@ use super::common::{ModelArguments, Session, open_with};
     after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"
 )]
 pub struct Arguments {
-    /// A student, a teacher, or the URI of one; several are measured side by side
+    /// A student, a teacher, a Model2Vec folder, or the URI of one; several are measured side by side
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
 

@@ -116,6 +116,16 @@ pub struct Opened {
     pub encoder: Box<dyn Encoder>,
 }
 
+/// An error unless the model's vectors have `dimension` numbers or more.
+pub fn check_dimension(dimension: usize, model: &Opened) -> anyhow::Result<()> {
+    let whole = model.encoder.info().dimension;
+    if dimension == 0 || dimension > whole {
+        let what = format!("--dimension {dimension}: {} gives vectors of {whole} numbers", model.name);
+        return Err(super::Usage(what).into());
+    }
+    Ok(())
+}
+
 /// Opens several models in order, with `prefix` in place of a teacher's own.
 pub fn open_all(
     names: &[String],

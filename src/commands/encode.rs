@@ -8,7 +8,7 @@ use limbeck_data::text::{Texts, read_lines, read_texts};
 use limbeck_encoder::Precision;
 
 use super::Usage;
-use super::common::{ModelArguments, RunArguments, Session, open_all, precision};
+use super::common::{ModelArguments, RunArguments, Session, check_dimension, open_all, precision};
 
 /// How many texts are encoded at a time.
 const CHUNK: usize = 4096;
@@ -21,7 +21,7 @@ const CHUNK: usize = 4096;
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
 pub struct Arguments {
-    /// A student, a teacher, or the URI of one
+    /// A student, a teacher, a Model2Vec folder, or the URI of one
     #[arg(long, value_name = "M")]
     model: String,
 
@@ -91,9 +91,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let mut texts = open_texts(arguments)?;
     let whole = model.encoder.info().dimension;
     let dimension = arguments.dimension.unwrap_or(whole);
-    if dimension == 0 || dimension > whole {
-        return Err(Usage(format!("--dimension {dimension}: {} gives vectors of {whole} numbers", model.name)).into());
-    }
+    check_dimension(dimension, model)?;
     let kind = arguments.precision;
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
     let mut sink: Box<dyn Sink> = match (format, &arguments.to) {

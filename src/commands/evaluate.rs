@@ -4,10 +4,11 @@ use clap::Args;
 use limbeck::evaluate::one_space::one_space;
 use limbeck::evaluate::sts::{read_sets, sts};
 use limbeck::evaluate::{Model, Watch};
+use limbeck::vectors::Shortened;
 use limbeck_data::text::read_texts;
 use serde_json::{Map, Value};
 
-use super::common::{ModelArguments, Session, open_all};
+use super::common::{ModelArguments, Session, check_dimension, open_all};
 
 /// Score models on graded sentence pairs, and beside another model in one space
 ///
@@ -19,7 +20,7 @@ use super::common::{ModelArguments, Session, open_all};
                   limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt"
 )]
 pub struct Arguments {
-    /// A student, a teacher, or the URI of one; several are scored in turn
+    /// A student, a teacher, a Model2Vec folder, or the URI of one; several are scored in turn
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
 
@@ -28,7 +29,7 @@ pub struct Arguments {
     sts: Vec<PathBuf>,
 
     /// The model that embeds the documents, while --model embeds the queries: a student's teacher
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", conflicts_with = "dimension")]
     documents: Option<String>,
 
     /// Text for --documents, each one a query and a document; the sentences of --sts by default
@@ -38,6 +39,10 @@ pub struct Arguments {
     /// What is put before every text, such as "query: "; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
+
+    /// Only the first N numbers of every vector
+    #[arg(long, value_name = "N")]
+    dimension: Option<usize>,
 
     /// Print JSON, an object a model
     #[arg(long)]
@@ -60,7 +65,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         None => sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect(),
     };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    for opened in open_all(&arguments.model, &arguments.run, own, session)? {
+    for mut opened in open_all(&arguments.model, &arguments.run, own, session)? {
+        if let Some(dimension) = arguments.dimension {
+            check_dimension(dimension, &opened)?;
+            opened.encoder = Box::new(Shortened { encoder: opened.encoder, dimension });
+        }
         let model = Model::new(&opened.name, &*opened.encoder).with_prefix(prefix);
         let scores = if sets.is_empty() { None } else { Some(sts(&model, &sets, watch)?) };
         let space = match documents.first() {

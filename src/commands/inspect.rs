@@ -7,6 +7,7 @@ use limbeck::model::{Kind, kind};
 use limbeck_data::cache::Cache;
 use limbeck_encoder::Student;
 use limbeck_student::folder::StudentFolder;
+use limbeck_student::static_folder::StaticFolder;
 use limbeck_teacher::TeacherFolder;
 
 use super::common::Session;
@@ -44,6 +45,18 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
             say!("  bytes       {}", info.bytes);
             say!("  vocabulary  {}", student.vocabulary());
             say!("  made from   {}", student.metadata());
+            Ok(())
+        }
+        Kind::Static(folder) => {
+            let model = StaticFolder::open(&folder)?;
+            say!("static model of {}", model.maker.name());
+            say!("  dimension   {}", model.dimension);
+            say!("  parameters  {}", model.parameters);
+            say!("  vocabulary  {}", model.tokenizer.vocabulary());
+            match model.max_tokens {
+                Some(most) => say!("  max tokens  {most}"),
+                None => say!("  max tokens  no limit"),
+            }
             Ok(())
         }
         Kind::Bert(folder) => {

@@ -26,4 +26,4 @@ pub mod word_order;
 pub use model::{Model, Watch};
 
 #[cfg(test)]
-mod toy;
+pub(crate) mod toy;

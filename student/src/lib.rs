@@ -14,6 +14,7 @@ pub mod folder;
 pub mod graph;
 pub mod model;
 pub mod start;
+pub mod static_folder;
 mod tokens;
 pub mod vocabulary;
 

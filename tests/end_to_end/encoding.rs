@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::support::{limbeck, project, succeed};
+use super::support::{fail, limbeck, project, static_model, succeed};
 
 fn vectors(stdout: &str) -> Vec<Vec<f32>> {
     stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -95,6 +95,32 @@ fn evaluate_and_bench_print_an_object_a_model() {
     assert!(speed["sentences_per_second"].as_f64().unwrap() > 0.0);
     assert_eq!(speed["threads"], 1);
     assert!(speed["milliseconds_alone"]["p99"].is_f64() && speed["sentences"].is_u64());
+}
+
+#[test]
+fn a_model2vec_folder_is_a_model() {
+    let (_keep, folder) = project(200);
+    static_model(&folder.join("static"), 2);
+    let inspected = succeed(&folder, &["inspect", "static"]);
+    assert!(inspected.contains("static model of model2vec") && inspected.contains("max tokens  512"), "{inspected}");
+    let stdout = succeed(&folder, &["evaluate", "--model", "static", "--sts", "pairs.tsv", "--json"]);
+    let scores: Value = serde_json::from_str(stdout.trim()).unwrap();
+    assert_eq!(scores["scores"]["pairs"]["pairs"], 200);
+
+    let lines = ["the dog sees", "sees the dog", "é dog", "dog", ""].map(|line| json!(line).to_string()).join("\n");
+    std::fs::write(folder.join("odd.jsonl"), lines + "\n").unwrap();
+    let rows = encode(&folder, "static", &[]);
+    assert!(rows[..4].iter().all(|row| row.len() == 8 && (cosine(row, row) - 1.0).abs() < 1e-5));
+    assert!(cosine(&rows[0], &rows[1]) > 0.99999, "the order of words is nothing to a mean");
+    assert!(cosine(&rows[2], &rows[3]) > 0.99999, "an unknown word counts for nothing");
+    assert!(rows[4].iter().all(|&number| number == 0.0), "and neither does no text");
+    let int8 = encode(&folder, "static", &["--compute", "int8"]);
+    assert!(rows[..4].iter().zip(&int8).all(|(a, b)| cosine(a, b) > 0.999));
+
+    let error = fail(&folder, &["embed", "--model", "static", "--input", "text.txt", "--to", "cache"]);
+    assert!(error.contains("is a static model, where a teacher is needed"), "{error}");
+    let error = fail(&folder, &["encode", "--model", "static", "--input", "text.txt", "--engine", "candle"]);
+    assert!(error.contains("static") && error.contains("candle"), "{error}");
 }
 
 #[test]

@@ -133,6 +133,20 @@ pub fn tiny_teacher(folder: &Path, seed: u64) {
     std::fs::write(folder.join("tokenizer.json"), tokenizer(&words)).unwrap();
 }
 
+/// Writes a Model2Vec folder of the tiny tokenizer's words, eight numbers wide.
+pub fn static_model(folder: &Path, seed: u64) {
+    std::fs::create_dir_all(folder).unwrap();
+    let words = words();
+    let mut weights = Weights { state: seed, tensors: Vec::new() };
+    weights.add("embeddings".into(), &[words.len(), 8], 1.0, 0.0);
+    let views = weights.tensors.iter();
+    let views = views.map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    safetensors::serialize_to_file(views, None, &folder.join("model.safetensors")).unwrap();
+    std::fs::write(folder.join("config.json"), json!({"model_type": "model2vec", "normalize": true}).to_string())
+        .unwrap();
+    std::fs::write(folder.join("tokenizer.json"), tokenizer(&words)).unwrap();
+}
+
 fn tokenizer(words: &[String]) -> String {
     let vocabulary: BTreeMap<&str, usize> = words.iter().enumerate().map(|(id, word)| (word.as_str(), id)).collect();
     let special = |id: usize| {

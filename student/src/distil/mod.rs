@@ -11,6 +11,7 @@
 
 mod begin;
 mod checkpoint;
+mod matryoshka;
 mod order;
 mod settings;
 mod step;
@@ -18,6 +19,7 @@ mod targets;
 mod train;
 
 pub use begin::start_student;
+pub use matryoshka::Matryoshka;
 pub use settings::{ContrastiveKd, DistilSettings, InfoNce, Losses, RelationalKl};
 pub use targets::{HeldOut, Survey, Targets};
 pub use train::{DistilJob, DistilSummary, distil, forget};

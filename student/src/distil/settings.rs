@@ -2,6 +2,7 @@ use limbeck_training::losses::Denominator;
 use limbeck_training::schedule::Decay;
 use serde::{Deserialize, Serialize};
 
+use super::matryoshka::Matryoshka;
 use crate::am_softmax::AmSoftmaxLoss;
 use crate::error::{Error, Result};
 
@@ -49,7 +50,7 @@ impl Default for ContrastiveKd {
 }
 
 /// The losses and their weights; a loss of weight 0 is not computed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Losses {
     /// Weight of the cosine distance to the cached target.
@@ -60,6 +61,8 @@ pub struct Losses {
     /// Every text of the cache its own class.
     #[serde(skip_serializing_if = "AmSoftmaxLoss::is_off")]
     pub am_softmax: AmSoftmaxLoss,
+    #[serde(skip_serializing_if = "Matryoshka::is_off")]
+    pub matryoshka: Matryoshka,
 }
 
 impl Default for Losses {
@@ -70,6 +73,7 @@ impl Default for Losses {
             relational_kl: RelationalKl::default(),
             contrastive_kd: ContrastiveKd::default(),
             am_softmax: AmSoftmaxLoss::default(),
+            matryoshka: Matryoshka::default(),
         }
     }
 }
@@ -127,7 +131,7 @@ impl DistilSettings {
         let losses = Losses {
             infonce: InfoNce { weight: 0.0, ..self.losses.infonce },
             am_softmax: AmSoftmaxLoss { weight: 0.0, ..self.losses.am_softmax },
-            ..self.losses
+            ..self.losses.clone()
         };
         Self { dropout: 0.0, losses, ..self.clone() }
     }
@@ -142,6 +146,7 @@ impl DistilSettings {
             losses.relational_kl.weight,
             losses.contrastive_kd.weight,
             losses.am_softmax.weight,
+            losses.matryoshka.weight,
         ];
         if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
             return refuse("a loss's weight", format!("{weights:?}"), "0 or above");
@@ -149,8 +154,12 @@ impl DistilSettings {
         if weights.iter().all(|&weight| weight == 0.0) {
             return refuse("the sum of the losses' weights", "0".into(), "above 0");
         }
-        let temperatures =
-            [losses.infonce.temperature, losses.relational_kl.temperature, losses.contrastive_kd.temperature];
+        let temperatures = [
+            losses.infonce.temperature,
+            losses.relational_kl.temperature,
+            losses.contrastive_kd.temperature,
+            losses.matryoshka.temperature,
+        ];
         if !temperatures.iter().all(|t| t.is_finite() && *t > 0.0) {
             return refuse("a loss's temperature", format!("{temperatures:?}"), "above 0");
         }

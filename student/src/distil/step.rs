@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use limbeck_encoder::TokenBatch;
-use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, relational_kl};
+use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, matryoshka, relational_kl};
 use limbeck_training::optimiser::{AdamW, AdamWSettings, Number};
 use limbeck_training::random::Random;
 
@@ -82,6 +82,10 @@ impl Stepper<'_> {
             }
             parts.push((losses.am_softmax.weight, found.loss.clone()));
             classified = Some(found);
+        }
+        let first = &losses.matryoshka;
+        if first.weight > 0.0 {
+            parts.push((first.weight, matryoshka(&output, targets, &first.dimensions, first.temperature)?));
         }
         let mut total: Option<Tensor> = None;
         for (weight, part) in parts {

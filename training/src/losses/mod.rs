@@ -5,12 +5,14 @@ mod am_softmax;
 mod contrastive_kd;
 mod cosine;
 mod infonce;
+mod matryoshka;
 mod relational;
 
 pub use am_softmax::{AmSoftmax, am_softmax, am_softmax_gradients};
 pub use contrastive_kd::contrastive_kd;
 pub use cosine::cosine_distance;
 pub use infonce::{Denominator, infonce, infonce_hard_negative};
+pub use matryoshka::matryoshka;
 pub use relational::relational_kl;
 
 use candle_core::{D, DType, Tensor};

@@ -9,17 +9,24 @@ pub fn relational_kl(embedding: &Tensor, target: &Tensor, temperature: f64) -> R
     if embedding.dims().len() != 2 || target.dims().len() != 2 || embedding.dims()[0] != target.dims()[0] {
         same_shape("relational KL", embedding, target)?;
     }
-    let n = embedding.dims()[0];
     let scale = 1.0 / checked_temperature(temperature)?;
-    let itself = diagonal(n, -1e9, embedding.dtype(), embedding)?;
-    let log_softmax = |x: &Tensor| -> Result<Tensor> {
-        let logits = cosines(x, x)?.affine(scale, 0.0).and_then(|logits| logits.add(&itself));
-        logits.and_then(|logits| candle_nn::ops::log_softmax(&logits, D::Minus1)).during("relational KL")
-    };
-    let (student, teacher) = (log_softmax(embedding)?, log_softmax(target)?);
+    let student = neighbours(embedding, scale)?;
+    divergence(&neighbours(target, scale)?, &student)
+}
+
+/// The logarithm of each row's distribution over the other rows of `x` (`[n, d]`): log softmax of `scale` times the
+/// cosines, `[n, n]`.
+pub(super) fn neighbours(x: &Tensor, scale: f64) -> Result<Tensor> {
+    let itself = diagonal(x.dims()[0], -1e9, x.dtype(), x)?;
+    let logits = cosines(x, x)?.affine(scale, 0.0).and_then(|logits| logits.add(&itself));
+    logits.and_then(|logits| candle_nn::ops::log_softmax(&logits, D::Minus1)).during("relational KL")
+}
+
+/// KL(teacher ‖ student) of two results of [`neighbours`], mean over rows.
+pub(super) fn divergence(teacher: &Tensor, student: &Tensor) -> Result<Tensor> {
     // On the diagonal exp(teacher) is 0 and both logarithms are finite, so the term vanishes.
-    let divergence = teacher.exp().and_then(|p| p.mul(&teacher.sub(&student)?)).and_then(|terms| terms.sum_all());
-    divergence.and_then(|sum| sum.affine(1.0 / n as f64, 0.0)).during("relational KL")
+    let divergence = teacher.exp().and_then(|p| p.mul(&teacher.sub(student)?)).and_then(|terms| terms.sum_all());
+    divergence.and_then(|sum| sum.affine(1.0 / teacher.dims()[0] as f64, 0.0)).during("relational KL")
 }
 
 #[cfg(test)]

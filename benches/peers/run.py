@@ -1,0 +1,166 @@
+"""Compares limbeck's folded students with what its users know: STS and sentences a second, in one table.
+
+Every contestant is a process of its own, held to the same cores, and reads the same text in the same shuffled order,
+tokenizing included. Rounds go through the contestants in turn, each beginning with another, so that a machine that slows
+down slows all of them; medians are printed, after a round of warm-up. `README.md` says how to get the parts.
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+HERE = Path(__file__).parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--student", action="append", default=[], metavar="NAME=FILE", help="a folded file; more than once")
+    parser.add_argument("--model2vec", metavar="DIR", help="a folder that distil.py made from the teacher")
+    parser.add_argument("--teacher", metavar="DIR", help="the teacher as a Hugging Face folder")
+    parser.add_argument("--onnx", metavar="DIR", help="the teacher's export: a folder with model.onnx")
+    parser.add_argument("--sts", nargs="+", required=True, metavar="FILE", help="TSV files: sentence1 sentence2 score")
+    parser.add_argument("--text", metavar="FILE", help="lines to time; by default the sentences of --sts")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long a turn lasts")
+    parser.add_argument("--json", metavar="FILE", help="writes the figures there too")
+    parser.add_argument("--rust", default=str(HERE / "rust/target/release/peers"), help="what `cargo build` made")
+    onnx_python = HERE / ".venv-onnx/bin/python"
+    parser.add_argument(
+        "--onnx-python", default=str(onnx_python if onnx_python.exists() else sys.executable), metavar="PYTHON",
+        help="the interpreter of sentence-transformers with ONNX, which needs an older transformers",
+    )
+    return parser.parse_args()
+
+
+class Contestant:
+    def __init__(self, name, command, environment):
+        self.name, self.rates, self.scores, self.dimension = name, [], {}, None
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        )
+        answer = self.answer()
+        self.error = None if answer.get("ready") else answer["error"]
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"error": f"ended with {self.process.wait()}"}
+
+    def ask(self, *order):
+        print(*order, sep="\t", file=self.process.stdin, flush=True)
+        answer = self.answer()
+        if "error" in answer:
+            raise RuntimeError(f"{self.name}: {answer['error']}")
+        return answer
+
+
+def read_sts(path):
+    """The header `sentence1 sentence2 score`, then a pair a line."""
+    lines = open(path, encoding="utf-8").read().split("\n")
+    columns = lines[0].split("\t")
+    places = [columns.index(name) for name in ("sentence1", "sentence2", "score")]
+    rows = [line.split("\t") for line in lines[1:] if line]
+    return [(row[places[0]], row[places[1]], float(row[places[2]])) for row in rows]
+
+
+def contestants(options, text):
+    threads = str(options.threads)
+    environment = os.environ | {
+        "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false" if options.threads == 1 else "true", "HF_HUB_OFFLINE": "1",
+    }
+    if options.onnx:
+        environment["ONNX_FOLDER"] = os.path.abspath(options.onnx)
+    rust = lambda kind, model: [options.rust, kind, model, text, threads]
+    python = lambda kind, model, by=sys.executable: [by, str(HERE / "worker.py"), kind, model, text, threads]
+    commands = []
+    for student in options.student:
+        name, _, file = student.rpartition("=")
+        commands.append((name or Path(file).name, rust("limbeck", file)))
+    if options.model2vec:
+        commands.append(("model2vec-rs", rust("model2vec-rs", options.model2vec)))
+        commands.append(("model2vec", python("model2vec", options.model2vec)))
+    if options.teacher:
+        commands.append(("sentence-transformers, torch", python("sentence-transformers", options.teacher)))
+        if options.onnx:
+            commands.append(("sentence-transformers, ONNX", python("sentence-transformers-onnx", options.teacher, options.onnx_python)))
+            commands.append(("fastembed", python("fastembed", options.teacher)))
+    return [Contestant(name, command, environment) for name, command in commands]
+
+
+def score(contestant, sets, sentences, folder):
+    """Spearman of the cosines with the scores, times 100, a set."""
+    source, to = folder / "sentences.txt", folder / "vectors.f32"
+    contestant.dimension = contestant.ask("vectors", source, to)["dimension"]
+    vectors = np.fromfile(to, dtype="<f4").reshape(len(sentences), contestant.dimension).astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.where(lengths > 0, lengths, 1)
+    place = {sentence: at for at, sentence in enumerate(sentences)}
+    for name, pairs in sets.items():
+        left, right = ([place[pair[side]] for pair in pairs] for side in (0, 1))
+        # To five digits, so that what differs by rounding alone is a tie.
+        cosines = np.round(np.sum(vectors[left] * vectors[right], axis=1), 5)
+        contestant.scores[name] = 100 * spearmanr(cosines, [pair[2] for pair in pairs]).statistic
+
+
+def main():
+    options = arguments()
+    # Children inherit it: the same cores for all.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    sets = {Path(path).stem: read_sts(path) for path in options.sts}
+    sentences = list(dict.fromkeys(pair[side] for pairs in sets.values() for pair in pairs for side in (0, 1)))
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "sentences.txt").write_text("".join(f"{sentence}\n" for sentence in sentences), encoding="utf-8")
+        lines = open(options.text, encoding="utf-8").read().splitlines() if options.text else list(sentences)
+        random.Random(1).shuffle(lines)
+        (folder / "text.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+        everyone = contestants(options, str(folder / "text.txt"))
+        running = [contestant for contestant in everyone if not contestant.error]
+        for contestant in running:
+            score(contestant, sets, sentences, folder)
+            contestant.ask("round", options.seconds)
+        for number in range(options.rounds):
+            for place in range(len(running)):
+                contestant = running[(place + number) % len(running)]
+                answer = contestant.ask("round", options.seconds)
+                contestant.rates.append(answer["sentences"] / answer["seconds"])
+    rows = [
+        {
+            "model": contestant.name, "skipped": contestant.error, "dimension": contestant.dimension, "sts": contestant.scores,
+            "sentences_per_second": statistics.median(contestant.rates) if contestant.rates else None,
+            "rounds": contestant.rates,
+        }
+        for contestant in everyone
+    ]
+    report = {"threads": options.threads, "seconds": options.seconds, "texts": len(lines), "models": rows}
+    if options.json:
+        Path(options.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(table(rows, list(sets)))
+    print(f"\n{len(lines)} texts, {options.threads} threads, {options.rounds} rounds of {options.seconds:g} s, medians.")
+
+
+def table(rows, sets):
+    lines = ["| model | dimension | " + " | ".join(sets) + " | sentences a second |", "|---|---:|" + "---:|" * (len(sets) + 1)]
+    for row in rows:
+        if row["skipped"]:
+            lines.append(f"| {row['model']} | skipped: {row['skipped']} |" + " |" * (len(sets) + 1))
+            continue
+        scores = " | ".join(f"{row['sts'][name]:.2f}" for name in sets)
+        lines.append(f"| {row['model']} | {row['dimension']} | {scores} | {row['sentences_per_second']:,.0f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""One contestant of run.py: worker.py KIND MODEL TEXT THREADS, in a process of its own.
+
+Answers each line of standard input with a line of JSON, as rust/src/main.rs does:
+`vectors FROM TO` encodes the lines of FROM and writes their vectors to TO, as little-endian f32;
+`round SECONDS` encodes TEXT for so long, from where the last round ended.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+
+# A call has so many texts that it takes about this long, so that none pays for its calls.
+CALL_SECONDS, CALL_MOST = 0.1, 4096
+
+
+def model2vec(model, threads):
+    from model2vec import StaticModel
+
+    model = StaticModel.from_pretrained(model)
+    return lambda texts: model.encode(texts, use_multiprocessing=threads > 1, multiprocessing_threshold=0)
+
+
+def sentence_transformers(model, threads):
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(threads)
+    model = SentenceTransformer(model, device="cpu")
+    return lambda texts: model.encode(texts, normalize_embeddings=True)
+
+
+def sentence_transformers_onnx(model, threads):
+    """MODEL is the Hugging Face folder; ONNX_FOLDER has the export, model.onnx, with last_hidden_state."""
+    import onnxruntime
+    from sentence_transformers import SentenceTransformer
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # The library looks for onnx/model.onnx in the folder of the model.
+    folder = linked(model, {"onnx/model.onnx": os.path.join(os.environ["ONNX_FOLDER"], "model.onnx")})
+    options = {"file_name": "onnx/model.onnx", "provider": "CPUExecutionProvider", "session_options": options}
+    model = SentenceTransformer(folder, device="cpu", backend="onnx", model_kwargs=options)
+    return lambda texts: model.encode(texts, normalize_embeddings=True)
+
+
+def fastembed(model, threads):
+    """MODEL is the Hugging Face folder; ONNX_FOLDER has the export, model.onnx, with sentence_embedding."""
+    import numpy
+    from fastembed import TextEmbedding
+    from fastembed.common.model_description import ModelSource, PoolingType
+
+    config = json.load(open(os.path.join(model, "config.json"), encoding="utf-8"))
+    folder = linked(model, {"model.onnx": os.path.join(os.environ["ONNX_FOLDER"], "model.onnx")})
+    # The source is never asked: the folder is named.
+    TextEmbedding.add_custom_model(
+        model="local/teacher", pooling=PoolingType.DISABLED, normalization=True, sources=ModelSource(hf="local/teacher"),
+        dim=config["hidden_size"], model_file="model.onnx", output_name="sentence_embedding",
+    )
+    model = TextEmbedding("local/teacher", specific_model_path=folder, threads=threads)
+    return lambda texts: numpy.stack(list(model.embed(texts)))
+
+
+def linked(model, files):
+    """A folder with links to the files of the folder `model`, and to `files` by the names they are to have."""
+    folder = tempfile.mkdtemp(prefix="peers-")
+    for name in os.listdir(model):
+        os.symlink(os.path.abspath(os.path.join(model, name)), os.path.join(folder, name))
+    for name, path in files.items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        os.symlink(os.path.abspath(path), os.path.join(folder, name))
+    return folder
+
+
+KINDS = {
+    "model2vec": model2vec,
+    "sentence-transformers": sentence_transformers,
+    "sentence-transformers-onnx": sentence_transformers_onnx,
+    "fastembed": fastembed,
+}
+
+
+def main():
+    kind, model, text, threads = sys.argv[1:]
+    lines = open(text, encoding="utf-8").read().splitlines()
+    # What a library prints is no answer.
+    answers, sys.stdout = sys.stdout, sys.stderr
+    answer = lambda value: print(json.dumps(value), file=answers, flush=True)
+    try:
+        encode = KINDS[kind](model, int(threads))
+        encode(lines[:2])
+    except Exception as error:
+        answer({"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"})
+        return
+    answer({"ready": True})
+    at, call = 0, 64
+    for order in sys.stdin:
+        order = order.rstrip("\n").split("\t")
+        if order[0] == "vectors":
+            texts = open(order[1], encoding="utf-8").read().split("\n")[:-1]
+            vectors = encode(texts).astype("<f4")
+            vectors.tofile(order[2])
+            answer({"dimension": vectors.shape[1]})
+        elif order[0] == "round":
+            start, sentences = time.perf_counter(), 0
+            while time.perf_counter() - start < float(order[1]):
+                end, began = min(at + call, len(lines)), time.perf_counter()
+                encode(lines[at:end])
+                sentences += end - at
+                if end - at == call and time.perf_counter() - began < CALL_SECONDS:
+                    call = min(2 * call, CALL_MOST)
+                at = end % len(lines)
+            answer({"sentences": sentences, "seconds": time.perf_counter() - start})
+
+
+if __name__ == "__main__":
+    main()

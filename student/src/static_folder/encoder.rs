@@ -1,0 +1,35 @@
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Student};
+use serde_json::Value;
+
+/// A folded static model that reads as much of a text as its maker does.
+pub struct StaticEncoder {
+    student: Student,
+    max_characters: Option<usize>,
+}
+
+impl StaticEncoder {
+    /// Takes the limit of characters from the metadata that [`StaticFolder::into_parts`](super::StaticFolder::into_parts)
+    /// writes; there is none in another file.
+    pub fn new(student: Student) -> Self {
+        let metadata: Option<Value> = serde_json::from_str(student.metadata()).ok();
+        let max_characters = metadata.and_then(|metadata| metadata["max_characters"].as_u64());
+        Self { student, max_characters: max_characters.map(|most| most as usize) }
+    }
+
+    fn cut<'a>(&self, text: &'a str) -> &'a str {
+        // A character takes at least a byte, so most texts need no counting.
+        let end = self.max_characters.filter(|&most| text.len() > most).and_then(|most| text.char_indices().nth(most));
+        end.map_or(text, |(end, _)| &text[..end])
+    }
+}
+
+impl Encoder for StaticEncoder {
+    fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError> {
+        let texts: Vec<&str> = texts.iter().map(|text| self.cut(text)).collect();
+        Ok(self.student.encode(&texts)?)
+    }
+
+    fn info(&self) -> EncoderInfo {
+        self.student.info()
+    }
+}
