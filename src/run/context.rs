@@ -37,6 +37,10 @@ pub struct RunOptions {
     pub to: Option<Stage>,
 }
 
+/// The stages before the student's methods.
+const BEFORE_METHODS: [Stage; 6] =
+    [Stage::Fetch, Stage::Text, Stage::TrainTeacher, Stage::ExportTeacher, Stage::Vocabulary, Stage::Embed];
+
 impl Context<'_> {
     /// The stages that this plan has.
     pub fn stages(&self) -> Vec<Stage> {
@@ -49,10 +53,7 @@ impl Context<'_> {
         };
         let is_method = |stage: &Stage| matches!(stage, Stage::Distil | Stage::Simcse | Stage::AmSoftmax);
         let (mut stages, after): (Vec<Stage>, Vec<Stage>) =
-            Stage::ALL.into_iter().filter(|stage| !is_method(stage)).partition(|stage| {
-                let before = [Stage::Fetch, Stage::Text, Stage::TrainTeacher, Stage::ExportTeacher, Stage::Embed];
-                before.contains(stage)
-            });
+            Stage::ALL.into_iter().filter(|stage| !is_method(stage)).partition(|stage| BEFORE_METHODS.contains(stage));
         stages.extend(self.methods());
         stages.extend(after);
         stages.retain(has);

@@ -43,7 +43,7 @@ pub enum Error {
     #[error(transparent)]
     Interrupt(#[from] limbeck_data::Interrupted),
     #[error(transparent)]
-    Training(#[from] limbeck_training::Error),
+    Training(Box<limbeck_training::Error>),
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
     #[error(transparent)]
@@ -54,6 +54,12 @@ pub enum Error {
 
 /// The result of anything that concerns a student.
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<limbeck_training::Error> for Error {
+    fn from(error: limbeck_training::Error) -> Self {
+        Self::Training(Box::new(error))
+    }
+}
 
 impl Error {
     /// What the user can do about it, where that is known.

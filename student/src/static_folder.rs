@@ -122,7 +122,8 @@ impl StaticFolder {
         let (config, tokenizer_json) = (json(&layout.config)?, json(&layout.tokenizer)?);
         let tokenizer = Tokenizer::from_file(&layout.tokenizer)?;
         let mut unknown = None;
-        let (mut max_tokens, mut max_characters) = (None, None);
+        let max_tokens;
+        let mut max_characters = None;
         match layout.maker {
             Maker::Model2Vec => {
                 max_tokens = most_tokens(&config, &layout.config)?;

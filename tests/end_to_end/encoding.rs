@@ -107,7 +107,7 @@ fn a_model2vec_folder_is_a_model() {
     let scores: Value = serde_json::from_str(stdout.trim()).unwrap();
     assert_eq!(scores["scores"]["pairs"]["pairs"], 200);
 
-    let lines = ["the dog sees", "sees the dog", "é dog", "dog", ""].map(|line| json!(line).to_string()).join("\n");
+    let lines = ["the dog sees", "sees the dog", "☃ dog", "dog", ""].map(|line| json!(line).to_string()).join("\n");
     std::fs::write(folder.join("odd.jsonl"), lines + "\n").unwrap();
     let rows = encode(&folder, "static", &[]);
     assert!(rows[..4].iter().all(|row| row.len() == 8 && (cosine(row, row) - 1.0).abs() < 1e-5));
@@ -117,7 +117,7 @@ fn a_model2vec_folder_is_a_model() {
     let int8 = encode(&folder, "static", &["--compute", "int8"]);
     assert!(rows[..4].iter().zip(&int8).all(|(a, b)| cosine(a, b) > 0.999));
 
-    let error = fail(&folder, &["embed", "--model", "static", "--input", "text.txt", "--to", "cache"]);
+    let error = fail(&folder, &["embed", "--teacher", "static", "--input", "text.txt", "--to", "cache"]);
     assert!(error.contains("is a static model, where a teacher is needed"), "{error}");
     let error = fail(&folder, &["encode", "--model", "static", "--input", "text.txt", "--engine", "candle"]);
     assert!(error.contains("static") && error.contains("candle"), "{error}");

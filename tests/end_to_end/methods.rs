@@ -68,7 +68,7 @@ fn methods_run_in_the_recipe_s_order_and_each_begins_where_the_one_before_it_end
     let from = plan(&["--from", "distil"]);
     assert!(from.contains("am-softmax      skip") && from.contains("distil          run"), "{from}");
     let stderr = fail(&folder, &["run", "tiny.toml", "--from", "simcse", "--dry-run"]);
-    assert!(stderr.contains("simcse is not in this recipe"), "{stderr}");
+    assert!(stderr.contains("stage simcse: is not in this recipe"), "{stderr}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_student_learns_every_sentence_as_a_class_from_text_or_a_cache_and_distillat
         assert!(found.abs_diff(classes) < 30, "{student}: {found} classes");
         assert_eq!(bytes_of(&folder.join(student)).len(), 4);
     }
-    distil(&["--student", "from-text", "--to", "then-distilled", "--set", "distil.epochs=1"]);
+    distil(&["--student", "from-cache", "--to", "then-distilled", "--set", "distil.epochs=1"]);
     let fidelity = |folder: &Path| log(&folder.join("metrics.jsonl"), "distil")[0]["fidelity_cosine"].as_f64().unwrap();
     let (anew, on) = (fidelity(&folder.join("start")), fidelity(&folder.join("then-distilled")));
     assert_ne!(anew, on);

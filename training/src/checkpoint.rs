@@ -69,6 +69,17 @@ mod tests {
     }
 
     #[test]
+    fn every_bit_of_a_states_numbers_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let numbers: Vec<f64> = (1..2000).map(|at| (f64::from(at) * 0.7371).sin().powi(3) / 3.0).collect();
+        let tensor = Tensor::new(&[1f32], &Device::Cpu).unwrap();
+        save(&path, [("a", &tensor)], &numbers).unwrap();
+        let (_, found) = load::<Vec<f64>>(&path).unwrap().unwrap();
+        assert!(numbers.iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+
+    #[test]
     fn a_truncated_file_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");

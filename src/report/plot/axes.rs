@@ -43,7 +43,7 @@ where
 {
     let mut chart = ChartBuilder::on(area)
         .margin_top(6 * FINE)
-        .margin_right(14 * FINE)
+        .margin_right(26 * FINE)
         .margin_left(4 * FINE)
         .x_label_area_size(44 * FINE)
         .y_label_area_size(56 * FINE)
