@@ -8,8 +8,8 @@ use crate::error::{During, Error, Result};
 /// whole target tells.
 ///
 /// The mean over `dimensions` of the relational KL between the first `dimension` numbers of `embedding` and all of
-/// `target`. The target cut to as many numbers is no good goal: a teacher that wasn't trained for it has the same share
-/// of what it knows in each number. `embedding` and `target` are `[n, d]`, and their widths may differ.
+/// `target`: the similarities of the whole target are the goal, not those of the target cut to as many numbers.
+/// `embedding` and `target` are `[n, d]`, and their widths may differ.
 ///
 /// # Errors
 /// Where no dimension is given, or one is 0 or above the width of `embedding`.
