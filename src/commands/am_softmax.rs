@@ -4,20 +4,21 @@ use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
 use limbeck::evaluate::sts::{dev_scores, read_sets};
-use limbeck::recipe;
 use limbeck_data::cache::Cache;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::Look;
 
-use super::common::{Session, set_threads};
-use super::material::distinct_texts;
+use super::common::{RecipeArguments, Session};
+use super::texts::distinct_texts;
 
 /// Train a student with every sentence its own class (AM-softmax)
 ///
 /// Dropout views of a sentence are its class's samples. Class centres lie in a mapped file in the student's folder while it
 /// learns. An interrupted job goes on from its last checkpoint.
+///
+/// Of a recipe, [am_softmax] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz --dev STSB.dev.tsv --to classes\n  \
@@ -44,29 +45,16 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     dev: Vec<PathBuf>,
 
-    /// A recipe, of which [am_softmax] is read
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-
-    /// Put a value over the recipe's, as in am_softmax.sampled_classes=4096
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-
     /// The trained student's folder
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = match &arguments.recipe {
-        Some(path) => recipe::read(path, &arguments.overrides)?,
-        None => recipe::from_overrides(&arguments.overrides)?,
-    };
-    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let recipe = arguments.recipe.read()?;
     let settings = recipe.am_softmax;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
@@ -80,7 +68,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
         (None, input) => {
             let input = input.as_deref().context("--input or --cache is needed")?;
-            texts = distinct_texts(input, settings.limit.unwrap_or(usize::MAX))?;
+            let limit = settings.limit.unwrap_or(usize::MAX);
+            texts = distinct_texts(input, None, None)?.take(limit).collect::<Result<Vec<_>, _>>()?;
             Sentences::Texts(&texts)
         }
     };

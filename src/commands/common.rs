@@ -1,15 +1,13 @@
 //! What several commands share.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
+use limbeck::recipe::{self, Recipe};
 use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
-use limbeck_data::cache::SHARD_ROWS;
 use limbeck_data::progress::Progress;
-use limbeck_data::text::{hash, read_texts};
 use limbeck_encoder::{Encoder, Precision};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
@@ -36,6 +34,34 @@ pub struct ModelArguments {
     /// benched in int8
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     pub precision: Option<Precision>,
+}
+
+/// The recipe of a command that does one stage's work.
+#[derive(Args)]
+pub struct RecipeArguments {
+    /// A recipe, of which the sections named above are read
+    #[arg(long, value_name = "FILE")]
+    recipe: Option<PathBuf>,
+
+    /// Put a value over the recipe's, by the key that it has there
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl RecipeArguments {
+    /// The recipe with its overrides; its threads, or those given here, are set.
+    pub fn read(&self) -> anyhow::Result<Recipe> {
+        let recipe = match &self.recipe {
+            Some(path) => recipe::read(path, &self.overrides)?,
+            None => recipe::from_overrides(&self.overrides)?,
+        };
+        set_threads(self.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+        Ok(recipe)
+    }
 }
 
 /// How models are run.
@@ -154,35 +180,4 @@ pub fn open_with(
 /// Says that standard output can't be written to.
 pub fn stdout_failed(source: std::io::Error) -> limbeck_data::Error {
     limbeck_data::Error::io("write", Path::new("standard output"))(source)
-}
-
-/// The texts in chunks of a shard, without blanks and duplicates.
-pub struct Chunks {
-    texts: limbeck_data::text::Texts,
-    met: HashSet<u64>,
-}
-
-impl Chunks {
-    /// Opens a file or folder.
-    pub fn open(input: &Path, column: Option<&str>, encoding: Option<&str>) -> anyhow::Result<Self> {
-        let texts = read_texts(input, column, encoding)?;
-        Ok(Self { texts, met: HashSet::new() })
-    }
-}
-
-impl Iterator for Chunks {
-    type Item = limbeck_data::Result<Vec<String>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut chunk = Vec::with_capacity(SHARD_ROWS);
-        while chunk.len() < SHARD_ROWS {
-            match self.texts.next() {
-                Some(Ok(text)) if text.trim().is_empty() || !self.met.insert(hash(&text)) => {}
-                Some(Ok(text)) => chunk.push(text),
-                Some(Err(error)) => return Some(Err(error)),
-                None => break,
-            }
-        }
-        (!chunk.is_empty()).then_some(Ok(chunk))
-    }
 }

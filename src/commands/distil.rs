@@ -3,7 +3,6 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
-use limbeck::recipe;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
@@ -12,12 +11,14 @@ use limbeck_student::folder::StudentFolder;
 use serde_json::json;
 
 use super::Usage;
-use super::common::{Session, set_threads};
+use super::common::{RecipeArguments, Session};
 
 /// Distil a student from a cache of embeddings
 ///
 /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job goes on from its last
 /// checkpoint.
+///
+/// Of a recipe, [student] and [distil] are read.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
                         limbeck distil --cache vectors.parquet --tokenizer tokenizer.json --to student --set distil.epochs=3")]
@@ -38,14 +39,6 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<Uri>,
 
-    /// A recipe, of which [student] and [distil] are read
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-
-    /// Put a value over the recipe's, as in distil.epochs=3
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-
     /// Text and vector column of a cache made elsewhere, where they can't be told by type
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
@@ -56,17 +49,12 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = match &arguments.recipe {
-        Some(path) => recipe::read(path, &arguments.overrides)?,
-        None => recipe::from_overrides(&arguments.overrides)?,
-    };
-    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let recipe = arguments.recipe.read()?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;

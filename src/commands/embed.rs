@@ -9,7 +9,8 @@ use limbeck_encoder::{Encoder as _, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
-use super::common::{Chunks, ModelArguments, Session};
+use super::common::{ModelArguments, Session};
+use super::texts::chunks;
 
 /// Cache a teacher's sentence embeddings as Parquet
 ///
@@ -100,7 +101,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     };
     let summary = embed(EmbedJob {
         teacher: &teacher,
-        texts: Box::new(Chunks::open(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?),
+        texts: Box::new(chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?),
         total: None,
         folder: &arguments.to,
         spec,

@@ -1,15 +1,14 @@
-//! What the SimCSE commands and AM-softmax learn from.
+//! What the SimCSE commands learn from.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use limbeck_data::examples::{self, ExampleColumns, Examples};
-use limbeck_data::text::{hash, read_texts};
 use limbeck_training::contrastive::Material;
 
 use super::common::Session;
+use super::texts::distinct_texts;
 
 /// Text or labelled examples, and what the result is chosen by.
 #[derive(Args)]
@@ -53,21 +52,6 @@ impl MaterialArguments {
             return Ok(Found::Examples(found));
         }
         let input = self.input.as_deref().context("--input or --examples is needed")?;
-        Ok(Found::Texts(distinct_texts(input, limit)?))
+        Ok(Found::Texts(distinct_texts(input, None, None)?.take(limit).collect::<Result<_, _>>()?))
     }
-}
-
-/// The first `limit` texts of `input`, without blanks and duplicates.
-pub fn distinct_texts(input: &Path, limit: usize) -> anyhow::Result<Vec<String>> {
-    let (mut met, mut texts) = (HashSet::new(), Vec::new());
-    for text in read_texts(input, None, None)? {
-        let text = text?;
-        if texts.len() == limit {
-            break;
-        }
-        if !text.trim().is_empty() && met.insert(hash(&text)) {
-            texts.push(text);
-        }
-    }
-    Ok(texts)
 }

@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod simcse;
 mod stopped;
+mod texts;
 mod train_teacher;
 mod vocabulary;
 

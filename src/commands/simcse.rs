@@ -4,17 +4,18 @@ use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
 use limbeck::evaluate::sts::{dev_scores, read_sets};
-use limbeck::recipe;
 use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{Session, set_threads};
+use super::common::{RecipeArguments, Session};
 use super::material::MaterialArguments;
 
 /// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
 ///
 /// An interrupted job goes on from its last checkpoint.
+///
+/// Of a recipe, [train_student] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv --dev STSB.dev.tsv --to tuned\n  \
@@ -32,29 +33,16 @@ pub struct Arguments {
     #[command(flatten)]
     material: MaterialArguments,
 
-    /// A recipe, of which [train_student] is read
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-
-    /// Put a value over the recipe's, as in train_student.simcse.learning_rate=1e-3
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-
     /// The trained student's folder
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
 
-    /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = match &arguments.recipe {
-        Some(path) => recipe::read(path, &arguments.overrides)?,
-        None => recipe::from_overrides(&arguments.overrides)?,
-    };
-    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let recipe = arguments.recipe.read()?;
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {

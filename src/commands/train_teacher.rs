@@ -4,19 +4,20 @@ use anyhow::Context as _;
 use clap::Args;
 use limbeck::evaluate::sts::{dev_scores, read_sets};
 use limbeck::model::candle_device;
-use limbeck::recipe;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{Session, set_threads};
+use super::common::{RecipeArguments, Session};
 use super::material::MaterialArguments;
 
 /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
 ///
 /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job goes
 /// on from its last checkpoint.
+///
+/// Of a recipe, [train_teacher] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck train-teacher --teacher ./bert --pooler cls-before-pooler --input corpus.txt.gz --dev STSB.dev.tsv --to teacher\n  \
@@ -38,14 +39,6 @@ pub struct Arguments {
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
-    /// A recipe, of which [train_teacher] is read
-    #[arg(long, value_name = "FILE")]
-    recipe: Option<PathBuf>,
-
-    /// Put a value over the recipe's, as in train_teacher.simcse.denominator=2n-1
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    overrides: Vec<String>,
-
     /// The trained model's folder
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -54,17 +47,12 @@ pub struct Arguments {
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: OnnxDevice,
 
-    /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[command(flatten)]
+    recipe: RecipeArguments,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = match &arguments.recipe {
-        Some(path) => recipe::read(path, &arguments.overrides)?,
-        None => recipe::from_overrides(&arguments.overrides)?,
-    };
-    set_threads(arguments.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+    let recipe = arguments.recipe.read()?;
     let section = recipe.train_teacher.unwrap_or_default();
     let asset = session.store()?.fetch(&arguments.teacher, None, session.progress)?;
     let mut start = TeacherFolder::open(&asset.path)?;

@@ -7,7 +7,8 @@ use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::{Vocabulary, Watch, build};
 
 use super::Usage;
-use super::common::{Chunks, Session, set_threads};
+use super::common::{Session, set_threads};
+use super::texts::chunks;
 
 /// Make a student's vocabulary from text: a teacher's pruned, or one trained
 ///
@@ -78,7 +79,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let path = session.store()?.fetch(&arguments.teacher, None, session.progress)?.path;
     let base = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
-    let mut texts = Chunks::open(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
+    let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
     let json = build(vocabulary, &base, &mut texts, watch)?;
     let tokens = Tokenizer::from_bytes(&json, &arguments.to)?.vocabulary();
