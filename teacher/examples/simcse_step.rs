@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let loss = infonce(&first, &second, 0.05, Denominator::N)?;
         let store = loss.backward()?;
         let gradient: Vec<f32> = store.get(&vectors).ok_or("no gradient")?.flatten_all()?.to_vec1()?;
-        let mut gradients = Gradients::new(&folder.config, false, &|_| true);
+        let mut gradients = Gradients::new(&parameters, &|_| true);
         network.backward(&batch, tape, &gradient, &mut gradients)?;
         let backward = start.elapsed();
         let scale = (1.0 / gradients.norm()).min(1.0);

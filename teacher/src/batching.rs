@@ -1,8 +1,10 @@
-//! Cutting texts into batches of like length.
+//! From texts to batches of like length, and from the batches' vectors to the texts'.
 
 use std::ops::Range;
 
-use limbeck_encoder::TokenBatch;
+use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
+
+use crate::{BATCH_TOKENS, Result};
 
 /// Texts in order of length, and where this order is cut. A function of the lengths alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,39 @@ impl Batches {
     pub fn iter(&self) -> impl Iterator<Item = &[usize]> {
         self.cuts.iter().map(|cut| &self.order[cut.clone()])
     }
+}
+
+/// The tokens of `texts`, `prefix` before each.
+pub(crate) fn tokenise(
+    tokenizer: &Tokenizer,
+    (prefix, texts): (&str, &[&str]),
+    special: Special,
+    max_tokens: Option<usize>,
+) -> limbeck_encoder::Result<TokenBatch> {
+    if prefix.is_empty() {
+        return tokenizer.encode_batch(texts, special, max_tokens);
+    }
+    let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    tokenizer.encode_batch(&texts, special, max_tokens)
+}
+
+/// The unit vectors of `texts`, batch by batch; `pooled` gives those of a batch, `width` numbers a text.
+pub(crate) fn encode(
+    texts: &TokenBatch,
+    width: usize,
+    pooled: impl Fn(&TokenBatch) -> Result<Vec<f32>>,
+) -> Result<Embeddings> {
+    let mut vectors = vec![0.0; texts.rows() * width];
+    for places in Batches::plan(texts, BATCH_TOKENS).iter() {
+        let batch: TokenBatch = places.iter().map(|&place| texts.row(place)).collect();
+        for (&place, row) in places.iter().zip(pooled(&batch)?.chunks_exact(width)) {
+            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+            let to = &mut vectors[place * width..(place + 1) * width];
+            to.iter_mut().zip(row).for_each(|(to, x)| *to = x / length);
+        }
+    }
+    Ok(Embeddings::new(vectors, width))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use ort::value::TensorRef;
 use self::signature::{Signature, Width};
 use self::summary::Summary;
 use self::tensors::{Pad, floats, normalise};
-use crate::batching::Batches;
+use crate::batching::{self, Batches};
 use crate::inference_error::InferenceError;
 use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
 
@@ -168,13 +168,7 @@ impl OnnxEncoder {
     /// The token ids that the model gets for `texts`: prefix and special tokens (but for a student) put around, cut to
     /// length.
     pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let tokens = if self.prefix.is_empty() {
-            self.tokenizer.encode_batch(texts, self.special, self.max_tokens)
-        } else {
-            let texts: Vec<String> = texts.iter().map(|text| format!("{}{text}", self.prefix)).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            self.tokenizer.encode_batch(&texts, self.special, self.max_tokens)
-        };
+        let tokens = batching::tokenise(&self.tokenizer, (&self.prefix, texts), self.special, self.max_tokens);
         Ok(tokens.map_err(InferenceError::from)?)
     }
 

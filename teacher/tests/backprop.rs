@@ -61,7 +61,7 @@ fn five_steps_of_supervised_simcse_are_pytorchs() {
         let expected = losses[step as usize - 1];
         assert!((found - expected).abs() < 1e-6 * expected, "step {step}: {found} where {expected} is expected");
         let gradient = loss.backward().unwrap().get(&vectors).unwrap().flatten_all().unwrap();
-        let mut gradients = Gradients::new(&config, true, &|_| true);
+        let mut gradients = Gradients::new(&parameters, &|_| true);
         network.backward(&batch, tape, &gradient.to_vec1::<f64>().unwrap(), &mut gradients).unwrap();
         let norm = gradients.norm();
         let gradients = gradients.into_tensors().unwrap();
@@ -87,7 +87,7 @@ fn both_gradients(config: &BertConfig, parameters: &Parameters, pooler: Pooler) 
     let head = pooler == Pooler::Cls;
     let network = Network { config, parameters, pooler, head };
     let tape = network.forward::<f64>(&batch, &mut Dropout::none()).unwrap();
-    let mut gradients = Gradients::new(config, true, &|_| true);
+    let mut gradients = Gradients::new(parameters, &|_| true);
     let vectors = tape.vectors().to_vec();
     network.backward(&batch, tape, &weights, &mut gradients).unwrap();
 
@@ -132,7 +132,7 @@ fn gradients_through_dropout_are_quotients_of_differences() {
         vectors.iter().zip(&weights).map(|(x, w)| x * w).sum()
     };
     let tape = network.forward::<f64>(&batch, &mut dropout()).unwrap();
-    let mut gradients = Gradients::new(&config, true, &|_| true);
+    let mut gradients = Gradients::new(&parameters, &|_| true);
     network.backward(&batch, tape, &weights, &mut gradients).unwrap();
     let gradients = gradients.into_tensors().unwrap();
     for (name, variable) in parameters.iter() {

@@ -73,7 +73,7 @@ impl Parameters {
 }
 
 /// Every tensor of a BERT and its shape.
-pub fn shapes(config: &BertConfig, with_pooler: bool) -> Vec<(String, Vec<usize>)> {
+fn shapes(config: &BertConfig, with_pooler: bool) -> Vec<(String, Vec<usize>)> {
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let mut shapes = Vec::new();
     let mut pair = |name: String, weight: Vec<usize>| {
@@ -137,10 +137,10 @@ pub struct Gradients<T> {
 }
 
 impl<T: Real> Gradients<T> {
-    /// Zeros for all parameters that `learns` says yes to.
-    pub fn new(config: &BertConfig, with_pooler: bool, learns: &dyn Fn(&str) -> bool) -> Self {
-        let mut shapes = shapes(config, with_pooler);
-        shapes.retain(|(name, _)| learns(name));
+    /// Zeros for those of `parameters` that `learns` says yes to.
+    pub fn new(parameters: &Parameters, learns: &dyn Fn(&str) -> bool) -> Self {
+        let learning = parameters.iter().filter(|(name, _)| learns(name));
+        let shapes: Vec<_> = learning.map(|(name, variable)| (name.to_owned(), variable.dims().to_vec())).collect();
         let mut modules: BTreeMap<String, Pair<T>> = BTreeMap::new();
         for (name, shape) in &shapes {
             let (module, kind) = split(name);

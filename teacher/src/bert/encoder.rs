@@ -4,8 +4,8 @@ use candle_core::{DType, Device};
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
 
 use super::Bert;
-use crate::batching::Batches;
-use crate::{BATCH_TOKENS, Error, Pooler, Result, TeacherFolder};
+use crate::batching;
+use crate::{Error, Pooler, Result, TeacherFolder};
 
 /// A BERT in candle with its tokenizer and pooler: texts in, unit vectors out.
 pub struct BertEncoder {
@@ -44,36 +44,18 @@ impl BertEncoder {
 
     /// Encodes texts that are tokenized already, special tokens included; no prefix is added.
     pub fn encode_tokens(&self, texts: &TokenBatch) -> Result<Embeddings> {
-        let width = self.info.dimension;
-        let mut vectors = vec![0.0; texts.rows() * width];
-        for places in Batches::plan(texts, BATCH_TOKENS).iter() {
-            let batch: TokenBatch = places.iter().map(|&place| texts.row(place)).collect();
-            let pooled = self.bert.pooled(&batch, self.pooler)?;
-            let rows = pooled.to_dtype(DType::F32).and_then(|pooled| pooled.flatten_all()?.to_vec1::<f32>());
-            let rows = rows.map_err(Error::candle("reading the vectors"))?;
-            for (&place, row) in places.iter().zip(rows.chunks_exact(width)) {
-                let length = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
-                let to = &mut vectors[place * width..(place + 1) * width];
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = x / length);
-            }
-        }
-        Ok(Embeddings::new(vectors, width))
+        batching::encode(texts, self.info.dimension, |batch| {
+            let pooled = self.bert.pooled(batch, self.pooler)?;
+            let rows = pooled.to_dtype(DType::F32).and_then(|pooled| pooled.flatten_all()?.to_vec1());
+            rows.map_err(Error::candle("reading the vectors"))
+        })
     }
 }
 
 impl Encoder for BertEncoder {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
-        let prefixed: Vec<String>;
-        let prefixed_refs: Vec<&str>;
-        let texts = match self.prefix.is_empty() {
-            true => texts,
-            false => {
-                prefixed = texts.iter().map(|text| format!("{}{text}", self.prefix)).collect();
-                prefixed_refs = prefixed.iter().map(String::as_str).collect();
-                &prefixed_refs
-            }
-        };
-        let tokens = self.tokenizer.encode_batch(texts, Special::With, Some(self.max_tokens))?;
+        let texts = (&self.prefix[..], texts);
+        let tokens = batching::tokenise(&self.tokenizer, texts, Special::With, Some(self.max_tokens))?;
         Ok(self.encode_tokens(&tokens)?)
     }
 

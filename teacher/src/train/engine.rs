@@ -87,9 +87,7 @@ impl Model<'_> {
     /// No gradients yet.
     pub fn no_gradients<T: Real>(&self) -> Sum<T> {
         match self.by_hand {
-            true => {
-                Sum::Host(Gradients::new(self.config, self.parameters.has_pooler(), &|name| self.settings.learns(name)))
-            }
+            true => Sum::Host(Gradients::new(self.parameters, &|name| self.settings.learns(name))),
             false => Sum::Device(BTreeMap::new()),
         }
     }

@@ -1,7 +1,6 @@
 //! A BERT that learns by contrast: its step, with GradCache where a batch is large, and what its checkpoint holds.
 
 use candle_core::{DType, Device, Tensor};
-use limbeck_data::files;
 use limbeck_encoder::{Encoder, Special, TokenBatch, Tokenizer};
 use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss_and_gradient};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
@@ -12,6 +11,7 @@ use super::encoder::Snapshot;
 use super::engine::{Kept, Model};
 use super::{BertSettings, Head};
 use crate::backprop::Parameters;
+use crate::batching;
 use crate::{Error, Pooler, Result, TeacherFolder};
 
 /// The random stream of a head that the start doesn't have.
@@ -25,6 +25,8 @@ pub struct BertLearner<'a> {
     tokenizer: Tokenizer,
     parameters: Parameters,
     optimiser: AdamW,
+    /// What tells the start's weights from others.
+    weights_hash: String,
     by_hand: bool,
 }
 
@@ -44,7 +46,8 @@ impl<'a> BertLearner<'a> {
         let parameters = parameters(start, bert, simcse.seed, device)?;
         let optimiser = optimiser(&parameters, bert, simcse)?;
         let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
-        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, by_hand: device.is_cpu() })
+        let weights_hash = start.weights.sha256()?;
+        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, weights_hash, by_hand: device.is_cpu() })
     }
 
     /// Computes by candle's graph on the CPU too: the reference of the passes by hand.
@@ -74,10 +77,9 @@ impl Learner for BertLearner<'_> {
     type Error = Error;
 
     fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let prefixed: Vec<String> = texts.iter().map(|text| format!("{}{text}", self.start.prefix)).collect();
-        let texts: Vec<&str> = prefixed.iter().map(String::as_str).collect();
         let max_tokens = self.bert.max_tokens.min(self.start.config.max_position_embeddings);
-        Ok(self.tokenizer.encode_batch(&texts, Special::With, Some(max_tokens))?)
+        let texts = (&self.start.prefix[..], texts);
+        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
     }
 
     fn step(&mut self, batch: &TokenBatch, views: usize, step: u64, rate: f64) -> Result<Outcome> {
@@ -155,9 +157,7 @@ impl Learner for BertLearner<'_> {
 
     fn identity(&self) -> Value {
         let start = self.start;
-        // A file that can't be read fails where it is loaded.
-        let weights = files::sha256_file(start.weights.path()).unwrap_or_default();
-        json!({"bert": self.bert, "weights": weights, "pooler": start.pooler, "prefix": start.prefix,
+        json!({"bert": self.bert, "weights": self.weights_hash, "pooler": start.pooler, "prefix": start.prefix,
                "max_tokens": start.max_tokens})
     }
 }

@@ -18,41 +18,38 @@ pub fn step(
     moments: Moments,
     change: Change,
 ) -> Result<()> {
-    mean.inplace_op2(gradient, &Mean(moments))?;
-    square.inplace_op2(gradient, &Square(moments))?;
+    let Moments { beta1, beta2, scale } = moments;
+    mean.inplace_op2(gradient, &Follow { beta: beta1, scale, squared: false })?;
+    square.inplace_op2(gradient, &Follow { beta: beta2, scale, squared: true })?;
     variable.inplace_op3(mean, square, &change)
 }
 
-struct Mean(Moments);
+/// A running mean that follows the gradient, or its square.
+struct Follow {
+    beta: f64,
+    scale: f64,
+    squared: bool,
+}
 
-struct Square(Moments);
-
-impl InplaceOp2 for Mean {
+impl InplaceOp2 for Follow {
     fn name(&self) -> &'static str {
-        "AdamW's mean"
+        "AdamW's moments"
     }
 
     fn cpu_fwd(&self, to: &mut CpuStorage, to_at: &Layout, from: &CpuStorage, from_at: &Layout) -> Result<()> {
-        let Moments { beta1, scale, .. } = self.0;
         match to {
-            CpuStorage::F32(to) => follow(part(to, to_at)?, whole(from, from_at)?, beta1, scale, |g| g),
-            CpuStorage::F64(to) => follow(part(to, to_at)?, whole(from, from_at)?, beta1, scale, |g| g),
+            CpuStorage::F32(to) => self.follow(part(to, to_at)?, whole(from, from_at)?),
+            CpuStorage::F64(to) => self.follow(part(to, to_at)?, whole(from, from_at)?),
             _ => bail!("AdamW computes in f32 and f64"),
         }
     }
 }
 
-impl InplaceOp2 for Square {
-    fn name(&self) -> &'static str {
-        "AdamW's mean of squares"
-    }
-
-    fn cpu_fwd(&self, to: &mut CpuStorage, to_at: &Layout, from: &CpuStorage, from_at: &Layout) -> Result<()> {
-        let Moments { beta2, scale, .. } = self.0;
-        match to {
-            CpuStorage::F32(to) => follow(part(to, to_at)?, whole(from, from_at)?, beta2, scale, |g| g * g),
-            CpuStorage::F64(to) => follow(part(to, to_at)?, whole(from, from_at)?, beta2, scale, |g| g * g),
-            _ => bail!("AdamW computes in f32 and f64"),
+impl Follow {
+    fn follow<T: Number>(&self, to: &mut [T], from: &[T]) -> Result<()> {
+        match self.squared {
+            false => follow(to, from, self, |g| g),
+            true => follow(to, from, self, |g| g * g),
         }
     }
 }
@@ -79,8 +76,8 @@ impl InplaceOp3 for Change {
     }
 }
 
-fn follow<T: Number>(to: &mut [T], from: &[T], beta: f64, scale: f64, term: impl Fn(T) -> T + Sync) -> Result<()> {
-    let (beta, new, scale) = (number::<T>(beta), number::<T>(1.0 - beta), number::<T>(scale));
+fn follow<T: Number>(to: &mut [T], from: &[T], by: &Follow, term: impl Fn(T) -> T + Sync) -> Result<()> {
+    let (beta, new, scale) = (number::<T>(by.beta), number::<T>(1.0 - by.beta), number::<T>(by.scale));
     (to.par_chunks_mut(TASK), from.par_chunks(TASK)).into_par_iter().for_each(|(to, from)| {
         to.iter_mut().zip(from).for_each(|(to, &g)| *to = beta * *to + new * term(scale * g));
     });
