@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let settings = recipe.am_softmax;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
-        student = unlearned(student, settings.seed)?;
+        student = unlearned(student.model.config, student.tokenizer, settings.seed)?;
     }
     let (texts, cache);
     let sentences = match (&arguments.cache, &arguments.input) {

@@ -46,7 +46,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
-        student = unlearned(student, section.simcse.seed)?;
+        student = unlearned(student.model.config, student.tokenizer, section.simcse.seed)?;
     }
     let found = arguments.material.read(&section.columns, section.limit, session)?;
     let sets = read_sets(&arguments.material.dev)?;

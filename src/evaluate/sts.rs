@@ -24,9 +24,10 @@ pub struct StsSet {
 }
 
 /// Reads the sets in `files` and names them; see [`Pairs::read`] and [`set_names`].
-pub fn read_sets(files: &[PathBuf]) -> Result<Vec<StsSet>> {
-    let names = set_names(files)?;
-    names.into_iter().zip(files).map(|(name, file)| Ok(StsSet { name, pairs: Pairs::read(file)? })).collect()
+pub fn read_sets(files: &[impl AsRef<Path>]) -> Result<Vec<StsSet>> {
+    let files: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
+    let names = set_names(&files)?;
+    names.into_iter().zip(&files).map(|(name, file)| Ok(StsSet { name, pairs: Pairs::read(file)? })).collect()
 }
 
 /// A model's correlations with one set's grades.

@@ -5,6 +5,7 @@ use limbeck_data::Interrupt;
 use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_data::progress::Progress;
+use limbeck_data::text::{PreparedText, TRAIN_FILE};
 use limbeck_encoder::Tokenizer;
 use limbeck_student::config::StudentConfig;
 use limbeck_student::distil::{DistilSettings, Targets};
@@ -149,6 +150,17 @@ impl Context<'_> {
             CacheOrigin::Elsewhere { path, .. } => Some(Self::stamp_path(path)),
             CacheOrigin::Teacher(_) => None,
         }
+    }
+
+    /// The recipe's text to train on, as it was prepared.
+    pub(super) fn prepared_text(&self) -> Result<PreparedText> {
+        Ok(PreparedText::open(&self.folder.join("text").join(TRAIN_FILE))?)
+    }
+
+    /// The first `most` of those texts.
+    pub(super) fn prepared_texts(&self, most: usize) -> Result<Vec<String>> {
+        let text = self.prepared_text()?;
+        Ok(text.read(0, most.min(text.rows()))?.texts)
     }
 
     /// The student's tokenizer.

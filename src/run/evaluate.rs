@@ -1,6 +1,6 @@
 //! What is measured of a run's models: quality, then speed, all models side by side.
 
-use limbeck_data::text::{PreparedText, read_documents};
+use limbeck_data::text::read_documents;
 use limbeck_encoder::{Embeddings, Encoder, Student};
 use limbeck_student::distil::{HeldOut, Targets};
 use limbeck_teacher::onnx::OnnxPrecision;
@@ -203,10 +203,8 @@ impl Context<'_> {
     }
 
     fn bench_texts(&self) -> Result<Vec<String>> {
-        let path = self.folder.join("text/train.parquet");
         if self.plan.teacher().is_some() {
-            let text = PreparedText::open(&path)?;
-            return Ok(text.read(0, BENCH_TEXTS.min(text.rows()))?.texts);
+            return self.prepared_texts(BENCH_TEXTS);
         }
         let (cache, _) = self.caches()?;
         let mut texts = cache.read(0)?.texts;

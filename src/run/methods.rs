@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use candle_core::Device;
-use limbeck_data::text::PreparedText;
 use limbeck_student::am_softmax::{self, AmSoftmaxJob, Sentences};
 use limbeck_student::contrast::{self, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
@@ -60,8 +59,13 @@ impl Context<'_> {
         let tokenizer = self.tokenizer(&cache)?;
         let max_tokens = self.plan.recipe.student.max_tokens;
         let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
+        let config = self.student_config(&targets);
+        if self.plan.recipe.train_student.start == StudentStart::Random {
+            targets.check()?;
+            return Ok(unlearned(config, tokenizer, self.plan.recipe.distil.seed)?);
+        }
         let job = DistilJob {
-            config: self.student_config(&targets),
+            config,
             targets,
             settings: &self.plan.recipe.distil,
             student: None,
@@ -71,11 +75,7 @@ impl Context<'_> {
             device: Device::Cpu,
         };
         let model = start_student(&job, self.progress, &self.interrupt)?;
-        let start = StudentFolder { model, tokenizer, origin: json!({"start": "static"}) };
-        match self.plan.recipe.train_student.start {
-            StudentStart::Static => Ok(start),
-            StudentStart::Random => Ok(unlearned(start, self.plan.recipe.distil.seed)?),
-        }
+        Ok(StudentFolder { model, tokenizer, origin: json!({"start": "static"}) })
     }
 
     /// Trains the student by SimCSE, on the recipe's text or its labelled examples.
@@ -95,7 +95,7 @@ impl Context<'_> {
             }
         };
         let folder = self.made_folder(stage)?;
-        let sets = read_sets(&section.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let sets = read_sets(&section.dev)?;
         let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
         let job = Job {
             material,
@@ -116,7 +116,7 @@ impl Context<'_> {
         let student = self.beginning(stage)?;
         let (cache, held_out) = self.caches()?;
         let folder = self.made_folder(stage)?;
-        let sets = read_sets(&self.plan.recipe.train_student.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let sets = read_sets(&self.plan.recipe.train_student.dev)?;
         let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
         let job = AmSoftmaxJob {
             sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
@@ -134,8 +134,7 @@ impl Context<'_> {
     /// The recipe's text without what is held out, or that of a cache made elsewhere.
     fn training_texts(&self, student: &StudentFolder, limit: usize) -> Result<Vec<String>> {
         if self.plan.teacher().is_some() {
-            let text = PreparedText::open(&self.folder.join("text").join(limbeck_data::text::TRAIN_FILE))?;
-            return Ok(text.read(0, limit.min(text.rows()))?.texts);
+            return self.prepared_texts(limit);
         }
         let (cache, held_out) = self.caches()?;
         let targets = Targets {

@@ -1,7 +1,6 @@
 //! The stage that trains a teacher.
 
 use limbeck_data::examples::{self, Examples};
-use limbeck_data::text::PreparedText;
 use limbeck_teacher::train::train;
 use limbeck_training::contrastive::{Job, Look, Material};
 
@@ -26,12 +25,11 @@ impl Context<'_> {
                 Material::Examples(&labelled)
             }
             None => {
-                let text = PreparedText::open(&self.folder.join("text").join(limbeck_data::text::TRAIN_FILE))?;
-                texts = text.read(0, limit.min(text.rows()))?.texts;
+                texts = self.prepared_texts(limit)?;
                 Material::Texts(&texts)
             }
         };
-        let sets = read_sets(&section.dev.iter().map(Into::into).collect::<Vec<_>>())?;
+        let sets = read_sets(&section.dev)?;
         let look: Look = &|encoder| Ok(sts::dev_scores(encoder, &sets, &self.interrupt)?);
         let folder = self.folder.join("teacher");
         std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use limbeck_data::files;
-use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::{Watch, build};
 
@@ -25,7 +24,7 @@ impl Context<'_> {
         let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
         let json = match &self.plan.cache {
             CacheOrigin::Teacher(_) => {
-                let text = PreparedText::open(&self.folder.join("text/train.parquet"))?;
+                let text = self.prepared_text()?;
                 build(vocabulary, &base, &mut text.batches(BATCH)?.map(|batch| batch.map(|batch| batch.texts)), watch)?
             }
             CacheOrigin::Elsewhere { .. } => {

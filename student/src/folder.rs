@@ -12,12 +12,11 @@ use serde_json::Value;
 use crate::config::{ARCHITECTURE, StudentConfig};
 use crate::error::{Error, Result};
 use crate::export::read;
-use crate::model::{Dense, TextCnn};
+use crate::model::{Dense, TABLE, TextCnn};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
-const TABLE: &str = "embedding.weight";
 
 /// A student with what it needs to read text.
 pub struct StudentFolder {
@@ -51,9 +50,7 @@ impl StudentFolder {
     /// Writes the three files to `folder`, the config last: a folder with a config is whole.
     pub fn save(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(failed(folder, "making the folder"))?;
-        let mut tensors = self.model.table.state(TABLE)?;
-        tensors.truncate(1);
-        tensors.extend(self.model.dense.iter().map(|(name, v)| (name.to_string(), v.as_tensor().clone())));
+        let tensors = self.model.weights()?;
         let weights = folder.join(WEIGHTS);
         let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), None);
         let bytes = bytes.map_err(|error| Error::Folder { path: weights.clone(), reason: error.to_string() })?;

@@ -96,6 +96,9 @@ impl Dense {
 /// The random streams of a student, by number.
 const INITIAL: u64 = 1;
 
+/// The name of the embedding table in files.
+pub const TABLE: &str = "embedding.weight";
+
 /// A TextCNN with its parameters.
 pub struct TextCnn<T = f32> {
     pub config: StudentConfig,
@@ -129,6 +132,32 @@ impl<T: Number> TextCnn<T> {
         }
         let table = SparseTable::new(table, config.embedding)?;
         Ok(Self { config, table, dense, device })
+    }
+
+    /// All weights by the names that they have in files.
+    pub fn weights(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = vec![self.table.rows_as_tensor(TABLE)?];
+        tensors.extend(self.dense.iter().map(|(name, variable)| (name.to_string(), variable.as_tensor().clone())));
+        Ok(tensors)
+    }
+
+    /// Puts weights back that [`TextCnn::weights`] gave; the table's moments begin anew.
+    ///
+    /// # Errors
+    /// What `missing` makes of a name that `find` gives no fitting tensor for, and tensor errors.
+    pub fn set_weights(
+        &mut self,
+        find: impl Fn(&str) -> Option<Tensor>,
+        missing: impl Fn(&str) -> Error,
+    ) -> Result<()> {
+        for (name, variable) in self.dense.iter() {
+            let tensor = find(name).filter(|tensor| tensor.dims() == variable.dims()).ok_or_else(|| missing(name))?;
+            self.dense.set(name, &tensor)?;
+        }
+        let table = find(TABLE).filter(|table| table.elem_count() == self.table.values().len());
+        let values = table.and_then(|table| table.flatten_all().and_then(|table| table.to_vec1()).ok());
+        self.table = SparseTable::new(values.ok_or_else(|| missing(TABLE))?, self.config.embedding)?;
+        Ok(())
     }
 
     /// Takes the rows of the batch's distinct tokens out of the table.

@@ -3,7 +3,7 @@
 //! The state is JSON in the file's metadata under the key `limbeck`; anyone's safetensors reader finds the tensors.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use safetensors::SafeTensors;
@@ -45,6 +45,79 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, 
     let state = serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
     Ok(Some((tensors.map_err(|error| broken(format!("no whole safetensors file ({error})")))?, state)))
+}
+
+/// The two checkpoints of a training: where it stands, and its best weights so far.
+#[derive(Debug, Clone)]
+pub struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    /// Those in `folder`: `checkpoint.safetensors` and `best.safetensors`.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf() }
+    }
+
+    /// Where the training as it stands is kept.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.folder.join("checkpoint.safetensors")
+    }
+
+    /// Where the best weights are kept.
+    pub fn best(&self) -> PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    /// Whether a checkpoint lies there, of whatever training.
+    pub fn any(&self) -> bool {
+        self.checkpoint().exists()
+    }
+
+    /// Saves the training as it stands.
+    pub fn save<S: Serialize>(&self, tensors: &[(String, Tensor)], state: &S) -> Result<()> {
+        save(&self.checkpoint(), named(tensors), state)
+    }
+
+    /// Where a training stood; `None` where there is none.
+    pub fn load<S: DeserializeOwned>(&self) -> Result<Option<(HashMap<String, Tensor>, S)>> {
+        load(&self.checkpoint())
+    }
+
+    /// Saves the weights that `step` left as the best so far.
+    pub fn save_best(&self, weights: &[(String, Tensor)], step: u64) -> Result<()> {
+        save(&self.best(), named(weights), &step)
+    }
+
+    /// The best weights.
+    ///
+    /// # Errors
+    /// When they are missing, or of another step than `step`.
+    pub fn load_best(&self, step: u64) -> Result<HashMap<String, Tensor>> {
+        let broken = |reason: &str| Error::Checkpoint { path: self.best(), reason: reason.into() };
+        let (weights, found) = load::<u64>(&self.best())?.ok_or_else(|| broken("is missing"))?;
+        if found != step {
+            return Err(broken("is of another step than the checkpoint says"));
+        }
+        Ok(weights)
+    }
+
+    /// Removes both.
+    pub fn remove(&self) -> Result<()> {
+        for path in [self.checkpoint(), self.best()] {
+            match std::fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::File { path, operation: "removing", source });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(tensors: &[(String, Tensor)]) -> impl Iterator<Item = (&str, &Tensor)> {
+    tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
     simd::{Level, Simd, Work},
-    table::{Floats, Halves, Int8, Table},
+    table::{Floats, Int8, Table},
 };
 use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
 
@@ -248,14 +248,14 @@ impl Work for BlockWork<'_> {
         let stride = layout.stride / LANES;
         match layout.precision {
             Precision::F32 => {
-                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let rows: &[[f32; LANES]] = bytemuck::cast_slice(file.bytes("rows"));
                 let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
                 self.run_with(simd, Floats { rows, stride }, weights);
             }
             Precision::F16 => {
-                let rows = bytemuck::cast_slice(file.bytes("rows"));
+                let rows: &[[u16; LANES]] = bytemuck::cast_slice(file.bytes("rows"));
                 let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
-                self.run_with(simd, Halves { rows, stride }, weights);
+                self.run_with(simd, Floats { rows, stride }, weights);
             }
             Precision::Int8 => {
                 let rows = bytemuck::cast_slice(file.bytes("rows"));

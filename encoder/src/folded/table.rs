@@ -58,14 +58,47 @@ pub fn both<V: Copy>(a: [V; 2], b: [V; 2], operation: impl Fn(V, V) -> V) -> [V;
     [operation(a[0], b[0]), operation(a[1], b[1])]
 }
 
-/// Rows of f32.
+/// 32 numbers of a row that stand for themselves: f32, or f16 given as their bits.
+pub trait Stretch: Copy {
+    /// The numbers as floats.
+    fn load<S: Simd>(&self, simd: S) -> [S::Floats; 2];
+    /// Says that they are wanted soon.
+    fn prefetch<S: Simd>(&self, simd: S);
+}
+
+impl Stretch for [f32; LANES] {
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S) -> [S::Floats; 2] {
+        load(simd, self)
+    }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, simd: S) {
+        simd.prefetch(self);
+        simd.prefetch(&self[LANES / 2]);
+    }
+}
+
+impl Stretch for [u16; LANES] {
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S) -> [S::Floats; 2] {
+        simd.halves(self)
+    }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(&self, simd: S) {
+        simd.prefetch(self);
+    }
+}
+
+/// Rows of f32 or f16.
 #[derive(Clone, Copy)]
-pub struct Floats<'a> {
-    pub rows: &'a [[f32; LANES]],
+pub struct Floats<'a, N> {
+    pub rows: &'a [N],
     pub stride: usize,
 }
 
-impl Table for Floats<'_> {
+impl<N: Stretch> Table for Floats<'_, N> {
     type Sums<S: Simd> = [S::Floats; 2];
 
     #[inline(always)]
@@ -75,7 +108,7 @@ impl Table for Floats<'_> {
 
     #[inline(always)]
     fn tap<S: Simd>(self, simd: S, _: &Taps, at: At) -> [S::Floats; 2] {
-        load(simd, &self.rows[at.row + at.place])
+        self.rows[at.row + at.place].load(simd)
     }
 
     #[inline(always)]
@@ -95,71 +128,12 @@ impl Table for Floats<'_> {
 
     #[inline(always)]
     fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
-        load(simd, &self.rows[at.row + at.place])
+        self.rows[at.row + at.place].load(simd)
     }
 
     #[inline(always)]
     fn prefetch<S: Simd>(self, simd: S, row: usize) {
-        self.rows[row..row + self.stride].iter().for_each(|stretch| {
-            simd.prefetch(stretch);
-            simd.prefetch(&stretch[LANES / 2]);
-        });
-    }
-
-    #[inline(always)]
-    fn embedding_scale(self, _: usize) -> f32 {
-        1.0
-    }
-
-    #[inline(always)]
-    fn skip_scale(self, _: usize) -> f32 {
-        1.0
-    }
-}
-
-/// Rows of f16, given as their bits.
-#[derive(Clone, Copy)]
-pub struct Halves<'a> {
-    pub rows: &'a [[u16; LANES]],
-    pub stride: usize,
-}
-
-impl Table for Halves<'_> {
-    type Sums<S: Simd> = [S::Floats; 2];
-
-    #[inline(always)]
-    fn stride(self) -> usize {
-        self.stride
-    }
-
-    #[inline(always)]
-    fn tap<S: Simd>(self, simd: S, _: &Taps, at: At) -> [S::Floats; 2] {
-        simd.halves(&self.rows[at.row + at.place])
-    }
-
-    #[inline(always)]
-    fn add<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
-        both(a, b, |a, b| simd.add(a, b))
-    }
-
-    #[inline(always)]
-    fn max<S: Simd>(simd: S, a: [S::Floats; 2], b: [S::Floats; 2]) -> [S::Floats; 2] {
-        both(a, b, |a, b| simd.max(a, b))
-    }
-
-    #[inline(always)]
-    fn values<S: Simd>(_: S, sums: [S::Floats; 2], _: Option<&[f32; LANES]>) -> [S::Floats; 2] {
-        sums
-    }
-
-    #[inline(always)]
-    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
-        simd.halves(&self.rows[at.row + at.place])
-    }
-
-    #[inline(always)]
-    fn prefetch<S: Simd>(self, simd: S, row: usize) {
-        self.rows[row..row + self.stride].iter().for_each(|stretch| simd.prefetch(stretch));
+        self.rows[row..row + self.stride].iter().for_each(|stretch| stretch.prefetch(simd));
     }
 
     #[inline(always)]

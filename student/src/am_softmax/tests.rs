@@ -9,7 +9,6 @@ use serde_json::Value;
 use super::*;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::unlearned;
-use crate::model::{Dense, TextCnn};
 
 const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
@@ -33,10 +32,7 @@ fn student() -> StudentFolder {
         skip: true,
         max_tokens: None,
     };
-    let dense = Dense::random(&config, 1, candle_core::DType::F32, &Device::Cpu).unwrap();
-    let table = vec![0.0; config.vocabulary * config.embedding];
-    let model = TextCnn::new(config, table, dense, Device::Cpu).unwrap();
-    unlearned(StudentFolder { model, tokenizer, origin: Value::Null }, 4).unwrap()
+    unlearned(config, tokenizer, 4).unwrap()
 }
 
 fn texts() -> Vec<String> {

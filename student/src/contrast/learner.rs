@@ -3,7 +3,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, TokenBatch, Tokenizer};
 use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss};
-use limbeck_training::optimiser::{AdamW, AdamWSettings, SparseTable};
+use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::random::Random;
 use serde_json::{Value, json};
 
@@ -14,12 +14,12 @@ use crate::encoder::{embed, info};
 use crate::error::{During, Error, Result};
 use crate::folder::StudentFolder;
 use crate::graph::{Graph, pool};
-use crate::model::{Dense, Rows, TextCnn};
+use crate::model::{Dense, Rows, TABLE, TextCnn};
 use crate::tokens::tokenise;
 
 /// Random streams, by number.
 const DROPOUT: u64 = 31;
-const TABLE: u64 = 32;
+const RANDOM_TABLE: u64 = 32;
 
 /// A student in training.
 pub struct StudentLearner<'a> {
@@ -123,37 +123,25 @@ impl Learner for StudentLearner<'_> {
     }
 
     fn weights(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut tensors = self.model.table.state("embedding.weight")?;
-        tensors.truncate(1);
-        tensors.extend(self.model.dense.iter().map(|(name, v)| (name.to_string(), v.as_tensor().clone())));
-        Ok(tensors)
+        self.model.weights()
     }
 
     fn moments(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut tensors = self.model.table.state("embedding.weight")?.split_off(1);
+        let mut tensors = self.model.table.moments(TABLE)?.to_vec();
         tensors.extend(self.optimiser.state());
         Ok(tensors)
     }
 
     fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let broken = |name: &str| Error::Setting {
+        self.model.set_weights(find, |name| Error::Setting {
             name: "the checkpoint",
             value: format!("without a fitting {name}"),
             allowed: "what an earlier run of the same settings left".into(),
-        };
-        for (name, variable) in self.model.dense.iter() {
-            let tensor = find(name).filter(|tensor| tensor.dims() == variable.dims()).ok_or_else(|| broken(name))?;
-            self.model.dense.set(name, &tensor)?;
-        }
-        let table = find("embedding.weight").filter(|table| table.elem_count() == self.model.table.values().len());
-        let table = table.ok_or_else(|| broken("embedding.weight"))?;
-        let values = table.flatten_all().and_then(|table| table.to_vec1()).during("the table")?;
-        self.model.table = SparseTable::new(values, self.model.config.embedding)?;
-        Ok(())
+        })
     }
 
     fn set_moments(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        self.model.table.restore("embedding.weight", find)?;
+        self.model.table.restore(TABLE, find)?;
         Ok(self.optimiser.restore(find)?)
     }
 
@@ -185,7 +173,7 @@ impl Encoder for Snapshot<'_> {
 pub fn random(config: StudentConfig, seed: u64, device: &Device) -> Result<TextCnn> {
     let bound = (3.0 / config.embedding as f64).sqrt();
     let shape = [config.vocabulary, config.embedding];
-    let table = Random::new(seed, &[TABLE]).uniform_tensor(&shape, bound, DType::F32, &Device::Cpu)?;
+    let table = Random::new(seed, &[RANDOM_TABLE]).uniform_tensor(&shape, bound, DType::F32, &Device::Cpu)?;
     let table = table.flatten_all().and_then(|table| table.to_vec1()).during("a random table")?;
     let dense = Dense::random(&config, seed, DType::F32, device)?;
     TextCnn::new(config, table, dense, device.clone())

@@ -8,6 +8,7 @@ mod views;
 use candle_core::Device;
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
+use limbeck_encoder::Tokenizer;
 use limbeck_training::contrastive::{Job, Material, Summary, forget, train as learn};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -15,6 +16,7 @@ use serde_json::json;
 pub use self::learner::StudentLearner;
 pub(crate) use self::learner::weights_hash;
 pub(crate) use self::views::views;
+use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 
@@ -78,12 +80,11 @@ pub fn train(
     Ok(summary)
 }
 
-/// A student like `student` in shape and tokenizer that has learned nothing: a random table, and random weights.
+/// A student of this shape that has learned nothing: a random table, and random weights.
 ///
 /// # Errors
-/// Tensor errors.
-pub fn unlearned(student: StudentFolder, seed: u64) -> Result<StudentFolder> {
-    let StudentFolder { model, tokenizer, .. } = student;
-    let model = learner::random(model.config, seed, &Device::Cpu)?;
+/// A shape that can't be, and tensor errors.
+pub fn unlearned(config: StudentConfig, tokenizer: Tokenizer, seed: u64) -> Result<StudentFolder> {
+    let model = learner::random(config, seed, &Device::Cpu)?;
     Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
 }

@@ -5,13 +5,14 @@ use candle_core::{Device, Tensor};
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::TokenBatch;
+use limbeck_training::checkpoint::Files;
 use limbeck_training::metrics::MetricsLog;
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::schedule::Schedule;
 use serde_json::json;
 
 use super::begin;
-use super::checkpoint::{Files, Progressed};
+use super::checkpoint::{Progressed, resume, save, save_best, take_best};
 use super::order::{Window, windows};
 use super::settings::DistilSettings;
 use super::step::{Batch, Stepper};
@@ -71,7 +72,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let identity = begin::identity(job, &survey)?;
     let held_out = HeldOutBatches::new(job, &survey.held_out)?;
     let start_fidelity = held_out.fidelity(&model, graph)?;
-    let resumed = files.resume(&mut model, &mut stepper.optimiser, &identity)?;
+    let resumed = resume(&files, &mut model, &mut stepper.optimiser, &identity)?;
     if !job.settings.losses.am_softmax.is_off() && total > 0 {
         let after = resumed.as_ref().map(|progressed| progressed.step);
         stepper.classes = Some(begin::classes(job, &survey, (&model, graph), after, interrupt)?);
@@ -82,7 +83,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
             if files.any() {
                 progress.note(&format!("{}: the checkpoint there is of another run; beginning anew", job.stage));
             }
-            files.save_best(&model, 0)?;
+            save_best(&files, &model, 0)?;
             Progressed { identity, step: 0, best: Some((start_fidelity, 0)) }
         }
     };
@@ -111,7 +112,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
                     bar.set(&format!("loss {loss:.4}, held-out cosine {fidelity:.4}"));
                     if progressed.best.is_none_or(|(best, _)| fidelity > best) {
                         progressed.best = Some((fidelity, step));
-                        files.save_best(&model, step)?;
+                        save_best(&files, &model, step)?;
                     }
                 }
                 log.log(&entry)?;
@@ -119,7 +120,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
                 let stop = interrupt.is_set();
                 if stop || (step % job.settings.checkpoint_every == 0 && step < total) {
                     stepper.classes.as_ref().map_or(Ok(()), |classes| classes.keep(step))?;
-                    files.save(&model, &stepper.optimiser, &progressed)?;
+                    save(&files, &model, &stepper.optimiser, &progressed)?;
                     stepper.classes.as_ref().map_or(Ok(()), |classes| classes.kept(step))?;
                 }
                 if stop && step < total {
@@ -131,7 +132,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
         read_ahead(&job.targets, &left, &mut learn)?;
     }
     let (best, best_step) = progressed.best.unwrap_or((start_fidelity, 0));
-    files.take_best(&mut model, best_step)?;
+    take_best(&files, &mut model, best_step)?;
     let texts = survey.train_rows.iter().sum();
     Ok((model, DistilSummary { steps: total, start: start_fidelity, best, best_step, texts }))
 }

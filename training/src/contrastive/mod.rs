@@ -22,11 +22,12 @@ use limbeck_data::{Interrupt, files};
 use limbeck_encoder::{Encoder, TokenBatch};
 use serde_json::{Value, json};
 
-use self::checkpoint::{Files, Progressed};
+use self::checkpoint::{Progressed, resume, save, save_best, take_best};
 pub use self::loss::{loss, loss_and_gradient};
 pub use self::material::Material;
 use self::material::{Order, Views};
 pub use self::settings::ContrastiveSettings;
+use crate::checkpoint::Files;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsLog;
 
@@ -163,7 +164,7 @@ pub fn train<L: Learner>(
     let files = Files::new(job.folder);
     let identity = json!({"settings": settings, "learner": learner.identity(), "examples": views.hash(), "dev": job.dev.is_some()});
     let identity = identity.to_string();
-    let resumed = files.resume(learner, &identity)?;
+    let resumed = resume(&files, learner, &identity)?;
     if resumed.is_none() && files.any() {
         progress.note(&format!("{}: the checkpoint there is of another training; beginning anew", job.stage));
     }
@@ -176,10 +177,10 @@ pub fn train<L: Learner>(
             let mut entry = json!({"stage": job.stage, "step": 0, "epoch": 0});
             scores.iter().for_each(|scores| scores.note_in(&mut entry));
             log.log(&entry)?;
-            files.save_best(learner, 0)?;
+            save_best(&files, learner, 0)?;
             let start = scores.map(|scores| scores.spearman);
             let progressed = Progressed { identity, step: 0, start, best: start.map(|start| (start, 0)) };
-            files.save(learner, &progressed)?;
+            save(&files, learner, &progressed)?;
             progressed
         }
     };
@@ -192,7 +193,7 @@ pub fn train<L: Learner>(
         learner.next_examples(examples);
         let outcome = learner.step(&views.batch(examples), views.count(), step, rate)?;
         if !outcome.is_finite() {
-            files.save(learner, &progressed)?;
+            save(&files, learner, &progressed)?;
             return Err(diverged(job, step, examples, files.checkpoint()).into());
         }
         progressed.step = step;
@@ -206,7 +207,7 @@ pub fn train<L: Learner>(
                 bar.set(&format!("loss {:.4}, dev {scores}", outcome.loss));
                 if progressed.best.is_none_or(|(best, _)| scores.spearman > best) {
                     progressed.best = Some((scores.spearman, step));
-                    files.save_best(learner, step)?;
+                    save_best(&files, learner, step)?;
                 }
                 warn_of_falling(job, &progressed, scores.spearman, progress);
             } else {
@@ -217,14 +218,14 @@ pub fn train<L: Learner>(
         bar.add(1);
         let stop = interrupt.is_set();
         if stop || (step % settings.checkpoint_every == 0 && step < total) {
-            files.save(learner, &progressed)?;
+            save(&files, learner, &progressed)?;
         }
         if stop && step < total {
             return Err(Error::Interrupted { step, total }.into());
         }
     }
     if let Some((_, best_step)) = progressed.best.filter(|(_, best_step)| *best_step < total) {
-        files.take_best(learner, best_step)?;
+        take_best(&files, learner, best_step)?;
     }
     Ok(Summary { steps: total, examples: job.material.len(), start: progressed.start, best: progressed.best })
 }

@@ -99,16 +99,25 @@ impl<T: Number> SparseTable<T> {
 
     /// The rows and their moments as tensors `[rows, width]`, named `PREFIX`, `PREFIX.mean` and `PREFIX.square`.
     pub fn state(&self, prefix: &str) -> Result<Vec<(String, Tensor)>> {
+        let mut state = vec![self.rows_as_tensor(prefix)?];
+        state.extend(self.moments(prefix)?);
+        Ok(state)
+    }
+
+    /// The first part of [`SparseTable::state`].
+    pub fn rows_as_tensor(&self, prefix: &str) -> Result<(String, Tensor)> {
+        Ok((prefix.to_string(), self.tensor(&self.values)?))
+    }
+
+    /// The rest of [`SparseTable::state`].
+    pub fn moments(&self, prefix: &str) -> Result<[(String, Tensor); 2]> {
+        let (mean, square) = (self.tensor(&self.mean)?, self.tensor(&self.square)?);
+        Ok([(format!("{prefix}.mean"), mean), (format!("{prefix}.square"), square)])
+    }
+
+    fn tensor(&self, numbers: &[T]) -> Result<Tensor> {
         let shape = (self.values.len() / self.width, self.width);
-        [("", &self.values), (".mean", &self.mean), (".square", &self.square)]
-            .into_iter()
-            .map(|(suffix, numbers)| {
-                Ok((
-                    format!("{prefix}{suffix}"),
-                    Tensor::from_slice(numbers, shape, &Device::Cpu).during("table state")?,
-                ))
-            })
-            .collect()
+        Tensor::from_slice(numbers, shape, &Device::Cpu).during("table state")
     }
 
     /// Puts a state back that [`SparseTable::state`] gave.
