@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::fidelity;
 use crate::evaluate::sts::Score;
 
+pub mod compare;
 pub(crate) mod table;
 
 pub use table::{table, table_cells};

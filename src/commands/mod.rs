@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod simcse;
 mod stopped;
+mod table;
 mod texts;
 mod train_teacher;
 mod vocabulary;
@@ -88,6 +89,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Bench(bench::Arguments),
     Report(report::Arguments),
+    Table(table::Arguments),
     Inspect(inspect::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
@@ -112,6 +114,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),
         Command::Bench(arguments) => (bench::run(&arguments, &session), NOTHING_KEPT),
         Command::Report(arguments) => (report::run(&arguments, &session), NOTHING_KEPT),
+        Command::Table(arguments) => (table::run(&arguments, &session), NOTHING_KEPT),
         Command::Inspect(arguments) => (inspect::run(&arguments, &session), NOTHING_KEPT),
         Command::Completions(arguments) => (completions::run(&arguments), NOTHING_KEPT),
         Command::Man(arguments) => (man::run(&arguments), NOTHING_KEPT),

@@ -1,7 +1,7 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limbeck::recipe::{self, Plan};
+use limbeck::recipe::{self, Plan, Recipe};
 use limbeck::run::{Context, Decision, RunOptions, Stage, decide};
 use limbeck::summary::table;
 
@@ -41,22 +41,16 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let plan = Plan::new(recipe::read(&arguments.recipe, &arguments.overrides)?, &arguments.recipe)?;
-    set_threads(plan.threads);
-    let context = Context {
-        folder: arguments.runs.join(&plan.recipe.name),
-        store: session.store()?,
-        progress: session.progress,
-        interrupt: session.interrupt.clone(),
-        plan,
-    };
+    let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
+    let context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
+    set_threads(context.plan.threads);
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
         say!("{}", context.folder.display());
         for (stage, decision) in decide(&context, &options)? {
             match decision {
-                Decision::Run(reason) => say!("  {:15} run: {reason}", stage.name()),
-                Decision::Skip => say!("  {:15} skip: up to date", stage.name()),
+                Decision::Run(reason) => say!("  {:15} run: {reason}{}", stage.name(), elsewhere(&context, stage)),
+                Decision::Skip => say!("  {:15} skip: up to date{}", stage.name(), elsewhere(&context, stage)),
                 Decision::Left => say!("  {:15} left out by --to", stage.name()),
             }
         }
@@ -82,6 +76,26 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Where a stage is done, if not in the run's own folder.
+fn elsewhere(context: &Context, stage: Stage) -> String {
+    let home = &context.home(stage).folder;
+    if *home == context.folder { String::new() } else { format!(", in {}", home.display()) }
+}
+
+/// The run of `recipe`, which was read from `path`, and those of the recipes that it is laid over.
+fn context<'a>(mut recipe: Recipe, path: &Path, runs: &Path, session: &Session<'a>) -> anyhow::Result<Context<'a>> {
+    let base = recipe.over.take().map(|base| context(base.1, &base.0, runs, session).map(Box::new)).transpose()?;
+    let plan = Plan::new(recipe, path)?;
+    Ok(Context {
+        folder: runs.join(&plan.recipe.name),
+        store: session.store()?,
+        progress: session.progress,
+        interrupt: session.interrupt.clone(),
+        plan,
+        base,
+    })
 }
 
 /// Of an interruption: which stages are done, what the one at work keeps, and the command that goes on.

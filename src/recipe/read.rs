@@ -5,27 +5,61 @@ use toml::{Table, Value};
 use super::Recipe;
 use crate::error::{Error, Result};
 
-/// Reads the recipe at `path`, with `overrides` (`a.b=value`) put over what it says.
+/// Recipes may be laid over one another so deep.
+const DEPTH: usize = 8;
+
+/// Reads the recipe at `path`, laid over the one that it names as `base`, with `overrides` (`a.b=value`) put over both.
 ///
 /// # Errors
 /// A file that can't be read or isn't TOML, an unknown key (the error names the nearest known one), a value of the wrong
-/// type, an override without `=`.
+/// type, an override without `=`, recipes that are laid over one another in a circle.
 pub fn read(path: &Path, overrides: &[String]) -> Result<Recipe> {
+    Ok(read_table(path, overrides, DEPTH)?.1)
+}
+
+/// What the recipe at `path` says with all that it is laid over, and what it means.
+fn read_table(path: &Path, overrides: &[String], depth: usize) -> Result<(Table, Recipe)> {
     let bad = |what: String, hint: Option<String>| Error::Recipe { path: path.to_path_buf(), what, hint };
     let text = std::fs::read_to_string(path).map_err(|error| {
         let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| "recipes lie in pipelines/".to_string());
         bad(format!("cannot be read ({error})"), hint)
     })?;
-    // Once as it is, so that an error shows its line; then with the overrides.
-    let mut recipe: Recipe = toml::from_str(&text).map_err(|error| explain(&error, &bad))?;
-    if !overrides.is_empty() {
-        let table: Table = text.parse().map_err(|error| explain(&error, &bad))?;
-        recipe = put_over(table, overrides, &bad)?;
+    // Once as it is, so that an error shows its line; then over its base and under the overrides.
+    let alone: Recipe = toml::from_str(&text).map_err(|error| explain(&error, &bad))?;
+    let mut table: Table = text.parse().map_err(|error| explain(&error, &bad))?;
+    let mut over = None;
+    if let Some(base) = &alone.base {
+        if depth == 0 {
+            return Err(bad(
+                "lies over recipes that end nowhere".into(),
+                Some("`base` must not lead in a circle".into()),
+            ));
+        }
+        let base = path.parent().unwrap_or(Path::new("")).join(base);
+        let (mut below, recipe) = read_table(&base, &[], depth - 1)?;
+        below.remove("name");
+        lay_over(&mut below, table);
+        table = below;
+        over = Some(Box::new((base, recipe)));
     }
+    let mut recipe = put_over(table.clone(), overrides, &bad)?;
+    recipe.over = over;
     if recipe.name.is_empty() {
         recipe.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     }
-    Ok(recipe)
+    Ok((table, recipe))
+}
+
+/// Puts what `upper` says over `lower`: tables key by key, anything else whole.
+fn lay_over(lower: &mut Table, upper: Table) {
+    for (key, value) in upper {
+        match (lower.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => lay_over(below, above),
+            (_, value) => {
+                lower.insert(key, value);
+            }
+        }
+    }
 }
 
 /// A recipe of `overrides` alone.
@@ -119,6 +153,23 @@ mod tests {
     fn an_unknown_key_in_an_override_is_refused_too() {
         assert_eq!(recipe("", &["distil.epoch=5"]).unwrap_err().hint().unwrap(), "the nearest known one is `epochs`");
         assert!(recipe("", &["distil"]).unwrap_err().to_string().contains("no `=`"));
+    }
+
+    #[test]
+    fn a_recipe_laid_over_another_says_only_what_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("base.toml", "name = \"all\"\n[teacher]\nsource = \"t\"\n[distil]\nepochs = 5\nbatch = 64\n");
+        write("mine.toml", "base = \"base.toml\"\n[distil]\nepochs = 1\n");
+        let recipe = read(&folder.path().join("mine.toml"), &["distil.seed=7".into()]).unwrap();
+        assert_eq!((recipe.name.as_str(), recipe.distil.epochs, recipe.distil.batch), ("mine", 1, 64));
+        assert_eq!((recipe.teacher.unwrap().source.as_str(), recipe.distil.seed), ("t", 7));
+        let (path, base) = *recipe.over.unwrap();
+        assert_eq!((path, base.name.as_str(), base.distil.seed), (folder.path().join("base.toml"), "all", 1));
+        write("round.toml", "base = \"round.toml\"\n");
+        assert!(read(&folder.path().join("round.toml"), &[]).unwrap_err().hint().unwrap().contains("circle"));
+        write("lost.toml", "base = \"none.toml\"\n");
+        assert!(read(&folder.path().join("lost.toml"), &[]).unwrap_err().to_string().contains("none.toml"));
     }
 
     #[test]

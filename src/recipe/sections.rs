@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use indexmap::IndexMap;
 use limbeck_data::cache::Precision as Storage;
 use limbeck_data::examples::ExampleColumns;
@@ -20,6 +22,13 @@ use super::vocabulary::{VocabularyKind, VocabularySource};
 pub struct Recipe {
     /// The run's name and its folder; the recipe's file name without `.toml` where none is given.
     pub name: String,
+    /// The recipe that this one is laid over, relative to its own folder: what isn't said here is as it is there, and a stage
+    /// that is the same is done once, in that one's run.
+    #[serde(skip_serializing)]
+    pub base: Option<String>,
+    /// What `base` names, as it was read.
+    #[serde(skip)]
+    pub over: Option<Box<(PathBuf, Recipe)>>,
     /// Threads of everything that computes; all cores where none are given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
@@ -103,13 +112,15 @@ pub struct TrainTeacherSection {
 
 /// What a student is that neither method before it nor a command gives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum StudentStart {
     /// The static start that distillation begins with.
     #[default]
     Static,
     /// Random weights.
     Random,
+    /// Word vectors, counted from the training text: no teacher is asked.
+    WordVectors,
 }
 
 /// `[train_student]`: SimCSE training of a student itself; `dev` and `start` serve AM-softmax too.

@@ -14,6 +14,7 @@ use limbeck_teacher::onnx::OnnxPrecision;
 use serde_json::{Value, json};
 
 use super::stage::Stage;
+use super::state::fingerprint;
 use crate::error::{Error, Result};
 use crate::model::Opener;
 use crate::recipe::{CacheOrigin, Plan};
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub store: AssetStore,
     pub progress: &'a dyn Progress,
     pub interrupt: Interrupt,
+    /// The run of the recipe that this one is laid over.
+    pub base: Option<Box<Self>>,
 }
 
 /// Which stages of a run to do.
@@ -42,7 +45,32 @@ pub struct RunOptions {
 const BEFORE_METHODS: [Stage; 6] =
     [Stage::Fetch, Stage::Text, Stage::TrainTeacher, Stage::ExportTeacher, Stage::Vocabulary, Stage::Embed];
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The run in whose folder `stage` is done: of the recipes that this one is laid over the first whose stage is the same,
+    /// so that recipes over one base share its text, teacher, cache, controls and methods.
+    pub fn home(&self, stage: Stage) -> &Context<'a> {
+        match &self.base {
+            Some(base) if self.may_share(stage) && base.stages().contains(&stage) => {
+                match fingerprint(base, stage) == fingerprint(self, stage) {
+                    true => base.home(stage),
+                    false => self,
+                }
+            }
+            _ => self,
+        }
+    }
+
+    /// Whether `stage` may be done in another run: all up to the student, which is a run's own.
+    fn may_share(&self, stage: Stage) -> bool {
+        !matches!(stage, Stage::ExportStudent | Stage::Evaluate | Stage::Bench | Stage::Report)
+            && self.last_method() != Some(stage)
+    }
+
+    /// Where `stage` leaves its files.
+    pub(super) fn home_folder(&self, stage: Stage) -> &Path {
+        &self.home(stage).folder
+    }
+
     /// The stages that this plan has.
     pub fn stages(&self) -> Vec<Stage> {
         let has = |stage: &Stage| match (&self.plan.cache, stage) {
@@ -69,6 +97,7 @@ impl Context<'_> {
             Stage::Embed => Some(self.folder.join("cache")),
             Stage::Distil | Stage::Simcse | Stage::AmSoftmax => Some(self.method_folder(stage)),
             Stage::Baselines => Some(self.folder.join("baselines")),
+            Stage::Evaluate => Some(self.measured_folder()),
             _ => None,
         };
         if let Some(path) = gone {
@@ -138,7 +167,8 @@ impl Context<'_> {
         match &self.plan.cache {
             CacheOrigin::Elsewhere { path, columns } => Ok((Cache::open_columns(path, columns)?, None)),
             CacheOrigin::Teacher(_) => {
-                let open = |name: &str| Cache::open_columns(&self.folder.join("cache").join(name), &Columns::default());
+                let folder = self.home_folder(Stage::Embed).join("cache");
+                let open = |name: &str| Cache::open_columns(&folder.join(name), &Columns::default());
                 Ok((open("train")?, Some(open("held-out")?)))
             }
         }
@@ -154,7 +184,7 @@ impl Context<'_> {
 
     /// The recipe's text to train on, as it was prepared.
     pub(super) fn prepared_text(&self) -> Result<PreparedText> {
-        Ok(PreparedText::open(&self.folder.join("text").join(TRAIN_FILE))?)
+        Ok(PreparedText::open(&self.home_folder(Stage::Text).join("text").join(TRAIN_FILE))?)
     }
 
     /// The first `most` of those texts.

@@ -7,6 +7,8 @@ use limbeck_teacher::onnx::OnnxPrecision;
 use serde_json::{Map, json};
 
 use super::context::{Context, STATIC_START, STATIC_TRAINED};
+use super::measured::Measured;
+use super::stage::Stage;
 use super::teach::START_FILE;
 use crate::bench::{Settings, bench};
 use crate::error::Result;
@@ -97,7 +99,7 @@ impl Context<'_> {
                 held_out.texts.iter().take(settings.word_order_sentences).map(String::as_str).collect();
             pairs = word_order::pairs(&sentences, 1);
         }
-        let path = self.folder.join("text").join(limbeck_data::text::DOCUMENTS_FILE);
+        let path = self.home_folder(Stage::Text).join("text").join(limbeck_data::text::DOCUMENTS_FILE);
         let labelled = self.plan.recipe.text.source.iter().any(|source| source.label);
         let documents = if labelled && path.is_file() {
             let mut documents = Documents { training: Vec::new(), held_out: Vec::new() };
@@ -117,65 +119,84 @@ impl Context<'_> {
     pub(super) fn evaluate(&self) -> Result<()> {
         let entries = self.entries()?;
         let material = self.material()?;
-        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
-        let dimension = material.held_out.dimension;
-        let target = Embeddings::new(material.held_out.vectors.clone(), dimension);
-        let teacher = entries.iter().find(|entry| entry.role == Role::Teacher);
-        let order = match (teacher, material.pairs.is_empty()) {
-            (Some(teacher), false) => Some(word_order::similarities(&teacher.model(), &material.pairs, watch)?),
-            _ => None,
-        };
+        let target = Embeddings::new(material.held_out.vectors.clone(), material.held_out.dimension);
         let mut gatherer = Gatherer::new(&material.held_out.texts);
         gatherer.add(Role::Teacher.name(), &target, true)?;
-        let mut rows = Vec::new();
+        let (mut rows, mut order) = (Vec::new(), None);
         for entry in &entries {
             self.interrupt.check()?;
-            let model = entry.model();
-            let info = entry.encoder.info();
-            let texts: Vec<&str> = material.held_out.texts.iter().map(String::as_str).collect();
-            let vectors = model.encode(&texts, "held-out texts", watch)?;
-            let measured = fidelity::fidelity(&target, &vectors)?;
-            if entry.role != Role::Teacher {
-                gatherer.add(&entry.name, &vectors, entry.name == Role::Student.name())?;
+            if entry.role == Role::Teacher {
+                let measured = self.remembered(&entry.name, || self.measure_teacher(entry, &material, &target))?;
+                order = order.or(measured.order);
+                rows.push(measured.row);
+                continue;
             }
-            let mut more = Map::new();
-            if let Some(centred) = measured.cosine_centred {
-                more.insert(extra::COSINE_CENTRED.into(), json!(centred));
-            }
-            if let (Some(one_space), true) = (measured.one_space_at_10, entry.role != Role::Teacher) {
-                more.insert(extra::ONE_SPACE.into(), json!(one_space));
-            }
-            if let (Some(order), true) = (&order, entry.role != Role::Teacher) {
-                let own = word_order::similarities(&model, &material.pairs, watch)?;
-                let score = word_order::score(&material.pairs, &own, order)?;
-                more.insert(extra::WORD_ORDER.into(), json!(score.average));
-                more.insert(extra::WORD_ORDER_KINDS.into(), json!(score.kinds));
-            }
-            if let Some(documents) = &material.documents {
-                let accuracy = self.topics(&model, documents, watch)?;
-                more.insert(extra::TOPIC_ACCURACY.into(), json!(accuracy));
-            }
-            let scores = (!material.sets.is_empty()).then(|| sts(&model, &material.sets, watch)).transpose()?;
-            rows.push(ModelSummary {
-                name: entry.name.clone(),
-                role: entry.role,
-                parameters: info.parameters,
-                bytes: info.bytes,
-                dimension: info.dimension,
-                sentences_per_second: None,
-                average: scores.as_ref().map(|scores| scores.average),
-                alignment: scores.as_ref().and_then(|scores| scores.alignment),
-                uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
-                scores: scores.map(|scores| scores.scores).unwrap_or_default(),
-                fidelity: Some(Fidelity::from(&measured)),
-                engine: info.engine.into(),
-                precision: info.precision.into(),
-                threads: info.threads,
-                extra: more,
-            });
+            let (row, vectors) = self.measure(entry, &material, &target, order.as_deref())?;
+            gatherer.add(&entry.name, &vectors, entry.name == Role::Student.name())?;
+            rows.push(row);
         }
         self.write_json(held_out::FILE, &json!(gatherer.finish()))?;
         self.write_json("evaluation.json", &json!(rows))
+    }
+
+    /// What is measured of a teacher, and its similarities that the students' word order is compared with.
+    fn measure_teacher(&self, entry: &Entry, material: &Material, target: &Embeddings) -> Result<Measured> {
+        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
+        let order = (!material.pairs.is_empty())
+            .then(|| word_order::similarities(&entry.model(), &material.pairs, watch))
+            .transpose()?;
+        Ok(Measured { row: self.measure(entry, material, target, None)?.0, order })
+    }
+
+    /// What is measured of a model, and its vectors of the held-out texts; word order against the teacher's similarities.
+    fn measure(
+        &self,
+        entry: &Entry,
+        material: &Material,
+        target: &Embeddings,
+        order: Option<&[f64]>,
+    ) -> Result<(ModelSummary, Embeddings)> {
+        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
+        let (model, info) = (entry.model(), entry.encoder.info());
+        let texts: Vec<&str> = material.held_out.texts.iter().map(String::as_str).collect();
+        let vectors = model.encode(&texts, "held-out texts", watch)?;
+        let measured = fidelity::fidelity(target, &vectors)?;
+        let mut more = Map::new();
+        if let Some(centred) = measured.cosine_centred {
+            more.insert(extra::COSINE_CENTRED.into(), json!(centred));
+        }
+        if let (Some(one_space), true) = (measured.one_space_at_10, entry.role != Role::Teacher) {
+            more.insert(extra::ONE_SPACE.into(), json!(one_space));
+        }
+        if let Some(order) = order {
+            let own = word_order::similarities(&model, &material.pairs, watch)?;
+            let score = word_order::score(&material.pairs, &own, order)?;
+            more.insert(extra::WORD_ORDER.into(), json!(score.average));
+            more.insert(extra::WORD_ORDER_KINDS.into(), json!(score.kinds));
+        }
+        if let Some(documents) = &material.documents {
+            let accuracy = self.topics(&model, documents, watch)?;
+            more.insert(extra::TOPIC_ACCURACY.into(), json!(accuracy));
+        }
+        let scores = (!material.sets.is_empty()).then(|| sts(&model, &material.sets, watch)).transpose()?;
+        let row = ModelSummary {
+            name: entry.name.clone(),
+            role: entry.role,
+            parameters: info.parameters,
+            bytes: info.bytes,
+            dimension: info.dimension,
+            sentences_per_second: None,
+            average: scores.as_ref().map(|scores| scores.average),
+            alignment: scores.as_ref().and_then(|scores| scores.alignment),
+            uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
+            scores: scores.map(|scores| scores.scores).unwrap_or_default(),
+            fidelity: Some(Fidelity::from(&measured)),
+            engine: info.engine.into(),
+            precision: info.precision.into(),
+            threads: info.threads,
+            extra: more,
+        };
+        Ok((row, vectors))
     }
 
     fn topics(&self, model: &Model, documents: &Documents, watch: Watch) -> Result<f64> {

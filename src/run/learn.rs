@@ -85,7 +85,8 @@ impl Context<'_> {
             write_folded(&student, precision, &exports.join(format!("student.{}.limbeck", precision.name())))?;
         }
         for (name, _) in self.baselines() {
-            let baseline = StudentFolder::open(&self.folder.join("baselines").join(name), &Device::Cpu)?;
+            let folder = self.home_folder(Stage::Baselines).join("baselines").join(name);
+            let baseline = StudentFolder::open(&folder, &Device::Cpu)?;
             write_folded(&baseline, Precision::F32, &exports.join(format!("{name}.f32.limbeck")))?;
         }
         Ok(())

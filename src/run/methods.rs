@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use limbeck_student::am_softmax::{self, AmSoftmaxJob, Sentences};
-use limbeck_student::contrast::{self, unlearned};
+use limbeck_student::contrast::{self, of_words, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
 use limbeck_student::folder::StudentFolder;
+use limbeck_student::start::Neighbours;
 use limbeck_training::contrastive::{Job, Look, Material};
 use serde_json::{Value, json};
 
@@ -42,7 +43,7 @@ impl Context<'_> {
 
     /// The student that a method left.
     pub(super) fn open_method(&self, stage: Stage) -> Result<StudentFolder> {
-        Ok(StudentFolder::open(&self.method_folder(stage), &Device::Cpu)?)
+        Ok(StudentFolder::open(&self.home(stage).method_folder(stage), &Device::Cpu)?)
     }
 
     /// What tells the dev sets' files from changed ones.
@@ -60,9 +61,18 @@ impl Context<'_> {
         let max_tokens = self.plan.recipe.student.max_tokens;
         let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
         let config = self.student_config(&targets);
-        if self.plan.recipe.train_student.start == StudentStart::Random {
-            targets.check()?;
-            return Ok(unlearned(config, tokenizer, self.plan.recipe.distil.seed)?);
+        let seed = self.plan.recipe.distil.seed;
+        match self.plan.recipe.train_student.start {
+            StudentStart::Static => {}
+            StudentStart::Random => {
+                targets.check()?;
+                return Ok(unlearned(config, tokenizer, seed)?);
+            }
+            StudentStart::WordVectors => {
+                targets.check()?;
+                let neighbours = self.neighbours(&targets)?;
+                return Ok(of_words(config, tokenizer, neighbours, seed)?);
+            }
         }
         let job = DistilJob {
             config,
@@ -76,6 +86,19 @@ impl Context<'_> {
         };
         let model = start_student(&job, self.progress, &self.interrupt)?;
         Ok(StudentFolder { model, tokenizer, origin: json!({"start": "static"}) })
+    }
+
+    /// How often the tokens of the training text stand near one another.
+    fn neighbours(&self, targets: &Targets) -> Result<Neighbours> {
+        let mut neighbours = Neighbours::new(targets.vocabulary());
+        let bar = self.progress.stage("counting neighbours", Some(targets.cache.rows()), "texts");
+        for shard in 0..targets.cache.shards() {
+            self.interrupt.check()?;
+            let examples = targets.examples(targets.cache.read(shard)?)?;
+            neighbours.count(&examples.tokens);
+            bar.add(examples.tokens.rows() as u64);
+        }
+        Ok(neighbours)
     }
 
     /// Trains the student by SimCSE, on the recipe's text or its labelled examples.

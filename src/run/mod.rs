@@ -8,12 +8,16 @@
 //! In place of distil stand the methods that `student.methods` names, in its order: distil, simcse, am-softmax. Each goes on from
 //! the student of the one before it; the last one's is the run's.
 //!
+//! A recipe laid over another (`base`) takes from the other's run each stage that is the same there, up to the student's
+//! methods and the static controls; what isn't there yet is done there, for all that share it.
+//!
 //! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads. It is up to date
 //! when `state.json` holds the same one and its outputs are there.
 
 mod context;
 mod evaluate;
 mod learn;
+mod measured;
 mod methods;
 mod report;
 mod stage;
@@ -35,7 +39,6 @@ use crate::summary::{Stage as StageRow, Summary};
 
 /// What is to happen with each stage of the plan, without doing it.
 pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Decision)>> {
-    let state = state::State::read(&context.folder)?;
     let mut redo = false;
     let mut decisions = Vec::new();
     let mut past = false;
@@ -44,7 +47,8 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
             Decision::Left
         } else {
             redo |= options.from == Some(stage);
-            match state.reason(context, stage) {
+            let home = context.home(stage);
+            match state::State::read(&home.folder)?.reason(home, stage) {
                 Some(reason) => Decision::Run(reason),
                 None if redo => Decision::Run("asked for by --from".into()),
                 None => Decision::Skip,
@@ -63,39 +67,39 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
 
 /// Runs the plan's stages and gives the summary, if the run has come to one.
 pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
-    std::fs::create_dir_all(&context.folder)
-        .map_err(|source| limbeck_data::Error::io("create the folder", &context.folder)(source))?;
     let _lock = lock(&context.folder)?;
-    limbeck_data::files::remove_leftovers(&context.folder)?;
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
     let mut rows = Vec::new();
     let mut anew = false;
     for (stage, decision) in decide(context, options)? {
         anew |= options.from == Some(stage);
-        let begun = Instant::now();
+        let (begun, home) = (Instant::now(), context.home(stage));
         match decision {
             Decision::Left => break,
             Decision::Skip => {
                 context.progress.note(&format!("{}: up to date, skipped", stage.name()));
-                let seconds = state::State::read(&context.folder)?.seconds(stage);
+                let seconds = state::State::read(&home.folder)?.seconds(stage);
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
             }
             Decision::Run(reason) => {
                 context.interrupt.check()?;
-                context.progress.note(&format!("{}: {reason}", stage.name()));
+                let is_own = home.folder == context.folder;
+                let place = if is_own { String::new() } else { format!(", in {}", home.folder.display()) };
+                context.progress.note(&format!("{}: {reason}{place}", stage.name()));
+                let _lock = (!is_own).then(|| lock(&home.folder)).transpose()?;
                 // From here on its files are neither the old ones nor yet the new ones.
-                let mut state = state::State::read(&context.folder)?;
+                let mut state = state::State::read(&home.folder)?;
                 state.forget(stage);
-                state.write(&context.folder)?;
+                state.write(&home.folder)?;
                 if anew {
-                    context.discard(stage)?;
+                    home.discard(stage)?;
                 }
-                context.do_stage(stage, &rows)?;
+                home.do_stage(stage, &rows)?;
                 let seconds = begun.elapsed().as_secs_f64();
-                let mut state = state::State::read(&context.folder)?;
-                state.record(context, stage, seconds);
-                state.write(&context.folder)?;
+                let mut state = state::State::read(&home.folder)?;
+                state.record(home, stage, seconds);
+                state.write(&home.folder)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
             }
         }
@@ -110,12 +114,16 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     Ok(Some(summary))
 }
 
-/// Keeps a second process out of a run's folder for as long as the file is held.
+/// Makes a run's folder ready, and keeps a second process out of it for as long as the file is held.
 fn lock(folder: &Path) -> Result<File> {
+    std::fs::create_dir_all(folder).map_err(limbeck_data::Error::io("create the folder", folder))?;
     let path = folder.join(".lock");
     let file = File::create(&path).map_err(limbeck_data::Error::io("create", &path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            limbeck_data::files::remove_leftovers(folder)?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(Error::Busy { path: folder.to_path_buf() }),
         Err(TryLockError::Error(source)) => Err(limbeck_data::Error::io("lock", &path)(source).into()),
     }

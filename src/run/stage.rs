@@ -4,7 +4,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use crate::recipe::{CacheOrigin, Method};
+use crate::recipe::{CacheOrigin, Method, Recipe, StudentSection};
 
 /// The stages. Their order is that of [`Context::stages`]: a recipe may order the methods by which a student learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,14 +157,14 @@ impl Stage {
                 all
             }
             Self::Distil => {
-                json!({"student": recipe.student, "distil": recipe.distil, "threads": context.plan.threads})
+                json!({"student": shape(recipe), "distil": recipe.distil, "threads": context.plan.threads})
             }
             Self::Simcse => {
                 let files: Vec<_> = context.plan.student_examples.iter().map(Context::stamp).collect();
-                json!({"student": recipe.student, "train_student": recipe.train_student, "seed": recipe.distil.seed,
+                json!({"student": shape(recipe), "train_student": recipe.train_student, "seed": recipe.distil.seed,
                        "files": files, "dev": context.stamped_dev(), "threads": context.plan.threads})
             }
-            Self::AmSoftmax => json!({"student": recipe.student, "am_softmax": recipe.am_softmax,
+            Self::AmSoftmax => json!({"student": shape(recipe), "am_softmax": recipe.am_softmax,
                 "start": recipe.train_student.start, "seed": recipe.distil.seed, "dev": context.stamped_dev(),
                 "threads": context.plan.threads}),
             Self::Baselines => json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
@@ -209,6 +209,12 @@ impl Stage {
         }
         paths
     }
+}
+
+/// What `[student]` says but for the methods: which come before a method is told by what it reads, and which come after
+/// doesn't concern it.
+fn shape(recipe: &Recipe) -> StudentSection {
+    StudentSection { methods: vec![Method::Distil], ..recipe.student.clone() }
 }
 
 impl FromStr for Stage {

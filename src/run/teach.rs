@@ -89,7 +89,7 @@ impl Context<'_> {
     pub(super) fn teacher_folder(&self) -> Result<(TeacherFolder, TeacherSection)> {
         let (start, section) = self.start_folder()?;
         match self.plan.recipe.train_teacher {
-            Some(_) => Ok((TeacherFolder::open(&self.folder.join("teacher"))?, section)),
+            Some(_) => Ok((TeacherFolder::open(&self.home_folder(Stage::TrainTeacher).join("teacher"))?, section)),
             None => Ok((start, section)),
         }
     }
@@ -132,7 +132,7 @@ impl Context<'_> {
 
     /// One of the ONNX files of the teacher's folder.
     pub(super) fn teacher_file(&self, file: &str) -> Result<OnnxEncoder> {
-        let folder = self.folder.join("teacher");
+        let folder = self.home_folder(Stage::ExportTeacher).join("teacher");
         let file = folder.join(file);
         let opener = self.opener();
         let options = OnnxOptions { threads: self.plan.threads, device: opener.device, ..OnnxOptions::default() };
@@ -153,7 +153,7 @@ impl Context<'_> {
         let student = self.student_tokenizer()?.map(|path| Tokenizer::from_file(&path)).transpose()?;
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         for (name, tokens) in [("train", true), ("held-out", false)] {
-            let text = PreparedText::open(&self.folder.join("text").join(format!("{name}.parquet")))?;
+            let text = PreparedText::open(&self.home_folder(Stage::Text).join("text").join(format!("{name}.parquet")))?;
             let fingerprint = Fingerprint {
                 teacher: files::sha256_file(teacher.path())?,
                 tokenizer: files::sha256_file(&folder.tokenizer)?,

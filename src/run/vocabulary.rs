@@ -43,7 +43,7 @@ impl Context<'_> {
     /// The student's tokenizer where it isn't the cache's: of its own vocabulary, or the one that the recipe names.
     pub(super) fn student_tokenizer(&self) -> Result<Option<PathBuf>> {
         match self.plan.vocabulary {
-            Some(_) => Ok(Some(self.folder.join(FILE))),
+            Some(_) => Ok(Some(self.home_folder(Stage::Vocabulary).join(FILE))),
             None => self.named_tokenizer(),
         }
     }
@@ -60,7 +60,7 @@ impl Context<'_> {
         if let Some(path) = self.named_tokenizer()? {
             return Ok(path);
         }
-        let path = self.folder.join("teacher/tokenizer.json");
+        let path = self.home_folder(Stage::ExportTeacher).join("teacher/tokenizer.json");
         let what = || "there is no tokenizer to make it from".to_string();
         let stage = || Stage::Vocabulary.name().to_string();
         if path.is_file() { Ok(path) } else { Err(Error::Stage { stage: stage(), what: what() }) }

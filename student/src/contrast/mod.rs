@@ -5,7 +5,7 @@
 mod learner;
 mod views;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::Tokenizer;
@@ -19,6 +19,8 @@ pub(crate) use self::views::views;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
+use crate::model::{Dense, TextCnn};
+use crate::start::Neighbours;
 
 /// How a student goes through a SimCSE training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,25 @@ pub fn train(
     StudentFolder { model, tokenizer, origin }.save(job.folder)?;
     forget(job.folder)?;
     Ok(summary)
+}
+
+/// A student of this shape whose table holds word vectors that were counted from text: a static model in a space of its own.
+///
+/// # Errors
+/// A shape that can't be, and tensor errors.
+pub fn of_words(
+    config: StudentConfig,
+    tokenizer: Tokenizer,
+    neighbours: Neighbours,
+    seed: u64,
+) -> Result<StudentFolder> {
+    let start = neighbours.start(config.embedding, config.dimension, seed)?;
+    let dense = Dense::fresh(&config, seed, DType::F32, &Device::Cpu)?;
+    if config.skip {
+        dense.set("skip.weight", &start.skip_tensor(&Device::Cpu)?)?;
+    }
+    let model = TextCnn::new(config, start.table, dense, Device::Cpu)?;
+    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "word vectors", "seed": seed}) })
 }
 
 /// A student of this shape that has learned nothing: a random table, and random weights.

@@ -2,9 +2,11 @@
 
 mod least_squares;
 mod tokens;
+mod words;
 
 pub use least_squares::{Bags, least_squares};
 pub use tokens::from_token_vectors;
+pub use words::Neighbours;
 
 use candle_core::{Device, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
@@ -24,6 +26,14 @@ pub struct Start {
     pub dimension: usize,
     /// The target of the empty text: `dimension` numbers.
     pub empty_target: Vec<f32>,
+}
+
+/// The `a` of smooth inverse frequency, `a / (a + p)` (Arora, Liang and Ma 2017): a token as frequent as this counts half.
+const SMOOTHING: f64 = 1e-3;
+
+/// What a token of this share of the text weighs.
+pub(crate) fn weight(probability: f64) -> f32 {
+    (SMOOTHING / (SMOOTHING + probability)) as f32
 }
 
 impl Start {

@@ -1,10 +1,7 @@
 use limbeck_data::cache::TokenVectors;
 
-use super::{Start, inverse, principal_directions, project, scatter};
+use super::{Start, inverse, principal_directions, project, scatter, weight};
 use crate::error::Result;
-
-/// The `a` of smooth inverse frequency, `a / (a + p)` (Arora, Liang and Ma 2017): a token as frequent as this counts half.
-const SMOOTHING: f64 = 1e-3;
 
 /// The start from the teacher's token vectors: each vector centred, brought to `width` by PCA over the tokens that occur, and
 /// weighted by smooth inverse frequency; what Model2Vec does, with the text's own frequencies in place of Zipf's law.
@@ -35,7 +32,7 @@ pub fn from_token_vectors(vectors: &TokenVectors, frequencies: &[u64], width: us
     let total = frequencies.iter().sum::<u64>().max(1) as f64;
     for (id, row) in table.chunks_exact_mut(width).enumerate() {
         let probability = frequencies.get(id).copied().unwrap_or(0) as f64 / total;
-        let weight = if id == 0 { 0.0 } else { (SMOOTHING / (SMOOTHING + probability)) as f32 };
+        let weight = if id == 0 { 0.0 } else { weight(probability) };
         row.iter_mut().for_each(|x| *x *= weight);
     }
     let empty_target = row(rows - 1).to_vec();

@@ -1,0 +1,282 @@
+use std::ops::AddAssign;
+
+use limbeck_encoder::TokenBatch;
+use limbeck_training::random::Random;
+use rayon::prelude::*;
+
+use super::{Start, principal_directions, project, scatter, weight};
+use crate::error::Result;
+
+/// How far apart two tokens may stand to count as neighbours.
+const WINDOW: usize = 5;
+/// What a pair weighs, by its distance: in parts of 1/60, so that sums are whole numbers and don't depend on their order.
+const WEIGHTS: [u32; WINDOW] = [60, 30, 20, 15, 12];
+/// Pairs are put in order whenever so many have come.
+const PENDING: usize = 1 << 22;
+/// The power of a context's frequency (Levy, Goldberg and Dagan 2015).
+const SMOOTHING: f64 = 0.75;
+/// Rounds of subspace iteration, and how many directions more than wanted go through them.
+const ROUNDS: usize = 6;
+const SPARE: usize = 16;
+/// The random stream of the first subspace and of tokens without a neighbour.
+const STREAM: u64 = 51;
+
+/// How often tokens stand near one another.
+#[derive(Default)]
+pub struct Neighbours {
+    /// Pairs `(smaller << 32 | greater)` in order, with their weight.
+    pairs: Vec<(u64, u64)>,
+    pending: Vec<(u64, u32)>,
+    frequencies: Vec<u64>,
+}
+
+impl Neighbours {
+    /// Of no text yet, over so many tokens.
+    pub fn new(vocabulary: usize) -> Self {
+        Self { frequencies: vec![0; vocabulary], ..Self::default() }
+    }
+
+    /// Counts in each text.
+    pub fn count(&mut self, texts: &TokenBatch) {
+        for text in texts.iter() {
+            for (at, &token) in text.iter().enumerate() {
+                self.frequencies[token as usize] += 1;
+                for (&other, &weight) in text[at + 1..].iter().zip(&WEIGHTS) {
+                    let (low, high) = (token.min(other), token.max(other));
+                    self.pending.push((u64::from(low) << 32 | u64::from(high), weight));
+                }
+            }
+            if self.pending.len() >= PENDING {
+                self.settle();
+            }
+        }
+    }
+
+    /// Puts what came into what is there.
+    fn settle(&mut self) {
+        self.pending.par_sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::with_capacity(self.pairs.len() + self.pending.len() / 2);
+        let mut put = |pair: u64, weight: u64| match merged.last_mut() {
+            Some((last, sum)) if *last == pair => sum.add_assign(weight),
+            _ => merged.push((pair, weight)),
+        };
+        let mut old = self.pairs.drain(..).peekable();
+        for (pair, weight) in self.pending.drain(..) {
+            while let Some((before, sum)) = old.next_if(|(before, _)| *before <= pair) {
+                put(before, sum);
+            }
+            put(pair, u64::from(weight));
+        }
+        old.for_each(|(pair, sum)| put(pair, sum));
+        self.pairs = merged;
+    }
+
+    /// The start from word vectors: positive pointwise mutual information of neighbours, its strongest `width` directions
+    /// scaled by the root of their strength (Levy, Goldberg and Dagan 2015), each row of length 1 and weighted by smooth
+    /// inverse frequency as [`super::from_token_vectors`] weighs them. The skip writes the mean into the first numbers of the
+    /// vector: there is no teacher whose space it could lead to.
+    ///
+    /// # Errors
+    /// A `width` above `dimension`.
+    pub fn start(mut self, width: usize, dimension: usize, seed: u64) -> Result<Start> {
+        self.settle();
+        let vocabulary = self.frequencies.len();
+        let mut table = self.association().directions(width, seed)?;
+        let total = self.frequencies.iter().sum::<u64>().max(1) as f64;
+        for (id, row) in table.chunks_exact_mut(width).enumerate() {
+            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+            if length == 0.0 && id > 0 {
+                let mut random = Random::new(seed, &[STREAM, 1, id as u64]);
+                row.iter_mut().for_each(|x| *x = random.normal() as f32 / (width as f32).sqrt());
+            }
+            let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
+            let weight = if id == 0 { 0.0 } else { weight(self.frequencies[id] as f64 / total) };
+            row.iter_mut().for_each(|x| *x *= scale * weight);
+        }
+        let mut skip = vec![0f32; dimension * width];
+        (0..width.min(dimension)).for_each(|at| skip[at * width + at] = 1.0);
+        let mut empty_target = vec![0f32; dimension];
+        let last = &table[(vocabulary - 1) * width..];
+        empty_target[..width.min(dimension)].copy_from_slice(&last[..width.min(dimension)]);
+        Ok(Start { table, width, skip, dimension, empty_target })
+    }
+
+    /// Positive pointwise mutual information, as a symmetric sparse matrix.
+    fn association(&self) -> Association {
+        let vocabulary = self.frequencies.len();
+        let mut sums = vec![0f64; vocabulary];
+        for &(pair, weight) in &self.pairs {
+            let (low, high) = ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize);
+            sums[low] += weight as f64;
+            sums[high] += weight as f64;
+        }
+        let total: f64 = sums.iter().sum();
+        let smooth: f64 = sums.iter().map(|sum| sum.powf(SMOOTHING)).sum();
+        // Either of the two as the context, and the mean of both: smoothing isn't symmetric.
+        let expected = |one: usize, context: usize| (sums[one] / total) * (sums[context].powf(SMOOTHING) / smooth);
+        let entries: Vec<(u32, u32, f32)> = self
+            .pairs
+            .iter()
+            .filter_map(|&(pair, weight)| {
+                let (low, high) = ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize);
+                // Both orders of a pair have half of the total each; a token beside itself has all of it.
+                let seen = if low == high { 2.0 * weight as f64 } else { weight as f64 } / total;
+                let information = |one, context| (seen / expected(one, context)).ln().max(0.0);
+                let mean = 0.5 * (information(low, high) + information(high, low));
+                (mean > 0.0).then_some((low as u32, high as u32, mean as f32))
+            })
+            .collect();
+        Association::new(vocabulary, &entries)
+    }
+}
+
+/// A symmetric sparse matrix, row by row.
+struct Association {
+    starts: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Association {
+    /// Takes each entry on or above the diagonal once.
+    fn new(rows: usize, entries: &[(u32, u32, f32)]) -> Self {
+        let mut starts = vec![0usize; rows + 1];
+        for &(low, high, _) in entries {
+            starts[low as usize + 1] += 1;
+            starts[high as usize + 1] += usize::from(low != high);
+        }
+        (0..rows).for_each(|row| starts[row + 1] += starts[row]);
+        let (mut columns, mut values) = (vec![0; starts[rows]], vec![0.0; starts[rows]]);
+        let mut next = starts.clone();
+        let mut put = |row: u32, column: u32, value: f32| {
+            let at = &mut next[row as usize];
+            (columns[*at], values[*at]) = (column, value);
+            *at += 1;
+        };
+        for &(low, high, value) in entries {
+            put(low, high, value);
+            if low != high {
+                put(high, low, value);
+            }
+        }
+        Self { starts, columns, values }
+    }
+
+    fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The matrix times `x` (`rows × width`).
+    fn times(&self, x: &[f32], width: usize) -> Vec<f32> {
+        let mut product = vec![0f32; self.rows() * width];
+        product.par_chunks_exact_mut(width).enumerate().for_each(|(row, sum)| {
+            for at in self.starts[row]..self.starts[row + 1] {
+                let (value, other) = (self.values[at], self.columns[at] as usize);
+                sum.iter_mut().zip(&x[other * width..][..width]).for_each(|(sum, &x)| *sum += value * x);
+            }
+        });
+        product
+    }
+
+    /// The eigenvectors of the `width` eigenvalues of greatest size, each times the root of that size: `rows × width`
+    /// numbers. By subspace iteration from a random start (Halko, Martinsson and Tropp 2011).
+    fn directions(&self, width: usize, seed: u64) -> Result<Vec<f32>> {
+        let wide = (width + SPARE).min(self.rows());
+        let mut random = Random::new(seed, &[STREAM, 0]);
+        let mut space: Vec<f32> = (0..self.rows() * wide).map(|_| random.normal() as f32).collect();
+        for _ in 0..ROUNDS {
+            space = orthonormal(&self.times(&space, wide), wide)?;
+        }
+        // The matrix within the subspace; of its square the directions are the same and the greatest come first.
+        let image = self.times(&space, wide);
+        let directions = principal_directions(&scatter(&image, wide), wide, width.min(wide))?;
+        let mut table = project(&space, &directions, wide, width.min(wide));
+        let strengths = project(&image, &directions, wide, width.min(wide));
+        for column in 0..width.min(wide) {
+            let square: f64 =
+                strengths.iter().skip(column).step_by(width.min(wide)).map(|&x| f64::from(x).powi(2)).sum();
+            let root = square.powf(0.25) as f32;
+            table.iter_mut().skip(column).step_by(width.min(wide)).for_each(|x| *x *= root);
+        }
+        if width > wide {
+            // Fewer tokens than numbers: the rest is zero.
+            table =
+                table.chunks_exact(wide).flat_map(|row| row.iter().copied().chain(vec![0.0; width - wide])).collect();
+        }
+        Ok(table)
+    }
+}
+
+/// An orthonormal basis of the columns of `x` (`rows × width`), by the eigenvectors of their products.
+fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
+    let directions = principal_directions(&scatter(x, width), width, width)?;
+    let mut basis = project(x, &directions, width, width);
+    let mut squares = vec![0f64; width];
+    for row in basis.chunks_exact(width) {
+        squares.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x).powi(2));
+    }
+    // A direction in which there is nothing but rounding stays out.
+    let floor = squares.iter().fold(0f64, |a, &b| a.max(b)) * 1e-10;
+    let scales: Vec<f32> = squares.iter().map(|&s| if s > floor { (1.0 / s.sqrt()) as f32 } else { 0.0 }).collect();
+    basis.par_chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&scales).for_each(|(x, scale)| *x *= scale));
+    Ok(basis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(texts: &[&[u32]]) -> TokenBatch {
+        texts.iter().copied().collect()
+    }
+
+    #[test]
+    fn pairs_are_counted_by_distance_whatever_the_batches() {
+        let mut neighbours = Neighbours::new(5);
+        neighbours.count(&batch(&[&[1, 2, 1], &[3]]));
+        neighbours.settle();
+        neighbours.count(&batch(&[&[2, 1]]));
+        neighbours.settle();
+        let pair = |low: u64, high: u64| low << 32 | high;
+        assert_eq!(neighbours.pairs, [(pair(1, 1), 30), (pair(1, 2), 180)]);
+        assert_eq!(neighbours.frequencies, [0, 3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn the_strongest_directions_give_a_matrix_of_low_rank_back() {
+        // Two blocks of eigenvalues 4 · 2 and 4 · 1.
+        let mut entries = Vec::new();
+        for (first, value) in [(0u32, 2f32), (4, 1.0)] {
+            for one in first..first + 4 {
+                (one..first + 4).for_each(|other| entries.push((one, other, value)));
+            }
+        }
+        let table = Association::new(40, &entries).directions(2, 1).unwrap();
+        let product = |a: usize, b: usize| table[2 * a] * table[2 * b] + table[2 * a + 1] * table[2 * b + 1];
+        for (a, b, want) in [(0, 0, 2.0), (0, 3, 2.0), (4, 7, 1.0), (0, 5, 0.0), (20, 20, 0.0)] {
+            assert!((product(a, b) - want).abs() < 1e-4, "{a}, {b}: {}", product(a, b));
+        }
+    }
+
+    #[test]
+    fn words_of_the_same_company_lie_close() {
+        // 1 and 2 stand beside 5 and 6; 3 and 4 beside 7 and 8.
+        let mut random = Random::new(1, &[]);
+        let mut neighbours = Neighbours::new(10);
+        for _ in 0..400 {
+            let group = random.below(2) as u32;
+            let (word, one, two) = (1 + 2 * group + random.below(2) as u32, 5 + 2 * group, 6 + 2 * group);
+            neighbours.count(&batch(&[&[one, word, two]]));
+        }
+        let start = neighbours.start(4, 6, 1).unwrap();
+        let row = |id: usize| &start.table[4 * id..4 * id + 4];
+        let cosine = |a: usize, b: usize| {
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            dot(row(a), row(b)) / (dot(row(a), row(a)) * dot(row(b), row(b))).sqrt()
+        };
+        assert!(cosine(1, 2) > 0.9 && cosine(3, 4) > 0.9, "{} {}", cosine(1, 2), cosine(3, 4));
+        assert!(cosine(1, 3).abs() < 0.5, "{}", cosine(1, 3));
+        assert!(row(0).iter().all(|&x| x == 0.0) && row(9).iter().any(|&x| x != 0.0));
+        assert_eq!((start.skip.len(), start.skip[0], start.skip[5]), (24, 1.0, 1.0));
+    }
+}
