@@ -140,6 +140,18 @@ impl Summary {
         Ok(files::write_bytes(path, text.as_bytes())?)
     }
 
+    /// The summary of the run in the folder `path`, or the file itself.
+    ///
+    /// # Errors
+    /// A folder without one, and what isn't one.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            return Self::read(path);
+        }
+        let file = path.join("summary.json");
+        if file.is_file() { Self::read(&file) } else { Err(Error::NoRun { path: path.to_owned() }) }
+    }
+
     /// Reads what [`Summary::write`] wrote, or what a later version wrote with more keys.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;

@@ -6,6 +6,7 @@ mod end_to_end {
     mod exporting;
     mod methods;
     mod reporting;
+    mod results;
     mod resuming;
     mod running;
     mod support;

@@ -45,9 +45,12 @@ def arguments():
 class Contestant:
     def __init__(self, name, command, environment):
         self.name, self.rates, self.scores, self.dimension = name, [], {}, None
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        try:
+            self.process = subprocess.Popen(command, text=True, env=environment, **pipes)
+        except OSError as error:
+            self.error = str(error)
+            return
         answer = self.answer()
         self.error = None if answer.get("ready") else answer["error"]
 

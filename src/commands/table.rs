@@ -19,13 +19,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
-    let read = |run: &PathBuf| {
-        if run.is_dir() && !run.join("summary.json").is_file() {
-            return Err(limbeck::Error::NoRun { path: run.clone() });
-        }
-        Summary::read(&if run.is_dir() { run.join("summary.json") } else { run.clone() })
-    };
-    let summaries: Vec<Summary> = arguments.runs.iter().map(read).collect::<Result<_, _>>()?;
+    let mut summaries = Vec::with_capacity(arguments.runs.len());
+    for run in &arguments.runs {
+        summaries.push(Summary::open(run)?);
+    }
     say!("{}", compare::markdown(&compare::rows(&summaries)).trim_end());
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use limbeck_data::Error as DataError;
 
 use super::history::{History, read_histories};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::held_out::{self, HeldOutFigures};
 use crate::summary::Summary;
 
@@ -34,11 +34,7 @@ impl Run {
     /// # Errors
     /// Where there is no `summary.json`, or a file is not what it should be. Any other file may be missing.
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("summary.json");
-        if !path.is_file() {
-            return Err(Error::NoRun { path: folder.to_owned() });
-        }
-        let summary = Summary::read(&path)?;
+        let summary = Summary::open(folder)?;
         Ok(Self {
             name: summary.name.clone(),
             held_out: HeldOutFigures::read(&folder.join(held_out::FILE))?,

@@ -33,7 +33,9 @@ impl Context<'_> {
             env!("CARGO_PKG_VERSION"),
             name,
             fingerprint(self, Stage::ExportTeacher),
-            fingerprint(self, Stage::Embed),
+            // The held-out vectors; a student's vocabulary doesn't concern them.
+            fingerprint(self, Stage::Text),
+            self.plan.recipe.cache,
             Stage::Evaluate.settings(self),
         ]);
         let key = blake3::hash(key.to_string().as_bytes()).to_hex();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use limbeck_data::files;
 use limbeck_encoder::Tokenizer;
+use limbeck_training::checkpoint;
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,11 +51,7 @@ impl StudentFolder {
     /// Writes the three files to `folder`, the config last: a folder with a config is whole.
     pub fn save(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(failed(folder, "making the folder"))?;
-        let tensors = self.model.weights()?;
-        let weights = folder.join(WEIGHTS);
-        let bytes = safetensors::serialize(tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)), None);
-        let bytes = bytes.map_err(|error| Error::Folder { path: weights.clone(), reason: error.to_string() })?;
-        files::write_bytes(&weights, &bytes)?;
+        checkpoint::write(&folder.join(WEIGHTS), &self.model.weights(), None)?;
         files::write_bytes(&folder.join(TOKENIZER), self.tokenizer.json())?;
         let config = ConfigFile { config: self.model.config.clone(), origin: self.origin.clone() };
         let path = folder.join(CONFIG);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var, WithDType};
 use limbeck_encoder::TokenBatch;
+use limbeck_training::checkpoint::Stored;
 use limbeck_training::optimiser::{Number, SparseTable};
 use limbeck_training::random::Random;
 
@@ -135,10 +136,9 @@ impl<T: Number> TextCnn<T> {
     }
 
     /// All weights by the names that they have in files.
-    pub fn weights(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut tensors = vec![self.table.rows_as_tensor(TABLE)?];
-        tensors.extend(self.dense.iter().map(|(name, variable)| (name.to_string(), variable.as_tensor().clone())));
-        Ok(tensors)
+    pub fn weights(&self) -> Vec<(String, Stored<'_>)> {
+        let stored = |(name, variable): (&str, &Var)| (name.to_string(), Stored::Tensor(variable.as_tensor().clone()));
+        std::iter::once((TABLE.to_string(), self.table.stored())).chain(self.dense.iter().map(stored)).collect()
     }
 
     /// Puts weights back that [`TextCnn::weights`] gave; the table's moments begin anew.

@@ -2,29 +2,113 @@
 //!
 //! The state is JSON in the file's metadata under the key `limbeck`; anyone's safetensors reader finds the tensors.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
-use safetensors::SafeTensors;
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
+use crate::optimiser::Number;
 
 const KEY: &str = "limbeck";
+/// The header of a safetensors file ends at a multiple of so many bytes.
+const ALIGNMENT: usize = 8;
+
+/// A tensor on its way into a file: candle's own, or rows that lie in memory elsewhere and need no copy.
+#[derive(Debug, Clone)]
+pub enum Stored<'a> {
+    Tensor(Tensor),
+    Rows { bytes: &'a [u8], dtype: DType, shape: [usize; 2] },
+}
+
+impl<'a> Stored<'a> {
+    /// Rows of `width` numbers.
+    pub fn rows<T: Number>(numbers: &'a [T], width: usize) -> Self {
+        let shape = [numbers.len() / width.max(1), width];
+        Self::Rows { bytes: bytemuck::cast_slice(numbers), dtype: T::DTYPE, shape }
+    }
+
+    /// As a tensor of candle's, on the CPU where it isn't one already.
+    pub fn to_tensor(&self) -> Result<Tensor> {
+        match self {
+            Self::Tensor(tensor) => Ok(tensor.clone()),
+            Self::Rows { bytes, dtype, shape } => {
+                Tensor::from_raw_buffer(bytes, *dtype, shape, &Device::Cpu).during("stored rows")
+            }
+        }
+    }
+}
+
+impl View for &Stored<'_> {
+    fn dtype(&self) -> Dtype {
+        match self {
+            Stored::Tensor(tensor) => View::dtype(&tensor),
+            Stored::Rows { dtype: DType::F64, .. } => Dtype::F64,
+            Stored::Rows { .. } => Dtype::F32,
+        }
+    }
+
+    fn shape(&self) -> &[usize] {
+        match self {
+            Stored::Tensor(tensor) => tensor.dims(),
+            Stored::Rows { shape, .. } => shape,
+        }
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        match self {
+            Stored::Tensor(tensor) => Cow::Owned(View::data(&tensor).into_owned()),
+            Stored::Rows { bytes, .. } => Cow::Borrowed(bytes),
+        }
+    }
+
+    fn data_len(&self) -> usize {
+        match self {
+            Stored::Tensor(tensor) => tensor.elem_count() * tensor.dtype().size_in_bytes(),
+            Stored::Rows { bytes, .. } => bytes.len(),
+        }
+    }
+}
 
 /// Writes `tensors` and `state` to `path`, whole or not at all. The same content gives the same bytes.
-pub fn save<'a, S: Serialize>(
-    path: &Path,
-    tensors: impl IntoIterator<Item = (&'a str, &'a Tensor)>,
-    state: &S,
-) -> Result<()> {
-    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
-    let state = serde_json::to_string(state).map_err(|error| broken(error.to_string()))?;
-    let metadata = HashMap::from([(KEY.to_string(), state)]);
-    let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|error| broken(error.to_string()))?;
-    Ok(limbeck_data::files::write_bytes(path, &bytes)?)
+pub fn save<S: Serialize>(path: &Path, tensors: &[(String, Stored)], state: &S) -> Result<()> {
+    let state = serde_json::to_string(state).map_err(|error| broken(path, &error))?;
+    write(path, tensors, Some(HashMap::from([(KEY.to_string(), state)])))
+}
+
+/// Writes a safetensors file, whole or not at all, one tensor after another: memory holds at most one of candle's beside its
+/// own, while `safetensors::serialize` holds all of them once more.
+pub fn write(path: &Path, tensors: &[(String, Stored)], metadata: Option<HashMap<String, String>>) -> Result<()> {
+    let mut sorted: Vec<(&str, &Stored)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    // As that library does: the widest numbers first, so that all are aligned.
+    sorted.sort_by(|a, b| b.1.dtype().cmp(&a.1.dtype()).then(a.0.cmp(b.0)));
+    let mut end = 0;
+    let infos = sorted.iter().map(|(name, tensor)| {
+        let start = end;
+        end += tensor.data_len();
+        let (dtype, shape) = (tensor.dtype(), tensor.shape().to_vec());
+        ((*name).to_string(), TensorInfo { dtype, shape, data_offsets: (start, end) })
+    });
+    let header = Metadata::new(metadata, infos.collect()).map_err(|error| broken(path, &error))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| broken(path, &error))?;
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    limbeck_data::files::write_atomically(path, |file| {
+        let all = [&(header.len() as u64).to_le_bytes()[..], &header[..]];
+        let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(limbeck_data::Error::io("write", path));
+        all.iter().try_for_each(|bytes| write(bytes))?;
+        sorted.iter().try_for_each(|(_, tensor)| write(&tensor.data()))?;
+        Ok(())
+    })
+}
+
+fn broken(path: &Path, error: &dyn std::error::Error) -> Error {
+    Error::Checkpoint { path: path.to_path_buf(), reason: error.to_string() }
 }
 
 /// Reads what [`save`] wrote. A file that isn't there is `None`.
@@ -75,8 +159,8 @@ impl Files {
     }
 
     /// Saves the training as it stands.
-    pub fn save<S: Serialize>(&self, tensors: &[(String, Tensor)], state: &S) -> Result<()> {
-        save(&self.checkpoint(), named(tensors), state)
+    pub fn save<S: Serialize>(&self, tensors: &[(String, Stored)], state: &S) -> Result<()> {
+        save(&self.checkpoint(), tensors, state)
     }
 
     /// Where a training stood; `None` where there is none.
@@ -85,8 +169,8 @@ impl Files {
     }
 
     /// Saves the weights that `step` left as the best so far.
-    pub fn save_best(&self, weights: &[(String, Tensor)], step: u64) -> Result<()> {
-        save(&self.best(), named(weights), &step)
+    pub fn save_best(&self, weights: &[(String, Stored)], step: u64) -> Result<()> {
+        save(&self.best(), weights, &step)
     }
 
     /// The best weights.
@@ -116,17 +200,14 @@ impl Files {
     }
 }
 
-fn named(tensors: &[(String, Tensor)]) -> impl Iterator<Item = (&str, &Tensor)> {
-    tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn example(path: &Path) -> Tensor {
         let tensor = Tensor::new(&[[1f32, 2.], [3., 4.]], &Device::Cpu).unwrap();
-        save(path, [("a", &tensor), ("b", &tensor)], &(7u64, "x")).unwrap();
+        let stored = |name: &str| (name.to_string(), Stored::Tensor(tensor.clone()));
+        save(path, &[stored("a"), stored("b")], &(7u64, "x")).unwrap();
         tensor
     }
 
@@ -142,12 +223,30 @@ mod tests {
     }
 
     #[test]
+    fn the_bytes_are_those_of_the_library_s_own_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let (rows, wide) = ([1f32, 2., 3., 4., 5., 6.], Tensor::new(&[[1f64], [2.]], &Device::Cpu).unwrap());
+        let named = |name: &str, stored| (String::from(name), stored);
+        let tensors = [
+            named("c", Stored::rows(&rows, 3)),
+            named("b", Stored::Tensor(wide)),
+            named("a", Stored::Tensor(Tensor::new(&[7f32], &Device::Cpu).unwrap())),
+        ];
+        let metadata = Some(HashMap::from([("made".to_string(), "here".to_string())]));
+        write(&path, &tensors, metadata.clone()).unwrap();
+        let views = tensors.iter().map(|(name, stored)| (name.as_str(), stored));
+        assert_eq!(std::fs::read(&path).unwrap(), safetensors::serialize(views, metadata).unwrap());
+        assert_eq!(tensors[0].1.to_tensor().unwrap().to_vec2::<f32>().unwrap(), [[1., 2., 3.], [4., 5., 6.]]);
+    }
+
+    #[test]
     fn every_bit_of_a_states_numbers_comes_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
         let numbers: Vec<f64> = (1..2000).map(|at| (f64::from(at) * 0.7371).sin().powi(3) / 3.0).collect();
         let tensor = Tensor::new(&[1f32], &Device::Cpu).unwrap();
-        save(&path, [("a", &tensor)], &numbers).unwrap();
+        save(&path, &[("a".into(), Stored::Tensor(tensor))], &numbers).unwrap();
         let (_, found) = load::<Vec<f64>>(&path).unwrap().unwrap();
         assert!(numbers.iter().zip(&found).all(|(a, b)| a.to_bits() == b.to_bits()));
     }

@@ -5,6 +5,7 @@ use limbeck_data::Interrupt;
 use limbeck_data::cache::Cache;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, TokenBatch};
+use limbeck_training::checkpoint::Stored;
 use limbeck_training::contrastive::{Learner, Outcome};
 use limbeck_training::random::Random;
 use serde_json::{Value, json};
@@ -158,11 +159,11 @@ impl Learner for ClassLearner<'_> {
         Ok(outcome)
     }
 
-    fn weights(&self) -> Result<Vec<(String, Tensor)>> {
+    fn weights(&self) -> Result<Vec<(String, Stored<'_>)>> {
         self.student.weights()
     }
 
-    fn moments(&self) -> Result<Vec<(String, Tensor)>> {
+    fn moments(&self) -> Result<Vec<(String, Stored<'_>)>> {
         self.student.moments()
     }
 

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, TokenBatch, Tokenizer};
+use limbeck_training::checkpoint::Stored;
 use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::random::Random;
@@ -122,14 +123,12 @@ impl Learner for StudentLearner<'_> {
         self.learn(&loss, &rows, step, rate)
     }
 
-    fn weights(&self) -> Result<Vec<(String, Tensor)>> {
-        self.model.weights()
+    fn weights(&self) -> Result<Vec<(String, Stored<'_>)>> {
+        Ok(self.model.weights())
     }
 
-    fn moments(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut tensors = self.model.table.moments(TABLE)?.to_vec();
-        tensors.extend(self.optimiser.state());
-        Ok(tensors)
+    fn moments(&self) -> Result<Vec<(String, Stored<'_>)>> {
+        Ok(self.model.table.moments(TABLE).into_iter().chain(self.optimiser.moments()).collect())
     }
 
     fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
@@ -208,9 +207,9 @@ mod tests {
         learner.tokenise(&texts).unwrap()
     }
 
-    fn close(a: &[(String, Tensor)], b: &[(String, Tensor)]) -> f32 {
-        let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let off = |((_, a), (_, b)): (&(String, Tensor), &(String, Tensor))| {
+    fn close(a: &[(String, Stored)], b: &[(String, Stored)]) -> f32 {
+        let numbers = |stored: &Stored| stored.to_tensor().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let off = |((_, a), (_, b)): (&(String, Stored), &(String, Stored))| {
             numbers(a).iter().zip(numbers(b)).fold(0f32, |off, (x, y)| off.max((x - y).abs()))
         };
         a.iter().zip(b).map(off).fold(0f32, f32::max)
@@ -256,7 +255,7 @@ mod tests {
         let mut kept = whole.weights().unwrap();
         kept.extend(whole.moments().unwrap());
         let kept: Vec<(String, Tensor)> =
-            kept.into_iter().map(|(name, tensor)| (name, tensor.copy().unwrap())).collect();
+            kept.into_iter().map(|(name, stored)| (name, stored.to_tensor().unwrap().copy().unwrap())).collect();
         let find = |name: &str| kept.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.clone());
         let mut resumed = StudentLearner::new(student(), &settings, &simcse).unwrap();
         resumed.set_weights(&find).unwrap();

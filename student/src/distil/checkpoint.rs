@@ -22,9 +22,9 @@ pub struct Progressed {
 
 /// Saves the run as it stands.
 pub fn save(files: &Files, model: &TextCnn, optimiser: &AdamW, progressed: &Progressed) -> Result<()> {
-    let mut tensors = model.weights()?;
-    tensors.extend(model.table.moments(TABLE)?);
-    tensors.extend(optimiser.state());
+    let mut tensors = model.weights();
+    tensors.extend(model.table.moments(TABLE));
+    tensors.extend(optimiser.moments());
     Ok(files.save(&tensors, progressed)?)
 }
 
@@ -43,7 +43,7 @@ pub fn resume(files: &Files, model: &mut TextCnn, optimiser: &mut AdamW, identit
 
 /// Saves the weights as the best so far.
 pub fn save_best(files: &Files, model: &TextCnn, step: u64) -> Result<()> {
-    Ok(files.save_best(&model.weights()?, step)?)
+    Ok(files.save_best(&model.weights(), step)?)
 }
 
 /// Puts the best weights, which step `step` left, into the model.

@@ -55,6 +55,9 @@ impl Default for ContrastiveKd {
 pub struct Losses {
     /// Weight of the cosine distance to the cached target.
     pub cosine: f64,
+    /// Weight of the same about the mean of all targets: for a teacher whose vectors crowd around one direction.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub centred: f64,
     pub infonce: InfoNce,
     pub relational_kl: RelationalKl,
     pub contrastive_kd: ContrastiveKd,
@@ -65,10 +68,15 @@ pub struct Losses {
     pub matryoshka: Matryoshka,
 }
 
+fn is_zero(weight: &f64) -> bool {
+    *weight == 0.0
+}
+
 impl Default for Losses {
     fn default() -> Self {
         Self {
             cosine: 1.0,
+            centred: 0.0,
             infonce: InfoNce::default(),
             relational_kl: RelationalKl::default(),
             contrastive_kd: ContrastiveKd::default(),
@@ -142,6 +150,7 @@ impl DistilSettings {
         let losses = &self.losses;
         let weights = [
             losses.cosine,
+            losses.centred,
             losses.infonce.weight,
             losses.relational_kl.weight,
             losses.contrastive_kd.weight,

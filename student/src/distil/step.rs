@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use limbeck_encoder::TokenBatch;
-use limbeck_training::losses::{contrastive_kd, cosine_distance, infonce, matryoshka, relational_kl};
+use limbeck_training::losses::{centred_distance, contrastive_kd, cosine_distance, infonce, matryoshka, relational_kl};
 use limbeck_training::optimiser::{AdamW, AdamWSettings, Number};
 use limbeck_training::random::Random;
 
@@ -21,6 +21,8 @@ pub struct Stepper<'a> {
     pub graph: Graph,
     /// There where AM-softmax has a weight.
     pub classes: Option<ClassLoss>,
+    /// The mean of all targets, `[1, dimension]`.
+    pub mean: Tensor,
 }
 
 /// What a step is taken on.
@@ -51,6 +53,9 @@ impl Stepper<'_> {
         let mut parts: Vec<(f64, Tensor)> = Vec::with_capacity(5);
         if losses.cosine > 0.0 {
             parts.push((losses.cosine, cosine_distance(&output, targets)?));
+        }
+        if losses.centred > 0.0 {
+            parts.push((losses.centred, centred_distance(&output, targets, &self.mean)?));
         }
         if losses.infonce.weight > 0.0 {
             // The second view shares the pooling: another mask, another linear map.

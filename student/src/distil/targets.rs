@@ -36,6 +36,8 @@ pub struct Survey {
     pub train_rows: Vec<usize>,
     /// A hash of all texts and vectors to train on.
     pub hash: String,
+    /// The mean of the vectors to train on, each of length 1.
+    pub mean: Vec<f32>,
     pub held_out: HeldOut,
 }
 
@@ -120,23 +122,29 @@ impl Targets<'_> {
         let bar = progress.stage("counting tokens", Some(self.cache.rows()), "texts");
         let mut frequencies = vec![0u64; self.vocabulary()];
         let mut train_rows = Vec::with_capacity(self.cache.shards());
+        let mut sum = vec![0f64; self.dimension()];
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         for shard in 0..self.cache.shards() {
             interrupt.check()?;
             let examples = self.examples(self.cache.read(shard)?)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
             train_rows.push(examples.tokens.rows());
+            for target in examples.targets.chunks_exact(sum.len()) {
+                sum.iter_mut().zip(target).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
             let ids = examples.tokens.ids().iter().flat_map(|id| id.to_le_bytes());
             let bytes: Vec<u8> =
                 hash.bytes().chain(ids).chain(examples.targets.iter().flat_map(|x| x.to_le_bytes())).collect();
             hash = files::sha256_bytes(&bytes);
             bar.add(self.cache.shard_rows(shard) as u64);
         }
-        if train_rows.iter().sum::<usize>() == 0 {
+        let texts = train_rows.iter().sum::<usize>();
+        if texts == 0 {
             let path = self.cache.path().to_path_buf();
             return Err(Error::Targets { path, reason: "no text is left to train on".into() });
         }
-        Ok(Survey { frequencies, train_rows, hash, held_out: self.held_out()? })
+        let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
+        Ok(Survey { frequencies, train_rows, hash, mean, held_out: self.held_out()? })
     }
 
     /// The texts that measure fidelity, about [`HELD_OUT`] of them.

@@ -63,7 +63,9 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
     let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
     let graph = if job.device.is_cpu() { Graph::Folded } else { Graph::Plain };
-    let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph, classes: None };
+    let mean =
+        Tensor::from_slice(&survey.mean, (1, job.config.dimension), &job.device).during("mean of the targets")?;
+    let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph, classes: None, mean };
 
     let windows =
         windows(&survey.train_rows, job.settings.epochs, job.settings.batch, job.settings.window, job.settings.seed);

@@ -1,7 +1,8 @@
 //! A BERT that learns by contrast: its step, with GradCache where a batch is large, and what its checkpoint holds.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use limbeck_encoder::{Encoder, Special, TokenBatch, Tokenizer};
+use limbeck_training::checkpoint::Stored;
 use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss_and_gradient};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::random::Random;
@@ -126,12 +127,13 @@ impl Learner for BertLearner<'_> {
         Ok(outcome)
     }
 
-    fn weights(&self) -> Result<Vec<(String, Tensor)>> {
-        Ok(self.parameters.iter().map(|(name, variable)| (name.to_owned(), variable.as_tensor().clone())).collect())
+    fn weights(&self) -> Result<Vec<(String, Stored<'_>)>> {
+        let stored = |(name, variable): (&str, &Var)| (name.to_owned(), Stored::Tensor(variable.as_tensor().clone()));
+        Ok(self.parameters.iter().map(stored).collect())
     }
 
-    fn moments(&self) -> Result<Vec<(String, Tensor)>> {
-        Ok(self.optimiser.state())
+    fn moments(&self) -> Result<Vec<(String, Stored<'_>)>> {
+        Ok(self.optimiser.moments().collect())
     }
 
     fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {

@@ -21,9 +21,11 @@ pub struct Progressed {
 /// Saves the training as it stands.
 pub fn save<L: Learner>(files: &Files, learner: &mut L, progressed: &Progressed) -> Result<(), L::Error> {
     learner.keep(progressed.step)?;
-    let mut tensors = learner.weights()?;
-    tensors.extend(learner.moments()?);
-    files.save(&tensors, progressed)?;
+    {
+        let mut tensors = learner.weights()?;
+        tensors.extend(learner.moments()?);
+        files.save(&tensors, progressed)?;
+    }
     learner.kept(progressed.step)
 }
 

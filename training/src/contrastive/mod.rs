@@ -27,7 +27,7 @@ pub use self::loss::{loss, loss_and_gradient};
 pub use self::material::Material;
 use self::material::{Order, Views};
 pub use self::settings::ContrastiveSettings;
-use crate::checkpoint::Files;
+use crate::checkpoint::{Files, Stored};
 use crate::error::{Error, Result};
 use crate::metrics::MetricsLog;
 
@@ -83,10 +83,10 @@ pub trait Learner {
     ) -> std::result::Result<Outcome, Self::Error>;
 
     /// Its weights by name.
-    fn weights(&self) -> std::result::Result<Vec<(String, Tensor)>, Self::Error>;
+    fn weights(&self) -> std::result::Result<Vec<(String, Stored<'_>)>, Self::Error>;
 
     /// What it takes to go on beside the weights: the optimiser's moments.
-    fn moments(&self) -> std::result::Result<Vec<(String, Tensor)>, Self::Error>;
+    fn moments(&self) -> std::result::Result<Vec<(String, Stored<'_>)>, Self::Error>;
 
     /// Puts weights back. `find` gives the tensor of a name.
     fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> std::result::Result<(), Self::Error>;

@@ -11,6 +11,15 @@ pub fn cosine_distance(embedding: &Tensor, target: &Tensor) -> Result<Tensor> {
     mean.affine(-1.0, 1.0).during("cosine distance")
 }
 
+/// Cosine distance about `mean` (`[1, d]`, that of all targets): both rows are scaled to length 1, the mean is taken from
+/// both, and what is left is compared. Where a teacher's vectors crowd around one direction, what tells them apart is small
+/// beside it, and [`cosine_distance`] hardly sees it.
+pub fn centred_distance(embedding: &Tensor, target: &Tensor, mean: &Tensor) -> Result<Tensor> {
+    same_shape("centred cosine distance", embedding, target)?;
+    let centre = |rows: &Tensor| normalise(rows)?.broadcast_sub(mean).during("centred cosine distance");
+    cosine_distance(&centre(embedding)?, &centre(target)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,6 +28,21 @@ mod tests {
     #[test]
     fn loss_and_gradients_equal_pytorch() {
         golden::check("cosine_distance", &["h1", "teacher"], |h| cosine_distance(&h[0], &h[1]));
+    }
+
+    #[test]
+    fn about_a_mean_of_nothing_it_is_the_cosine_distance_and_about_their_own_mean_it_sees_more() {
+        let device = candle_core::Device::Cpu;
+        let crowd = Tensor::new(&[[10f32, 1., 0.], [10., -1., 0.]], &device).unwrap();
+        let other = Tensor::new(&[[10f32, 0., 1.], [10., 0., -1.]], &device).unwrap();
+        let number = |tensor: Tensor| tensor.to_scalar::<f32>().unwrap();
+        let nothing = Tensor::zeros((1, 3), candle_core::DType::F32, &device).unwrap();
+        let plain = number(cosine_distance(&crowd, &other).unwrap());
+        assert!((number(centred_distance(&crowd, &other, &nothing).unwrap()) - plain).abs() < 1e-6);
+        let mean = normalise(&crowd).unwrap().mean_keepdim(0).unwrap();
+        let seen = number(centred_distance(&crowd, &other, &mean).unwrap());
+        assert!(plain < 0.02 && (seen - 1.0).abs() < 1e-3, "{plain}, {seen}");
+        assert!(number(centred_distance(&crowd, &crowd, &mean).unwrap()).abs() < 1e-6);
     }
 
     #[test]

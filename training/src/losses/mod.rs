@@ -10,7 +10,7 @@ mod relational;
 
 pub use am_softmax::{AmSoftmax, am_softmax, am_softmax_gradients};
 pub use contrastive_kd::contrastive_kd;
-pub use cosine::cosine_distance;
+pub use cosine::{centred_distance, cosine_distance};
 pub use infonce::{Denominator, infonce, infonce_hard_negative};
 pub use matryoshka::matryoshka;
 pub use relational::relational_kl;

@@ -4,6 +4,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
 use super::in_place;
+use crate::checkpoint::Stored;
 use crate::error::{During, Error, Result};
 
 /// The settings of AdamW (Loshchilov and Hutter 2019) as `torch.optim.AdamW` names them; the learning rate comes a step.
@@ -127,6 +128,11 @@ impl AdamW {
             [(format!("{name}.mean"), slot.mean.clone()), (format!("{name}.square"), slot.square.clone())]
         };
         self.slots.iter().flat_map(both).collect()
+    }
+
+    /// The same, to be stored.
+    pub fn moments(&self) -> impl Iterator<Item = (String, Stored<'_>)> {
+        self.state().into_iter().map(|(name, tensor)| (name, Stored::Tensor(tensor)))
     }
 
     /// Puts moments back that [`AdamW::state`] gave.

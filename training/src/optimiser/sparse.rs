@@ -2,10 +2,11 @@ use candle_core::{DType, Device, Tensor, Var, WithDType};
 use rayon::prelude::*;
 
 use super::AdamWSettings;
+use crate::checkpoint::Stored;
 use crate::error::{During, Error, Result};
 
 /// The numbers a table can hold: f32, and f64 for tests against golden values.
-pub trait Number: WithDType + num_traits::Float + Send + Sync {}
+pub trait Number: WithDType + num_traits::Float + bytemuck::Pod + Send + Sync {}
 impl Number for f32 {}
 impl Number for f64 {}
 
@@ -97,30 +98,18 @@ impl<T: Number> SparseTable<T> {
         Ok(())
     }
 
-    /// The rows and their moments as tensors `[rows, width]`, named `PREFIX`, `PREFIX.mean` and `PREFIX.square`.
-    pub fn state(&self, prefix: &str) -> Result<Vec<(String, Tensor)>> {
-        let mut state = vec![self.rows_as_tensor(prefix)?];
-        state.extend(self.moments(prefix)?);
-        Ok(state)
+    /// The rows as they are stored.
+    pub fn stored(&self) -> Stored<'_> {
+        Stored::rows(&self.values, self.width)
     }
 
-    /// The first part of [`SparseTable::state`].
-    pub fn rows_as_tensor(&self, prefix: &str) -> Result<(String, Tensor)> {
-        Ok((prefix.to_string(), self.tensor(&self.values)?))
+    /// Their moments, named `PREFIX.mean` and `PREFIX.square`.
+    pub fn moments(&self, prefix: &str) -> [(String, Stored<'_>); 2] {
+        [("mean", &self.mean), ("square", &self.square)]
+            .map(|(kind, numbers)| (format!("{prefix}.{kind}"), Stored::rows(numbers, self.width)))
     }
 
-    /// The rest of [`SparseTable::state`].
-    pub fn moments(&self, prefix: &str) -> Result<[(String, Tensor); 2]> {
-        let (mean, square) = (self.tensor(&self.mean)?, self.tensor(&self.square)?);
-        Ok([(format!("{prefix}.mean"), mean), (format!("{prefix}.square"), square)])
-    }
-
-    fn tensor(&self, numbers: &[T]) -> Result<Tensor> {
-        let shape = (self.values.len() / self.width, self.width);
-        Tensor::from_slice(numbers, shape, &Device::Cpu).during("table state")
-    }
-
-    /// Puts a state back that [`SparseTable::state`] gave.
+    /// Puts rows, named `prefix`, and moments back.
     ///
     /// # Errors
     /// When a part is missing or of another shape or type.
@@ -188,7 +177,9 @@ mod tests {
     fn a_state_put_back_goes_on_alike() {
         let mut one = table();
         one.update(&[1, 3], &gradient(&[[1., 2.], [3., 4.]]), 0.1, 1, &AdamWSettings::default()).unwrap();
-        let state = one.state("e").unwrap();
+        let mut state = vec![("e".to_string(), one.stored())];
+        state.extend(one.moments("e"));
+        let state: Vec<(String, Tensor)> = state.into_iter().map(|(n, t)| (n, t.to_tensor().unwrap())).collect();
         let mut other = table();
         other.restore("e", |name| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone())).unwrap();
         for table in [&mut one, &mut other] {
