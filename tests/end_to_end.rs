@@ -2,6 +2,7 @@
 
 mod end_to_end {
     mod bad_input;
+    mod bases;
     mod encoding;
     mod exporting;
     mod methods;

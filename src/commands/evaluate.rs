@@ -3,17 +3,18 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck::evaluate::one_space::one_space;
 use limbeck::evaluate::sts::{read_sets, sts};
-use limbeck::evaluate::{Model, Watch};
+use limbeck::evaluate::{Model, Watch, word_order};
 use limbeck::vectors::Shortened;
 use limbeck_data::text::read_texts;
 use serde_json::{Map, Value};
 
 use super::common::{ModelArguments, Session, check_dimension, open_all};
 
-/// Score models on graded sentence pairs, and beside another model in one space
+/// Score models on graded sentence pairs, in one space with another model, and on word order
 ///
 /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
-/// queries of the others find in its index.
+/// queries of the others find in its index. With --word-order: the Spearman of their similarities with the teacher's, over
+/// pairs of a sentence and the same words in another order.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json\n  \
@@ -25,7 +26,7 @@ pub struct Arguments {
     model: Vec<String>,
 
     /// TSV files with the header `sentence1 sentence2 score`, gzip too
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "input")]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "word_order"])]
     sts: Vec<PathBuf>,
 
     /// The model that embeds the documents, while --model embeds the queries: a student's teacher
@@ -35,6 +36,14 @@ pub struct Arguments {
     /// Text for --documents, each one a query and a document; the sentences of --sts by default
     #[arg(long, value_name = "FILE", requires = "documents")]
     input: Option<PathBuf>,
+
+    /// Pairs that `limbeck word-order` made
+    #[arg(long, value_name = "FILE", requires = "teacher")]
+    word_order: Option<PathBuf>,
+
+    /// The model whose similarities of those pairs are followed
+    #[arg(long, value_name = "M", requires = "word_order")]
+    teacher: Option<String>,
 
     /// What is put before every text, such as "query: "; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
@@ -60,6 +69,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
     // The documents' model has its own prefix: the one given is the queries'.
     let documents = open_all(arguments.documents.as_slice(), &arguments.run, None, session)?;
+    let order = arguments.word_order.as_deref().map(word_order::read).transpose()?;
+    let mut followed = None;
+    if let Some(pairs) = &order {
+        for teacher in open_all(arguments.teacher.as_slice(), &arguments.run, None, session)? {
+            followed = Some(word_order::similarities(&Model::new(&teacher.name, &*teacher.encoder), pairs, watch)?);
+        }
+    }
     let texts: Vec<String> = match &arguments.input {
         Some(path) => read_texts(path, None, None)?.collect::<Result<_, _>>()?,
         None => sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect(),
@@ -79,6 +95,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             }
             None => None,
         };
+        let order = match (&order, &followed) {
+            (Some(pairs), Some(followed)) => {
+                let own = word_order::similarities(&model, pairs, watch)?;
+                Some(word_order::score(pairs, &own, followed)?)
+            }
+            _ => None,
+        };
         if arguments.json {
             let mut json = Map::from_iter([("model".to_owned(), Value::from(opened.name))]);
             if let Some(Value::Object(scores)) = scores.map(serde_json::to_value).transpose()? {
@@ -86,6 +109,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             }
             if let Some(space) = space {
                 json.insert("one_space".into(), serde_json::to_value(space)?);
+            }
+            if let Some(order) = order {
+                json.insert("word_order".into(), serde_json::to_value(order)?);
             }
             say!("{}", Value::Object(json));
             continue;
@@ -106,6 +132,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             let (found, own) = (100.0 * space.neighbours_at_10, 100.0 * space.own_neighbours_at_10);
             say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", opened.name, space.texts);
+        }
+        if let Some(order) = order {
+            say!("  {:20} {:6.2}", "word order", order.average);
+            for kind in &order.kinds {
+                say!("  {:20} {:6.2}  ({} pairs)", format!("  {}", kind.kind.name()), kind.spearman, kind.pairs);
+            }
         }
     }
     Ok(())

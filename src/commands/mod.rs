@@ -30,6 +30,7 @@ mod table;
 mod texts;
 mod train_teacher;
 mod vocabulary;
+mod word_order;
 
 use clap::{Parser, Subcommand};
 use limbeck_data::Interrupted;
@@ -87,6 +88,7 @@ enum Command {
     Export(export::Arguments),
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
+    WordOrder(word_order::Arguments),
     Bench(bench::Arguments),
     Report(report::Arguments),
     Table(table::Arguments),
@@ -112,6 +114,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Export(arguments) => (export::run(&arguments, &session), NOTHING_KEPT),
         Command::Encode(arguments) => (encode::run(&arguments, &session), NOTHING_KEPT),
         Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),
+        Command::WordOrder(arguments) => (word_order::run(&arguments, &session), NOTHING_KEPT),
         Command::Bench(arguments) => (bench::run(&arguments, &session), NOTHING_KEPT),
         Command::Report(arguments) => (report::run(&arguments, &session), NOTHING_KEPT),
         Command::Table(arguments) => (table::run(&arguments, &session), NOTHING_KEPT),

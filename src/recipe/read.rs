@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_of_a_student_s_simcse_leaves_the_others_as_they_are_for_students() {
+        let batch = |recipe: &Recipe| (recipe.train_student.simcse.batch, recipe.train_student.simcse.learning_rate);
+        let (all, one) = (recipe("", &[]).unwrap(), recipe("", &["train_student.simcse.denominator=2n-1"]).unwrap());
+        assert_eq!(batch(&all), batch(&one));
+        let wrong = recipe("[train_student.simcse]\nbatsh = 3\n", &[]).unwrap_err();
+        assert!(wrong.to_string().contains("batsh") && wrong.hint().unwrap().contains("`batch`"), "{wrong}");
+    }
+
+    #[test]
     fn an_unknown_key_in_an_override_is_refused_too() {
         assert_eq!(recipe("", &["distil.epoch=5"]).unwrap_err().hint().unwrap(), "the nearest known one is `epochs`");
         assert!(recipe("", &["distil"]).unwrap_err().to_string().contains("no `=`"));

@@ -12,7 +12,8 @@ use limbeck_teacher::Pooler;
 use limbeck_teacher::onnx::OnnxPrecision;
 use limbeck_teacher::train::BertSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::vocabulary::{VocabularyKind, VocabularySource};
 
@@ -143,20 +144,32 @@ pub struct TrainStudentSection {
     pub dropout: f64,
     /// Dropout rate on the embeddings.
     pub embedding_dropout: f64,
+    #[serde(deserialize_with = "over_student_defaults")]
     pub simcse: ContrastiveSettings,
+}
+
+/// A student is small and sees its whole vocabulary anew: batches and rates of distillation, not of BERT.
+fn student_simcse() -> ContrastiveSettings {
+    ContrastiveSettings {
+        batch: 512,
+        learning_rate: 5e-4,
+        evaluate_every: 50,
+        checkpoint_every: 200,
+        ..ContrastiveSettings::default()
+    }
+}
+
+/// What is given, over the defaults for a student: without this a section of one key would have those of BERT for the others.
+fn over_student_defaults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContrastiveSettings, D::Error> {
+    let given = toml::Table::deserialize(deserializer)?;
+    let mut all = toml::Table::try_from(student_simcse()).map_err(D::Error::custom)?;
+    all.extend(given);
+    all.try_into().map_err(D::Error::custom)
 }
 
 impl Default for TrainStudentSection {
     fn default() -> Self {
         let ContrastSettings { dropout, embedding_dropout } = ContrastSettings::default();
-        // A student is small and sees its whole vocabulary anew: batches and rates of distillation, not of BERT.
-        let simcse = ContrastiveSettings {
-            batch: 512,
-            learning_rate: 5e-4,
-            evaluate_every: 50,
-            checkpoint_every: 200,
-            ..ContrastiveSettings::default()
-        };
         Self {
             examples: None,
             dev: Vec::new(),
@@ -165,7 +178,7 @@ impl Default for TrainStudentSection {
             limit: None,
             dropout,
             embedding_dropout,
-            simcse,
+            simcse: student_simcse(),
         }
     }
 }

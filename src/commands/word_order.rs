@@ -1,0 +1,51 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck::evaluate::word_order::{pairs, write};
+use limbeck_data::text::read_texts;
+
+use super::common::Session;
+
+/// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
+///
+/// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all shuffled. Use text
+/// that no student was trained on, such as runs/NAME/text/held-out.parquet.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limbeck word-order --input runs/quickstart/text/held-out.parquet --to pairs.tsv\n  \
+                        limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --word-order pairs.tsv"
+)]
+pub struct Arguments {
+    /// The sentences: .txt, .jsonl, .tsv, .csv or .parquet, gzip too
+    #[arg(long, value_name = "TEXT")]
+    input: PathBuf,
+
+    /// The column or field with the text
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+
+    /// So many sentences at most, the first
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    limit: usize,
+
+    /// The seed of what is swapped and shuffled
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// The TSV file to write: kind, sentence, reordered
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    let mut sentences = Vec::new();
+    for text in read_texts(&arguments.input, arguments.column.as_deref(), None)?.take(arguments.limit) {
+        session.interrupt.check()?;
+        sentences.push(text?);
+    }
+    let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
+    let pairs = pairs(&sentences, arguments.seed);
+    write(&arguments.to, &pairs)?;
+    say!("{}: {} pairs of {} sentences", arguments.to.display(), pairs.len(), sentences.len());
+    Ok(())
+}
