@@ -143,9 +143,9 @@ impl Summary {
     /// The summary of the run in the folder `path`, or the file itself.
     ///
     /// # Errors
-    /// A folder without one, and what isn't one.
+    /// A folder without one or none at all, and what isn't one.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.is_dir() {
+        if path.is_file() {
             return Self::read(path);
         }
         let file = path.join("summary.json");
