@@ -49,8 +49,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         say!("{}", context.folder.display());
         for (stage, decision) in decide(&context, &options)? {
             match decision {
-                Decision::Run(reason) => say!("  {:15} run: {reason}{}", stage.name(), elsewhere(&context, stage)),
-                Decision::Skip => say!("  {:15} skip: up to date{}", stage.name(), elsewhere(&context, stage)),
+                Decision::Run(reason) => say!("  {:15} run: {reason}{}", stage.name(), context.place(stage)),
+                Decision::Skip => say!("  {:15} skip: up to date{}", stage.name(), context.place(stage)),
                 Decision::Left => say!("  {:15} left out by --to", stage.name()),
             }
         }
@@ -76,12 +76,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where a stage is done, if not in the run's own folder.
-fn elsewhere(context: &Context, stage: Stage) -> String {
-    let home = &context.home(stage).folder;
-    if *home == context.folder { String::new() } else { format!(", in {}", home.display()) }
 }
 
 /// The run of `recipe`, which was read from `path`, and those of the recipes that it is laid over.

@@ -6,12 +6,14 @@
 mod plan;
 mod read;
 mod sections;
+mod train_student;
 mod vocabulary;
 
 pub use plan::{CacheOrigin, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
 pub use sections::{
     BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Method, Recipe, RuntimeSection,
-    SourceSection, StudentSection, StudentStart, TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection,
+    SourceSection, StudentSection, TeacherSection, TextSection, TrainTeacherSection,
 };
+pub use train_student::{StudentStart, TrainStudentSection};
 pub use vocabulary::{DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};

@@ -66,6 +66,12 @@ impl<'a> Context<'a> {
             && self.last_method() != Some(stage)
     }
 
+    /// Where `stage` is done, in words, if not in this run's folder: `, in runs/zh`.
+    pub fn place(&self, stage: Stage) -> String {
+        let home = &self.home(stage).folder;
+        if *home == self.folder { String::new() } else { format!(", in {}", home.display()) }
+    }
+
     /// Where `stage` leaves its files.
     pub(super) fn home_folder(&self, stage: Stage) -> &Path {
         &self.home(stage).folder

@@ -84,10 +84,8 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
             }
             Decision::Run(reason) => {
                 context.interrupt.check()?;
-                let is_own = home.folder == context.folder;
-                let place = if is_own { String::new() } else { format!(", in {}", home.folder.display()) };
-                context.progress.note(&format!("{}: {reason}{place}", stage.name()));
-                let _lock = (!is_own).then(|| lock(&home.folder)).transpose()?;
+                context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
+                let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
                 // From here on its files are neither the old ones nor yet the new ones.
                 let mut state = state::State::read(&home.folder)?;
                 state.forget(stage);

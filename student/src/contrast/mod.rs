@@ -5,7 +5,7 @@
 mod learner;
 mod views;
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::Tokenizer;
@@ -19,7 +19,6 @@ pub(crate) use self::views::views;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
-use crate::model::{Dense, TextCnn};
 use crate::start::Neighbours;
 
 /// How a student goes through a SimCSE training.
@@ -93,11 +92,7 @@ pub fn of_words(
     seed: u64,
 ) -> Result<StudentFolder> {
     let start = neighbours.start(config.embedding, config.dimension, seed)?;
-    let dense = Dense::fresh(&config, seed, DType::F32, &Device::Cpu)?;
-    if config.skip {
-        dense.set("skip.weight", &start.skip_tensor(&Device::Cpu)?)?;
-    }
-    let model = TextCnn::new(config, start.table, dense, Device::Cpu)?;
+    let model = start.student(config, seed, &Device::Cpu)?;
     Ok(StudentFolder { model, tokenizer, origin: json!({"start": "word vectors", "seed": seed}) })
 }
 

@@ -1,6 +1,5 @@
 //! Where a distillation begins: the static start, or a student that has learned already; and the centres of its classes.
 
-use candle_core::DType;
 use limbeck_data::Interrupt;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::TokenBatch;
@@ -58,11 +57,7 @@ pub fn fresh(job: &DistilJob, start: &Start) -> Result<TextCnn> {
     if let Some(student) = job.student {
         return copy(job, student);
     }
-    let dense = Dense::fresh(&job.config, job.settings.seed, DType::F32, &job.device)?;
-    if job.config.skip {
-        dense.set("skip.weight", &start.skip_tensor(&job.device)?)?;
-    }
-    TextCnn::new(job.config.clone(), start.table.clone(), dense, job.device.clone())
+    start.student(job.config.clone(), job.settings.seed, &job.device)
 }
 
 /// What must be the same for a checkpoint to be gone on from.

@@ -1,7 +1,7 @@
 use limbeck_encoder::TokenBatch;
 use rayon::prelude::*;
 
-use super::{Start, inverse, principal_directions, project, scatter};
+use super::{Start, column_products, inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
 /// How many steps of conjugate gradients: the residual falls below a percent well before.
@@ -117,15 +117,6 @@ fn conjugate_gradients(bags: &Bags) -> Vec<f32> {
         size = next;
     }
     solution
-}
-
-/// The scalar product of each column of `a` with the same column of `b`, in f64.
-fn column_products(a: &[f32], b: &[f32], d: usize) -> Vec<f64> {
-    let mut sums = vec![0f64; d];
-    for (a, b) in a.chunks_exact(d).zip(b.chunks_exact(d)) {
-        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += f64::from(a) * f64::from(b));
-    }
-    sums
 }
 
 /// `a / b` column by column, 0 where a column is solved already.

@@ -8,10 +8,12 @@ pub use least_squares::{Bags, least_squares};
 pub use tokens::from_token_vectors;
 pub use words::Neighbours;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use nalgebra::{DMatrix, SymmetricEigen};
 
+use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
+use crate::model::{Dense, TextCnn};
 
 /// A static model: the embedding table, and the skip that takes a mean embedding to the teacher's space.
 #[derive(Debug, Clone)]
@@ -37,6 +39,15 @@ pub(crate) fn weight(probability: f64) -> f32 {
 }
 
 impl Start {
+    /// The student that begins here: its convolutions are fresh, and add nothing yet.
+    pub fn student(&self, config: StudentConfig, seed: u64, device: &Device) -> Result<TextCnn> {
+        let dense = Dense::fresh(&config, seed, DType::F32, device)?;
+        if config.skip {
+            dense.set("skip.weight", &self.skip_tensor(device)?)?;
+        }
+        TextCnn::new(config, self.table.clone(), dense, device.clone())
+    }
+
     /// The skip as a tensor `[dimension, width]`.
     pub fn skip_tensor(&self, device: &Device) -> Result<Tensor> {
         Tensor::from_slice(&self.skip, (self.dimension, self.width), device).during("skip of the start")
@@ -89,6 +100,15 @@ pub(crate) fn scatter(rows: &[f32], dimension: usize) -> Vec<f64> {
         }
     }
     sum
+}
+
+/// The scalar product of each column of `a` with the same column of `b`, in f64.
+pub(crate) fn column_products(a: &[f32], b: &[f32], d: usize) -> Vec<f64> {
+    let mut sums = vec![0f64; d];
+    for (a, b) in a.chunks_exact(d).zip(b.chunks_exact(d)) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += f64::from(a) * f64::from(b));
+    }
+    sums
 }
 
 /// The skip that undoes [`project`]: the transpose of `directions`, `dimension × width`.

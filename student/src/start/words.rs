@@ -4,7 +4,7 @@ use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 use rayon::prelude::*;
 
-use super::{Start, principal_directions, project, scatter, weight};
+use super::{Start, column_products, principal_directions, project, scatter, weight};
 use crate::error::Result;
 
 /// How far apart two tokens may stand to count as neighbours.
@@ -189,15 +189,13 @@ impl Association {
         }
         // The matrix within the subspace; of its square the directions are the same and the greatest come first.
         let image = self.times(&space, wide);
-        let directions = principal_directions(&scatter(&image, wide), wide, width.min(wide))?;
-        let mut table = project(&space, &directions, wide, width.min(wide));
-        let strengths = project(&image, &directions, wide, width.min(wide));
-        for column in 0..width.min(wide) {
-            let square: f64 =
-                strengths.iter().skip(column).step_by(width.min(wide)).map(|&x| f64::from(x).powi(2)).sum();
-            let root = square.powf(0.25) as f32;
-            table.iter_mut().skip(column).step_by(width.min(wide)).for_each(|x| *x *= root);
-        }
+        let kept = width.min(wide);
+        let directions = principal_directions(&scatter(&image, wide), wide, kept)?;
+        let mut table = project(&space, &directions, wide, kept);
+        let strengths = project(&image, &directions, wide, kept);
+        let squares = column_products(&strengths, &strengths, kept);
+        let roots: Vec<f32> = squares.iter().map(|square| square.powf(0.25) as f32).collect();
+        table.chunks_exact_mut(kept).for_each(|row| row.iter_mut().zip(&roots).for_each(|(x, root)| *x *= root));
         if width > wide {
             // Fewer tokens than numbers: the rest is zero.
             table =
@@ -211,10 +209,7 @@ impl Association {
 fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
     let directions = principal_directions(&scatter(x, width), width, width)?;
     let mut basis = project(x, &directions, width, width);
-    let mut squares = vec![0f64; width];
-    for row in basis.chunks_exact(width) {
-        squares.iter_mut().zip(row).for_each(|(sum, &x)| *sum += f64::from(x).powi(2));
-    }
+    let squares = column_products(&basis, &basis, width);
     // A direction in which there is nothing but rounding stays out.
     let floor = squares.iter().fold(0f64, |a, &b| a.max(b)) * 1e-10;
     let scales: Vec<f32> = squares.iter().map(|&s| if s > floor { (1.0 / s.sqrt()) as f32 } else { 0.0 }).collect();
