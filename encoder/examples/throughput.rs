@@ -31,23 +31,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut numbers = Numbers(1);
     let folder = std::env::temp_dir();
-    let makes: [Make; 4] = [
-        ("static", |numbers, parts| parts.skip_table = Some(numbers.many(parts.vocabulary * DIMENSION))),
-        ("one head", |numbers, parts| parts.attention = Some(numbers.attention(parts.vocabulary, 1))),
-        ("eight heads", |numbers, parts| parts.attention = Some(numbers.attention(parts.vocabulary, 8))),
-        ("max-pooled", |numbers, parts| {
-            let filters = 256;
-            parts.skip_table = Some(numbers.many(parts.vocabulary * DIMENSION));
-            parts.max_pooled = Some(MaxPooled {
-                convolutions: [1, 3, 5].map(|width| numbers.convolution(parts.vocabulary, width, filters)).into(),
-                weight: numbers.many(DIMENSION * 3 * filters),
-                bias: numbers.many(DIMENSION),
-            });
-        }),
+    let heads = |count, values, score| Some(Heads { count, values, score });
+    // The family's sizes, and what is beside them: all heads over the whole embedding, and nothing but max-pooling.
+    let makes = [
+        Make { name: "static", filters: &[], heads: None },
+        Make { name: "xs", filters: &[], heads: heads(4, Some(32), (3, 32)) },
+        Make { name: "s", filters: &[], heads: heads(8, Some(32), (5, 64)) },
+        Make { name: "m", filters: &[(3, 128)], heads: heads(8, Some(32), (5, 64)) },
+        Make { name: "l", filters: &[(3, 256)], heads: heads(8, Some(64), (5, 64)) },
+        Make { name: "whole heads", filters: &[], heads: heads(8, None, (5, 64)) },
+        Make { name: "max-pooled", filters: &[(1, 256), (3, 256), (5, 256)], heads: None },
     ];
     let mut students = Vec::new();
     let only = rest.get(1).map_or("", String::as_str);
-    for (name, fill) in makes {
+    for make in makes {
+        let name = make.name;
         let wanted = |precision: &Precision| format!("{name} {}", precision.name()).contains(only);
         let precisions: Vec<_> = [Precision::Int8, Precision::F32].into_iter().filter(wanted).collect();
         if precisions.is_empty() {
@@ -61,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             empty_token: vocabulary as u32 - 1,
             ..Parts::default()
         };
-        fill(&mut numbers, &mut parts);
+        make.fill(&mut numbers, &mut parts);
         for precision in precisions {
             let path = folder.join(format!("limbeck-throughput-{}.folded", std::process::id()));
             let bytes = write(&path, &parts, precision)?;
@@ -105,8 +103,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// A name, and what fills in its tables.
-type Make = (&'static str, fn(&mut Numbers, &mut Parts));
-
 /// How many texts a second `work`, which does `count` of them, gets through.
 fn rate(
     seconds: f64,
@@ -142,16 +138,51 @@ impl Numbers {
     fn convolution(&mut self, vocabulary: usize, width: usize, filters: usize) -> Convolution {
         Convolution { width, filters, table: self.many(vocabulary * width * filters), bias: self.many(filters) }
     }
+}
 
-    fn attention(&mut self, vocabulary: usize, heads: usize) -> Attention {
-        Attention {
-            width_of_embedding: D,
-            embeddings: self.many(vocabulary * D),
-            score: self.convolution(vocabulary, 5, 64),
-            score_weight: self.many(heads * 64),
-            score_bias: self.many(heads),
-            heads: self.many(DIMENSION * heads * D),
-            skip: Some(self.many(DIMENSION * D)),
+/// Heads of a student: how many, the width of each one's own values (none: the whole embedding), and the width and filters of
+/// their score's convolution.
+struct Heads {
+    count: usize,
+    values: Option<usize>,
+    score: (usize, usize),
+}
+
+/// A student's shape.
+struct Make {
+    name: &'static str,
+    /// Width and filters of max-pooled convolutions.
+    filters: &'static [(usize, usize)],
+    heads: Option<Heads>,
+}
+
+impl Make {
+    fn fill(&self, numbers: &mut Numbers, parts: &mut Parts) {
+        let vocabulary = parts.vocabulary;
+        if let Some(Heads { count, values, score: (width, filters) }) = self.heads {
+            let attended = values.unwrap_or(D);
+            parts.attention = Some(Attention {
+                width_of_embedding: attended,
+                embeddings: numbers.many(vocabulary * attended * if values.is_some() { count } else { 1 }),
+                own_values: values.is_some(),
+                score: numbers.convolution(vocabulary, width, filters),
+                score_weight: numbers.many(count * filters),
+                score_bias: numbers.many(count),
+                heads: numbers.many(DIMENSION * count * attended),
+                skip: values.is_none().then(|| numbers.many(DIMENSION * D)),
+            });
+        }
+        if !self.filters.is_empty() {
+            let filters: usize = self.filters.iter().map(|&(_, filters)| filters).sum();
+            let convolution = |&(width, filters)| numbers.convolution(vocabulary, width, filters);
+            parts.max_pooled = Some(MaxPooled {
+                convolutions: self.filters.iter().map(convolution).collect(),
+                weight: numbers.many(DIMENSION * filters),
+                bias: numbers.many(DIMENSION),
+            });
+        }
+        if parts.attention.as_ref().is_none_or(|attention| attention.own_values) {
+            parts.skip_table = Some(numbers.many(vocabulary * DIMENSION));
         }
     }
 }

@@ -61,6 +61,7 @@ fn parts() -> Parts {
         dimension: 16,
         max_pooled: Some(MaxPooled { convolutions: vec![convolution(3)], weight: numbers(16 * 8), bias: numbers(16) }),
         attention: Some(Attention {
+            own_values: false,
             width_of_embedding: 8,
             embeddings: numbers(vocabulary * 8),
             score: convolution(5),

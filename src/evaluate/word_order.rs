@@ -4,19 +4,18 @@
 //! student's similarities with the teacher's, kind by kind, averaged over the kinds. A bag of words gives each such pair a
 //! similarity of 1 and scores 0: similarities are compared to 1e-5, since a sum of the same numbers in another order differs
 //! in its last digits, and a constant counts as uncorrelated.
-//!
-//! Words are what stands between blanks. In a text mostly of a script without blanks (Han, Hiragana, Katakana, Thai, Lao,
-//! Khmer, Burmese) they are the words of Unicode's annex 29, so single Han characters and whole Latin words or numbers;
-//! punctuation stays with the word before it, as it does where blanks are written.
+
+mod reorder;
+
+pub use reorder::another_order;
 
 use std::fmt::Write as _;
-use std::ops::Range;
 use std::path::Path;
 
 use limbeck_data::files;
-use limbeck_training::random::Random;
 use serde::{Deserialize, Serialize};
-use unicode_segmentation::UnicodeSegmentation;
+
+use reorder::{Words, random_of, reorder};
 
 use super::correlation::{mean, spearman};
 use super::model::{Distinct, Model, Watch, cosine, without_jitter};
@@ -116,106 +115,6 @@ fn pairs_of(sentence: &str, seed: u64) -> Vec<Pair> {
             differs.then(|| Pair { kind, sentence: original.clone(), reordered })
         })
         .collect()
-}
-
-/// The generator of one sentence's pairs.
-fn random_of(sentence: &str, seed: u64) -> Random {
-    let mut name = [0; 8];
-    blake3::Hasher::new().update(sentence.as_bytes()).finalize_xof().fill(&mut name);
-    Random::new(seed, &[u64::from_le_bytes(name)])
-}
-
-/// `words` in another order; `None` where there is no other (all words alike).
-fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) -> Option<Vec<&'a str>> {
-    let (mut words, half) = (words.to_vec(), words.len() / 2);
-    match kind {
-        Kind::Swapped => {
-            let one = random.below(words.len());
-            let others: Vec<usize> =
-                (0..words.len()).filter(|&other| words[other].to_lowercase() != words[one].to_lowercase()).collect();
-            if others.is_empty() {
-                return None;
-            }
-            words.swap(one, others[random.below(others.len())]);
-        }
-        Kind::Halves => words.rotate_left(half),
-        Kind::Reversed => words.reverse(),
-        Kind::Shuffled => random.shuffle(&mut words),
-    }
-    Some(words)
-}
-
-/// A sentence's words and how they are put together again.
-struct Words<'a> {
-    words: Vec<&'a str>,
-    spaced: bool,
-}
-
-impl<'a> Words<'a> {
-    fn of(sentence: &'a str) -> Self {
-        let letters = sentence.chars().filter(|c| c.is_alphabetic()).count();
-        let without_blanks = sentence.chars().filter(|&c| is_written_without_blanks(c)).count();
-        if 2 * without_blanks > letters {
-            Self { words: segments(sentence), spaced: false }
-        } else {
-            Self { words: sentence.split_whitespace().collect(), spaced: true }
-        }
-    }
-
-    fn join(&self, words: &[&str]) -> String {
-        if self.spaced {
-            return words.join(" ");
-        }
-        let mut text = String::new();
-        for word in words {
-            // Two Latin words side by side stay two.
-            let joint = text.chars().next_back().zip(word.chars().next());
-            if joint.is_some_and(|(left, right)| needs_blank(left) && needs_blank(right)) {
-                text.push(' ');
-            }
-            text.push_str(word);
-        }
-        text
-    }
-}
-
-/// The words of annex 29, each with the punctuation that follows it; what nothing precedes goes with the word after it.
-fn segments(sentence: &str) -> Vec<&str> {
-    let mut words: Vec<Range<usize>> = Vec::new();
-    // Whether the last one has its letters, and whether no blank closed it.
-    let (mut complete, mut open) = (false, false);
-    for (start, segment) in sentence.split_word_bound_indices() {
-        if segment.trim().is_empty() {
-            open = false;
-            continue;
-        }
-        let letters = segment.chars().any(char::is_alphanumeric);
-        let end = start + segment.len();
-        match words.last_mut() {
-            Some(last) if open && !(letters && complete) => {
-                last.end = end;
-                complete |= letters;
-            }
-            _ => {
-                words.push(start..end);
-                (complete, open) = (letters, true);
-            }
-        }
-    }
-    words.into_iter().map(|word| &sentence[word]).collect()
-}
-
-fn needs_blank(c: char) -> bool {
-    c.is_alphanumeric() && !is_written_without_blanks(c)
-}
-
-fn is_written_without_blanks(c: char) -> bool {
-    matches!(u32::from(c),
-        0x0E00..=0x0EFF     // Thai, Lao
-        | 0x1000..=0x109F   // Burmese
-        | 0x1780..=0x17FF   // Khmer
-        | 0x3005..=0x3007 | 0x3040..=0x30FF | 0x31F0..=0x31FF   // Hiragana, Katakana
-        | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x323AF) // Han
 }
 
 /// A model's cosine for every pair, in order. Each distinct text is encoded once.

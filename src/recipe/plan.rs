@@ -97,6 +97,9 @@ impl Plan {
             }
         };
         let text = &recipe.text;
+        if !(0.0..=1.0).contains(&text.reordered) {
+            return Err(bad("text.reordered must lie between 0 and 1", "0.2 is a fifth more text"));
+        }
         if recipe.teacher.is_some() && !(text.hold_out > 0.0 && text.hold_out < 1.0) {
             return Err(bad("text.hold_out must lie between 0 and 1", "0.02 keeps a fiftieth to measure on"));
         }

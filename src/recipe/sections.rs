@@ -150,6 +150,10 @@ pub struct TextSection {
     pub max_chars: usize,
     /// The share of texts (of documents, where there are any) that is held out to measure on.
     pub hold_out: f64,
+    /// The share of texts to train on that stand there a second time, their words in another order: what order is worth has to
+    /// be seen to be learned.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reordered: f64,
 }
 
 impl Default for TextSection {
@@ -163,8 +167,13 @@ impl Default for TextSection {
             min_chars: plan.min_chars,
             max_chars: plan.max_chars,
             hold_out: plan.hold_out,
+            reordered: 0.0,
         }
     }
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }
 
 /// `[cache]`: how vectors are stored, or a cache made elsewhere in place of a teacher's.

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
+use crate::evaluate::word_order::another_order;
 use crate::recipe::{CacheOrigin, TeacherSection};
 
 /// The start of a trained teacher, in the teacher's folder.
@@ -80,7 +81,8 @@ impl Context<'_> {
             max_chars: section.max_chars,
             hold_out: section.hold_out,
         };
-        let summary = text::prepare(&plan, &self.folder.join("text"), self.progress, &self.interrupt)?;
+        let further = |text: &str| another_order(text, section.reordered, section.seed);
+        let summary = text::prepare_with(&plan, &self.folder.join("text"), &further, self.progress, &self.interrupt)?;
         self.progress.note(&format!("text: {summary}"));
         Ok(())
     }

@@ -27,11 +27,15 @@ pub struct AttentionConfig {
     pub width: usize,
     /// How many filters the score's convolution has.
     pub filters: usize,
+    /// The width of the values that each head attends to, a linear map of the embeddings; none: the embeddings themselves.
+    /// Narrow values make a student faster, once folded, and smaller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<usize>,
 }
 
 impl Default for AttentionConfig {
     fn default() -> Self {
-        Self { heads: 8, width: 5, filters: 64 }
+        Self { heads: 8, width: 5, filters: 64, values: None }
     }
 }
 
@@ -66,6 +70,11 @@ impl StudentConfig {
         self.convolutions.iter().map(|bank| bank.filters).sum()
     }
 
+    /// The width of what all heads attend to, together.
+    pub fn attended(&self) -> usize {
+        self.attention.map_or(0, |attention| attention.heads * attention.values.unwrap_or(self.embedding))
+    }
+
     /// The same student with nothing but the skip: the static control.
     pub fn static_control(&self) -> Self {
         Self { convolutions: Vec::new(), attention: None, skip: true, ..self.clone() }
@@ -83,12 +92,15 @@ impl StudentConfig {
             shapes.push(("linear.weight".into(), vec![out, self.filters()]));
             shapes.push(("linear.bias".into(), vec![out]));
         }
-        if let Some(AttentionConfig { heads, width, filters }) = self.attention {
+        if let Some(AttentionConfig { heads, width, filters, values }) = self.attention {
             shapes.push(("score_conv.weight".into(), vec![filters, d, width]));
             shapes.push(("score_conv.bias".into(), vec![filters]));
             shapes.push(("score.weight".into(), vec![heads, filters]));
             shapes.push(("score.bias".into(), vec![heads]));
-            shapes.push(("heads.weight".into(), vec![out, heads * d]));
+            if let Some(values) = values {
+                shapes.push(("value.weight".into(), vec![heads * values, d]));
+            }
+            shapes.push(("heads.weight".into(), vec![out, self.attended()]));
         }
         if self.skip {
             shapes.push(("skip.weight".into(), vec![out, d]));
@@ -114,8 +126,8 @@ impl StudentConfig {
             if width % 2 == 0 {
                 return setting("a convolution's width", width.to_string(), "odd");
             }
-            if filters == 0 || heads == 0 {
-                return setting("a number of filters or heads", "0".into(), "at least 1");
+            if filters == 0 || heads == 0 || self.attention.is_some_and(|attention| attention.values == Some(0)) {
+                return setting("a number of filters, heads or values", "0".into(), "at least 1");
             }
         }
         let mut widths: Vec<usize> = self.convolutions.iter().map(|bank| bank.width).collect();
@@ -144,7 +156,7 @@ mod tests {
             embedding: 12,
             dimension: 10,
             convolutions: vec![ConvolutionConfig { width: 3, filters: 7 }],
-            attention: Some(AttentionConfig { heads: 3, width: 5, filters: 6 }),
+            attention: Some(AttentionConfig { heads: 3, width: 5, filters: 6, values: None }),
             skip: true,
             max_tokens: None,
         }

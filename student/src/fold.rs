@@ -17,6 +17,12 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
     let shape = (config.vocabulary, config.embedding);
     let table = Tensor::from_slice(model.table.values(), shape, &candle_core::Device::Cpu).during("folding")?;
     let numbers = |name: &str| model.dense.numbers(name);
+    // A linear map of every token's embedding: [vocabulary, outputs].
+    let product = |table: &Tensor, name: &str| -> Result<Vec<f32>> {
+        let weight = model.dense.get(name)?;
+        weight.t().and_then(|weight| flat(&table.matmul(&weight)?)).during("folding")
+    };
+    let embeddings_kept = config.attention.is_some_and(|attention| attention.values.is_none());
     let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
         let kernel = model.dense.get(weight)?;
         let (filters, _, width) = kernel.dims3().during("folding")?;
@@ -33,26 +39,28 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
         })
     };
     let attention = || -> Result<Attention> {
+        let values = config.attention.and_then(|attention| attention.values);
+        let embeddings = match values {
+            Some(_) => product(&table, "value.weight")?,
+            None => model.table.values().to_vec(),
+        };
         Ok(Attention {
-            width_of_embedding: config.embedding,
-            embeddings: model.table.values().to_vec(),
+            width_of_embedding: values.unwrap_or(config.embedding),
+            embeddings,
+            own_values: values.is_some(),
             score: convolution("score_conv.weight", "score_conv.bias")?,
             score_weight: numbers("score.weight")?,
             score_bias: numbers("score.bias")?,
             heads: numbers("heads.weight")?,
-            skip: config.skip.then(|| numbers("skip.weight")).transpose()?,
+            skip: (config.skip && values.is_none()).then(|| numbers("skip.weight")).transpose()?,
         })
-    };
-    let skip_table = || -> Result<Vec<f32>> {
-        let skip = model.dense.get("skip.weight")?;
-        skip.t().and_then(|skip| flat(&table.matmul(&skip)?)).during("folding")
     };
     Ok(Parts {
         vocabulary: config.vocabulary,
         dimension: config.dimension,
         max_pooled: (!config.convolutions.is_empty()).then(max_pooled).transpose()?,
         attention: config.attention.is_some().then(attention).transpose()?,
-        skip_table: (config.skip && config.attention.is_none()).then(skip_table).transpose()?,
+        skip_table: (config.skip && !embeddings_kept).then(|| product(&table, "skip.weight")).transpose()?,
         tokenizer: tokenizer.json().to_vec(),
         empty_token: config.empty_token(),
         max_tokens: config.max_tokens,

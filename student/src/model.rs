@@ -182,8 +182,7 @@ impl<T: Number> TextCnn<T> {
                 (width > 0).then(|| random.dropout_mask(&[texts, width], rate, <T as WithDType>::DTYPE, &self.device));
             Ok(drawn.transpose()?)
         };
-        let attended = self.config.attention.map_or(0, |attention| attention.heads * self.config.embedding);
-        Ok(Some(FeatureMasks { max_pooled: draw(self.config.filters())?, attended: draw(attended)? }))
+        Ok(Some(FeatureMasks { max_pooled: draw(self.config.filters())?, attended: draw(self.config.attended())? }))
     }
 
     /// Pooled features to the output before it is normalised, `[texts, dimension]`.

@@ -22,7 +22,7 @@ fn config(convolutions: &[usize], heads: usize) -> StudentConfig {
         embedding: 12,
         dimension: 10,
         convolutions: convolutions.iter().map(|&width| ConvolutionConfig { width, filters: 7 }).collect(),
-        attention: (heads > 0).then_some(AttentionConfig { heads, width: 5, filters: 6 }),
+        attention: (heads > 0).then_some(AttentionConfig { heads, width: 5, filters: 6, values: None }),
         skip: true,
         max_tokens: None,
     }
@@ -91,6 +91,15 @@ fn max_pooling_and_skip_equal_pytorch_in_both_graphs() {
 fn attention_heads_equal_pytorch_in_both_graphs() {
     for graph in [Graph::Folded, Graph::Plain] {
         check_gradients("attention_heads", config(&[], 3), graph);
+    }
+}
+
+#[test]
+fn heads_with_values_of_their_own_equal_pytorch_in_both_graphs() {
+    let attention = AttentionConfig { heads: 3, width: 5, filters: 6, values: Some(4) };
+    for graph in [Graph::Folded, Graph::Plain] {
+        let config = StudentConfig { attention: Some(attention), ..config(&[], 0) };
+        check_gradients("attention_values", config, graph);
     }
 }
 

@@ -20,11 +20,13 @@ const ODD: [&str; 12] = [
     "Cafe\u{301} the DOG.",
 ];
 
-/// Students of every kind, by name: all parts, max-pooling and skip, skip alone, attention alone and cut at 5 tokens.
-const STUDENTS: [(&str, &[&str]); 4] = [
+/// Students of every kind, by name: all parts, max-pooling and skip, skip alone, heads with values of their own, attention alone
+/// and cut at 5 tokens.
+const STUDENTS: [(&str, &[&str]); 5] = [
     ("whole", &[]),
     ("max-pooled", &["student.attention.heads=0", "student.convolutions=[{width=3,filters=8},{width=5,filters=3}]"]),
     ("static", &["student.attention.heads=0", "student.convolutions=[]"]),
+    ("values", &["student.attention.values=5"]),
     ("cut", &["student.convolutions=[]", "student.skip=false", "student.max_tokens=5"]),
 ];
 

@@ -60,7 +60,7 @@ pub use error::TextError;
 pub use lines::MAX_LINE_BYTES;
 pub use open::MAX_DOCUMENT_BYTES;
 pub use plan::{DocumentCounts, TextPlan, TextSummary};
-pub use prepare::{DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE, prepare};
+pub use prepare::{DOCUMENTS_FILE, Further, HELD_OUT_FILE, TRAIN_FILE, prepare, prepare_with};
 pub use prepared::{Document, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
 pub use rows::{Texts, read_lines, read_texts};
 pub use sentences::sentences;

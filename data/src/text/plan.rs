@@ -84,6 +84,9 @@ pub struct TextSummary {
     pub not_drawn: u64,
     /// Written to train on.
     pub train: u64,
+    /// Made from those and written beside them.
+    #[serde(default)]
+    pub further: u64,
     /// Written to measure on.
     pub held_out: u64,
 }
@@ -117,7 +120,9 @@ impl fmt::Display for TextSummary {
             ("not drawn", self.not_drawn),
         ];
         more(f, " (", left_out)?;
-        write!(f, ": {} to train on, {} held out", self.train, self.held_out)
+        write!(f, ": {} to train on", self.train)?;
+        more(f, " (", [("more made of them", self.further)])?;
+        write!(f, ", {} held out", self.held_out)
     }
 }
 

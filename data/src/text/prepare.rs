@@ -30,6 +30,18 @@ pub const DOCUMENTS_FILE: &str = "documents.parquet";
 /// name file and place; then, as when interrupted, what lay in the folder before lies there still. No text left to train
 /// on is an error too.
 pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextSummary> {
+    prepare_with(plan, folder, &|_| None, progress, interrupt)
+}
+
+/// The same, with a further text beside each text to train on for which `further` gives one; it follows that text, and no limit
+/// counts it.
+pub fn prepare_with(
+    plan: &TextPlan,
+    folder: &Path,
+    further: Further<'_>,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<TextSummary> {
     plan.check()?;
     let exclusion = Exclusion::load(&plan.exclude)?;
     let mut draw = Draw::new(plan);
@@ -44,13 +56,15 @@ pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrup
     let documents = folder.join(DOCUMENTS_FILE);
     let mut write = Write {
         plan,
+        further: (further, 0),
         draw: &draw,
         train: TextWriter::create(&folder.join(TRAIN_FILE))?,
         held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
         documents: labelled.then(|| DocumentWriter::create(&documents)).transpose()?,
     };
     let mut counts = read(plan, &exclusion, &*bar, interrupt, &mut write)?;
-    (counts.train, counts.held_out) = (write.train.rows(), write.held_out.rows());
+    counts.further = write.further.1;
+    (counts.train, counts.held_out) = (write.train.rows() - counts.further, write.held_out.rows());
     let fit = counts.read - (counts.blank + counts.too_short + counts.too_long + counts.excluded + counts.duplicate);
     counts.not_drawn = fit - counts.train - counts.held_out;
     if counts.train == 0 {
@@ -66,6 +80,9 @@ pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrup
     write.train.finish()?;
     Ok(counts)
 }
+
+/// What gives a text a further one.
+pub type Further<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A text fit to train on.
 struct Record<'a> {
@@ -203,6 +220,8 @@ impl Sink for Draw {
 /// The last pass: writes what the limits let through.
 struct Write<'a> {
     plan: &'a TextPlan,
+    /// What gives further texts, and how many it gave.
+    further: (Further<'a>, u64),
     draw: &'a Draw,
     train: TextWriter,
     held_out: TextWriter,
@@ -219,9 +238,16 @@ impl Sink for Write<'_> {
         if !self.draw.lets_through(record) {
             return Ok(());
         }
-        let held_out = self.plan.holds_out(record.group);
-        let writer = if held_out { &mut self.held_out } else { &mut self.train };
-        writer.write(record.text, record.group, record.label)
+        if self.plan.holds_out(record.group) {
+            return self.held_out.write(record.text, record.group, record.label);
+        }
+        self.train.write(record.text, record.group, record.label)?;
+        let (further, count) = &mut self.further;
+        if let Some(text) = further(record.text) {
+            *count += 1;
+            self.train.write(&text, record.group, record.label)?;
+        }
+        Ok(())
     }
 }
 

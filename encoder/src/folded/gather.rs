@@ -4,7 +4,7 @@
 //! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
 
 use super::{
-    layout::{HEAD_LANES, LANES, Layout, Taps},
+    layout::{Embedding, HEAD_LANES, LANES, Layout, Taps},
     math,
     simd::Simd,
     table::{At, Table, both, load, store},
@@ -72,9 +72,9 @@ impl<S: Simd, T: Table> Tools<S, T> {
         for (filters, block) in gathers.max_pooled.iter().zip(&layout.blocks) {
             self.max_pool(filters, ids, &mut features[block.at..block.at + block.width]);
         }
-        if let (Some(scores), Some((embedding, width))) = (&gathers.attention, layout.embedding) {
-            let attended = &mut features[layout.features - layout.attended * width..];
-            self.attend(scores, (embedding, width), ids, scratch, attended);
+        if let (Some(scores), Some(embedding)) = (&gathers.attention, layout.embedding) {
+            let attended = &mut features[layout.features - layout.attended * embedding.width..];
+            self.attend(scores, embedding, ids, scratch, attended);
         }
         match layout.skip {
             Some(place) => self.mean(place, ids, out),
@@ -135,14 +135,7 @@ impl<S: Simd, T: Table> Tools<S, T> {
 
     /// Writes what each head attends to, head after head.
     #[inline(always)]
-    fn attend(
-        self,
-        scores: &Scores,
-        (embedding, width): (usize, usize),
-        ids: &[u32],
-        scratch: &mut Scratch,
-        attended: &mut [f32],
-    ) {
+    fn attend(self, scores: &Scores, embedding: Embedding, ids: &[u32], scratch: &mut Scratch, attended: &mut [f32]) {
         let groups = scores.bias.len();
         scratch.features.resize(4 * scores.filters.bias.len(), [0.0; LANES]);
         scratch.scores.resize(groups * CHUNK, [0.0; HEAD_LANES]);
@@ -163,9 +156,9 @@ impl<S: Simd, T: Table> Tools<S, T> {
                 self.score(scores, ids, (start, start + chunk.len()), scratch);
             }
             self.exponentiate(chunk, scratch);
-            self.weigh_all((embedding, width), chunk, &scratch.scores, attended);
+            self.weigh_all(embedding, chunk, &scratch.scores, attended);
         }
-        for (head, attended) in attended.chunks_exact_mut(width).enumerate() {
+        for (head, attended) in attended.chunks_exact_mut(embedding.width).enumerate() {
             let inverse = 1.0 / scratch.sums[head / HEAD_LANES][head % HEAD_LANES];
             attended.iter_mut().for_each(|value| *value *= inverse);
         }
@@ -257,23 +250,19 @@ impl<S: Simd, T: Table> Tools<S, T> {
 
     /// Adds the weighted embeddings of `chunk` to what all heads attend to.
     #[inline(always)]
-    fn weigh_all(
-        self,
-        (embedding, width): (usize, usize),
-        chunk: &[u32],
-        scores: &[[f32; HEAD_LANES]],
-        attended: &mut [f32],
-    ) {
+    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scores: &[[f32; HEAD_LANES]], attended: &mut [f32]) {
+        let Embedding { width, step, .. } = embedding;
         let heads = attended.len() / width;
         let mut head = 0;
         while head < heads {
             let (weights, lane) = (&scores[head / HEAD_LANES * CHUNK..], head % HEAD_LANES);
             let to = &mut attended[head * width..];
+            let embedding = Embedding { at: embedding.at + head * step, ..embedding };
             head += match (heads - head).min(HEAD_LANES - lane) {
-                8.. => self.weigh::<8>((embedding, width), chunk, (weights, lane), to),
-                4.. => self.weigh::<4>((embedding, width), chunk, (weights, lane), to),
-                2.. => self.weigh::<2>((embedding, width), chunk, (weights, lane), to),
-                _ => self.weigh::<1>((embedding, width), chunk, (weights, lane), to),
+                8.. => self.weigh::<8>(embedding, chunk, (weights, lane), to),
+                4.. => self.weigh::<4>(embedding, chunk, (weights, lane), to),
+                2.. => self.weigh::<2>(embedding, chunk, (weights, lane), to),
+                _ => self.weigh::<1>(embedding, chunk, (weights, lane), to),
             };
         }
     }
@@ -282,19 +271,24 @@ impl<S: Simd, T: Table> Tools<S, T> {
     #[inline(always)]
     fn weigh<const G: usize>(
         self,
-        (embedding, width): (usize, usize),
+        embedding: Embedding,
         chunk: &[u32],
         (weights, lane): (&[[f32; HEAD_LANES]], usize),
         to: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
+        let Embedding { at, width, step } = embedding;
         for group in 0..width / LANES {
             let mut sums = [[simd.splat(0.0); 2]; G];
             for (&id, weights) in chunk.iter().zip(weights) {
                 let row = id as usize * table.stride();
-                let numbers = table.numbers(simd, At { row, place: embedding / LANES + group });
+                let place = at / LANES + group;
+                let mut numbers = table.numbers(simd, At { row, place });
                 let weights = &weights[lane..lane + G];
                 for g in 0..G {
+                    if step > 0 && g > 0 {
+                        numbers = table.numbers(simd, At { row, place: place + g * step / LANES });
+                    }
                     let weight = simd.splat(weights[g]);
                     sums[g] = both(sums[g], numbers, |sum, number| simd.add(sum, simd.multiply(number, weight)));
                 }

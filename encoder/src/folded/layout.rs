@@ -47,6 +47,8 @@ pub struct AttentionShape {
     pub width_of_embedding: usize,
     pub heads: usize,
     pub skip: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_values: bool,
     pub score: ConvolutionShape,
 }
 
@@ -62,10 +64,17 @@ impl Shape {
                 width_of_embedding: a.width_of_embedding,
                 heads: a.score_bias.len(),
                 skip: a.skip.is_some(),
+                own_values: a.own_values,
                 score: convolution(&a.score),
             }),
             skip_table: parts.skip_table.is_some(),
         }
+    }
+
+    /// Whether the heads' own values lie side by side without padding: then they are one block of the head, which costs less
+    /// than a narrow block each.
+    pub fn values_without_gaps(&self) -> bool {
+        self.attention.is_some_and(|a| a.own_values && a.width_of_embedding.is_multiple_of(LANES))
     }
 }
 
@@ -88,7 +97,19 @@ impl Taps {
     }
 }
 
-/// A stretch of what the head multiplies: the features of a convolution, an attention head, or the plain mean.
+/// What heads attend to, in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Embedding {
+    /// Where it begins, in numbers.
+    pub at: usize,
+    /// Its width, or that of a head's values, padded.
+    pub width: usize,
+    /// From one head's values to the next one's; 0 where all attend to the same.
+    pub step: usize,
+}
+
+/// A stretch of what the head multiplies: the features of a convolution, an attention head, all heads' own values, or the
+/// plain mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Block {
     /// Where it begins among a sentence's features.
@@ -109,8 +130,8 @@ pub struct Layout {
     pub stride: usize,
     pub max_pooled: Vec<Taps>,
     pub score: Option<Taps>,
-    /// Where the embedding begins in a row, and its padded width.
-    pub embedding: Option<(usize, usize)>,
+    /// Where the embedding begins in a row.
+    pub embedding: Option<Embedding>,
     /// Where the skip row begins in a row; it is `outputs` wide.
     pub skip: Option<usize>,
     /// Heads of the attention, without the plain mean.
@@ -137,13 +158,16 @@ impl Layout {
         if shape.skip_table && shape.attention.is_some_and(|attention| attention.skip) {
             return Err("two skips".into());
         }
+        if shape.attention.is_some_and(|attention| attention.skip && attention.own_values) {
+            return Err("a skip over embeddings that aren't there".into());
+        }
         let number = table_number(precision);
         // The head of an int8 row: the embedding's scale, the skip's scale, a factor a convolution.
         let mut row = Run::default();
         if precision == Precision::Int8 {
             row.take(9 + shape.max_pooled.len(), LANES)?;
         }
-        let embedding = shape.attention.map(|a| row.padded(a.width_of_embedding)).transpose()?;
+        let embedding = shape.attention.map(|a| row.embedding(a)).transpose()?;
         let score = shape.attention.map(|a| row.taps(a.score, 8)).transpose()?;
         let max_pooled = (shape.max_pooled.iter().enumerate())
             .map(|(index, &convolution)| row.taps(convolution, 9 + index))
@@ -162,8 +186,13 @@ impl Layout {
         for taps in &max_pooled {
             blocks.push(features.padded(taps.filters)?);
         }
-        for _ in 0..attended.min(1 << 16) {
-            blocks.push(features.padded(embedding.map_or(0, |(_, width)| width))?);
+        let width = embedding.map_or(0, |embedding| embedding.width);
+        if shape.values_without_gaps() {
+            blocks.push(features.padded(checked(heads.checked_mul(width))?)?);
+        } else {
+            for _ in 0..attended.min(1 << 16) {
+                blocks.push(features.padded(width)?);
+            }
         }
         if attended > 1 << 16 || blocks.iter().any(|&(_, width)| width > WIDEST_BLOCK) {
             return Err("a head too wide".into());
@@ -247,6 +276,15 @@ impl Run {
         }
         let width = pad(count)?;
         Ok((self.take(width, 1)?, width))
+    }
+
+    fn embedding(&mut self, shape: AttentionShape) -> Result<Embedding, String> {
+        let (at, width) = self.padded(shape.width_of_embedding)?;
+        if !shape.own_values {
+            return Ok(Embedding { at, width, step: 0 });
+        }
+        self.take(checked(shape.heads.saturating_sub(1).checked_mul(width))?, 1)?;
+        Ok(Embedding { at, width, step: width })
     }
 
     fn taps(&mut self, shape: ConvolutionShape, factor_at: usize) -> Result<Taps, String> {

@@ -58,13 +58,16 @@ pub struct Convolution {
 
 /// Attention heads scored by a convolution.
 ///
-/// `attended_h = Σ_i softmax_i(score_weight_h · relu(score_i) + score_bias_h) · E[s_i]`.
+/// `attended_h = Σ_i softmax_i(score_weight_h · relu(score_i) + score_bias_h) · E[s_i]`, or `V_h[s_i]` where every head has values of
+/// its own.
 #[derive(Debug, Clone, Default)]
 pub struct Attention {
-    /// The width of an embedding, d.
+    /// The width of an embedding, d; or that of one head's values.
     pub width_of_embedding: usize,
-    /// `[vocabulary, d]`.
+    /// `[vocabulary, d]`; with values of their own `[vocabulary, H · d]`, head after head.
     pub embeddings: Vec<f32>,
+    /// Whether each head attends to values of its own. There is no `skip` then: it would want embeddings.
+    pub own_values: bool,
     /// The convolution whose features score a position.
     pub score: Convolution,
     /// `[H, filters]`.
@@ -148,8 +151,11 @@ impl Attention {
         if d == 0 || heads == 0 {
             return Err(format!("attention of {heads} heads over embeddings {d} wide"));
         }
+        if self.own_values && self.skip.is_some() {
+            return Err("heads with values of their own beside a skip over embeddings".into());
+        }
         self.score.check(vocabulary, "score convolution")?;
-        numbers("embeddings", &self.embeddings, &[vocabulary, d])?;
+        numbers("embeddings", &self.embeddings, &[vocabulary, if self.own_values { heads } else { 1 }, d])?;
         numbers("score weight", &self.score_weight, &[heads, self.score.filters])?;
         numbers("score bias", &self.score_bias, &[heads])?;
         numbers("heads", &self.heads, &[dimension, heads, d])?;

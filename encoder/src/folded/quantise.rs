@@ -6,7 +6,7 @@ use half::{f16, slice::HalfFloatSliceExt};
 
 use super::{
     Convolution, Parts, Precision,
-    layout::{LANES, Layout, Taps},
+    layout::{LANES, Layout, Shape, Taps},
     write::{convolutions, floats},
 };
 
@@ -54,9 +54,14 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn embedding(&self, token: usize) -> Option<(usize, &[f32])> {
-        let attention = self.parts.attention.as_ref()?;
-        Some((self.layout.embedding?.0, row(&attention.embeddings, attention.width_of_embedding, token)))
+    /// The embedding, or every head's values, with their places.
+    fn embedding(&self, token: usize) -> impl Iterator<Item = (usize, &[f32])> + Clone {
+        let attention = self.parts.attention.iter().zip(self.layout.embedding);
+        attention.flat_map(move |(attention, place)| {
+            let width = attention.width_of_embedding;
+            let values = row(&attention.embeddings, attention.embeddings.len() / self.layout.vocabulary, token);
+            values.chunks_exact(width).enumerate().map(move |(head, values)| (place.at + head * place.step, values))
+        })
     }
 
     fn skip(&self, token: usize) -> Option<(usize, &[f32])> {
@@ -67,7 +72,7 @@ impl<'a> Rows<'a> {
     fn write_floats(&self, mut write: impl FnMut(&[f32]) -> io::Result<()>) -> io::Result<()> {
         let mut packed = vec![0.0; self.layout.stride];
         for token in 0..self.layout.vocabulary {
-            for (at, values) in [self.embedding(token), self.skip(token)].into_iter().flatten() {
+            for (at, values) in self.embedding(token).chain(self.skip(token)) {
                 packed[at..at + values.len()].copy_from_slice(values);
             }
             for (convolution, taps) in &self.convolutions {
@@ -84,10 +89,13 @@ impl<'a> Rows<'a> {
     fn write_int8(&self, to: &mut dyn Write) -> io::Result<()> {
         let mut packed = vec![0i8; self.layout.stride];
         for token in 0..self.layout.vocabulary {
-            for (scale_at, part) in [(0, self.embedding(token)), (4, self.skip(token))] {
-                let Some((at, values)) = part else { continue };
-                let scale = largest(values) / LARGEST;
-                quantise(values, |_| scale, &mut packed[at..]);
+            let embedding: Vec<_> = self.embedding(token).collect();
+            let skip: Vec<_> = self.skip(token).into_iter().collect();
+            for (scale_at, stretches) in [(0, embedding), (4, skip)] {
+                let scale = stretches.iter().fold(0.0f32, |most, (_, values)| most.max(largest(values))) / LARGEST;
+                for (at, values) in stretches {
+                    quantise(values, |_| scale, &mut packed[at..]);
+                }
                 packed[scale_at..scale_at + 4].copy_from_slice(&scale.to_le_bytes().map(|byte| byte as i8));
             }
             for ((convolution, taps), units) in self.convolutions.iter().zip(&self.units) {
@@ -166,7 +174,9 @@ impl<'a> HeadColumns<'a> {
         }
         if let Some(attention) = &parts.attention {
             let d = attention.width_of_embedding;
-            blocks.extend((0..layout.heads).map(|head| (head * d, d, layout.heads * d, attention.heads.as_slice())));
+            let all = layout.heads * d;
+            let width = if Shape::of(parts).values_without_gaps() { all } else { d };
+            blocks.extend((0..all).step_by(width).map(|at| (at, width, all, attention.heads.as_slice())));
             blocks.extend(attention.skip.iter().map(|skip| (0, d, d, skip.as_slice())));
         }
         let mut head = Self { layout, blocks, scales: Vec::new() };

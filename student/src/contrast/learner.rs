@@ -194,7 +194,7 @@ mod tests {
             embedding: 8,
             dimension: 12,
             convolutions: vec![ConvolutionConfig { width: 3, filters: 6 }],
-            attention: Some(AttentionConfig { heads: 2, width: 3, filters: 4 }),
+            attention: Some(AttentionConfig { heads: 2, width: 3, filters: 4, values: None }),
             skip: true,
             max_tokens: None,
         };

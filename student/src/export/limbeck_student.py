@@ -3,7 +3,7 @@
     SentenceTransformer("path/to/this/folder", trust_remote_code=True)
 
     max-pooled = max over positions of relu(conv_w(E[s]) + b_w)        for each width w
-    attended   = for each head h: sum_i softmax_i(score_h(relu(conv(E[s])))) * E[s_i]
+    attended   = for each head h: sum_i softmax_i(score_h(relu(conv(E[s])))) * E[s_i]      (or value_h(E[s_i]))
     output     = linear(max-pooled) + heads(attended) + skip(mean E[s])
 
 The Normalize module after this one gives the output length 1. A text without tokens is read as the last row of E.
@@ -68,7 +68,12 @@ class LimbeckStudent(InputModule):
         if self.config["attention"]:
             found = convolve(self["score_conv.weight"], self["score_conv.bias"]).relu()
             scores = self["score.weight"] @ found + self["score.bias"][:, None] + penalty
-            attended = scores.softmax(2) @ embedded  # [batch, heads, width]
+            shares = scores.softmax(2)  # [batch, heads, length]
+            if self.config["attention"].get("values"):
+                values = F.linear(embedded, self["value.weight"]).unflatten(2, (shares.shape[1], -1))
+                attended = torch.einsum("bhl,blhv->bhv", shares, values)
+            else:
+                attended = shares @ embedded  # [batch, heads, width]
             output = output + F.linear(attended.flatten(1), self["heads.weight"])
         if self.config["skip"]:
             mean = embedded.sum(1) / mask.sum(1, keepdim=True)

@@ -220,7 +220,7 @@ impl<'a> Parts<'a> {
         graph.scope("attention");
         let config = &self.model.config;
         let attention = config.attention.unwrap_or_default();
-        let (heads, filters, d) = (attention.heads, attention.filters, config.embedding);
+        let (heads, filters) = (attention.heads, attention.filters);
         let features = self.convolve(graph, "score_conv", filters, attention.width)?;
         let features = graph.node("Relu", &[&features], &[]);
         let score = self.weight(graph, "score.weight", &[heads, filters])?;
@@ -229,11 +229,26 @@ impl<'a> Parts<'a> {
         let scores = graph.node("Add", &[&scores, &bias], &[]);
         let scores = graph.node("Add", &[&scores, &self.penalty], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
-        let attended = graph.node("MatMul", &[&shares, &self.embeddings], &[]); // [B, H, d]
-        let flat = graph.ints(&[0, (heads * d) as i64]);
+        let attended = match attention.values {
+            None => graph.node("MatMul", &[&shares, &self.embeddings], &[]), // [B, H, d]
+            Some(values) => self.own_values(graph, &shares, (heads, values))?,
+        };
+        let flat = graph.ints(&[0, config.attended() as i64]);
         let attended = graph.node("Reshape", &[&attended, &flat], &[]);
-        let weight = self.weight(graph, "heads.weight", &[config.dimension, heads * d])?;
+        let weight = self.weight(graph, "heads.weight", &[config.dimension, config.attended()])?;
         Ok(graph.node("Gemm", &[&attended, &weight], &[Attribute::Int("transB", 1)]))
+    }
+
+    /// What each head's `shares` [B, H, L] give of its own values: [B, H, 1, values].
+    fn own_values(&self, graph: &mut Graph<'a>, shares: &Value, (heads, values): (usize, usize)) -> Result<Value> {
+        let d = self.model.config.embedding;
+        let weight = self.weight(graph, "value.weight", &[heads * values, d])?;
+        let all = graph.node("MatMul", &[&weight, &self.channels], &[]); // [B, H · values, L]
+        let by_head = graph.ints(&[0, heads as i64, values as i64, -1]);
+        let all = graph.node("Reshape", &[&all, &by_head], &[]);
+        let last = graph.ints(&[3]);
+        let shares = graph.node("Unsqueeze", &[shares, &last], &[]); // [B, H, L, 1]
+        Ok(graph.node("MatMul", &[&all, &shares], &[])) // [B, H, values, 1]
     }
 
     /// skip · (mean of E over positions): [B, dimension].

@@ -1,5 +1,8 @@
-//! Attention heads over token embeddings: `attended_h = Σ_i softmax_i(score_h(i)) · E[token(i)]`, and the plain mean.
+//! Attention heads over token embeddings: `attended_h = Σ_i softmax_i(score_h(i)) · V_h[token(i)]`, and the plain mean.
+//!
+//! All heads have the same values, `V_h = E`, or each has its own: then `V`'s rows are as wide as all heads together.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
@@ -10,17 +13,36 @@ use super::DistinctTokens;
 use super::convolution::storage_type;
 use super::op::{add, add_scaled, by_blocks, by_span, by_type, dot, numbers, with_numbers};
 
-/// `E` (`[distinct, d]`) and scores (`[positions, heads]`) to `[texts, heads · d]`, head-major.
+/// `V` (`[distinct, d]`, or `[distinct, heads · d]` with values of their own) and scores (`[positions, heads]`) to
+/// `[texts, heads · d]`, head-major.
 pub struct Attend {
     tokens: Arc<DistinctTokens>,
+    /// Whether each head has values of its own.
+    own_values: bool,
     /// Softmax weights of the forward pass, `[positions, heads]`, as f32 or f64.
     weights: OnceLock<CpuStorage>,
 }
 
 impl Attend {
     /// The operation for one batch.
-    pub fn new(tokens: Arc<DistinctTokens>) -> Self {
-        Self { tokens, weights: OnceLock::new() }
+    pub fn new(tokens: Arc<DistinctTokens>, own_values: bool) -> Self {
+        Self { tokens, own_values, weights: OnceLock::new() }
+    }
+
+    /// Where head `head`'s values lie in a row.
+    fn place(&self, head: usize, d: usize) -> Range<usize> {
+        let at = if self.own_values { head * d } else { 0 };
+        at..at + d
+    }
+
+    /// The width of a row, from the number of heads and the width of what one attends to.
+    fn stride(&self, (heads, d): (usize, usize)) -> usize {
+        if self.own_values { heads * d } else { d }
+    }
+
+    /// The number of heads, and the width of what one attends to.
+    fn sizes(&self, row: usize, heads: usize) -> (usize, usize) {
+        (heads, if self.own_values { row / heads } else { row })
     }
 
     /// Softmax over each text's positions, a column a head.
@@ -45,10 +67,10 @@ impl Attend {
         let mut output = vec![T::zero(); self.tokens.texts() * heads * d];
         output.par_chunks_mut(heads * d).enumerate().for_each(|(text, attended)| {
             by_blocks(self.tokens.span(text), attended, |position, attended| {
-                let row = self.tokens.local()[position] as usize * d;
+                let row = &embeddings[self.tokens.local()[position] as usize * self.stride((heads, d))..];
                 let weights = &weights[position * heads..(position + 1) * heads];
-                for (attended, &weight) in attended.chunks_exact_mut(d).zip(weights) {
-                    add_scaled(attended, weight, &embeddings[row..row + d]);
+                for (head, (attended, &weight)) in attended.chunks_exact_mut(d).zip(weights).enumerate() {
+                    add_scaled(attended, weight, &row[self.place(head, d)]);
                 }
             });
         });
@@ -70,9 +92,9 @@ impl Attend {
                 let weights = &weights[span.start * heads..span.end * heads];
                 let mut mean = vec![T::zero(); heads];
                 for (at, position) in span.enumerate() {
-                    let row = self.tokens.local()[position] as usize * d;
+                    let row = &embeddings[self.tokens.local()[position] as usize * self.stride((heads, d))..];
                     for head in 0..heads {
-                        let slope = dot(&gradient[head * d..(head + 1) * d], &embeddings[row..row + d]);
+                        let slope = dot(&gradient[head * d..(head + 1) * d], &row[self.place(head, d)]);
                         rows[at * heads + head] = slope;
                         mean[head] += weights[at * heads + head] * slope;
                     }
@@ -85,11 +107,12 @@ impl Attend {
             },
         );
         let mut rows = vec![T::zero(); embeddings.len()];
-        rows.par_chunks_mut(d).enumerate().for_each(|(token, sum)| {
+        rows.par_chunks_mut(self.stride((heads, d))).enumerate().for_each(|(token, sum)| {
             for &position in self.tokens.positions_of(token) {
                 let text = self.tokens.text_of(position as usize);
                 for head in 0..heads {
                     let from = (text * heads + head) * d;
+                    let sum = &mut sum[self.place(head, d)];
                     add_scaled(sum, weights[position as usize * heads + head], &gradient[from..from + d]);
                 }
             }
@@ -110,7 +133,7 @@ impl CustomOp2 for Attend {
         scores: &CpuStorage,
         scores_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (d, heads) = (embeddings_layout.shape().dims2()?.1, scores_layout.shape().dims2()?.1);
+        let (heads, d) = self.sizes(embeddings_layout.shape().dims2()?.1, scores_layout.shape().dims2()?.1);
         by_type!(storage_type(embeddings), T => {
             let weights = self.softmax(numbers::<T>(scores, scores_layout)?, heads);
             let output = self.forward(numbers::<T>(embeddings, embeddings_layout)?, &weights, (heads, d));
@@ -127,7 +150,7 @@ impl CustomOp2 for Attend {
         _output: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (d, heads) = (embeddings.dim(1)?, scores.dim(1)?);
+        let (heads, d) = self.sizes(embeddings.dim(1)?, scores.dim(1)?);
         let Some(weights) = self.weights.get() else { bail!("backward before forward") };
         by_type!(embeddings.dtype(), T => {
             let weights = weights.as_slice::<T>()?;

@@ -34,11 +34,16 @@ pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Arc<D
         let [weight, bias, score, score_bias] =
             ["score_conv.weight", "score_conv.bias", "score.weight", "score.bias"].map(|name| dense.get(name));
         let (weight, bias, score, score_bias) = (weight?, bias?, score?, score_bias?);
+        let own_values = config.attention.is_some_and(|attention| attention.values.is_some());
+        let values = match own_values {
+            true => dense.get("value.weight")?.t().and_then(|weight| rows.matmul(&weight)).during("attention")?,
+            false => rows.clone(),
+        };
         fold(rows, weight)
             .and_then(|table| table.apply_op1(Convolve { tokens: tokens.clone(), width }))
             .and_then(|sums| sums.broadcast_add(bias)?.relu())
             .and_then(|features| features.matmul(&score.t()?)?.broadcast_add(score_bias))
-            .and_then(|scores| rows.apply_op2(&scores, Attend::new(tokens.clone())))
+            .and_then(|scores| values.apply_op2(&scores, Attend::new(tokens.clone(), own_values)))
             .during("attention")
     };
     Ok(Pooled {

@@ -40,7 +40,7 @@ pub enum Graph {
 pub struct Pooled {
     /// `[texts, filters of all widths]`
     pub max_pooled: Option<Tensor>,
-    /// `[texts, heads · d]`, head-major
+    /// `[texts, heads · d]`, or the heads' own values' width for d; head-major
     pub attended: Option<Tensor>,
     /// `[texts, d]`
     pub mean: Option<Tensor>,

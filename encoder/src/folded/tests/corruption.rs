@@ -12,6 +12,7 @@ fn small(precision: Precision) -> (TempDir, PathBuf, Vec<u8>) {
         max_pooled: (&[1, 3], 2),
         attention: Some((3, 2, 2, true)),
         skip_table: false,
+        own_values: false,
     };
     let (folder, path, _) = open(&student(sizes, 1, |_| 1.0), precision);
     let bytes = fs::read(&path).unwrap();

@@ -103,6 +103,7 @@ fn attention_heads_fold_to_the_golden_output() {
     let attention = Attention {
         width_of_embedding: 12,
         embeddings: golden.f32s("embedding.weight"),
+        own_values: false,
         score: golden.convolution("score_conv"),
         score_weight: golden.f32s("score.weight"),
         score_bias: golden.f32s("score.bias"),

@@ -64,11 +64,13 @@ pub struct Sizes {
     /// d, heads, score filters, and whether there is a skip.
     pub attention: Option<(usize, usize, usize, bool)>,
     pub skip_table: bool,
+    /// Whether each head has values of its own.
+    pub own_values: bool,
 }
 
 /// A random student. Row `v` of each table is scaled by `weight(v)`.
 pub fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts {
-    let Sizes { vocabulary, dimension, max_pooled: (widths, filters), attention, skip_table } = sizes;
+    let Sizes { vocabulary, dimension, max_pooled: (widths, filters), attention, skip_table, own_values } = sizes;
     let mut numbers = Numbers::new(seed);
     let table = |numbers: &mut Numbers, width: usize, scale: f32| -> Vec<f32> {
         (0..vocabulary).flat_map(|v| numbers.normals(width, scale * weight(v))).collect()
@@ -87,7 +89,8 @@ pub fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts 
     let attention = attention.map(|(d, heads, filters, skip)| Attention {
         width_of_embedding: d,
         score: convolution(&mut numbers, 5, filters),
-        embeddings: (0..vocabulary).flat_map(|v| numbers.normals(d, weight(v))).collect(),
+        embeddings: table(&mut numbers, if own_values { heads * d } else { d }, 1.0),
+        own_values,
         score_weight: numbers.normals(heads * filters, 0.3),
         score_bias: numbers.normals(heads, 0.3),
         heads: numbers.normals(dimension * heads * d, 0.05),
@@ -116,6 +119,7 @@ pub fn every_make() -> Vec<Sizes> {
         max_pooled: (&[1, 3, 5], 24),
         attention: Some((48, 8, 40, true)),
         skip_table: false,
+        own_values: false,
     };
     vec![
         full,
@@ -126,6 +130,8 @@ pub fn every_make() -> Vec<Sizes> {
         Sizes { max_pooled: (&[], 0), attention: Some((33, 3, 7, false)), skip_table: true, ..full },
         Sizes { max_pooled: (&[7], 33), attention: Some((32, 17, 32, true)), ..full },
         Sizes { max_pooled: (&[33], 5), attention: Some((1, 1, 1, true)), dimension: 1, ..full },
+        Sizes { attention: Some((64, 8, 40, false)), skip_table: true, own_values: true, ..full },
+        Sizes { max_pooled: (&[], 0), attention: Some((33, 19, 7, false)), own_values: true, ..full },
     ]
 }
 
@@ -168,8 +174,8 @@ pub fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
         add(&max_pooled.weight, 0, features.len(), &features);
         add(&max_pooled.bias, 0, 1, &[1.0]);
     }
-    let mean = |table: &[f32], width: usize, weights: &[f64]| -> Vec<f64> {
-        let number = |j: usize| ids.iter().zip(weights).map(|(&id, w)| w * f64::from(table[id * width + j])).sum();
+    let mean = |table: &[f32], (row, at, width): (usize, usize, usize), weights: &[f64]| -> Vec<f64> {
+        let number = |j: usize| ids.iter().zip(weights).map(|(&id, w)| w * f64::from(table[id * row + at + j])).sum();
         (0..width).map(number).collect()
     };
     let uniform = vec![1.0 / ids.len() as f64; ids.len()];
@@ -183,14 +189,15 @@ pub fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
             let powers: Vec<f64> = scores.iter().map(|score| (score - greatest).exp()).collect();
             let total: f64 = powers.iter().sum();
             let weights: Vec<f64> = powers.iter().map(|power| power / total).collect();
-            add(&attention.heads, head * d, heads * d, &mean(&attention.embeddings, d, &weights));
+            let (row, at) = if attention.own_values { (heads * d, head * d) } else { (d, 0) };
+            add(&attention.heads, head * d, heads * d, &mean(&attention.embeddings, (row, at, d), &weights));
         }
         if let Some(skip) = &attention.skip {
-            add(skip, 0, d, &mean(&attention.embeddings, d, &uniform));
+            add(skip, 0, d, &mean(&attention.embeddings, (d, 0, d), &uniform));
         }
     }
     if let Some(table) = &parts.skip_table {
-        let skip = mean(table, parts.dimension, &uniform);
+        let skip = mean(table, (parts.dimension, 0, parts.dimension), &uniform);
         out.iter_mut().zip(skip).for_each(|(out, skip)| *out += skip);
     }
     let length = out.iter().map(|x| x * x).sum::<f64>().sqrt();
