@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Make { name: "static", filters: &[], heads: None },
         Make { name: "xs", filters: &[], heads: heads(4, Some(32), (3, 32)) },
         Make { name: "s", filters: &[], heads: heads(8, Some(32), (5, 64)) },
-        Make { name: "m", filters: &[(3, 128)], heads: heads(8, Some(32), (5, 64)) },
-        Make { name: "l", filters: &[(3, 256)], heads: heads(8, Some(64), (5, 64)) },
+        Make { name: "m", filters: &[], heads: heads(16, Some(32), (5, 96)) },
+        Make { name: "l", filters: &[], heads: heads(16, Some(64), (5, 128)) },
         Make { name: "whole heads", filters: &[], heads: heads(8, None, (5, 64)) },
         Make { name: "max-pooled", filters: &[(1, 256), (3, 256), (5, 256)], heads: None },
     ];

@@ -303,22 +303,37 @@ impl<S: Simd, T: Table> Tools<S, T> {
     /// The mean of the skip rows.
     #[inline(always)]
     fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
-        let Self { simd, table } = self;
         out.fill(0.0);
         for chunk in ids.chunks(CHUNK) {
-            for (group, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
-                let mut sums = [simd.splat(0.0); 2];
-                for &id in chunk {
-                    let row = id as usize * table.stride();
-                    let scale = simd.splat(table.skip_scale(row));
-                    let numbers = table.numbers(simd, At { row, place: place / LANES + group });
-                    sums = both(sums, numbers, |sum, number| simd.add(sum, simd.multiply(number, scale)));
-                }
-                add_to(simd, sums, out);
+            let mut group = 0;
+            while group < out.len() / LANES {
+                group += match out.len() / LANES - group {
+                    4.. => self.add_rows::<4>(place, group, chunk, out),
+                    _ => self.add_rows::<1>(place, group, chunk, out),
+                };
             }
         }
         let inverse = 1.0 / ids.len() as f32;
         out.iter_mut().for_each(|out| *out *= inverse);
+    }
+
+    /// Adds `G` groups of the skip rows of `chunk`, from group `first` on.
+    #[inline(always)]
+    fn add_rows<const G: usize>(self, place: usize, first: usize, chunk: &[u32], out: &mut [f32]) -> usize {
+        let Self { simd, table } = self;
+        let mut sums = [[simd.splat(0.0); 2]; G];
+        for &id in chunk {
+            let row = id as usize * table.stride();
+            let scale = simd.splat(table.skip_scale(row));
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let numbers = table.numbers(simd, At { row, place: place / LANES + first + g });
+                *sums = both(*sums, numbers, |sum, number| simd.add(sum, simd.multiply(number, scale)));
+            }
+        }
+        for (g, sums) in sums.into_iter().enumerate() {
+            add_to(simd, sums, &mut out[(first + g) * LANES..]);
+        }
+        G
     }
 }
 

@@ -19,7 +19,8 @@ pub fn round(value: f32) -> i32 {
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     let x = if x > -87.0 { x } else { -87.0 };
-    let whole = (x * std::f32::consts::LOG2_E + ROUNDER) - ROUNDER;
+    let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
+    let whole = shifted - ROUNDER;
     let r = x - whole * 0.693_359_4;
     let r = r - whole * -2.121_944_4e-4;
     let mut p = 1.987_569_2e-4_f32;
@@ -27,7 +28,9 @@ pub fn exp(x: f32) -> f32 {
         p = p * r + c;
     }
     let power = p * (r * r) + r + 1.0;
-    power * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+    // The whole number, from the bits of the sum it was rounded in: a cast would check for NaN, number by number.
+    let whole = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
+    power * f32::from_bits(whole.wrapping_add(127) << 23)
 }
 
 /// The f16 of these bits as an f32, exactly: the exponent's bias differs by 112, and a number below the least normal one

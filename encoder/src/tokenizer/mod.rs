@@ -15,6 +15,7 @@ mod fast;
 mod pieces;
 mod plain;
 mod probe;
+mod short;
 #[cfg(test)]
 mod tests;
 

@@ -5,15 +5,19 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use serde_json::Value;
 
+use super::short::{self, ShortWords};
+
 type Vocabulary = HashMap<Box<[u8]>, u32, FixedState>;
 
 /// The longest word that the ASCII path takes, in bytes; BERT's limit is 100 characters.
 const LONGEST_WORD: usize = 256;
 
-/// The tokens of a WordPiece model: those that begin a word, and those that go on with one.
+/// The tokens of a WordPiece model: those that begin a word, and those that go on with one; short ones also by their keys.
 pub struct Pieces {
     first: Vocabulary,
     further: Vocabulary,
+    short_first: ShortWords,
+    short_further: ShortWords,
     /// The longest token in bytes.
     longest: usize,
     unknown: u32,
@@ -37,7 +41,10 @@ impl Pieces {
             // A word may be `##`, or begin so, where the pre-tokenizer leaves it whole.
             first.insert(token.as_bytes().into(), id);
         }
-        (most_characters <= LONGEST_WORD).then_some(Self { first, further, longest, unknown, most_characters })
+        let short = |words: &Vocabulary| ShortWords::new(words.iter().map(|(word, &id)| (&**word, id)));
+        let (short_first, short_further) = (short(&first), short(&further));
+        let all = Self { first, further, short_first, short_further, longest, unknown, most_characters };
+        (short::LONGEST..=LONGEST_WORD).contains(&most_characters).then_some(all)
     }
 
     /// Appends the ids of one word: the longest token it begins with, then of the rest; the unknown token where some rest
@@ -65,6 +72,25 @@ impl Pieces {
         }
     }
 
+    /// The same for a word of `length` bytes of ASCII that has this key.
+    fn encode_short(&self, key: u128, length: usize, out: &mut Vec<u32>) {
+        if let Some(id) = self.short_first.get(key) {
+            return out.push(id);
+        }
+        let start = out.len();
+        let mut at = 0;
+        while at < length {
+            let words = if at == 0 { &self.short_first } else { &self.short_further };
+            let parts = (1..=length - at).rev().map(|part| (part, words.get(short::part(key, at, part))));
+            let Some((part, Some(id))) = { parts }.find(|(_, id)| id.is_some()) else {
+                out.truncate(start);
+                return out.push(self.unknown);
+            };
+            out.push(id);
+            at += part;
+        }
+    }
+
     /// Appends at least the first `room` ids, if there are as many, of a text of ASCII without U+007F. BERT's normaliser
     /// and pre-tokenizer: tab, line feed, carriage return and space end a word, other controls vanish, punctuation is a
     /// word a character.
@@ -83,21 +109,30 @@ impl Pieces {
             if kind == Kind::Removed {
                 continue;
             }
-            self.encode_bytes(&word[..length], out);
+            self.encode_bytes(&word, length, out);
             length = 0;
             if out.len() >= most {
                 return;
             }
             if kind == Kind::Punctuation {
-                self.encode_bytes(&[byte], out);
+                self.encode_short(u128::from(byte), 1, out);
             }
         }
-        self.encode_bytes(&word[..length], out);
+        self.encode_bytes(&word, length, out);
     }
 
-    fn encode_bytes(&self, word: &[u8], out: &mut Vec<u32>) {
-        match std::str::from_utf8(word) {
-            Ok("") => {}
+    /// Appends the ids of the first `length` bytes, which are ASCII without controls.
+    fn encode_bytes(&self, word: &[u8; LONGEST_WORD + 1], length: usize, out: &mut Vec<u32>) {
+        if length == 0 {
+            return;
+        }
+        if length <= short::LONGEST
+            && let Some(bytes) = word.first_chunk()
+        {
+            let key = short::part(u128::from_le_bytes(*bytes), 0, length);
+            return self.encode_short(key, length, out);
+        }
+        match std::str::from_utf8(&word[..length]) {
             Ok(word) => self.encode(word, out),
             // Not ASCII after all; the caller promised that it is.
             Err(_) => out.push(self.unknown),

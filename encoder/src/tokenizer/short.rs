@@ -1,0 +1,96 @@
+//! A map from words of up to 16 bytes to ids: a word is one number, and a look-up one product and, mostly, one comparison.
+
+/// The longest word that has a key, in bytes.
+pub const LONGEST: usize = 16;
+
+/// Open addressing with linear probing, at most half full. Key 0 marks a free place.
+pub struct ShortWords {
+    keys: Vec<u128>,
+    ids: Vec<u32>,
+}
+
+impl ShortWords {
+    /// From words and their ids. Left out are words that have no key: the empty one, longer ones, those with a NUL.
+    pub fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
+        let keyed = words.filter_map(|(word, id)| Some((key_of(word)?, id)));
+        let places = (2 * keyed.clone().count()).next_power_of_two().max(2);
+        let mut map = Self { keys: vec![0; places], ids: vec![0; places] };
+        for (key, id) in keyed {
+            let at = map.place(key);
+            (map.keys[at], map.ids[at]) = (key, id);
+        }
+        map
+    }
+
+    /// The id of the word with this key.
+    #[inline]
+    pub fn get(&self, key: u128) -> Option<u32> {
+        let at = self.place(key);
+        (self.keys[at] != 0).then(|| self.ids[at])
+    }
+
+    /// Where the key lies, or would.
+    #[inline]
+    fn place(&self, key: u128) -> usize {
+        // Both halves of a 128-bit product, of the key's halves with the digits of π xored in.
+        let (low, high) = (key as u64 ^ 0x243f_6a88_85a3_08d3, (key >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
+        let product = u128::from(low) * u128::from(high);
+        let mask = self.keys.len() - 1;
+        let mut at = (product as u64 ^ (product >> 64) as u64) as usize & mask;
+        while self.keys[at] != key && self.keys[at] != 0 {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+}
+
+/// A word's bytes as a number, the first one lowest.
+pub fn key_of(word: &[u8]) -> Option<u128> {
+    if word.is_empty() || word.len() > LONGEST || word.contains(&0) {
+        return None;
+    }
+    let mut bytes = [0; LONGEST];
+    bytes[..word.len()].copy_from_slice(word);
+    Some(u128::from_le_bytes(bytes))
+}
+
+/// The key of `length` bytes of a word, from byte `at` on; `at` and `length` lie within it.
+#[inline]
+pub fn part(key: u128, at: usize, length: usize) -> u128 {
+    (key >> (8 * at)) & (u128::MAX >> (8 * (LONGEST - length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_with_a_key_is_found_and_no_other() {
+        let words: Vec<String> =
+            (0..5_000).map(|n| format!("{}{n}", "ab".repeat(n % 8))).chain(["x".repeat(16)]).collect();
+        let ids = words.iter().enumerate().map(|(id, word)| (word.as_bytes(), id as u32));
+        let map = ShortWords::new(ids.clone());
+        for (word, id) in ids {
+            let found = key_of(word).map(|key| map.get(key));
+            assert_eq!(found, (word.len() <= LONGEST).then_some(Some(id)), "{word:?}");
+        }
+        for other in ["abc", "5000", "abab", "xxxxxxxxxxxxxxx"] {
+            assert_eq!(key_of(other.as_bytes()).and_then(|key| map.get(key)), None, "{other}");
+        }
+        for none in [&b""[..], b"a\0", &[b'x'; 17]] {
+            assert_eq!(key_of(none), None);
+        }
+        assert_eq!(ShortWords::new(std::iter::empty()).get(7), None);
+    }
+
+    #[test]
+    fn a_part_is_the_key_of_those_bytes() {
+        let word = b"unbelievable-yes";
+        let key = key_of(word).unwrap();
+        for at in 0..word.len() {
+            for length in 1..=word.len() - at {
+                assert_eq!(Some(part(key, at, length)), key_of(&word[at..at + length]));
+            }
+        }
+    }
+}
