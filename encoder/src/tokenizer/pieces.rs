@@ -44,7 +44,7 @@ impl Pieces {
         let short = |words: &Vocabulary| ShortWords::new(words.iter().map(|(word, &id)| (&**word, id)));
         let (short_first, short_further) = (short(&first), short(&further));
         let all = Self { first, further, short_first, short_further, longest, unknown, most_characters };
-        (short::LONGEST..=LONGEST_WORD).contains(&most_characters).then_some(all)
+        (most_characters <= LONGEST_WORD).then_some(all)
     }
 
     /// Appends the ids of one word: the longest token it begins with, then of the rest; the unknown token where some rest
@@ -74,6 +74,9 @@ impl Pieces {
 
     /// The same for a word of `length` bytes of ASCII that has this key.
     fn encode_short(&self, key: u128, length: usize, out: &mut Vec<u32>) {
+        if length > self.most_characters {
+            return out.push(self.unknown);
+        }
         if let Some(id) = self.short_first.get(key) {
             return out.push(id);
         }
