@@ -245,3 +245,23 @@ fn a_truncated_or_foreign_file_is_named() {
     fs::write(&train, &bytes[..bytes.len() - 30]).unwrap();
     assert!(PreparedText::open(&train).unwrap_err().to_string().ends_with("train.parquet"));
 }
+
+#[test]
+fn further_texts_stand_after_their_own_and_never_among_the_held_out() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..400));
+    let plan = TextPlan { hold_out: 0.25, limit: Some(300), ..plan(vec![Source::new(text)]) };
+    let further = |text: &str| text.ends_with('7').then(|| format!("{text}, again"));
+    let summary = prepare_with(&plan, &room.path("out"), &further, &Silent, &Interrupt::new()).unwrap();
+    let (train, held_out) = (room.rows(TRAIN_FILE), room.rows(HELD_OUT_FILE));
+    assert_eq!(summary.train + summary.held_out, 300);
+    assert_eq!(train.texts.len() as u64, summary.train + summary.further);
+    assert_eq!(held_out.texts.len() as u64, summary.held_out);
+    assert!(summary.further > 0 && held_out.texts.iter().all(|text| !text.ends_with("again")));
+    for (at, text) in train.texts.iter().enumerate() {
+        let again = train.texts.get(at + 1).filter(|next| **next == format!("{text}, again"));
+        assert_eq!(again.is_some(), text.ends_with('7'), "{text}");
+        assert!(again.is_none() || train.groups[at] == train.groups[at + 1]);
+    }
+    assert!(summary.to_string().contains(&format!("({} more made of them)", summary.further)), "{summary}");
+}

@@ -89,7 +89,7 @@ impl<'a> Words<'a> {
 }
 
 /// The words of annex 29, each with the punctuation that follows it; what nothing precedes goes with the word after it.
-fn segments(sentence: &str) -> Vec<&str> {
+pub(super) fn segments(sentence: &str) -> Vec<&str> {
     let mut words: Vec<Range<usize>> = Vec::new();
     // Whether the last one has its letters, and whether no blank closed it.
     let (mut complete, mut open) = (false, false);

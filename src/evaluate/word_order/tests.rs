@@ -1,5 +1,8 @@
 use limbeck_data::Interrupt;
 
+use limbeck_training::random::Random;
+
+use super::reorder::segments;
 use super::*;
 use crate::evaluate::toy::{Toy, bag, bag_of_bigrams, word_vector};
 
@@ -141,4 +144,25 @@ fn a_bad_line_is_named() {
         "line 3: the text is not UTF-8"
     );
     assert!(read(&folder.path().join("none.tsv")).unwrap_err().to_string().contains("none.tsv"));
+}
+
+#[test]
+fn a_share_of_texts_gets_another_order_of_the_same_words_and_always_the_same_one() {
+    let texts: Vec<String> = (0..2_000).map(|n| format!("the dog number {n} sees the cat")).collect();
+    let orders: Vec<Option<String>> = texts.iter().map(|text| another_order(text, 0.25, 3)).collect();
+    let given = orders.iter().flatten().count();
+    assert!((400..600).contains(&given), "{given} of 2,000");
+    for (text, order) in texts.iter().zip(&orders) {
+        let Some(order) = order else { continue };
+        let sorted = |text: &str| {
+            let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            words.sort();
+            words
+        };
+        assert!(order != text && sorted(order) == sorted(text), "{text}: {order}");
+        assert_eq!(another_order(text, 0.25, 3).as_ref(), Some(order));
+    }
+    let none = ["four words are few", "no no no no no no", ""];
+    assert!(none.iter().all(|text| another_order(text, 1.0, 3).is_none()));
+    assert!(texts.iter().all(|text| another_order(text, 0.0, 3).is_none()));
 }
