@@ -73,7 +73,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let files = Files::new(job.folder);
     let identity = begin::identity(job, &survey)?;
     let held_out = HeldOutBatches::new(job, &survey.held_out)?;
-    let start_fidelity = held_out.fidelity(&model, graph)?;
+    let start_fidelity = held_out.measure(&model, graph)?.cosine;
     let resumed = resume(&files, &mut model, &mut stepper.optimiser, &identity)?;
     if !job.settings.losses.am_softmax.is_off() && total > 0 {
         let after = resumed.as_ref().map(|progressed| progressed.step);
@@ -109,8 +109,12 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
                 progressed.step = step;
                 let mut entry = json!({"stage": job.stage, "step": step, "epoch": window.epoch, "loss": loss, "learning_rate": rate});
                 if step % job.settings.evaluate_every == 0 || step == total {
-                    let fidelity = held_out.fidelity(&model, graph)?;
+                    let measured = held_out.measure(&model, graph)?;
+                    let fidelity = measured.cosine;
                     entry["fidelity_cosine"] = json!(fidelity);
+                    // A text's two vectors, the student's and the teacher's, are the equals that alignment asks for.
+                    entry["alignment"] = json!(2.0 - 2.0 * fidelity);
+                    entry["uniformity"] = json!(measured.uniformity);
                     bar.set(&format!("loss {loss:.4}, held-out cosine {fidelity:.4}"));
                     if progressed.best.is_none_or(|(best, _)| fidelity > best) {
                         progressed.best = Some((fidelity, step));
@@ -224,14 +228,53 @@ impl HeldOutBatches {
         Ok(Self { batches, texts: texts.len() })
     }
 
-    /// Mean cosine of the student's vectors to the teacher's.
-    fn fidelity(&self, model: &TextCnn, graph: Graph) -> Result<f64> {
+    fn measure(&self, model: &TextCnn, graph: Graph) -> Result<Measured> {
         let mut sum = 0.0;
+        let mut uniformity = None;
         for (tokens, targets) in &self.batches {
-            let product = model.embed(tokens, graph)?.mul(targets).and_then(|p| p.sum_all());
+            let vectors = model.embed(tokens, graph)?;
+            let product = vectors.mul(targets).and_then(|p| p.sum_all());
             sum += f64::from(product.and_then(|p| p.to_scalar::<f32>()).during("held-out fidelity")?);
+            if uniformity.is_none() {
+                let cosines = vectors.t().and_then(|turned| vectors.matmul(&turned)?.to_vec2::<f32>());
+                uniformity = uniformity_of(&cosines.during("uniformity")?);
+            }
         }
-        let fidelity = sum / self.texts as f64;
-        if fidelity.is_finite() { Ok(fidelity) } else { Err(Error::NotFinite { what: "a parameter", step: 0 }) }
+        let cosine = sum / self.texts as f64;
+        match cosine.is_finite() {
+            true => Ok(Measured { cosine, uniformity }),
+            false => Err(Error::NotFinite { what: "a parameter", step: 0 }),
+        }
+    }
+}
+
+/// How a student does on the held-out texts.
+struct Measured {
+    /// Mean cosine of the student's vectors to the teacher's.
+    cosine: f64,
+    /// Of the first batch's vectors; none where it has one text only.
+    uniformity: Option<f64>,
+}
+
+/// log of the mean over pairs of e^(−2 · squared distance), from unit vectors' cosines (Wang and Isola 2020).
+fn uniformity_of(cosines: &[Vec<f32>]) -> Option<f64> {
+    let pairs = cosines.iter().enumerate().flat_map(|(at, row)| &row[at + 1..]);
+    let (mut sum, mut count) = (0.0, 0usize);
+    for &cosine in pairs {
+        sum += (-2.0 * (2.0 - 2.0 * f64::from(cosine))).exp();
+        count += 1;
+    }
+    (count > 0).then(|| (sum / count as f64).ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uniformity_of;
+
+    #[test]
+    fn uniformity_is_zero_of_equals_and_minus_eight_of_opposites() {
+        let of = |cosine: f32| uniformity_of(&[vec![1.0, cosine], vec![cosine, 1.0]]).unwrap();
+        assert_eq!([of(1.0), of(0.0), of(-1.0)], [0.0, -4.0, -8.0]);
+        assert_eq!(uniformity_of(&[vec![1.0]]), None);
     }
 }
