@@ -102,7 +102,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A name, and what fills in its tables.
 /// How many texts a second `work`, which does `count` of them, gets through.
 fn rate(
     seconds: f64,

@@ -3,8 +3,7 @@
 //! better for both.
 
 use limbeck_encoder::Embeddings;
-use ndarray::{Axis, s};
-use rayon::prelude::*;
+use ndarray::Axis;
 
 use super::model::{cosine, unit_rows};
 use super::sample;
@@ -12,8 +11,6 @@ use super::sample;
 /// Above this many vectors uniformity takes a sample; 4,096 have 8 million pairs.
 pub const UNIFORMITY_ROWS: usize = 4_096;
 
-/// Rows of similarities computed at once.
-const BLOCK: usize = 256;
 const SEED: u64 = 0x5ace;
 
 /// Alignment with α = 2: the mean of ‖x - y‖² over `pairs` that mean the same, each vector brought to length 1; 0 to 4.
@@ -33,30 +30,11 @@ pub fn alignment<'a>(pairs: impl IntoIterator<Item = (&'a [f32], &'a [f32])>) ->
 ///
 /// Above [`UNIFORMITY_ROWS`] rows it's taken over that many, always the same ones. `None` with fewer than two.
 pub fn uniformity(vectors: &Embeddings) -> Option<f64> {
-    if vectors.rows() < 2 {
-        return None;
-    }
     let mut rows = unit_rows(vectors);
     if rows.nrows() > UNIFORMITY_ROWS {
         rows = rows.select(Axis(0), &sample::indices(rows.nrows(), UNIFORMITY_ROWS, SEED));
     }
-    let n = rows.nrows();
-    let mut sum = 0.0;
-    for first in (0..n).step_by(BLOCK) {
-        let block = rows.slice(s![first..(first + BLOCK).min(n), ..]);
-        // block × n similarities; of each pair only the half right of the diagonal counts.
-        let cosines = block.dot(&rows.t());
-        let sums: Vec<f64> = (0..cosines.nrows())
-            .into_par_iter()
-            .map(|row| {
-                let right = cosines.slice(s![row, first + row + 1..]);
-                right.iter().map(|&cosine| (-4.0 * (1.0 - f64::from(cosine))).exp()).sum()
-            })
-            .collect();
-        sum += sums.iter().sum::<f64>();
-    }
-    let pairs = (n * (n - 1) / 2) as f64;
-    Some((sum / pairs).ln().min(0.0))
+    limbeck_training::space::uniformity(rows.view())
 }
 
 #[cfg(test)]
@@ -79,7 +57,7 @@ mod tests {
 
     #[test]
     fn several_blocks_count_each_pair_once() {
-        let n = 2 * BLOCK + 3;
+        let n = 515;
         let vectors = Embeddings::new((0..n).flat_map(|i| word_vector(&i.to_string(), 8)).collect(), 8);
         let mut sum = 0.0;
         for i in 0..n {

@@ -15,7 +15,7 @@ use std::path::Path;
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
 
-use reorder::{Words, random_of, reorder};
+use reorder::{Words, random_of};
 
 use super::correlation::{mean, spearman};
 use super::model::{Distinct, Model, Watch, cosine, without_jitter};
@@ -102,17 +102,15 @@ pub fn pairs(sentences: &[&str], seed: u64) -> Vec<Pair> {
 
 fn pairs_of(sentence: &str, seed: u64) -> Vec<Pair> {
     let words = Words::of(sentence);
-    if words.words.len() < WORDS {
+    if words.len() < WORDS {
         return Vec::new();
     }
     let mut random = random_of(sentence, seed);
-    let original = words.join(&words.words);
+    let original = words.original();
     Kind::ALL
         .into_iter()
         .filter_map(|kind| {
-            let reordered = words.join(&reorder(&words.words, kind, &mut random)?);
-            let differs = reordered.to_lowercase() != original.to_lowercase();
-            differs.then(|| Pair { kind, sentence: original.clone(), reordered })
+            Some(Pair { kind, sentence: original.clone(), reordered: words.reordered(&original, kind, &mut random)? })
         })
         .collect()
 }

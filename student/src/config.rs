@@ -70,6 +70,11 @@ impl StudentConfig {
         self.convolutions.iter().map(|bank| bank.filters).sum()
     }
 
+    /// The width of the values that each head has of its own, if they have.
+    pub fn own_values(&self) -> Option<usize> {
+        self.attention.and_then(|attention| attention.values)
+    }
+
     /// The width of what all heads attend to, together.
     pub fn attended(&self) -> usize {
         self.attention.map_or(0, |attention| attention.heads * attention.values.unwrap_or(self.embedding))
@@ -126,7 +131,7 @@ impl StudentConfig {
             if width % 2 == 0 {
                 return setting("a convolution's width", width.to_string(), "odd");
             }
-            if filters == 0 || heads == 0 || self.attention.is_some_and(|attention| attention.values == Some(0)) {
+            if filters == 0 || heads == 0 || self.own_values() == Some(0) {
                 return setting("a number of filters, heads or values", "0".into(), "at least 1");
             }
         }

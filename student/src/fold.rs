@@ -22,7 +22,7 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
         let weight = model.dense.get(name)?;
         weight.t().and_then(|weight| flat(&table.matmul(&weight)?)).during("folding")
     };
-    let embeddings_kept = config.attention.is_some_and(|attention| attention.values.is_none());
+    let embeddings_kept = config.attention.is_some() && config.own_values().is_none();
     let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
         let kernel = model.dense.get(weight)?;
         let (filters, _, width) = kernel.dims3().during("folding")?;
@@ -39,7 +39,7 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
         })
     };
     let attention = || -> Result<Attention> {
-        let values = config.attention.and_then(|attention| attention.values);
+        let values = config.own_values();
         let embeddings = match values {
             Some(_) => product(&table, "value.weight")?,
             None => model.table.values().to_vec(),

@@ -11,5 +11,6 @@ pub mod metrics;
 pub mod optimiser;
 pub mod random;
 pub mod schedule;
+pub mod space;
 
 pub use error::{Error, Result};

@@ -89,15 +89,8 @@ impl<'a> Rows<'a> {
     fn write_int8(&self, to: &mut dyn Write) -> io::Result<()> {
         let mut packed = vec![0i8; self.layout.stride];
         for token in 0..self.layout.vocabulary {
-            let embedding: Vec<_> = self.embedding(token).collect();
-            let skip: Vec<_> = self.skip(token).into_iter().collect();
-            for (scale_at, stretches) in [(0, embedding), (4, skip)] {
-                let scale = stretches.iter().fold(0.0f32, |most, (_, values)| most.max(largest(values))) / LARGEST;
-                for (at, values) in stretches {
-                    quantise(values, |_| scale, &mut packed[at..]);
-                }
-                packed[scale_at..scale_at + 4].copy_from_slice(&scale.to_le_bytes().map(|byte| byte as i8));
-            }
+            write_scaled(self.embedding(token), 0, &mut packed);
+            write_scaled(self.skip(token).into_iter(), 4, &mut packed);
             for ((convolution, taps), units) in self.convolutions.iter().zip(&self.units) {
                 let values = row(&convolution.table, convolution.width * convolution.filters, token);
                 let factor = row_factor(values, units, taps);
@@ -111,6 +104,15 @@ impl<'a> Rows<'a> {
         }
         Ok(())
     }
+}
+
+/// Writes stretches of a row with the scale that they share, which stands at `scale_at`.
+fn write_scaled<'a>(stretches: impl Iterator<Item = (usize, &'a [f32])> + Clone, scale_at: usize, packed: &mut [i8]) {
+    let scale = stretches.clone().fold(0.0f32, |most, (_, values)| most.max(largest(values))) / LARGEST;
+    for (at, values) in stretches {
+        quantise(values, |_| scale, &mut packed[at..]);
+    }
+    packed[scale_at..scale_at + 4].copy_from_slice(&scale.to_le_bytes().map(|byte| byte as i8));
 }
 
 fn row(table: &[f32], width: usize, token: usize) -> &[f32] {

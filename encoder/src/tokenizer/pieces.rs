@@ -84,8 +84,8 @@ impl Pieces {
         let mut at = 0;
         while at < length {
             let words = if at == 0 { &self.short_first } else { &self.short_further };
-            let parts = (1..=length - at).rev().map(|part| (part, words.get(short::part(key, at, part))));
-            let Some((part, Some(id))) = { parts }.find(|(_, id)| id.is_some()) else {
+            let mut parts = (1..=length - at).rev().map(|part| (part, words.get(short::part(key, at, part))));
+            let Some((part, Some(id))) = parts.find(|(_, id)| id.is_some()) else {
                 out.truncate(start);
                 return out.push(self.unknown);
             };

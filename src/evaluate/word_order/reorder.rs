@@ -19,12 +19,11 @@ pub fn another_order(text: &str, share: f64, seed: u64) -> Option<String> {
         return None;
     }
     let words = Words::of(text);
-    if words.words.len() < WORDS {
+    if words.len() < WORDS {
         return None;
     }
     let kind = Kind::ALL[random.below(Kind::ALL.len())];
-    let reordered = words.join(&reorder(&words.words, kind, &mut random)?);
-    (reordered.to_lowercase() != words.join(&words.words).to_lowercase()).then_some(reordered)
+    words.reordered(&words.original(), kind, &mut random)
 }
 
 /// The generator of one sentence's pairs.
@@ -35,7 +34,7 @@ pub(super) fn random_of(sentence: &str, seed: u64) -> Random {
 }
 
 /// `words` in another order; `None` where there is no other (all words alike).
-pub(super) fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) -> Option<Vec<&'a str>> {
+fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) -> Option<Vec<&'a str>> {
     let (mut words, half) = (words.to_vec(), words.len() / 2);
     match kind {
         Kind::Swapped => {
@@ -56,7 +55,7 @@ pub(super) fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) ->
 
 /// A sentence's words and how they are put together again.
 pub(super) struct Words<'a> {
-    pub words: Vec<&'a str>,
+    words: Vec<&'a str>,
     spaced: bool,
 }
 
@@ -71,7 +70,22 @@ impl<'a> Words<'a> {
         }
     }
 
-    pub fn join(&self, words: &[&str]) -> String {
+    pub fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// The sentence, blanks made single.
+    pub fn original(&self) -> String {
+        self.join(&self.words)
+    }
+
+    /// The sentence in another order; `None` where that differs from `original` by case alone.
+    pub fn reordered(&self, original: &str, kind: Kind, random: &mut Random) -> Option<String> {
+        let reordered = self.join(&reorder(&self.words, kind, random)?);
+        (reordered.to_lowercase() != original.to_lowercase()).then_some(reordered)
+    }
+
+    fn join(&self, words: &[&str]) -> String {
         if self.spaced {
             return words.join(" ");
         }

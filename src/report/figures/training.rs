@@ -143,8 +143,8 @@ pub fn space(runs: &[Run]) -> Result<Option<Figure>> {
     );
     let mut note = "Wang and Isola's two measures on the STS sets: left and down is better.".to_owned();
     if !paths.is_empty() {
-        note += " A path leads from the hollow circle to the filled one, over the evaluations of training; a distillation's is over held-out texts, \
-                 the student's and the teacher's vector of a text taken as equals.";
+        note += " A path leads from the hollow circle to the filled one, over the evaluations of training; a distillation's is \
+                 over held-out texts, the student's and the teacher's vector of a text taken as equals.";
     }
     let mut legend = legend_of_runs(runs);
     if legend.is_empty() {

@@ -9,6 +9,8 @@ use limbeck_training::checkpoint::Files;
 use limbeck_training::metrics::MetricsLog;
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::schedule::Schedule;
+use limbeck_training::space;
+use ndarray::ArrayView2;
 use serde_json::json;
 
 use super::begin;
@@ -236,8 +238,10 @@ impl HeldOutBatches {
             let product = vectors.mul(targets).and_then(|p| p.sum_all());
             sum += f64::from(product.and_then(|p| p.to_scalar::<f32>()).during("held-out fidelity")?);
             if uniformity.is_none() {
-                let cosines = vectors.t().and_then(|turned| vectors.matmul(&turned)?.to_vec2::<f32>());
-                uniformity = uniformity_of(&cosines.during("uniformity")?);
+                let numbers =
+                    vectors.flatten_all().and_then(|vectors| vectors.to_vec1::<f32>()).during("uniformity")?;
+                let rows = ArrayView2::from_shape(vectors.dims2().during("uniformity")?, &numbers);
+                uniformity = rows.ok().and_then(space::uniformity);
             }
         }
         let cosine = sum / self.texts as f64;
@@ -254,27 +258,4 @@ struct Measured {
     cosine: f64,
     /// Of the first batch's vectors; none where it has one text only.
     uniformity: Option<f64>,
-}
-
-/// log of the mean over pairs of e^(−2 · squared distance), from unit vectors' cosines (Wang and Isola 2020).
-fn uniformity_of(cosines: &[Vec<f32>]) -> Option<f64> {
-    let pairs = cosines.iter().enumerate().flat_map(|(at, row)| &row[at + 1..]);
-    let (mut sum, mut count) = (0.0, 0usize);
-    for &cosine in pairs {
-        sum += (-2.0 * (2.0 - 2.0 * f64::from(cosine))).exp();
-        count += 1;
-    }
-    (count > 0).then(|| (sum / count as f64).ln())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::uniformity_of;
-
-    #[test]
-    fn uniformity_is_zero_of_equals_and_minus_eight_of_opposites() {
-        let of = |cosine: f32| uniformity_of(&[vec![1.0, cosine], vec![cosine, 1.0]]).unwrap();
-        assert_eq!([of(1.0), of(0.0), of(-1.0)], [0.0, -4.0, -8.0]);
-        assert_eq!(uniformity_of(&[vec![1.0]]), None);
-    }
 }

@@ -17,8 +17,7 @@ pub fn channel_factors(model: &TextCnn) -> Result<Vec<f32>> {
     let next = if config.skip {
         model.dense.numbers("skip.weight")?
     } else if config.attention.is_some() {
-        let own = config.attention.is_some_and(|attention| attention.values.is_some());
-        model.dense.numbers(if own { "value.weight" } else { "heads.weight" })?
+        model.dense.numbers(if config.own_values().is_some() { "value.weight" } else { "heads.weight" })?
     } else {
         // [filters, d, width], the channel put last
         let mut all = Vec::new();

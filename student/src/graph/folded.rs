@@ -34,7 +34,7 @@ pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Arc<D
         let [weight, bias, score, score_bias] =
             ["score_conv.weight", "score_conv.bias", "score.weight", "score.bias"].map(|name| dense.get(name));
         let (weight, bias, score, score_bias) = (weight?, bias?, score?, score_bias?);
-        let own_values = config.attention.is_some_and(|attention| attention.values.is_some());
+        let own_values = config.own_values().is_some();
         let values = match own_values {
             true => dense.get("value.weight")?.t().and_then(|weight| rows.matmul(&weight)).during("attention")?,
             false => rows.clone(),

@@ -2,7 +2,7 @@ use candle_core::{D, DType, Device, Tensor};
 
 use super::{DistinctTokens, Pooled};
 use crate::config::StudentConfig;
-use crate::error::{During, Result};
+use crate::error::{During, Error, Result};
 use crate::model::Dense;
 
 /// Far below any sum of a convolution, and finite in f32.
@@ -71,8 +71,7 @@ pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Disti
     let attended = || -> Result<Tensor> {
         let features = convolve(&batch, dense.get("score_conv.weight")?, dense.get("score_conv.bias")?);
         let (score, score_bias) = (dense.get("score.weight")?, dense.get("score.bias")?);
-        let own = config.attention.and_then(|attention| Some((attention.heads, attention.values?)));
-        let own = own.map(|sizes| Ok::<_, crate::Error>((sizes, dense.get("value.weight")?))).transpose()?;
+        let own = config.own_values().map(|width| Ok::<_, Error>((width, dense.get("value.weight")?))).transpose()?;
         features
             .and_then(|features| {
                 // [texts, filters, longest] → scores [texts, heads, longest]
@@ -80,13 +79,14 @@ pub fn pool(config: &StudentConfig, dense: &Dense, rows: &Tensor, tokens: &Disti
                 let scores =
                     scores.broadcast_add(&score_bias.reshape((1, (), 1))?)?.broadcast_add(&penalty(&batch)?)?;
                 let shares = candle_nn::ops::softmax(&scores, D::Minus1)?;
-                let Some(((heads, width), weight)) = own else {
+                let Some((width, weight)) = own else {
                     // [texts, heads, longest] × [texts, longest, d] → [texts, heads · d]
                     return shares.matmul(&batch.embeddings)?.flatten_from(1);
                 };
                 // [texts, heads, 1, longest] × [texts, heads, longest, width] → [texts, heads · width]
                 let values = batch.embeddings.broadcast_matmul(&weight.t()?)?;
-                let values = values.reshape((tokens.texts(), (), heads, width))?.transpose(1, 2)?.contiguous()?;
+                let values =
+                    values.reshape((tokens.texts(), (), score.dim(0)?, width))?.transpose(1, 2)?.contiguous()?;
                 shares.unsqueeze(2)?.matmul(&values)?.flatten_from(1)
             })
             .during("attention")
