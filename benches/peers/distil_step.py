@@ -2,8 +2,8 @@
 
     python benches/peers/distil_step.py STUDENT TEXT.parquet [STEPS] [THREADS]
 
-STUDENT is a student's folder, TEXT.parquet the run's text/train.parquet. Batches of 512 texts, cosine loss, AdamW, dropout on
-the pooled features; the embedding's gradient is dense, as in PyTorch's own AdamW, unless SPARSE=1 is set (SparseAdam).
+STUDENT is a student's folder, TEXT.parquet the run's text/train.parquet. Batches of 512 texts, cosine loss, AdamW, no
+dropout, as in the recipes; the embedding's gradient is dense, as in PyTorch's own AdamW, unless SPARSE=1 is set (SparseAdam).
 Tokenizing is left out. limbeck's own figure is the rate that `limbeck run` tells for the stage `distil`.
 """
 import json, os, sys, time
@@ -42,7 +42,7 @@ def forward(ids, mask):
     output = 0
     if config["convolutions"]:
         pooled = [(convolve(f"conv{bank['width']}") + penalty).amax(2).relu() for bank in config["convolutions"]]
-        output = output + F.linear(F.dropout(torch.cat(pooled, 1), 0.1), p["linear.weight"], p["linear.bias"])
+        output = output + F.linear(torch.cat(pooled, 1), p["linear.weight"], p["linear.bias"])
     if config["attention"]:
         scores = p["score.weight"] @ convolve("score_conv").relu() + p["score.bias"][:, None] + penalty
         shares = scores.softmax(2)
@@ -51,7 +51,7 @@ def forward(ids, mask):
             attended = torch.einsum("bhl,blhv->bhv", shares, values)
         else:
             attended = shares @ e
-        output = output + F.linear(F.dropout(attended.flatten(1), 0.1), p["heads.weight"])
+        output = output + F.linear(attended.flatten(1), p["heads.weight"])
     if config["skip"]:
         output = output + F.linear(e.sum(1) / mask.sum(1, keepdim=True), p["skip.weight"])
     return output
