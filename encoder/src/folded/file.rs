@@ -44,6 +44,9 @@ pub struct Header {
     pub max_tokens: Option<usize>,
     pub parameters: u64,
     pub metadata: String,
+    /// Whether the writer found its tokenizer's fast path to have the reference's ids (`Tokenizer::is_fast`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compared: bool,
     pub sections: Vec<Section>,
 }
 

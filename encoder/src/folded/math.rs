@@ -53,29 +53,45 @@ pub fn max(a: f32, b: f32) -> f32 {
 /// Scales `row` to length 1. A zero row, and one that no number can scale, becomes all zeros.
 #[inline(always)]
 pub fn normalise(row: &mut [f32]) {
-    let mut sums = [0.0f64; 16];
-    for values in row.chunks_exact(16) {
-        for (sum, &value) in sums.iter_mut().zip(values) {
-            *sum += f64::from(value) * f64::from(value);
-        }
+    let square = sum(row, |value| value * value);
+    if (1e-20..1e30).contains(&square) {
+        let inverse = 1.0 / square.sqrt();
+        row.iter_mut().for_each(|value| *value *= inverse);
+    } else {
+        normalise_wide(row);
     }
-    for (sum, &value) in sums.iter_mut().zip(row.chunks_exact(16).remainder()) {
-        *sum += f64::from(value) * f64::from(value);
-    }
-    let mut half = 8;
-    while half > 0 {
-        for i in 0..half {
-            sums[i] += sums[i + half];
-        }
-        half /= 2;
-    }
-    let length = sums[0].sqrt();
+}
+
+/// The same for rows whose squares are beyond f32, or lose their digits in it.
+#[cold]
+fn normalise_wide(row: &mut [f32]) {
+    let length = sum(row, |value| f64::from(value) * f64::from(value)).sqrt();
     if length > 0.0 && length.is_finite() {
         let inverse = 1.0 / length;
         row.iter_mut().for_each(|value| *value = (f64::from(*value) * inverse) as f32);
     } else {
         row.fill(0.0);
     }
+}
+
+/// The sum of `term` over a row, in sixteen partial sums.
+#[inline(always)]
+fn sum<T: Copy + Default + std::ops::AddAssign>(row: &[f32], term: impl Fn(f32) -> T) -> T {
+    let (chunks, rest) = row.as_chunks::<16>();
+    let mut sums = [T::default(); 16];
+    for values in chunks {
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += term(value));
+    let mut half = 8;
+    while half > 0 {
+        for i in 0..half {
+            let upper = sums[i + half];
+            sums[i] += upper;
+        }
+        half /= 2;
+    }
+    sums[0]
 }
 
 #[cfg(test)]

@@ -53,7 +53,12 @@ impl Student {
     /// As [`Student::load`].
     pub fn open(path: &Path) -> Result<Self> {
         let file = Folded::open(path)?;
-        let tokenizer = Tokenizer::from_bytes(file.bytes("tokenizer"), path)?;
+        let json = file.bytes("tokenizer");
+        let tokenizer = if file.header.compared {
+            Tokenizer::from_compared(json, path)
+        } else {
+            Tokenizer::from_bytes(json, path)
+        }?;
         let layout = &file.layout;
         if tokenizer.vocabulary() > layout.vocabulary {
             let what = format!("ids up to {}, tables of {} rows", tokenizer.vocabulary() - 1, layout.vocabulary);
@@ -175,29 +180,40 @@ impl Student {
         rows: usize,
         fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
     ) -> Result<Embeddings> {
-        let mut data = vec![0.0; rows * self.dimension()];
-        let block = |scratch: &mut Scratch, (index, out): (usize, &mut [f32])| {
-            let first = index * BLOCK;
+        let dimension = self.dimension();
+        let block = |scratch: &mut Scratch, first: usize| {
             scratch.tokens.clear();
-            fill(first..first + out.len() / self.dimension(), &mut scratch.tokens)?;
-            self.block(scratch, first, out)
+            fill(first..rows.min(first + BLOCK), &mut scratch.tokens)?;
+            self.block(scratch, first)
         };
-        match &self.pool {
+        let data = match &self.pool {
             Some(pool) if rows > BLOCK => pool.install(|| {
-                let blocks = data.par_chunks_mut(BLOCK * self.dimension()).enumerate();
-                blocks.try_for_each_init(Scratch::default, block)
+                let mut data = vec![0.0; rows * dimension];
+                let blocks = data.par_chunks_mut(BLOCK * dimension).enumerate();
+                blocks.try_for_each_init(Scratch::default, |scratch, (index, out)| {
+                    block(scratch, index * BLOCK)?;
+                    let rows = scratch.vectors(&self.file.layout).zip(out.chunks_exact_mut(dimension));
+                    rows.for_each(|(from, to)| to.copy_from_slice(from));
+                    Ok(())
+                })?;
+                Ok(data)
             })?,
             _ => {
+                // Appended, so that memory which was used before isn't filled with zeros first.
+                let mut data = Vec::with_capacity(rows * dimension);
                 let mut scratch = Scratch::default();
-                let mut blocks = data.chunks_mut(BLOCK * self.dimension()).enumerate();
-                blocks.try_for_each(|chunk| block(&mut scratch, chunk))?;
+                for first in (0..rows).step_by(BLOCK) {
+                    block(&mut scratch, first)?;
+                    scratch.vectors(&self.file.layout).for_each(|row| data.extend_from_slice(row));
+                }
+                data
             }
-        }
-        Ok(Embeddings::new(data, self.dimension()))
+        };
+        Ok(Embeddings::new(data, dimension))
     }
 
     /// Encodes the tokens in `scratch`, whose first text is text `first` of the call.
-    fn block(&self, scratch: &mut Scratch, first: usize, out: &mut [f32]) -> Result<()> {
+    fn block(&self, scratch: &mut Scratch, first: usize) -> Result<()> {
         let layout = &self.file.layout;
         for (row, ids) in scratch.tokens.iter().enumerate() {
             if let Some(&id) = ids.iter().find(|&&id| id as usize >= layout.vocabulary) {
@@ -206,7 +222,7 @@ impl Student {
         }
         scratch.features.resize(scratch.tokens.rows() * layout.features, 0.0);
         scratch.out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
-        self.level.run(BlockWork { student: self, scratch, out });
+        self.level.run(BlockWork { student: self, scratch });
         Ok(())
     }
 }
@@ -233,11 +249,17 @@ struct Scratch {
     head: head::Scratch,
 }
 
+impl Scratch {
+    /// The block's vectors.
+    fn vectors(&self, layout: &Layout) -> impl Iterator<Item = &[f32]> {
+        self.out.chunks_exact(layout.outputs).map(|row| &row[..layout.dimension])
+    }
+}
+
 /// One block's work; the ids have been checked.
 struct BlockWork<'a> {
     student: &'a Student,
     scratch: &'a mut Scratch,
-    out: &'a mut [f32],
 }
 
 impl Work for BlockWork<'_> {
@@ -286,11 +308,7 @@ impl BlockWork<'_> {
         if layout.features > 0 {
             head::multiply(simd, layout, (weights, head_bias), features, head, out);
         }
-        let rows = out.chunks_exact_mut(layout.outputs).zip(self.out.chunks_exact_mut(layout.dimension));
-        for (from, to) in rows {
-            math::normalise(from);
-            to.copy_from_slice(&from[..layout.dimension]);
-        }
+        out.chunks_exact_mut(layout.outputs).for_each(math::normalise);
     }
 }
 

@@ -31,6 +31,7 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
             format!("a tokenizer with ids up to {}, tables of {} rows", tokenizer.vocabulary() - 1, parts.vocabulary);
         return Err(Error::Parts { what });
     }
+    let compared = tokenizer.is_fast();
     drop(tokenizer);
     let shape = Shape::of(parts);
     let layout = Layout::new(&shape, precision).map_err(|what| Error::Parts { what })?;
@@ -41,6 +42,7 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
         max_tokens: parts.max_tokens,
         parameters: parts.parameters,
         metadata: parts.metadata.clone(),
+        compared,
         sections: Vec::new(),
     };
     let rows = Rows::new(parts, &layout);

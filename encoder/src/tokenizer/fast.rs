@@ -3,11 +3,9 @@
 //! Pieces of words are found here (`pieces.rs`), ASCII text is normalised and cut into words there too, and other text by
 //! `tokie`. What could differ is kept away:
 //! - tokenizers that are not BERT's normaliser, pre-tokenizer and WordPiece;
-//! - texts with a character that is not [plain](super::plain), or with the first byte of an added token.
+//! - texts with a character that is not [plain](super::plain), or with an added token in them.
 
-use serde_json::Value;
-
-use super::{pieces::Pieces, plain::is_plain, probe};
+use super::{json::Json, pieces::Pieces, plain::is_plain, probe};
 
 /// BERT's WordPiece.
 pub struct Fast {
@@ -15,74 +13,99 @@ pub struct Fast {
     tokie: tokie::Tokenizer,
     pieces: Pieces,
     lowercase: bool,
-    /// The ASCII bytes that are treated as by the reference, those that begin an added token left out.
-    ascii: [bool; 256],
+    /// Tokens that are found in the text itself, `[MASK]` and the like.
+    added: Vec<Box<[u8]>>,
+    /// The bytes that one of them begins with.
+    begins_added: [bool; 256],
+    /// Whether each of them begins with punctuation of ASCII.
+    punctuation: bool,
+    /// The highest id and one.
+    rows: usize,
 }
 
 impl Fast {
-    /// The fast path for this tokenizer, if there is one: `json` has the right structure, and `reference` gives the same ids on
-    /// all probe texts.
-    pub fn new(json: &[u8], reference: impl Fn(&str) -> Option<Vec<u32>>) -> Option<Self> {
-        let text = std::str::from_utf8(json).ok()?;
-        let value: Value = serde_json::from_str(text).ok()?;
-        let unknown = structure(&value)?;
-        let mut ascii = [true; 256];
-        ascii[0x7f..].fill(false);
-        for token in value["added_tokens"].as_array().into_iter().flatten() {
-            ascii[usize::from(*token["content"].as_str()?.as_bytes().first()?)] = false;
-        }
-        let tokie = tokie::hf::from_json_str(text).ok()?;
-        let pieces = Pieces::new(&value["model"], unknown)?;
-        let lowercase = value["normalizer"]["lowercase"].as_bool()?;
-        let fast = Self { tokie, pieces, lowercase, ascii };
-        let same = |text: &str| {
+    /// The fast path for this tokenizer, if its JSON has the right structure. [`Fast::agrees`] tells whether it does as the
+    /// reference does.
+    pub fn new(json: &[u8]) -> Option<Self> {
+        let json: Json<'_> = serde_json::from_slice(json).ok()?;
+        let pieces = Pieces::new(&json.model.vocab.0, json.unknown()?, json.model.max_input_chars_per_word)?;
+        let added: Vec<Box<[u8]>> = json.added_tokens.iter().map(|token| token.content.as_bytes().into()).collect();
+        let mut begins_added = [false; 256];
+        added.iter().for_each(|token| begins_added[usize::from(token[0])] = true);
+        // All that is wanted of `tokie` are normaliser and pre-tokenizer: a vocabulary of one token will do.
+        let bare = serde_json::json!({
+            "normalizer": json.normalizer,
+            "pre_tokenizer": json.pre_tokenizer,
+            "added_tokens": [],
+            "model": {
+                "type": "WordPiece",
+                "unk_token": "[UNK]",
+                "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 100,
+                "vocab": { "[UNK]": 0 },
+            },
+        });
+        Some(Self {
+            tokie: tokie::hf::from_json_str(&bare.to_string()).ok()?,
+            pieces,
+            lowercase: json.normalizer["lowercase"].as_bool()?,
+            punctuation: added.iter().all(|token| token[0].is_ascii_punctuation()),
+            added,
+            begins_added,
+            rows: json.rows(),
+        })
+    }
+
+    /// Whether all probe texts have the ids that `reference` gives them.
+    pub fn agrees(&self, reference: impl Fn(&str) -> Option<Vec<u32>>) -> bool {
+        probe::texts().iter().all(|text| {
             let mut ids = Vec::new();
-            !fast.encode(text, usize::MAX, &mut ids) || reference(text).is_some_and(|reference| reference == ids)
-        };
-        probe::texts().iter().all(|text| same(text)).then_some(fast)
+            !self.encode(text, usize::MAX, &mut ids) || reference(text).is_some_and(|reference| reference == ids)
+        })
+    }
+
+    /// The highest id and one.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Appends the first `room` ids of `text`. False, and nothing appended, where the text is not for this path.
     pub fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
         let start = out.len();
-        if text.bytes().all(|byte| self.ascii[usize::from(byte)]) {
-            self.pieces.encode_ascii(text, self.lowercase, room, out);
-        } else if text.chars().all(|c| if c.is_ascii() { self.ascii[c as usize] } else { is_plain(c) }) {
-            let normalised = self.tokie.normalizer().normalize(text);
-            let Some(words) = self.tokie.pretokenizer() else { return false };
-            for word in words.split(&normalised) {
-                if out.len() - start >= room {
-                    break;
-                }
-                self.pieces.encode(word, out);
-            }
+        let done = if text.is_ascii() {
+            let stops = |rest: &[u8]| rest[0] == 0x7f || self.begins_with_added(rest);
+            (self.punctuation || !self.holds_added(text))
+                && self.pieces.encode_ascii(text, self.lowercase, room, stops, out)
         } else {
-            return false;
+            text.chars().all(|c| if c.is_ascii() { c != '\u{7f}' } else { is_plain(c) })
+                && !self.holds_added(text)
+                && self.encode_any(text, room, out)
+        };
+        out.truncate(if done { start.saturating_add(room) } else { start });
+        done
+    }
+
+    /// Appends at least the first `room` ids of plain text.
+    fn encode_any(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
+        let most = out.len().saturating_add(room);
+        let normalised = self.tokie.normalizer().normalize(text);
+        let Some(words) = self.tokie.pretokenizer() else { return false };
+        for word in words.split(&normalised) {
+            if out.len() >= most {
+                break;
+            }
+            self.pieces.encode(word, out);
         }
-        out.truncate(start.saturating_add(room));
         true
     }
-}
 
-/// The id of the unknown token, where the tokenizer is one that is read here as the reference does.
-fn structure(json: &Value) -> Option<u32> {
-    let is = |value: &Value, expected: &str| value.as_str() == Some(expected);
-    let (normaliser, model) = (&json["normalizer"], &json["model"]);
-    let lowercase = normaliser["lowercase"].as_bool()?;
-    let strip = normaliser["strip_accents"].as_bool().unwrap_or(lowercase);
-    let added = json["added_tokens"].as_array().map_or(&[][..], Vec::as_slice);
-    let right = is(&normaliser["type"], "BertNormalizer")
-        && normaliser["clean_text"].as_bool() == Some(true)
-        && normaliser["handle_chinese_chars"].as_bool() == Some(true)
-        && strip == lowercase
-        && is(&json["pre_tokenizer"]["type"], "BertPreTokenizer")
-        && is(&model["type"], "WordPiece")
-        && is(&model["continuing_subword_prefix"], "##")
-        && added.iter().all(|token| {
-            token["normalized"].as_bool() == Some(false) && token["content"].as_str().is_some_and(|c| !c.is_empty())
-        });
-    if !right {
-        return None;
+    fn holds_added(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        (0..text.len()).any(|at| self.begins_with_added(&text[at..]))
     }
-    u32::try_from(model["vocab"].get(model["unk_token"].as_str()?)?.as_u64()?).ok()
+
+    #[inline]
+    fn begins_with_added(&self, text: &[u8]) -> bool {
+        self.begins_added[usize::from(text[0])] && self.added.iter().any(|token| text.starts_with(token))
+    }
 }

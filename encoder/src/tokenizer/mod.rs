@@ -3,7 +3,9 @@
 //! `tokenizers` is the reference, and its ids are what comes out, always. For BERT's WordPiece `fast.rs` gives most of
 //! them, many times faster: ASCII text in one pass that allocates nothing, and by `tokie`'s normaliser other texts of
 //! characters that it is known to treat as the reference does; and only where at load time it agrees with the reference on
-//! a list of probe texts. Every other text, and every other kind of tokenizer, goes to the reference.
+//! a list of probe texts. Every other text, and every other kind of tokenizer, goes to the reference. That takes many times the
+//! memory of the fast path, so a tokenizer that has been compared already (a folded student's was when it was folded) makes its
+//! reference when it is needed first.
 //!
 //! A text of more than 16 KiB goes through in pieces where that can be done exactly: with BERT's normaliser and pre-tokenizer no
 //! word reaches over a space, nor over punctuation, nor from one CJK ideograph to the next, so it is cut at such a place. Then memory does
@@ -12,6 +14,7 @@
 
 mod cut;
 mod fast;
+mod json;
 mod pieces;
 mod plain;
 mod probe;
@@ -19,7 +22,11 @@ mod short;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use rayon::prelude::*;
 
@@ -36,13 +43,22 @@ pub enum Special {
 
 /// A tokenizer.json, without the truncation and the padding that it may carry.
 pub struct Tokenizer {
-    reference: tokenizers::Tokenizer,
+    reference: OnceLock<Reference>,
+    /// Held while the reference is made.
+    making: Mutex<()>,
     fast: Option<fast::Fast>,
     cuts: Option<cut::Cuts>,
-    before: Vec<u32>,
-    after: Vec<u32>,
     vocabulary: usize,
     json: Vec<u8>,
+    source: PathBuf,
+}
+
+/// What `tokenizers` makes of it.
+struct Reference {
+    tokenizer: tokenizers::Tokenizer,
+    /// The special tokens before and after each text.
+    before: Vec<u32>,
+    after: Vec<u32>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -70,25 +86,50 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::from_file`].
     pub fn from_bytes(json: &[u8], source: &Path) -> Result<Self> {
-        let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
-        // `tokenizers` panics on some texts that are no JSON at all.
-        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| wrong(error.into()))?;
-        let mut reference = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
-        reference.with_padding(None);
-        reference.with_truncation(None).map_err(wrong)?;
-        let ids =
-            |text: &str, special| reference.encode_fast(text, special).map(|encoding| encoding.get_ids().to_vec());
-        let (plain, whole) = (ids("a", false).map_err(wrong)?, ids("a", true).map_err(wrong)?);
-        let at = (0..=whole.len().saturating_sub(plain.len())).find(|&at| whole[at..].starts_with(&plain));
-        let at = at.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
-        let (before, after) = (whole[..at].to_vec(), whole[at + plain.len()..].to_vec());
-        if ids("", true).map_err(wrong)? != [before.as_slice(), &after].concat() {
-            return Err(Error::PostProcessor { path: source.into() });
-        }
-        let highest = reference.get_vocab(true).values().copied().max();
+        let reference = Reference::new(json, source)?;
+        let fast = fast::Fast::new(json).filter(|fast| fast.agrees(|text| reference.ids(text, false).ok()));
+        let highest = reference.tokenizer.get_vocab(true).values().copied().max();
         let vocabulary = highest.map_or(0, |id| id as usize + 1);
-        let fast = fast::Fast::new(json, |text| ids(text, false).ok());
-        Ok(Self { fast, cuts: cut::Cuts::new(json), reference, before, after, vocabulary, json: json.to_vec() })
+        Ok(Self::of(json, source, OnceLock::from(reference), fast, vocabulary))
+    }
+
+    /// As [`Tokenizer::from_bytes`], for a JSON of which [`Tokenizer::is_fast`] was true before: the reference is made when a text
+    /// needs it, and its errors come then.
+    pub(crate) fn from_compared(json: &[u8], source: &Path) -> Result<Self> {
+        let Some(fast) = fast::Fast::new(json) else { return Self::from_bytes(json, source) };
+        let vocabulary = fast.rows();
+        Ok(Self::of(json, source, OnceLock::new(), Some(fast), vocabulary))
+    }
+
+    fn of(
+        json: &[u8],
+        source: &Path,
+        reference: OnceLock<Reference>,
+        fast: Option<fast::Fast>,
+        vocabulary: usize,
+    ) -> Self {
+        let (json, cuts) = (json.to_vec(), cut::Cuts::new(json));
+        Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json, source: source.into() }
+    }
+
+    /// Whether the fast path is used: it knows this kind of tokenizer, and has the reference's ids on all probe texts.
+    pub(crate) fn is_fast(&self) -> bool {
+        self.fast.is_some()
+    }
+
+    /// The reference, made now if it wasn't.
+    fn reference(&self) -> Result<&Reference> {
+        if let Some(reference) = self.reference.get() {
+            return Ok(reference);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.reference.get() {
+            Some(reference) => Ok(reference),
+            None => {
+                let made = Reference::new(&self.json, &self.source)?;
+                Ok(self.reference.get_or_init(|| made))
+            }
+        }
     }
 
     /// Appends the ids of `text` to `out`, at most `max_tokens` of them, the special ones counted: the text's own are cut at the
@@ -104,7 +145,10 @@ impl Tokenizer {
         out: &mut Vec<u32>,
     ) -> Result<()> {
         let (before, after) = match special {
-            Special::With => (self.before.as_slice(), self.after.as_slice()),
+            Special::With => {
+                let reference = self.reference()?;
+                (reference.before.as_slice(), reference.after.as_slice())
+            }
             Special::Without => (&[][..], &[][..]),
         };
         let around = before.len() + after.len();
@@ -115,17 +159,16 @@ impl Tokenizer {
         };
         let start = out.len();
         out.extend_from_slice(before);
-        if let Err(source) = self.own_ids(text, room, out) {
+        if let Err(error) = self.own_ids(text, room, out) {
             out.truncate(start);
-            let start = text.chars().take(40).collect();
-            return Err(Error::Tokenise { bytes: text.len(), start, source });
+            return Err(error);
         }
         out.extend_from_slice(after);
         Ok(())
     }
 
     /// Appends the first `room` of the text's own ids.
-    fn own_ids(&self, text: &str, room: usize, out: &mut Vec<u32>) -> tokenizers::Result<()> {
+    fn own_ids(&self, text: &str, room: usize, out: &mut Vec<u32>) -> Result<()> {
         let mut rest = text;
         let mut room = room;
         while !rest.is_empty() && room > 0 {
@@ -133,8 +176,11 @@ impl Tokenizer {
             (piece, rest) = rest.split_at(self.cuts.as_ref().map_or(rest.len(), |cuts| cuts.first(rest)));
             let start = out.len();
             if !self.fast.as_ref().is_some_and(|fast| fast.encode(piece, room, out)) {
-                let encoding = self.reference.encode_fast(piece, false)?;
-                out.extend(encoding.get_ids().iter().take(room));
+                let ids = self.reference()?.ids(piece, false).map_err(|source| {
+                    let start = text.chars().take(40).collect();
+                    Error::Tokenise { bytes: text.len(), start, source }
+                })?;
+                out.extend(ids.iter().take(room));
             }
             room -= out.len() - start;
         }
@@ -166,28 +212,55 @@ impl Tokenizer {
 
     /// The token with this id.
     pub fn token(&self, id: u32) -> Option<String> {
-        self.reference.id_to_token(id)
+        self.reference().ok()?.tokenizer.id_to_token(id)
     }
 
     /// What the token with this id stands for in a text: itself without the marks of its tokenizer, such as WordPiece's `##` or
     /// sentencepiece's `▁`.
     pub fn text(&self, id: u32) -> Option<String> {
-        let token = self.reference.id_to_token(id)?;
-        if let tokenizers::ModelWrapper::WordPiece(model) = self.reference.get_model() {
+        let reference = &self.reference().ok()?.tokenizer;
+        let token = reference.id_to_token(id)?;
+        if let tokenizers::ModelWrapper::WordPiece(model) = reference.get_model() {
             let rest = token.strip_prefix(&model.continuing_subword_prefix).filter(|rest| !rest.is_empty());
             return Some(rest.unwrap_or(&token).to_owned());
         }
-        let decoded = self.reference.decode(&[id], false).unwrap_or(token);
+        let decoded = reference.decode(&[id], false).unwrap_or(token);
         Some(decoded.trim().to_owned())
     }
 
     /// The id of this token.
     pub fn id(&self, token: &str) -> Option<u32> {
-        self.reference.token_to_id(token)
+        self.reference().ok()?.tokenizer.token_to_id(token)
     }
 
     /// The tokenizer.json as it was loaded.
     pub fn json(&self) -> &[u8] {
         &self.json
+    }
+}
+
+impl Reference {
+    fn new(json: &[u8], source: &Path) -> Result<Self> {
+        let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
+        // `tokenizers` panics on some texts that are no JSON at all.
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| wrong(error.into()))?;
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(wrong)?;
+        let mut reference = Self { tokenizer, before: Vec::new(), after: Vec::new() };
+        let ids = |text, special| reference.ids(text, special).map_err(wrong);
+        let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
+        let at = (0..=whole.len().saturating_sub(plain.len())).find(|&at| whole[at..].starts_with(&plain));
+        let at = at.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
+        let (before, after) = (whole[..at].to_vec(), whole[at + plain.len()..].to_vec());
+        if empty != [before.as_slice(), &after].concat() {
+            return Err(Error::PostProcessor { path: source.into() });
+        }
+        (reference.before, reference.after) = (before, after);
+        Ok(reference)
+    }
+
+    fn ids(&self, text: &str, special: bool) -> tokenizers::Result<Vec<u32>> {
+        Ok(self.tokenizer.encode_fast(text, special)?.get_ids().to_vec())
     }
 }

@@ -54,10 +54,47 @@ pub fn key_of(word: &[u8]) -> Option<u128> {
     Some(u128::from_le_bytes(bytes))
 }
 
-/// The key of `length` bytes of a word, from byte `at` on; `at` and `length` lie within it.
+/// The key of `length` bytes of a word, from byte `at` on; `at` and `length` lie within it, `length` is at least 1.
 #[inline]
 pub fn part(key: u128, at: usize, length: usize) -> u128 {
     (key >> (8 * at)) & (u128::MAX >> (8 * (LONGEST - length)))
+}
+
+/// The up to 16 bytes of a text from byte `at` on as a number, the first one lowest; zeros after the text's end.
+#[inline]
+pub fn window(text: &[u8], at: usize) -> u128 {
+    if let Some(bytes) = text[at..].first_chunk() {
+        return u128::from_le_bytes(*bytes);
+    }
+    match text.last_chunk() {
+        Some(bytes) if at < text.len() => u128::from_le_bytes(*bytes) >> (8 * (at + LONGEST - text.len())),
+        _ => {
+            let mut bytes = [0; LONGEST];
+            bytes[..text.len() - at].copy_from_slice(&text[at..]);
+            u128::from_le_bytes(bytes)
+        }
+    }
+}
+
+/// How many letters and digits of ASCII a window begins with; all its bytes are ASCII.
+#[inline]
+pub fn letters(window: u128) -> usize {
+    const BYTES: u128 = u128::MAX / 0xff;
+    // The highest bit of each byte that is `least` or more: none carries into the next.
+    let reaches = |bytes: u128, least: u8| bytes + BYTES * u128::from(0x80 - least);
+    let folded = window | (BYTES * 0x20);
+    let letters = reaches(folded, b'a') & !reaches(folded, b'z' + 1);
+    let digits = reaches(window, b'0') & !reaches(window, b'9' + 1);
+    (!(letters | digits) & (BYTES * 0x80)).trailing_zeros() as usize / 8
+}
+
+/// A key of letters and digits with small letters.
+#[inline]
+pub fn lowercase(key: u128) -> u128 {
+    // Digits have that bit already, and so would NULs get it: they stay.
+    const BYTES: u128 = u128::MAX / 0xff;
+    let filled = ((key + BYTES * 0x7f) & (BYTES * 0x80)) >> 2;
+    key | filled
 }
 
 #[cfg(test)]
@@ -81,6 +118,23 @@ mod tests {
             assert_eq!(key_of(none), None);
         }
         assert_eq!(ShortWords::new(std::iter::empty()).get(7), None);
+    }
+
+    #[test]
+    fn letters_are_counted_and_made_small_wherever_the_window_lies() {
+        let text: Vec<u8> = (0..0x80).chain(*b"Ab3xyZ0189aZzAbcdef-").collect();
+        for end in 0..=text.len() {
+            let text = &text[..end];
+            for at in 0..=end {
+                let expected = text[at..].iter().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                let window = window(text, at);
+                assert_eq!(letters(window), expected, "{at}..{end}");
+                if expected > 0 {
+                    let word = text[at..at + expected].to_ascii_lowercase();
+                    assert_eq!(Some(lowercase(part(window, 0, expected))), key_of(&word));
+                }
+            }
+        }
     }
 
     #[test]

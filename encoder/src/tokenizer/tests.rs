@@ -45,7 +45,7 @@ fn ids(tokenizer: &Tokenizer, text: &str, special: Special, max_tokens: Option<u
 }
 
 fn reference(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
-    tokenizer.reference.encode_fast(text, false).unwrap().get_ids().to_vec()
+    tokenizer.reference().unwrap().ids(text, false).unwrap()
 }
 
 #[test]
@@ -104,11 +104,12 @@ fn every_plain_character_is_treated_alike_by_both() {
         let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
         assert!(tokenizer.fast.is_some());
         let tokie = tokie::hf::from_json_str(std::str::from_utf8(&json).unwrap()).unwrap();
+        let reference = &tokenizer.reference().unwrap().tokenizer;
         let words = |text: &str| -> (Vec<String>, Vec<String>) {
             let mut normalised = tokenizers::NormalizedString::from(text);
-            tokenizer.reference.get_normalizer().unwrap().normalize(&mut normalised).unwrap();
+            reference.get_normalizer().unwrap().normalize(&mut normalised).unwrap();
             let mut split = tokenizers::PreTokenizedString::from(normalised.get());
-            tokenizer.reference.get_pre_tokenizer().unwrap().pre_tokenize(&mut split).unwrap();
+            reference.get_pre_tokenizer().unwrap().pre_tokenize(&mut split).unwrap();
             let splits = split.get_splits(OffsetReferential::Original, OffsetType::Byte);
             let reference = splits.into_iter().map(|(word, ..)| word.to_owned()).collect();
             let normalised = tokie.normalizer().normalize(text);
@@ -224,6 +225,44 @@ fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
     }
     let pieces = tokenizer.cuts.as_ref().unwrap().first(&texts[0]);
     assert!((16_384..16_500).contains(&pieces), "{pieces}");
+}
+
+#[test]
+fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_that_needs_it() {
+    let json = bert(&VOCAB, |_| ());
+    let whole = small();
+    let text = |text: &str, tokenizer: &Tokenizer| ids(tokenizer, text, Special::Without, None);
+    let tokenizer = Tokenizer::from_compared(&json, Path::new("test")).unwrap();
+    assert_eq!(tokenizer.vocabulary(), whole.vocabulary());
+    for plain in ["Hello, [world] #unbreakable!", "café 我们 🦀", "[CLS", ""] {
+        assert_eq!(text(plain, &tokenizer), reference(&whole, plain));
+        assert!(tokenizer.reference.get().is_none(), "{plain:?}");
+    }
+    for odd in ["a[SEP]b", "é[CLS]", "e\u{301}", "\u{7f}"] {
+        let tokenizer = Tokenizer::from_compared(&json, Path::new("test")).unwrap();
+        assert_eq!(text(odd, &tokenizer), reference(&whole, odd), "{odd:?}");
+        assert!(tokenizer.reference.get().is_some(), "{odd:?}");
+    }
+    assert_eq!(ids(&tokenizer, "a", Special::With, None), ids(&whole, "a", Special::With, None));
+    let other = bert(&VOCAB, |json| json["pre_tokenizer"]["type"] = "Whitespace".into());
+    assert!(Tokenizer::from_compared(&other, Path::new("test")).unwrap().reference.get().is_some());
+}
+
+#[test]
+fn added_tokens_that_begin_with_a_letter_are_found() {
+    let tokenizer = Tokenizer::from_bytes(
+        &bert(&VOCAB, |json| {
+            json["added_tokens"][4]["content"] = "unable".into();
+            json["model"]["vocab"]["unable"] = 4.into();
+            json["model"]["vocab"].as_object_mut().unwrap().remove("[MASK]");
+        }),
+        Path::new("test"),
+    )
+    .unwrap();
+    assert!(tokenizer.fast.is_some());
+    for text in ["unable", "hello unableworld", "un able", "é unable"] {
+        assert_eq!(ids(&tokenizer, text, Special::Without, None), reference(&tokenizer, text), "{text:?}");
+    }
 }
 
 #[test]
