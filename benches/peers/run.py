@@ -96,7 +96,15 @@ def contestants(options, text):
         commands.append(("sentence-transformers, torch", python("sentence-transformers", options.teacher)))
         if options.onnx:
             commands.append(("sentence-transformers, ONNX", python("sentence-transformers-onnx", options.teacher, options.onnx_python)))
+            commands.append(("sentence-transformers, ONNX int8", python("sentence-transformers-int8", options.teacher, options.onnx_python)))
             commands.append(("fastembed", python("fastembed", options.teacher)))
+    if options.onnx:
+        for precision, file in (("f32", "model.onnx"), ("int8", "model.int8.onnx")):
+            file = os.path.abspath(os.path.join(options.onnx, file))
+            if os.path.exists(file):
+                commands.append((f"onnxruntime, {precision}", python("onnxruntime", file)))
+                if "ORT_DYLIB_PATH" in environment:
+                    commands.append((f"limbeck, teacher {precision}", rust("limbeck-teacher", file)))
     return [Contestant(name, command, environment) for name, command in commands]
 
 

@@ -31,18 +31,64 @@ def sentence_transformers(model, threads):
     return lambda texts: model.encode(texts, normalize_embeddings=True)
 
 
-def sentence_transformers_onnx(model, threads):
-    """MODEL is the Hugging Face folder; ONNX_FOLDER has the export, model.onnx, with last_hidden_state."""
+def session_options(threads):
     import onnxruntime
-    from sentence_transformers import SentenceTransformer
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    return options
+
+
+def sentence_transformers_onnx(model, threads, folder=None, file="onnx/model.onnx"):
+    """MODEL is the Hugging Face folder; ONNX_FOLDER has the export, model.onnx, with last_hidden_state."""
+    from sentence_transformers import SentenceTransformer
+
     # The library looks for onnx/model.onnx in the folder of the model.
-    folder = linked(model, {"onnx/model.onnx": os.path.join(os.environ["ONNX_FOLDER"], "model.onnx")})
-    options = {"file_name": "onnx/model.onnx", "provider": "CPUExecutionProvider", "session_options": options}
+    folder = folder or linked(model, {"onnx/model.onnx": os.path.join(os.environ["ONNX_FOLDER"], "model.onnx")})
+    options = {"file_name": file, "provider": "CPUExecutionProvider", "session_options": session_options(threads)}
     model = SentenceTransformer(folder, device="cpu", backend="onnx", model_kwargs=options)
     return lambda texts: model.encode(texts, normalize_embeddings=True)
+
+
+def sentence_transformers_int8(model, threads):
+    """The library's own int8 export, for AVX-512 with VNNI."""
+    from sentence_transformers import SentenceTransformer, export_dynamic_quantized_onnx_model
+
+    folder = linked(model, {"onnx/model.onnx": os.path.join(os.environ["ONNX_FOLDER"], "model.onnx")})
+    options = {"file_name": "onnx/model.onnx", "provider": "CPUExecutionProvider"}
+    plain = SentenceTransformer(folder, device="cpu", backend="onnx", model_kwargs=options)
+    export_dynamic_quantized_onnx_model(plain, "avx512_vnni", folder)
+    return sentence_transformers_onnx(model, threads, folder, "onnx/model_qint8_avx512_vnni.onnx")
+
+
+def onnxruntime(model, threads):
+    """MODEL is an ONNX file with sentence_embedding, beside its tokenizer.json: the shortest loop that does it well."""
+    import numpy
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(os.path.join(os.path.dirname(model), "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(256)
+    session = onnxruntime.InferenceSession(model, session_options(threads), providers=["CPUExecutionProvider"])
+    names = [given.name for given in session.get_inputs()]
+
+    def encode(texts, batch=32):
+        tokens = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+        order = sorted(range(len(texts)), key=lambda text: len(tokens[text]))
+        vectors = numpy.empty((len(texts), 384), numpy.float32)
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            longest = len(tokens[rows[-1]])
+            ids = numpy.zeros((len(rows), longest), numpy.int64)
+            for row, text in enumerate(rows):
+                ids[row, : len(tokens[text])] = tokens[text]
+            mask = (ids != 0).astype(numpy.int64)
+            given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": numpy.zeros_like(ids)}
+            vectors[rows] = session.run(["sentence_embedding"], {name: given[name] for name in names})[0]
+        return vectors / numpy.linalg.norm(vectors, axis=1, keepdims=True)
+
+    return encode
 
 
 def fastembed(model, threads):
@@ -77,6 +123,8 @@ KINDS = {
     "model2vec": model2vec,
     "sentence-transformers": sentence_transformers,
     "sentence-transformers-onnx": sentence_transformers_onnx,
+    "sentence-transformers-int8": sentence_transformers_int8,
+    "onnxruntime": onnxruntime,
     "fastembed": fastembed,
 }
 

@@ -1,5 +1,6 @@
 //! [`OnnxEncoder`]: a text encoder in an ONNX Runtime session.
 
+mod sessions;
 mod signature;
 mod summary;
 mod tensors;
@@ -7,14 +8,14 @@ mod tensors;
 use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
 use ort::ep::ExecutionProvider;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::session::{Session, SessionInputValue};
 use ort::value::TensorRef;
 
+use self::sessions::{Sessions, State};
 use self::signature::{Signature, Width};
 use self::summary::Summary;
 use self::tensors::{Pad, floats, normalise};
@@ -35,7 +36,8 @@ const MAX_TOKENS: usize = 512;
 pub struct OnnxOptions {
     /// What computes.
     pub device: OnnxDevice,
-    /// Threads within an operation, at least 1.
+    /// Threads that compute, at least 1. On the CPU up to four sessions share them and take batches in turn, which keeps them busier
+    /// than sharing each operation does, and costs the memory of as many models.
     pub threads: usize,
     /// How token vectors are pooled where the model doesn't do it; the mean where nobody says.
     pub pooler: Option<Pooler>,
@@ -80,16 +82,7 @@ pub struct OnnxEncoder {
     summary: Summary,
     bytes: u64,
     threads: usize,
-    state: Mutex<State>,
-}
-
-/// What a run changes: ONNX Runtime wants one run at a time in a session.
-struct State {
-    session: Session,
-    options: RunOptions<HasSelectedOutputs>,
-    wide: [Vec<i64>; 4],
-    narrow: [Vec<i32>; 4],
-    numbers: Vec<f32>,
+    sessions: Sessions,
 }
 
 impl OnnxEncoder {
@@ -100,20 +93,22 @@ impl OnnxEncoder {
     /// needs more than the model's outputs.
     pub fn load(runtime: &Runtime, path: &Path, tokenizer: Tokenizer, options: &OnnxOptions) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(Error::io(path, "open"))?.len();
-        let session = builder(runtime, path, options)?.commit_from_file(path);
-        let session = session.map_err(InferenceError::model(path))?;
-        let signature = Signature::of(&session, path)?;
-        let stated = Stated::read(&session, path)?;
+        let (sessions, threads) = sessions::share(options);
+        let load = || -> Result<Session> {
+            let session = builder(runtime, path, options, threads)?.commit_from_file(path);
+            Ok(session.map_err(InferenceError::model(path))?)
+        };
+        let first = load()?;
+        let signature = Signature::of(&first, path)?;
+        let stated = Stated::read(&first, path)?;
         let pooler = options.pooler.or(stated.pooler).unwrap_or_default();
         let max_tokens = options.max_tokens.or(stated.max_tokens.unwrap_or(Some(MAX_TOKENS)));
         let max_tokens = match (max_tokens, signature.tokens) {
             (Some(asked), Some(fixed)) => Some(asked.min(fixed)),
             (asked, fixed) => asked.or(fixed),
         };
-        let selected = OutputSelector::no_default().with(&signature.output);
-        let run = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
-        let state =
-            State { session, options: run, wide: Default::default(), narrow: Default::default(), numbers: Vec::new() };
+        let all = std::iter::once(Ok(first)).chain((1..sessions).map(|_| load()));
+        let states = all.map(|session| State::new(session?, &signature, path)).collect::<Result<Vec<_>>>()?;
         let mut encoder = Self {
             path: path.to_owned(),
             padding: ["[PAD]", "<pad>"].iter().find_map(|token| tokenizer.id(token)).unwrap_or_default(),
@@ -128,10 +123,10 @@ impl OnnxEncoder {
             summary: summary::read(path)?,
             bytes,
             threads: options.threads.max(1),
-            state: Mutex::new(state),
+            sessions: Sessions::new(states),
         };
         let empty = encoder.tokenise(&[""])?;
-        encoder.dimension = encoder.run(&empty, &[0], &mut Vec::new())?;
+        encoder.dimension = encoder.sessions.one(|state| encoder.run(state, &empty, &[0], &mut Vec::new()))?;
         Ok(encoder)
     }
 
@@ -185,29 +180,36 @@ impl OnnxEncoder {
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Embeddings> {
         let mut all = vec![0.0; tokens.rows() * self.dimension];
+        let plan = Batches::plan(tokens, self.batch_tokens);
+        let most = self.signature.rows.unwrap_or(usize::MAX);
+        let batches: Vec<&[usize]> = plan.iter().flat_map(|batch| batch.chunks(most)).collect();
+        let work = |state: &mut State, rows: &[usize]| self.vectors(state, tokens, rows);
+        self.sessions.each(&batches, work, |rows, vectors| {
+            for (&row, vector) in rows.iter().zip(vectors.chunks_exact(self.dimension)) {
+                all[row * self.dimension..(row + 1) * self.dimension].copy_from_slice(vector);
+            }
+            done(rows.len())
+        })?;
+        Ok(Embeddings::new(all, self.dimension))
+    }
+
+    /// The unit vectors of the rows `rows` of `tokens`, run as one batch.
+    fn vectors(&self, state: &mut State, tokens: &TokenBatch, rows: &[usize]) -> Result<Vec<f32>> {
         let mut vectors = Vec::new();
-        for batch in Batches::plan(tokens, self.batch_tokens).iter() {
-            for rows in batch.chunks(self.signature.rows.unwrap_or(batch.len())) {
-                self.run(tokens, rows, &mut vectors)?;
-                for (&row, vector) in rows.iter().zip(vectors.chunks_exact_mut(self.dimension)) {
-                    normalise(vector);
-                    if !vector.iter().all(|number| number.is_finite()) {
-                        return Err(InferenceError::NotFinite { path: self.path.clone(), row }.into());
-                    }
-                    all[row * self.dimension..(row + 1) * self.dimension].copy_from_slice(vector);
-                }
-                done(rows.len())?;
+        self.run(state, tokens, rows, &mut vectors)?;
+        for (&row, vector) in rows.iter().zip(vectors.chunks_exact_mut(self.dimension)) {
+            normalise(vector);
+            if !vector.iter().all(|number| number.is_finite()) {
+                return Err(InferenceError::NotFinite { path: self.path.clone(), row }.into());
             }
         }
-        Ok(Embeddings::new(all, self.dimension))
+        Ok(vectors)
     }
 
     /// Runs the rows `rows` of `tokens` as one batch; `vectors` becomes their vectors, not yet of unit length. Returns
     /// their width.
-    fn run(&self, tokens: &TokenBatch, rows: &[usize], vectors: &mut Vec<f32>) -> Result<usize> {
-        // What a panic left behind is overwritten by the next run.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { session, options, wide, narrow, numbers } = &mut *state;
+    fn run(&self, state: &mut State, tokens: &TokenBatch, rows: &[usize], vectors: &mut Vec<f32>) -> Result<usize> {
+        let State { session, options, wide, narrow, numbers } = state;
         let longest = rows.iter().map(|&row| tokens.row_len(row)).max().unwrap_or_default();
         let longest = self.signature.tokens.unwrap_or(longest).max(1);
         // A model with a fixed batch gets it filled up with rows of padding.
@@ -307,11 +309,12 @@ impl Encoder for OnnxEncoder {
     }
 }
 
-fn builder(runtime: &Runtime, path: &Path, options: &OnnxOptions) -> Result<SessionBuilder> {
+/// `threads` are those within an operation.
+fn builder(runtime: &Runtime, path: &Path, options: &OnnxOptions, threads: usize) -> Result<SessionBuilder> {
     let library = || runtime.library().to_owned();
     let plain = || -> ort::Result<SessionBuilder> {
         let builder = Session::builder(runtime.environment())?
-            .with_intra_threads(options.threads.max(1))?
+            .with_intra_threads(threads)?
             .with_inter_threads(1)?
             // Threads that spin while they wait take the cores from tokenizing and writing, and from everyone else:
             // measured beside other work, not spinning is 1.3 to 2 times as fast.

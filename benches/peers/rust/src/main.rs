@@ -1,4 +1,5 @@
-//! One contestant of `benches/peers/run.py`: `peers limbeck|model2vec-rs MODEL TEXT THREADS`.
+//! One contestant of `benches/peers/run.py`: `peers KIND MODEL TEXT THREADS`, with a KIND of `limbeck` (a folded file),
+//! `model2vec-rs` (its folder) or `limbeck-teacher` (an ONNX file beside its tokenizer.json; `ORT_DYLIB_PATH` names ONNX Runtime).
 //!
 //! It answers each line of standard input with a line of JSON, as `worker.py` does:
 //! - `vectors FROM TO` encodes the lines of FROM and writes their vectors to TO, as little-endian f32;
@@ -9,7 +10,8 @@ use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use limbeck_encoder::Student;
+use limbeck_encoder::{Encoder, Student, Tokenizer};
+use limbeck_teacher::{LIBRARY_VARIABLE, OnnxEncoder, OnnxOptions, Runtime};
 use model2vec_rs::model::StaticModel;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -20,6 +22,7 @@ const CALL_MOST: usize = 4_096;
 
 enum Model {
     Limbeck(Student),
+    Teacher(Box<OnnxEncoder>),
     Model2Vec(StaticModel),
 }
 
@@ -27,8 +30,15 @@ impl Model {
     fn open(kind: &str, path: &str, threads: usize) -> Result<Self> {
         match kind {
             "limbeck" => Ok(Self::Limbeck(Student::load(Path::new(path))?.with_threads(threads)?)),
+            "limbeck-teacher" => {
+                let library = std::env::var_os(LIBRARY_VARIABLE).ok_or(LIBRARY_VARIABLE)?;
+                let runtime = Runtime::load(Path::new(&library))?;
+                let tokenizer = Tokenizer::from_file(&Path::new(path).with_file_name("tokenizer.json"))?;
+                let options = OnnxOptions { threads, ..OnnxOptions::default() };
+                Ok(Self::Teacher(Box::new(OnnxEncoder::load(&runtime, Path::new(path), tokenizer, &options)?)))
+            }
             "model2vec-rs" => Ok(Self::Model2Vec(StaticModel::from_pretrained(path, None, None, None)?)),
-            other => Err(format!("{other}: limbeck or model2vec-rs is expected").into()),
+            other => Err(format!("{other}: limbeck, limbeck-teacher or model2vec-rs is expected").into()),
         }
     }
 
@@ -36,6 +46,10 @@ impl Model {
     fn encode(&self, texts: &[String]) -> Result<Vec<f32>> {
         match self {
             Self::Limbeck(student) => Ok(student.encode(texts)?.into_vec()),
+            Self::Teacher(teacher) => {
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                Ok(teacher.encode(&texts)?.into_vec())
+            }
             Self::Model2Vec(model) => Ok(model.encode_flat(texts)),
         }
     }
@@ -81,7 +95,7 @@ fn vectors(model: &Model, from: &str, to: &str) -> Result<String> {
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, path, text, threads] = arguments.as_slice() else {
-        return Err("peers limbeck|model2vec-rs MODEL TEXT THREADS".into());
+        return Err("peers KIND MODEL TEXT THREADS".into());
     };
     let model = Model::open(kind, path, threads.parse()?)?;
     let mut text = Text { lines: lines(text)?, at: 0, call: 64 };
