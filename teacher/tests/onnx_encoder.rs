@@ -60,6 +60,33 @@ fn models_of_every_make_give_the_mean_of_their_token_vectors() {
 }
 
 #[test]
+fn several_sessions_give_what_one_does_and_stop_at_the_first_error() {
+    let runtime = runtime();
+    let texts: Vec<String> = (0..500).map(|number| "the cat sat dog never ".repeat(number % 7)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let options = |threads| OnnxOptions { threads, batch_tokens: 64, ..OnnxOptions::default() };
+    let one = load(&runtime, "tokens.onnx", &options(1)).unwrap();
+    let expected = one.encode(&texts).unwrap();
+    for threads in [2, 3, 9] {
+        let encoder = load(&runtime, "tokens.onnx", &options(threads)).unwrap();
+        assert_eq!(encoder.info().threads, threads);
+        assert_eq!(encoder.encode(&texts).unwrap(), expected, "{threads} threads");
+        let (tokens, mut texts_done, mut calls) = (encoder.tokenise(&texts).unwrap(), 0, 0);
+        let counted = encoder.encode_tokens_with(&tokens, &mut |count| {
+            texts_done += count;
+            Ok(())
+        });
+        assert_eq!((counted.unwrap(), texts_done), (expected.clone(), texts.len()));
+        let stopped = encoder.encode_tokens_with(&tokens, &mut |_| {
+            calls += 1;
+            if calls == 3 { Err(limbeck_data::Error::from(limbeck_data::Interrupted).into()) } else { Ok(()) }
+        });
+        assert!(stopped.is_err() && calls == 3, "{calls} calls");
+        assert_eq!(encoder.encode(&texts).unwrap(), expected, "after an error");
+    }
+}
+
+#[test]
 fn a_model_that_pools_is_taken_at_its_word_whatever_it_calls_its_output() {
     let runtime = runtime();
     for name in ["pooled.onnx", "rows.onnx"] {

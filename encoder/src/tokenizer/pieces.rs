@@ -122,7 +122,7 @@ impl Pieces {
             let window = short::window(bytes, at);
             let length = short::letters(window);
             let next = bytes.get(at + length).map_or(Kind::Space, |&byte| KINDS[usize::from(byte)]);
-            if matches!(next, Kind::Letter | Kind::Removed) {
+            if matches!(next, Kind::Letter | Kind::Removed) || length > short::LONGEST {
                 // A long word, or one with controls in it.
                 at = self.encode_slowly(bytes, at, lowercase, out);
                 continue;

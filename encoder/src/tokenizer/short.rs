@@ -1,23 +1,27 @@
-//! A map from words of up to 16 bytes to ids: a word is one number, and a look-up one product and, mostly, one comparison.
+//! A map from words of up to 12 bytes to ids: a word is one number, and a look-up one product and, mostly, one comparison in one
+//! line of the cache.
 
-/// The longest word that has a key, in bytes.
-pub const LONGEST: usize = 16;
+/// The longest word that has a key, in bytes: a key and an id are sixteen.
+pub const LONGEST: usize = 12;
 
-/// Open addressing with linear probing, at most half full. Key 0 marks a free place.
-pub struct ShortWords {
-    keys: Vec<u128>,
-    ids: Vec<u32>,
-}
+/// The bytes of a window.
+const WINDOW: usize = 16;
+
+/// The bits of a key.
+const KEY: u128 = (1 << (8 * LONGEST)) - 1;
+
+/// Open addressing with linear probing, at most half full. A place holds a key and above it the id; 0 is a free one.
+pub struct ShortWords(Vec<u128>);
 
 impl ShortWords {
     /// From words and their ids. Left out are words that have no key: the empty one, longer ones, those with a NUL.
     pub fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
         let keyed = words.filter_map(|(word, id)| Some((key_of(word)?, id)));
         let places = (2 * keyed.clone().count()).next_power_of_two().max(2);
-        let mut map = Self { keys: vec![0; places], ids: vec![0; places] };
+        let mut map = Self(vec![0; places]);
         for (key, id) in keyed {
             let at = map.place(key);
-            (map.keys[at], map.ids[at]) = (key, id);
+            map.0[at] = key | u128::from(id) << (8 * LONGEST);
         }
         map
     }
@@ -25,8 +29,8 @@ impl ShortWords {
     /// The id of the word with this key.
     #[inline]
     pub fn get(&self, key: u128) -> Option<u32> {
-        let at = self.place(key);
-        (self.keys[at] != 0).then(|| self.ids[at])
+        let found = self.0[self.place(key)];
+        (found != 0).then_some((found >> (8 * LONGEST)) as u32)
     }
 
     /// Where the key lies, or would.
@@ -35,9 +39,9 @@ impl ShortWords {
         // Both halves of a 128-bit product, of the key's halves with the digits of π xored in.
         let (low, high) = (key as u64 ^ 0x243f_6a88_85a3_08d3, (key >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
         let product = u128::from(low) * u128::from(high);
-        let mask = self.keys.len() - 1;
+        let mask = self.0.len() - 1;
         let mut at = (product as u64 ^ (product >> 64) as u64) as usize & mask;
-        while self.keys[at] != key && self.keys[at] != 0 {
+        while self.0[at] != 0 && self.0[at] & KEY != key {
             at = (at + 1) & mask;
         }
         at
@@ -49,15 +53,15 @@ pub fn key_of(word: &[u8]) -> Option<u128> {
     if word.is_empty() || word.len() > LONGEST || word.contains(&0) {
         return None;
     }
-    let mut bytes = [0; LONGEST];
+    let mut bytes = [0; WINDOW];
     bytes[..word.len()].copy_from_slice(word);
     Some(u128::from_le_bytes(bytes))
 }
 
-/// The key of `length` bytes of a word, from byte `at` on; `at` and `length` lie within it, `length` is at least 1.
+/// The key of `length` bytes of a word or window, from byte `at` on; `at` and `length` lie within it, `length` is at least 1.
 #[inline]
 pub fn part(key: u128, at: usize, length: usize) -> u128 {
-    (key >> (8 * at)) & (u128::MAX >> (8 * (LONGEST - length)))
+    (key >> (8 * at)) & (u128::MAX >> (8 * (WINDOW - length)))
 }
 
 /// The up to 16 bytes of a text from byte `at` on as a number, the first one lowest; zeros after the text's end.
@@ -67,9 +71,9 @@ pub fn window(text: &[u8], at: usize) -> u128 {
         return u128::from_le_bytes(*bytes);
     }
     match text.last_chunk() {
-        Some(bytes) if at < text.len() => u128::from_le_bytes(*bytes) >> (8 * (at + LONGEST - text.len())),
+        Some(bytes) if at < text.len() => u128::from_le_bytes(*bytes) >> (8 * (at + WINDOW - text.len())),
         _ => {
-            let mut bytes = [0; LONGEST];
+            let mut bytes = [0; WINDOW];
             bytes[..text.len() - at].copy_from_slice(&text[at..]);
             u128::from_le_bytes(bytes)
         }
@@ -104,17 +108,17 @@ mod tests {
     #[test]
     fn every_word_with_a_key_is_found_and_no_other() {
         let words: Vec<String> =
-            (0..5_000).map(|n| format!("{}{n}", "ab".repeat(n % 8))).chain(["x".repeat(16)]).collect();
+            (0..5_000).map(|n| format!("{}{n}", "ab".repeat(n % 8))).chain(["x".repeat(12), "y".repeat(13)]).collect();
         let ids = words.iter().enumerate().map(|(id, word)| (word.as_bytes(), id as u32));
         let map = ShortWords::new(ids.clone());
         for (word, id) in ids {
             let found = key_of(word).map(|key| map.get(key));
             assert_eq!(found, (word.len() <= LONGEST).then_some(Some(id)), "{word:?}");
         }
-        for other in ["abc", "5000", "abab", "xxxxxxxxxxxxxxx"] {
+        for other in ["abc", "5000", "abab", "xxxxxxxxxxx"] {
             assert_eq!(key_of(other.as_bytes()).and_then(|key| map.get(key)), None, "{other}");
         }
-        for none in [&b""[..], b"a\0", &[b'x'; 17]] {
+        for none in [&b""[..], b"a\0", &[b'x'; 13]] {
             assert_eq!(key_of(none), None);
         }
         assert_eq!(ShortWords::new(std::iter::empty()).get(7), None);
@@ -126,10 +130,10 @@ mod tests {
         for end in 0..=text.len() {
             let text = &text[..end];
             for at in 0..=end {
-                let expected = text[at..].iter().take(LONGEST).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+                let expected = text[at..].iter().take(WINDOW).take_while(|byte| byte.is_ascii_alphanumeric()).count();
                 let window = window(text, at);
                 assert_eq!(letters(window), expected, "{at}..{end}");
-                if expected > 0 {
+                if (1..=LONGEST).contains(&expected) {
                     let word = text[at..at + expected].to_ascii_lowercase();
                     assert_eq!(Some(lowercase(part(window, 0, expected))), key_of(&word));
                 }
@@ -139,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_part_is_the_key_of_those_bytes() {
-        let word = b"unbelievable-yes";
+        let word = b"unbelievable";
         let key = key_of(word).unwrap();
         for at in 0..word.len() {
             for length in 1..=word.len() - at {
