@@ -10,7 +10,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -89,7 +89,7 @@ impl Folded {
             return Err(Error::NotFolded { path: path.into() });
         }
         let map = simd::map(&file).map_err(unreadable)?;
-        let json = check(path, &map)?;
+        let json = check(path, &map, || checksum(&file).map_err(unreadable))?;
         let wrong = |what: String| Error::Header { path: path.into(), what };
         let header: Header = serde_json::from_slice(&map[json.clone()]).map_err(|error| wrong(error.to_string()))?;
         let layout = Layout::new(&header.shape, header.precision).map_err(wrong)?;
@@ -127,8 +127,24 @@ impl Folded {
     }
 }
 
-/// Checks all that comes before the JSON, and says where that lies.
-fn check(path: &Path, file: &[u8]) -> Result<Range<usize>> {
+/// The checksum of a file as it is. It is read, not mapped, so that of a table only the rows that are used become resident.
+fn checksum(mut file: &File) -> io::Result<u64> {
+    let mut hash = Xxh3Default::new();
+    let mut buffer = vec![0; 256 * 1024];
+    file.read_exact(&mut buffer[..CHECKSUM.end])?;
+    hash.update(&buffer[..CHECKSUM.start]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hash.digest()),
+            Ok(count) => hash.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Checks all that comes before the JSON, and says where that lies; `checksum` is asked for once the length is right.
+fn check(path: &Path, file: &[u8], checksum: impl FnOnce() -> Result<u64>) -> Result<Range<usize>> {
     let path = || path.to_path_buf();
     if !file.starts_with(&MAGIC[..MAGIC.len().min(file.len())]) {
         return Err(Error::NotFolded { path: path() });
@@ -146,10 +162,7 @@ fn check(path: &Path, file: &[u8]) -> Result<Range<usize>> {
         return Err(Error::Length { path: path(), expected, found });
     }
     let expected = u64_at(file, CHECKSUM.start);
-    let mut hash = Xxh3Default::new();
-    hash.update(&file[..CHECKSUM.start]);
-    hash.update(&file[CHECKSUM.end..]);
-    let found = hash.digest();
+    let found = checksum()?;
     if expected != found {
         return Err(Error::Checksum { path: path(), expected, found });
     }
