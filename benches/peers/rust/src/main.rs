@@ -14,7 +14,7 @@ use limbeck_encoder::{Encoder, Student, Tokenizer};
 use limbeck_teacher::{LIBRARY_VARIABLE, OnnxEncoder, OnnxOptions, Runtime};
 use model2vec_rs::model::StaticModel;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// A call has so many texts that it takes about this long, so that none pays for its calls.
 const CALL_SECONDS: f64 = 0.1;
