@@ -1,24 +1,30 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
+use limbeck::evaluate::fidelity::{fidelity, sampled};
 use limbeck::evaluate::one_space::one_space;
 use limbeck::evaluate::sts::{read_sets, sts};
 use limbeck::evaluate::{Model, Watch, word_order};
+use limbeck::summary::Fidelity;
 use limbeck::vectors::Shortened;
 use limbeck_data::text::read_texts;
+use limbeck_encoder::Embeddings;
 use serde_json::{Map, Value};
 
 use super::common::{ModelArguments, Session, check_dimension, open_all};
 
-/// Score models on graded sentence pairs, in one space with another model, and on word order
+/// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
 ///
 /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
-/// queries of the others find in its index. With --word-order: the Spearman of their similarities with the teacher's, over
+/// queries of the others find in its index. With --fidelity: agreement with the teacher on a text, which should be none that was
+/// trained on: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found. With --word-order: the Spearman of their similarities with the teacher's, over
 /// pairs of a sentence and the same words in another order.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json\n  \
-                  limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt"
+                  limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt\n  \
+                  limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --fidelity tweets.txt",
+    group = ArgGroup::new("followed").args(["fidelity", "word_order"]).multiple(true)
 )]
 pub struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one; several are scored in turn
@@ -26,7 +32,7 @@ pub struct Arguments {
     model: Vec<String>,
 
     /// TSV files with the header `sentence1 sentence2 score`, gzip too
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "word_order"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed"])]
     sts: Vec<PathBuf>,
 
     /// The model that embeds the documents, while --model embeds the queries: a student's teacher
@@ -37,12 +43,16 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", requires = "documents")]
     input: Option<PathBuf>,
 
+    /// Texts on which to compare with --teacher, a kind of text a file; of many a sample of 10,000 is taken
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "teacher")]
+    fidelity: Vec<PathBuf>,
+
     /// Pairs that `limbeck word-order` made
     #[arg(long, value_name = "FILE", requires = "teacher")]
     word_order: Option<PathBuf>,
 
-    /// The model whose similarities of those pairs are followed
-    #[arg(long, value_name = "M", requires = "word_order")]
+    /// The model that --fidelity and --word-order compare with
+    #[arg(long, value_name = "M", requires = "followed")]
     teacher: Option<String>,
 
     /// What is put before every text, such as "query: "; a teacher's own by default
@@ -71,9 +81,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let documents = open_all(arguments.documents.as_slice(), &arguments.run, None, session)?;
     let order = arguments.word_order.as_deref().map(word_order::read).transpose()?;
     let mut followed = None;
-    if let Some(pairs) = &order {
-        for teacher in open_all(arguments.teacher.as_slice(), &arguments.run, None, session)? {
-            followed = Some(word_order::similarities(&Model::new(&teacher.name, &*teacher.encoder), pairs, watch)?);
+    let mut kinds = Vec::new();
+    for teacher in open_all(arguments.teacher.as_slice(), &arguments.run, None, session)? {
+        let model = Model::new(&teacher.name, &*teacher.encoder);
+        if let Some(pairs) = &order {
+            followed = Some(word_order::similarities(&model, pairs, watch)?);
+        }
+        for file in &arguments.fidelity {
+            kinds.push(Kind::new(file, &model, watch)?);
         }
     }
     let texts: Vec<String> = match &arguments.input {
@@ -95,6 +110,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             }
             None => None,
         };
+        let agreement: Vec<_> = kinds.iter().map(|kind| kind.agreement(&model, watch)).collect::<Result<_, _>>()?;
         let order = match (&order, &followed) {
             (Some(pairs), Some(followed)) => {
                 let own = word_order::similarities(&model, pairs, watch)?;
@@ -109,6 +125,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             }
             if let Some(space) = space {
                 json.insert("one_space".into(), serde_json::to_value(space)?);
+            }
+            if !kinds.is_empty() {
+                let figures = kinds.iter().zip(&agreement).map(|(kind, agreement)| {
+                    let mut figures = serde_json::to_value(agreement)?;
+                    figures["texts"] = kind.texts.len().into();
+                    Ok((kind.name.clone(), figures))
+                });
+                json.insert("fidelity".into(), Value::Object(figures.collect::<serde_json::Result<_>>()?));
             }
             if let Some(order) = order {
                 json.insert("word_order".into(), serde_json::to_value(order)?);
@@ -133,6 +157,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", opened.name, space.texts);
         }
+        for (kind, Fidelity { cosine, spearman, neighbours_at_10 }) in kinds.iter().zip(agreement) {
+            let cosine = cosine.map_or("-".to_owned(), |cosine| format!("{cosine:.3}"));
+            let (name, texts, found) = (&kind.name, kind.texts.len(), 100.0 * neighbours_at_10);
+            say!("  {name:20} {cosine:>6}  cosine, spearman {spearman:.3}, nn@10 {found:.1} %  ({texts} texts)");
+        }
         if let Some(order) = order {
             say!("  {:20} {:6.2}", "word order", order.average);
             for kind in &order.kinds {
@@ -141,4 +170,30 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A kind of text, and the teacher's vectors of it.
+struct Kind {
+    name: String,
+    texts: Vec<String>,
+    vectors: Embeddings,
+}
+
+impl Kind {
+    fn new(file: &Path, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
+        let texts = sampled(read_texts(file, None, None)?.collect::<Result<_, _>>()?);
+        let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let vectors = encode(teacher, &texts, &name, watch)?;
+        Ok(Self { name, texts, vectors })
+    }
+
+    fn agreement(&self, model: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Fidelity> {
+        let vectors = encode(model, &self.texts, &self.name, watch)?;
+        Ok(Fidelity::from(&fidelity(&self.vectors, &vectors)?))
+    }
+}
+
+fn encode(model: &Model<'_>, texts: &[String], what: &str, watch: Watch<'_>) -> anyhow::Result<Embeddings> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(model.encode(&texts, what, watch)?)
 }

@@ -1,5 +1,6 @@
 //! Fidelity: how well a student's vectors stand for its teacher's. It needs no labels, only text that wasn't trained on.
 
+use indexmap::IndexSet;
 use limbeck_encoder::Embeddings;
 use ndarray::{Array2, ArrayView1, Axis, s};
 use rayon::prelude::*;
@@ -13,6 +14,9 @@ use crate::error::{Error, Result};
 pub const PAIRS: usize = 50_000;
 /// How many nearest neighbours are asked for.
 pub const NEIGHBOURS: usize = 10;
+
+/// How many texts of a file are taken, at most: the neighbours of each are sought among all.
+pub const TEXTS: usize = 10_000;
 
 /// Rows of similarities computed at once; with 10,000 texts a block takes 10 MB.
 const BLOCK: usize = 256;
@@ -36,6 +40,12 @@ pub struct Fidelity {
     pub one_space_at_10: Option<f64>,
     /// How many texts it was measured on.
     pub sentences: usize,
+}
+
+/// The texts of a file that fidelity is measured on: those that differ, and of many a fixed sample of [`TEXTS`].
+pub fn sampled(texts: Vec<String>) -> Vec<String> {
+    let texts: Vec<String> = texts.into_iter().collect::<IndexSet<_>>().into_iter().collect();
+    sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].clone()).collect()
 }
 
 /// Compares the two models' vectors of the same texts, row by row.
@@ -154,6 +164,14 @@ mod tests {
         assert!((fidelity.spearman - 1.0).abs() < 1e-6, "{}", fidelity.spearman);
         assert!(fidelity.neighbours_at_10 > 0.999);
         assert_eq!(fidelity.sentences, 600);
+    }
+
+    #[test]
+    fn texts_are_taken_once_and_not_too_many() {
+        let texts = |n: usize| (0..n).map(|i| format!("text {}", i / 2)).collect::<Vec<_>>();
+        assert_eq!(sampled(texts(6)), ["text 0", "text 1", "text 2"]);
+        let (many, again) = (sampled(texts(50_000)), sampled(texts(50_000)));
+        assert!(many.len() == TEXTS && many == again);
     }
 
     #[test]

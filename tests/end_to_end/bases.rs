@@ -65,15 +65,23 @@ fn a_recipe_over_another_shares_its_stages_whichever_runs_first() {
     let rows: Vec<String> = table.lines().skip(2).map(first).collect();
     assert_eq!(rows, ["teacher", "static, untrained", "static, trained", "over", "after"]);
 
-    // The command measures word order as the run does.
+    // The command measures fidelity and word order as the run does.
     succeed(&folder, &["word-order", "--input", "runs/tiny/text/held-out.parquet", "--to", "order.tsv"]);
     let arguments = ["evaluate", "--model", "runs/over/student", "--teacher", "runs/tiny/teacher"];
-    let printed = succeed(&folder, &[&arguments[..], &["--word-order", "order.tsv", "--json"]].concat());
+    let more = ["--word-order", "order.tsv", "--fidelity", "runs/tiny/text/held-out.parquet", "--json"];
+    let printed = succeed(&folder, &[&arguments[..], &more].concat());
     let alone: Value = serde_json::from_str(&printed).unwrap();
     let whole: Value = serde_json::from_slice(&std::fs::read(runs.join("over/summary.json")).unwrap()).unwrap();
     let student = whole["models"].as_array().unwrap().iter().find(|model| model["name"] == "student").unwrap();
     let figures = [&alone["word_order"]["average"], &student["extra"]["word_order"]].map(|x| x.as_f64().unwrap());
     assert!((figures[0] - figures[1]).abs() < 1e-6, "{figures:?}");
+    for figure in ["cosine", "spearman", "neighbours_at_10"] {
+        // The run compares with the cache, whose numbers are f16.
+        let figures = [&alone["fidelity"]["held-out"], &student["fidelity"]].map(|x| x[figure].as_f64().unwrap());
+        assert!((figures[0] - figures[1]).abs() < 0.01, "{figure}: {figures:?}");
+    }
+    let stderr = fail(&folder, &["evaluate", "--model", "runs/over/student", "--fidelity", "order.tsv"]);
+    assert!(stderr.contains("--teacher"), "{stderr}");
 
     let stderr = fail(&folder, &["run", "loop.toml"]);
     assert!(stderr.contains("loop.toml") && stderr.contains("hint: "), "{stderr}");
