@@ -92,7 +92,11 @@ fn a_killed_teacher_training_ends_in_the_bytes_of_an_undisturbed_one() {
     let (calm, killed) = (bytes_of(&folder.join("calm")), bytes_of(&folder.join("killed")));
     assert_eq!(calm.len(), killed.len());
     for (name, bytes) in calm {
-        assert!(killed[&name] == bytes, "{} differs", name.display());
+        let (ours, theirs) = (String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&killed[&name]));
+        let first = ours.lines().zip(theirs.lines()).find(|(ours, theirs)| ours != theirs);
+        let first = first.map(|lines| format!("{lines:?}"));
+        let lengths = (bytes.len(), killed[&name].len());
+        assert!(killed[&name] == bytes, "{} differs: {lengths:?} bytes, {first:?}", name.display());
     }
 }
 

@@ -15,9 +15,9 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Opens the log at `path` for `stage`, about to log what comes after `step` (0: everything). Lines that an interrupted run wrote
-    /// beyond that step, and a torn last line, are taken out first, so that resuming ends in the same bytes.
-    pub fn resume(path: &Path, stage: &str, step: u64) -> Result<Self> {
+    /// Opens the log at `path` for `stage`, about to log what comes after `step`; `None`: all of it, step 0 too. Lines that an
+    /// interrupted run wrote beyond that, and a torn last line, are taken out first, so that resuming ends in the same bytes.
+    pub fn resume(path: &Path, stage: &str, step: Option<u64>) -> Result<Self> {
         let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
         let mut kept = Vec::new();
         let mut dropped = false;
@@ -29,7 +29,7 @@ impl MetricsLog {
                     dropped = true;
                     continue;
                 };
-                let later = |logged| logged > step || step == 0;
+                let later = |logged| step.is_none_or(|step| logged > step);
                 let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(later);
                 if later {
                     dropped = true;
@@ -66,17 +66,22 @@ mod tests {
     fn resuming_takes_out_later_lines_of_the_stage_and_torn_ones() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
-        let mut log = MetricsLog::resume(&path, "distil", 0).unwrap();
-        for step in 1..=4 {
+        let mut log = MetricsLog::resume(&path, "distil", None).unwrap();
+        for step in 0..=4 {
             log.log(&json!({"stage": "distil", "step": step, "loss": 0.5})).unwrap();
         }
         log.log(&json!({"stage": "other", "step": 9})).unwrap();
         log.file.write_all(b"{\"stage\": \"dis").unwrap();
-        let mut log = MetricsLog::resume(&path, "distil", 2).unwrap();
+        let mut log = MetricsLog::resume(&path, "distil", Some(2)).unwrap();
         log.log(&json!({"stage": "distil", "step": 3, "loss": 0.25})).unwrap();
-        let lines = std::fs::read_to_string(&path).unwrap();
-        let steps: Vec<Value> =
-            lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["step"].clone()).collect();
-        assert_eq!(steps, [1, 2, 9, 3]);
+        let steps = || -> Vec<Value> {
+            let lines = std::fs::read_to_string(&path).unwrap();
+            lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["step"].clone()).collect()
+        };
+        assert_eq!(steps(), [0, 1, 2, 9, 3]);
+        MetricsLog::resume(&path, "distil", Some(0)).unwrap();
+        assert_eq!(steps(), [0, 9], "what a checkpoint at the start has behind it stays");
+        MetricsLog::resume(&path, "distil", None).unwrap();
+        assert_eq!(steps(), [9]);
     }
 }

@@ -91,7 +91,9 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
             Progressed { identity, step: 0, best: Some((start_fidelity, 0)) }
         }
     };
-    let mut log = MetricsLog::resume(&job.metrics, job.stage, progressed.step)?;
+    // The line of step 0 is logged below, whether or not it was before.
+    let after = (progressed.step > 0).then_some(progressed.step);
+    let mut log = MetricsLog::resume(&job.metrics, job.stage, after)?;
     if progressed.step == 0 {
         log.log(&json!({"stage": job.stage, "step": 0, "epoch": 0, "fidelity_cosine": start_fidelity}))?;
     }

@@ -169,7 +169,7 @@ pub fn train<L: Learner>(
         progress.note(&format!("{}: the checkpoint there is of another training; beginning anew", job.stage));
     }
     learner.begin(resumed.as_ref().map(|resumed| resumed.step))?;
-    let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map_or(0, |resumed| resumed.step))?;
+    let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map(|resumed| resumed.step))?;
     let mut progressed = match resumed {
         Some(progressed) => progressed,
         None => {
