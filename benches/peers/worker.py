@@ -72,11 +72,12 @@ def onnxruntime(model, threads):
     tokenizer.enable_truncation(256)
     session = onnxruntime.InferenceSession(model, session_options(threads), providers=["CPUExecutionProvider"])
     names = [given.name for given in session.get_inputs()]
+    width = next(output.shape[-1] for output in session.get_outputs() if output.name == "sentence_embedding")
 
     def encode(texts, batch=32):
         tokens = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
         order = sorted(range(len(texts)), key=lambda text: len(tokens[text]))
-        vectors = numpy.empty((len(texts), 384), numpy.float32)
+        vectors = numpy.empty((len(texts), width), numpy.float32)
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
             longest = len(tokens[rows[-1]])

@@ -181,7 +181,7 @@ struct Kind {
 
 impl Kind {
     fn new(file: &Path, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
-        let texts = sampled(read_texts(file, None, None)?.collect::<Result<_, _>>()?);
+        let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
         let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })

@@ -1,12 +1,11 @@
 //! Fidelity: how well a student's vectors stand for its teacher's. It needs no labels, only text that wasn't trained on.
 
-use indexmap::IndexSet;
 use limbeck_encoder::Embeddings;
 use ndarray::{Array2, ArrayView1, Axis, s};
 use rayon::prelude::*;
 
 use super::correlation::{mean, spearman};
-use super::model::{cosine, unit_rows, without_jitter};
+use super::model::{Distinct, cosine, unit_rows, without_jitter};
 use super::sample;
 use crate::error::{Error, Result};
 
@@ -43,9 +42,13 @@ pub struct Fidelity {
 }
 
 /// The texts of a file that fidelity is measured on: those that differ, and of many a fixed sample of [`TEXTS`].
-pub fn sampled(texts: Vec<String>) -> Vec<String> {
-    let texts: Vec<String> = texts.into_iter().collect::<IndexSet<_>>().into_iter().collect();
-    sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].clone()).collect()
+pub fn sampled(texts: &[String]) -> Vec<String> {
+    let mut distinct = Distinct::default();
+    for text in texts {
+        distinct.place(text);
+    }
+    let texts = distinct.texts();
+    sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].to_owned()).collect()
 }
 
 /// Compares the two models' vectors of the same texts, row by row.
@@ -169,8 +172,8 @@ mod tests {
     #[test]
     fn texts_are_taken_once_and_not_too_many() {
         let texts = |n: usize| (0..n).map(|i| format!("text {}", i / 2)).collect::<Vec<_>>();
-        assert_eq!(sampled(texts(6)), ["text 0", "text 1", "text 2"]);
-        let (many, again) = (sampled(texts(50_000)), sampled(texts(50_000)));
+        assert_eq!(sampled(&texts(6)), ["text 0", "text 1", "text 2"]);
+        let (many, again) = (sampled(&texts(50_000)), sampled(&texts(50_000)));
         assert!(many.len() == TEXTS && many == again);
     }
 

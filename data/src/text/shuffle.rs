@@ -19,7 +19,7 @@ const ROWS: usize = 4_096;
 /// Rewrites the prepared file at `path` with its texts in an order that depends on texts and seed alone: as the sources come one after
 /// another, neighbours in it would be of one kind, and a training that reads it in windows would see one kind at a time.
 ///
-/// In memory are about 130 thousand texts at a time, however many there are; on disk for a while a second copy.
+/// In memory are about 130 thousand texts at a time, or a 256th of them where that is more; on disk for a while a second copy.
 ///
 /// # Errors
 /// A file that can't be read or written, and a job that was stopped; the file is as it was then.

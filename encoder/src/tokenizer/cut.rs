@@ -1,6 +1,6 @@
 //! Where a long text can be cut so that its pieces tokenise as the whole does.
 
-use serde_json::Value;
+use super::json::Around;
 
 /// A piece is cut at the first possible place after this many bytes.
 const PIECE: usize = 16 * 1024;
@@ -18,16 +18,16 @@ impl Cuts {
     /// The rules, if the tokenizer is one whose words never reach over a space: BERT's normaliser and pre-tokenizer, and no
     /// added token with a space in it.
     pub fn new(json: &[u8]) -> Option<Self> {
-        let json: Value = serde_json::from_slice(json).ok()?;
-        let bert = json["normalizer"]["type"] == "BertNormalizer"
-            && json["normalizer"]["clean_text"] == true
-            && json["pre_tokenizer"]["type"] == "BertPreTokenizer";
+        let Around { added_tokens, normalizer, pre_tokenizer } = serde_json::from_slice(json).ok()?;
+        let bert = normalizer["type"] == "BertNormalizer"
+            && normalizer["clean_text"] == true
+            && pre_tokenizer["type"] == "BertPreTokenizer";
         let mut ends_word = std::array::from_fn(|byte| {
             let byte = byte as u8;
             byte == b' ' || byte == b'\n' || byte == b'\t' || (byte.is_ascii_punctuation() && byte != b'_')
         });
-        for token in json["added_tokens"].as_array().into_iter().flatten() {
-            for byte in token["content"].as_str()?.bytes() {
+        for token in added_tokens {
+            for byte in token.content.bytes() {
                 if byte.is_ascii_whitespace() {
                     return None;
                 }
@@ -36,7 +36,7 @@ impl Cuts {
                 }
             }
         }
-        let ideographs = json["normalizer"]["handle_chinese_chars"] == true;
+        let ideographs = normalizer["handle_chinese_chars"] == true;
         bert.then_some(Self { ends_word, ideographs })
     }
 

@@ -1,4 +1,4 @@
-//! The parts of a tokenizer.json that the fast path goes by.
+//! The parts of a tokenizer.json that are read here; the library reads all of it.
 
 use std::{borrow::Cow, fmt};
 
@@ -17,6 +17,17 @@ pub struct Json<'a> {
     pub pre_tokenizer: Value,
     #[serde(borrow)]
     pub model: Model<'a>,
+}
+
+/// What any tokenizer.json has around its model, which may be a large one and is passed over.
+#[derive(Deserialize)]
+pub struct Around {
+    #[serde(default)]
+    pub added_tokens: Vec<AddedToken>,
+    #[serde(default)]
+    pub normalizer: Value,
+    #[serde(default)]
+    pub pre_tokenizer: Value,
 }
 
 /// A token that is looked for in the text itself.

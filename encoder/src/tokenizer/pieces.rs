@@ -141,9 +141,7 @@ impl Pieces {
             if stops(&bytes[at..]) {
                 return false;
             }
-            if out.len() < most {
-                self.encode_short(u128::from(bytes[at]), 1, out);
-            }
+            self.encode_short(u128::from(bytes[at]), 1, out);
             at += 1;
         }
         true
