@@ -154,10 +154,6 @@ pub struct TextSection {
     /// be seen to be learned.
     #[serde(skip_serializing_if = "is_zero")]
     pub reordered: f64,
-    /// Whether the texts to train on come in random order. Else they come source after source, and a training's windows are of
-    /// few kinds: worth it where there are several sources and more text than `distil.window` shards hold.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub shuffle: bool,
 }
 
 impl Default for TextSection {
@@ -172,7 +168,6 @@ impl Default for TextSection {
             max_chars: plan.max_chars,
             hold_out: plan.hold_out,
             reordered: 0.0,
-            shuffle: false,
         }
     }
 }

@@ -83,10 +83,6 @@ impl Context<'_> {
         };
         let further = |text: &str| another_order(text, section.reordered, section.seed);
         let summary = text::prepare_with(&plan, &self.folder.join("text"), &further, self.progress, &self.interrupt)?;
-        if section.shuffle {
-            let train = self.folder.join("text").join(text::TRAIN_FILE);
-            text::shuffle(&train, section.seed, self.progress, &self.interrupt)?;
-        }
         self.progress.note(&format!("text: {summary}"));
         Ok(())
     }

@@ -120,6 +120,8 @@ fn large_row_groups_are_cut_and_read_in_any_order() {
     for shard in [2, 0, 3, 1, 1, 4] {
         assert!(cache.read(shard).unwrap() == in_order[shard], "shard {shard}");
     }
+    let slices = cache.slices().iter().map(|slice| cache.read_slice(slice).unwrap()).collect::<Vec<_>>();
+    assert!(slices == in_order, "a slice is a shard");
 }
 
 #[test]

@@ -48,7 +48,7 @@ mod writer;
 pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
 pub use index::{Fingerprint, Precision};
-pub use reader::{Cache, Shard};
+pub use reader::{Cache, Shard, Slice};
 pub use tokens::{
     TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, student_tokens_file, write_token_vectors,
 };

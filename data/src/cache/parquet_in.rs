@@ -7,6 +7,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::ChunkReader;
 
 use super::columns::{Decoder, Found};
@@ -20,6 +21,14 @@ pub(super) const BATCH_ROWS: usize = 1024;
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let metadata = footer(&file, path)?;
+    Ok((file, metadata))
+}
+
+/// As [`open`], with the index of the pages, so that rows in the middle can be read without those before them.
+pub(super) fn open_paged(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let metadata = ArrowReaderMetadata::load(&file, options).map_err(CacheError::parquet("read", path))?;
     Ok((file, metadata))
 }
 

@@ -25,6 +25,9 @@ use crate::Result;
 /// How many rows become one Arrow batch on their way into the file; bounds memory and nothing else.
 const BATCH_ROWS: usize = 1024;
 
+/// About how many rows share a page: what a reader that wants one row has to decode.
+pub(super) const PAGE_ROWS: usize = 1024;
+
 /// The longest text that a Parquet page holds with certainty, in bytes.
 const LONGEST_TEXT: usize = 1 << 30;
 
@@ -97,6 +100,7 @@ fn properties(group_rows: usize) -> CacheResult<WriterProperties> {
         .set_statistics_enabled(EnabledStatistics::None)
         .set_column_compression(ColumnPath::from("id"), zstd())
         .set_column_compression(ColumnPath::from("text"), zstd())
+        .set_data_page_row_count_limit(PAGE_ROWS)
         .set_max_row_group_row_count(Some(group_rows))
         .build())
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::file::reader::ChunkReader;
 
 use super::columns::{Columns, Decoder};
 use super::error::CacheError;
 use super::foreign::Foreign;
 use super::index::{Fingerprint, Index, Precision, ShardEntry, indexes};
 use super::parquet_in::{self, BATCH_ROWS, Part};
+use super::parquet_out::PAGE_ROWS;
 use super::tokens::{TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, student_tokens_file};
 use crate::files;
 use crate::{Error, Result};
@@ -29,6 +34,15 @@ impl Shard {
     pub fn rows(&self) -> usize {
         self.texts.len()
     }
+}
+
+/// Rows of one shard that can be read without its others, see [`Cache::slices`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice {
+    /// The shard's number.
+    pub shard: usize,
+    /// Its rows.
+    pub rows: Range<usize>,
 }
 
 /// A cache of texts and their vectors, read shard by shard; memory holds one shard at a time.
@@ -157,6 +171,36 @@ impl Cache {
         }
     }
 
+    /// All rows, in order, in slices that can be read alone: of at most 1,024 rows, or shards as a whole in a cache made elsewhere,
+    /// whose files may have to be read from their beginning.
+    pub fn slices(&self) -> Vec<Slice> {
+        let slice_rows = match &self.kind {
+            Kind::Ours(_) => PAGE_ROWS,
+            Kind::Foreign(_) => usize::MAX,
+        };
+        let of_shard = |shard: usize| {
+            let rows = self.shard_rows(shard);
+            (0..rows).step_by(slice_rows).map(move |start| Slice {
+                shard,
+                rows: start..start.saturating_add(slice_rows).min(rows),
+            })
+        };
+        (0..self.shards()).flat_map(of_shard).collect()
+    }
+
+    /// Reads a slice of [`Cache::slices`]. That the file is the one that was written is not checked again: read all shards once
+    /// before.
+    ///
+    /// # Errors
+    /// As for [`Cache::read`].
+    pub fn read_slice(&self, slice: &Slice) -> Result<Shard> {
+        let Kind::Ours(ours) = &self.kind else { return self.read(slice.shard) };
+        let entry = ours.shards.get(slice.shard).ok_or_else(|| self.no_such_shard(slice.shard))?;
+        let path = self.path.join(&entry.file);
+        let (file, metadata) = parquet_in::open_paged(&path)?;
+        self.decode(ours, entry, (file, metadata), slice.rows.clone(), &path)
+    }
+
     fn no_such_shard(&self, shard: usize) -> Error {
         CacheError::NoSuchShard { path: self.path.clone(), shard, shards: self.shards() }.into()
     }
@@ -169,15 +213,27 @@ impl Cache {
         }
         let bytes = bytes::Bytes::from(bytes);
         let metadata = parquet_in::footer(&bytes, &path)?;
-        let found = Columns::default().find(metadata.schema(), &path)?;
+        self.decode(ours, entry, (bytes, metadata), 0..entry.rows, &path)
+    }
+
+    fn decode<R: ChunkReader + 'static>(
+        &self,
+        ours: &Ours,
+        entry: &ShardEntry,
+        (input, metadata): (R, ArrowReaderMetadata),
+        rows: Range<usize>,
+        path: &Path,
+    ) -> Result<Shard> {
+        let found = Columns::default().find(metadata.schema(), path)?;
         let row_groups = (0..metadata.metadata().num_row_groups()).collect();
-        let part = Part { row_groups, skip: 0, batch_rows: BATCH_ROWS };
-        let mut reader = parquet_in::reader(bytes, metadata, found, part, &path)?;
-        let mut decoder = Decoder { path: &path, found, dimension: self.dimension, row: 0 };
-        let mut texts = Vec::with_capacity(entry.rows);
-        let mut embeddings = Vec::with_capacity(entry.rows * self.dimension);
-        parquet_in::take(&mut reader, &mut decoder, entry.rows, &mut texts, &mut embeddings)?;
-        Ok(Shard { first_id: entry.shard as u64 * ours.index.shard_rows as u64, texts, embeddings })
+        let part = Part { row_groups, skip: rows.start, batch_rows: BATCH_ROWS };
+        let mut reader = parquet_in::reader(input, metadata, found, part, path)?;
+        let mut decoder = Decoder { path, found, dimension: self.dimension, row: rows.start as u64 };
+        let mut texts = Vec::with_capacity(rows.len());
+        let mut embeddings = Vec::with_capacity(rows.len() * self.dimension);
+        parquet_in::take(&mut reader, &mut decoder, rows.len(), &mut texts, &mut embeddings)?;
+        let first_id = entry.shard as u64 * ours.index.shard_rows as u64 + rows.start as u64;
+        Ok(Shard { first_id, texts, embeddings })
     }
 
     /// The teacher's vectors of the tokens, where the cache has them.

@@ -56,6 +56,33 @@ fn error<T>(result: crate::Result<T>) -> CacheError {
 }
 
 #[test]
+fn slices_in_any_order_make_up_the_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = CacheSpec { dimension: 40, shard_rows: 3_000, ..spec() };
+    let mut writer = CacheWriter::open(folder.path(), spec).unwrap();
+    for (shard, rows) in [(0, 3_000), (1, 3_000), (2, 1)] {
+        let texts: Vec<String> = (0..rows).map(|row| format!("{shard} {row} {}", "x".repeat(row % 97))).collect();
+        let vectors: Vec<f32> = (0..rows * 40).map(|at| 1.0 + (at % 1_000 + shard) as f32 / 1_024.0).collect();
+        writer.write(shard, &texts, &vectors).unwrap();
+    }
+    writer.finish(6_001).unwrap();
+
+    let cache = Cache::open(folder.path()).unwrap();
+    let slices = cache.slices();
+    assert!(slices.iter().all(|slice| slice.rows.len() <= 1_024));
+    assert_eq!(slices.iter().map(|slice| slice.rows.len()).sum::<usize>(), 6_001);
+    let shards: Vec<Shard> = (0..3).map(|shard| cache.read(shard).unwrap()).collect();
+    for slice in slices.iter().rev() {
+        let (whole, part, rows) = (&shards[slice.shard], cache.read_slice(slice).unwrap(), slice.rows.clone());
+        assert_eq!(part.first_id, whole.first_id + rows.start as u64);
+        assert_eq!(part.texts, whole.texts[rows.clone()]);
+        assert_eq!(part.embeddings, whole.embeddings[rows.start * 40..rows.end * 40]);
+    }
+    let beyond = Slice { shard: 3, rows: 0..1 };
+    assert!(matches!(error(cache.read_slice(&beyond)), CacheError::NoSuchShard { shard: 3, .. }));
+}
+
+#[test]
 fn what_is_written_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     whole(folder.path());

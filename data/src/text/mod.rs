@@ -49,7 +49,6 @@ mod records;
 mod rows;
 mod sample;
 mod sentences;
-mod shuffle;
 mod sift;
 mod source;
 mod table;
@@ -65,7 +64,6 @@ pub use prepare::{DOCUMENTS_FILE, Further, HELD_OUT_FILE, TRAIN_FILE, prepare, p
 pub use prepared::{Document, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
 pub use rows::{Texts, read_lines, read_texts};
 pub use sentences::sentences;
-pub use shuffle::shuffle;
 pub use source::{Source, Unit};
 
 pub(crate) use lines::Lines;

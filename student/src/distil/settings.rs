@@ -110,7 +110,8 @@ pub struct DistilSettings {
     pub evaluate_every: u64,
     /// Steps between two checkpoints.
     pub checkpoint_every: u64,
-    /// How many shards are shuffled together in memory; one takes about 25 MB at 384 dimensions.
+    /// How many shards' worth of texts, 16,384 each, are shuffled together in memory, taken from all over the cache; one takes about
+    /// 25 MB at 384 dimensions.
     pub window: usize,
 }
 

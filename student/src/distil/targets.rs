@@ -1,4 +1,4 @@
-use limbeck_data::cache::{Cache, Fingerprint, Shard, TokenVectors};
+use limbeck_data::cache::{Cache, Fingerprint, Shard, Slice, TokenVectors};
 use limbeck_data::progress::Progress;
 use limbeck_data::{Interrupt, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer};
@@ -32,7 +32,8 @@ pub struct HeldOut {
 pub struct Survey {
     /// How often each token occurs in the texts to train on.
     pub frequencies: Vec<u64>,
-    /// How many texts to train on each shard has.
+    /// The cache's slices, and how many texts to train on each has.
+    pub slices: Vec<Slice>,
     pub train_rows: Vec<usize>,
     /// A hash of all texts and vectors to train on.
     pub hash: String,
@@ -45,6 +46,8 @@ pub struct Survey {
 pub struct Examples {
     pub tokens: TokenBatch,
     pub targets: Vec<f32>,
+    /// Which rows of the shard they are, in order.
+    pub rows: Vec<usize>,
 }
 
 /// Whether the text is among the smallest `share` of all hashes.
@@ -121,14 +124,17 @@ impl Targets<'_> {
         self.check()?;
         let bar = progress.stage("counting tokens", Some(self.cache.rows()), "texts");
         let mut frequencies = vec![0u64; self.vocabulary()];
-        let mut train_rows = Vec::with_capacity(self.cache.shards());
+        let slices = self.cache.slices();
+        let mut train_rows = Vec::with_capacity(slices.len());
         let mut sum = vec![0f64; self.dimension()];
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         for shard in 0..self.cache.shards() {
             interrupt.check()?;
             let examples = self.examples(self.cache.read(shard)?)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
-            train_rows.push(examples.tokens.rows());
+            let rows_before = |row: usize| examples.rows.partition_point(|&kept| kept < row);
+            let of_shard = slices[train_rows.len()..].iter().take_while(|slice| slice.shard == shard);
+            train_rows.extend(of_shard.map(|slice| rows_before(slice.rows.end) - rows_before(slice.rows.start)));
             for target in examples.targets.chunks_exact(sum.len()) {
                 sum.iter_mut().zip(target).for_each(|(sum, &x)| *sum += f64::from(x));
             }
@@ -144,7 +150,7 @@ impl Targets<'_> {
             return Err(Error::Targets { path, reason: "no text is left to train on".into() });
         }
         let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
-        Ok(Survey { frequencies, train_rows, hash, mean, held_out: self.held_out()? })
+        Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out: self.held_out()? })
     }
 
     /// The texts that measure fidelity, about [`HELD_OUT`] of them.
@@ -200,20 +206,23 @@ impl Targets<'_> {
     pub fn examples(&self, shard: Shard) -> Result<Examples> {
         let dimension = self.dimension();
         let share = if self.held_out.is_some() { 0.0 } else { share(self.cache.rows(), 0.05) };
-        let mut kept = Vec::with_capacity(shard.texts.len());
+        let (mut kept, mut rows) = (Vec::with_capacity(shard.texts.len()), Vec::with_capacity(shard.texts.len()));
         let mut targets = Vec::with_capacity(shard.embeddings.len());
-        for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(dimension)) {
+        for (row, (text, vector)) in shard.texts.iter().zip(shard.embeddings.chunks_exact(dimension)).enumerate() {
             if is_held_out(text, share) {
                 continue;
             }
             let start = targets.len();
             targets.extend_from_slice(vector);
             match to_unit(&mut targets[start..]) {
-                Some(()) => kept.push(text.as_str()),
+                Some(()) => {
+                    kept.push(text.as_str());
+                    rows.push(row);
+                }
                 None => targets.truncate(start),
             }
         }
-        Ok(Examples { tokens: self.tokenise(&kept)?, targets })
+        Ok(Examples { tokens: self.tokenise(&kept)?, targets, rows })
     }
 
     /// `texts` as the student sees them: no special tokens, and one token of its own for a text without any.

@@ -3,6 +3,7 @@ use std::sync::mpsc;
 
 use candle_core::{Device, Tensor};
 use limbeck_data::Interrupt;
+use limbeck_data::cache::{SHARD_ROWS, Slice};
 use limbeck_data::progress::Progress;
 use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::Files;
@@ -69,8 +70,8 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
         Tensor::from_slice(&survey.mean, (1, job.config.dimension), &job.device).during("mean of the targets")?;
     let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph, classes: None, mean };
 
-    let windows =
-        windows(&survey.train_rows, job.settings.epochs, job.settings.batch, job.settings.window, job.settings.seed);
+    let (batch, most) = (job.settings.batch, job.settings.window.saturating_mul(SHARD_ROWS));
+    let windows = windows(&survey.train_rows, job.settings.epochs, batch, most, job.settings.seed);
     let total = windows.last().map_or(0, |window| window.steps.end - 1);
     let files = Files::new(job.folder);
     let identity = begin::identity(job, &survey)?;
@@ -139,7 +140,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
             }
             Ok(())
         };
-        read_ahead(&job.targets, &left, &mut learn)?;
+        read_ahead((&job.targets, &survey.slices), &left, &mut learn)?;
     }
     let (best, best_step) = progressed.best.unwrap_or((start_fidelity, 0));
     take_best(&files, &mut model, best_step)?;
@@ -155,7 +156,7 @@ pub fn forget(folder: &Path) -> Result<()> {
 
 /// Reads the next window while `learn` works on the last; memory holds two.
 fn read_ahead(
-    targets: &Targets,
+    source: (&Targets, &[Slice]),
     windows: &[Window],
     learn: &mut dyn FnMut(&Window, &Examples) -> Result<()>,
 ) -> Result<()> {
@@ -164,7 +165,7 @@ fn read_ahead(
         scope.spawn(move || {
             for window in windows {
                 // A closed channel: the learning side has stopped, with an error of its own.
-                if sender.send(read(targets, window)).is_err() {
+                if sender.send(read(source, window)).is_err() {
                     return;
                 }
             }
@@ -176,11 +177,14 @@ fn read_ahead(
     })
 }
 
-fn read(targets: &Targets, window: &Window) -> Result<Examples> {
-    let mut all =
-        Examples { tokens: TokenBatch::new(), targets: Vec::with_capacity(window.rows * targets.dimension()) };
-    for &shard in &window.shards {
-        let examples = targets.examples(targets.cache.read(shard)?)?;
+fn read((targets, slices): (&Targets, &[Slice]), window: &Window) -> Result<Examples> {
+    let mut all = Examples {
+        tokens: TokenBatch::new(),
+        targets: Vec::with_capacity(window.rows * targets.dimension()),
+        rows: Vec::new(),
+    };
+    for &slice in &window.slices {
+        let examples = targets.examples(targets.cache.read_slice(&slices[slice])?)?;
         examples.tokens.iter().for_each(|row| all.tokens.push(row));
         all.targets.extend_from_slice(&examples.targets);
     }
