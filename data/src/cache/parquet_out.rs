@@ -26,7 +26,7 @@ use crate::Result;
 const BATCH_ROWS: usize = 1024;
 
 /// About how many rows share a page: what a reader that wants one row has to decode.
-pub(super) const PAGE_ROWS: usize = 1024;
+pub(super) const PAGE_ROWS: usize = 256;
 
 /// The longest text that a Parquet page holds with certainty, in bytes.
 const LONGEST_TEXT: usize = 1 << 30;

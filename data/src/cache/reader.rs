@@ -171,7 +171,7 @@ impl Cache {
         }
     }
 
-    /// All rows, in order, in slices that can be read alone: of at most 1,024 rows, or shards as a whole in a cache made elsewhere,
+    /// All rows, in order, in slices that can be read alone: of at most 256 rows, or shards as a whole in a cache made elsewhere,
     /// whose files may have to be read from their beginning.
     pub fn slices(&self) -> Vec<Slice> {
         let slice_rows = match &self.kind {
@@ -226,7 +226,7 @@ impl Cache {
     ) -> Result<Shard> {
         let found = Columns::default().find(metadata.schema(), path)?;
         let row_groups = (0..metadata.metadata().num_row_groups()).collect();
-        let part = Part { row_groups, skip: rows.start, batch_rows: BATCH_ROWS };
+        let part = Part { row_groups, skip: rows.start, batch_rows: BATCH_ROWS.min(rows.len()) };
         let mut reader = parquet_in::reader(input, metadata, found, part, path)?;
         let mut decoder = Decoder { path, found, dimension: self.dimension, row: rows.start as u64 };
         let mut texts = Vec::with_capacity(rows.len());

@@ -69,7 +69,7 @@ fn slices_in_any_order_make_up_the_shards() {
 
     let cache = Cache::open(folder.path()).unwrap();
     let slices = cache.slices();
-    assert!(slices.iter().all(|slice| slice.rows.len() <= 1_024));
+    assert!(slices.iter().all(|slice| slice.rows.len() <= 256));
     assert_eq!(slices.iter().map(|slice| slice.rows.len()).sum::<usize>(), 6_001);
     let shards: Vec<Shard> = (0..3).map(|shard| cache.read(shard).unwrap()).collect();
     for slice in slices.iter().rev() {
