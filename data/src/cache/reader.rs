@@ -180,10 +180,9 @@ impl Cache {
         };
         let of_shard = |shard: usize| {
             let rows = self.shard_rows(shard);
-            (0..rows).step_by(slice_rows).map(move |start| Slice {
-                shard,
-                rows: start..start.saturating_add(slice_rows).min(rows),
-            })
+            (0..rows)
+                .step_by(slice_rows)
+                .map(move |start| Slice { shard, rows: start..start.saturating_add(slice_rows).min(rows) })
         };
         (0..self.shards()).flat_map(of_shard).collect()
     }

@@ -3,6 +3,7 @@
 //! A convolution over embeddings is a sum of table rows: with `U = E · W` (a row a token, a block a tap), `conv(i) = Σ_t U[token(i +
 //! t), t]`. [`write()`] takes such tables as [`Parts`]; [`Student`] opens the file and encodes texts.
 
+mod attend;
 mod file;
 mod gather;
 mod head;

@@ -5,8 +5,9 @@ use std::path::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 use super::{
+    attend::{self, Scores},
     file::Folded,
-    gather::{self, Filters, Gathers, Scores, Tools},
+    gather::{Filters, Gathers, Tools},
     head,
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
@@ -245,7 +246,7 @@ struct Scratch {
     features: Vec<f32>,
     /// `[texts][layout.outputs]`
     out: Vec<f32>,
-    gather: gather::Scratch,
+    attend: attend::Scratch,
     head: head::Scratch,
 }
 
@@ -294,7 +295,7 @@ impl BlockWork<'_> {
     fn run_with<S: Simd, T: Table>(self, simd: S, table: T, weights: head::Weights<'_>) {
         let Student { file, gathers, head_bias, .. } = self.student;
         let layout: &Layout = &file.layout;
-        let Scratch { tokens, features, out, gather, head } = self.scratch;
+        let Scratch { tokens, features, out, attend, head } = self.scratch;
         let tools = Tools { simd, table };
         let empty = [file.header.empty_token];
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
@@ -303,7 +304,7 @@ impl BlockWork<'_> {
                 tools.prefetch(tokens.row(index + 1));
             }
             let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            tools.sentence((layout, gathers), ids, gather, features, out);
+            tools.sentence((layout, gathers), ids, attend, features, out);
         }
         if layout.features > 0 {
             head::multiply(simd, layout, (weights, head_bias), features, head, out);
