@@ -38,7 +38,10 @@ fn contest(root: &Path) -> Result<std::process::ExitStatus, String> {
     if !model2vec.join("config.json").exists() {
         let mut distil = Command::new(&python);
         distil.arg(root.join("benches/peers/distil.py")).args([&teacher, &model2vec]);
-        distil.status().map_err(|error| error.to_string())?;
+        let status = distil.status().map_err(|error| error.to_string())?;
+        if !status.success() {
+            return Err(format!("distil.py made no Model2Vec model ({status})"));
+        }
     }
     let mut run = Command::new(&python);
     run.arg(root.join("benches/peers/run.py"))

@@ -24,6 +24,7 @@ mod man;
 mod material;
 mod report;
 mod run;
+mod scored;
 mod simcse;
 mod stopped;
 mod table;
