@@ -11,7 +11,7 @@ use super::Usage;
 use super::common::{ModelArguments, RunArguments, Session, check_dimension, open_all, precision};
 
 /// How many texts are encoded at a time.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 1024;
 
 /// Encode texts: a vector for every row, an empty one too
 #[derive(Args)]
