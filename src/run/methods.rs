@@ -94,7 +94,7 @@ impl Context<'_> {
         let bar = self.progress.stage("counting neighbours", Some(targets.cache.rows()), "texts");
         for shard in 0..targets.cache.shards() {
             self.interrupt.check()?;
-            let examples = targets.examples(targets.cache.read(shard)?)?;
+            let examples = targets.examples(&targets.cache.read(shard)?)?;
             neighbours.count(&examples.tokens);
             bar.add(examples.tokens.rows() as u64);
         }

@@ -45,7 +45,7 @@ pub fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Resul
         if bags.tokens.rows() >= START_TEXTS {
             break;
         }
-        let examples = job.targets.examples(job.targets.cache.read(shard)?)?;
+        let examples = job.targets.examples(&job.targets.cache.read(shard)?)?;
         examples.tokens.iter().for_each(|row| bags.tokens.push(row));
         bags.targets.extend_from_slice(&examples.targets);
     }
@@ -111,7 +111,7 @@ pub fn classes(
         }
         for shard in 0..job.targets.cache.shards() {
             interrupt.check()?;
-            let examples = job.targets.examples(job.targets.cache.read(shard)?)?;
+            let examples = job.targets.examples(&job.targets.cache.read(shard)?)?;
             if settings.centres == CentreStart::Teacher {
                 examples.targets.chunks(shape.dimension).try_for_each(|row| rows.push(row))?;
                 continue;

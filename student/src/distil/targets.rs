@@ -46,8 +46,6 @@ pub struct Survey {
 pub struct Examples {
     pub tokens: TokenBatch,
     pub targets: Vec<f32>,
-    /// Which rows of the shard they are, in order.
-    pub rows: Vec<usize>,
 }
 
 /// Whether the text is among the smallest `share` of all hashes.
@@ -130,9 +128,9 @@ impl Targets<'_> {
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         for shard in 0..self.cache.shards() {
             interrupt.check()?;
-            let examples = self.examples(self.cache.read(shard)?)?;
+            let (examples, kept) = self.examples_and_rows(&self.cache.read(shard)?)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
-            let rows_before = |row: usize| examples.rows.partition_point(|&kept| kept < row);
+            let rows_before = |row: usize| kept.partition_point(|&kept| kept < row);
             let of_shard = slices[train_rows.len()..].iter().take_while(|slice| slice.shard == shard);
             train_rows.extend(of_shard.map(|slice| rows_before(slice.rows.end) - rows_before(slice.rows.start)));
             for target in examples.targets.chunks_exact(sum.len()) {
@@ -203,7 +201,12 @@ impl Targets<'_> {
     }
 
     /// The texts of `shard` that are trained on.
-    pub fn examples(&self, shard: Shard) -> Result<Examples> {
+    pub fn examples(&self, shard: &Shard) -> Result<Examples> {
+        Ok(self.examples_and_rows(shard)?.0)
+    }
+
+    /// The texts of `shard` that are trained on, and which of its rows they are, in order.
+    fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
         let dimension = self.dimension();
         let share = if self.held_out.is_some() { 0.0 } else { share(self.cache.rows(), 0.05) };
         let (mut kept, mut rows) = (Vec::with_capacity(shard.texts.len()), Vec::with_capacity(shard.texts.len()));
@@ -222,7 +225,7 @@ impl Targets<'_> {
                 None => targets.truncate(start),
             }
         }
-        Ok(Examples { tokens: self.tokenise(&kept)?, targets, rows })
+        Ok((Examples { tokens: self.tokenise(&kept)?, targets }, rows))
     }
 
     /// `texts` as the student sees them: no special tokens, and one token of its own for a text without any.

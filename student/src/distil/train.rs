@@ -178,13 +178,10 @@ fn read_ahead(
 }
 
 fn read((targets, slices): (&Targets, &[Slice]), window: &Window) -> Result<Examples> {
-    let mut all = Examples {
-        tokens: TokenBatch::new(),
-        targets: Vec::with_capacity(window.rows * targets.dimension()),
-        rows: Vec::new(),
-    };
+    let mut all =
+        Examples { tokens: TokenBatch::new(), targets: Vec::with_capacity(window.rows * targets.dimension()) };
     for &slice in &window.slices {
-        let examples = targets.examples(targets.cache.read_slice(&slices[slice])?)?;
+        let examples = targets.examples(&targets.cache.read_slice(&slices[slice])?)?;
         examples.tokens.iter().for_each(|row| all.tokens.push(row));
         all.targets.extend_from_slice(&examples.targets);
     }
