@@ -16,8 +16,8 @@ const RUN: &str = "runs/quickstart";
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     match contest(root) {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(missing) => {
             println!("peers: skipped: {missing}");
             ExitCode::SUCCESS
@@ -25,8 +25,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the contest, or says what is missing for it.
-fn contest(root: &Path) -> Result<std::process::ExitStatus, String> {
+/// Runs the contest and says whether it came to its end, or what is missing for it.
+fn contest(root: &Path) -> Result<bool, String> {
     let python = root.join("benches/peers/.venv/bin/python");
     let student = root.join(RUN).join("exports/student.int8.limbeck");
     let control = root.join(RUN).join("exports/static-trained.f32.limbeck");
@@ -40,7 +40,7 @@ fn contest(root: &Path) -> Result<std::process::ExitStatus, String> {
         distil.arg(root.join("benches/peers/distil.py")).args([&teacher, &model2vec]);
         let status = distil.status().map_err(|error| error.to_string())?;
         if !status.success() {
-            return Err(format!("distil.py made no Model2Vec model ({status})"));
+            return Ok(false);
         }
     }
     let mut run = Command::new(&python);
@@ -58,7 +58,7 @@ fn contest(root: &Path) -> Result<std::process::ExitStatus, String> {
         .arg("--sts")
         .args(sts.split_whitespace())
         .env("ORT_DYLIB_PATH", runtime);
-    run.status().map_err(|error| error.to_string())
+    Ok(run.status().map_err(|error| error.to_string())?.success())
 }
 
 fn there(path: &Path, how: &str) -> Result<(), String> {

@@ -11,7 +11,7 @@ use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
 use super::common::{ModelArguments, Opened, Session, check_dimension, open_all};
-use super::scored::Scored;
+use super::scored::{OfKind, Scored};
 
 /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
 ///
@@ -136,9 +136,11 @@ impl<'a> Tasks<'a> {
             }
             None => None,
         };
-        let kinds = self.kinds.iter();
-        let kinds = kinds.map(|kind| Ok((kind.name.as_str(), kind.texts.len(), kind.agreement(model, self.watch)?)));
-        let kinds = kinds.collect::<anyhow::Result<_>>()?;
+        let mut kinds = Vec::with_capacity(self.kinds.len());
+        for kind in &self.kinds {
+            let agreement = kind.agreement(model, self.watch)?;
+            kinds.push(OfKind { name: &kind.name, texts: kind.texts.len(), agreement });
+        }
         let order = match &self.order {
             Some((pairs, followed)) => {
                 Some(word_order::score(pairs, &word_order::similarities(model, pairs, self.watch)?, followed)?)

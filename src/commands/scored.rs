@@ -11,9 +11,15 @@ pub struct Scored<'a> {
     pub model: String,
     pub sts: Option<StsScores>,
     pub space: Option<OneSpace>,
-    /// Kinds of text by name, how many texts each has, and agreement on them.
-    pub kinds: Vec<(&'a str, usize, Fidelity)>,
+    pub kinds: Vec<OfKind<'a>>,
     pub order: Option<WordOrder>,
+}
+
+/// Agreement on one kind of text.
+pub struct OfKind<'a> {
+    pub name: &'a str,
+    pub texts: usize,
+    pub agreement: Fidelity,
 }
 
 impl Scored<'_> {
@@ -27,10 +33,10 @@ impl Scored<'_> {
             json.insert("one_space".into(), to_value(space)?);
         }
         if !self.kinds.is_empty() {
-            let figures = self.kinds.iter().map(|(name, texts, agreement)| {
-                let mut figures = to_value(agreement)?;
-                figures["texts"] = (*texts).into();
-                Ok(((*name).to_owned(), figures))
+            let figures = self.kinds.iter().map(|kind| {
+                let mut figures = to_value(kind.agreement)?;
+                figures["texts"] = kind.texts.into();
+                Ok((kind.name.to_owned(), figures))
             });
             json.insert("fidelity".into(), Value::Object(figures.collect::<serde_json::Result<_>>()?));
         }
@@ -49,7 +55,7 @@ impl Scored<'_> {
             say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", self.model, space.texts);
         }
-        for (name, texts, Fidelity { cosine, spearman, neighbours_at_10 }) in &self.kinds {
+        for OfKind { name, texts, agreement: Fidelity { cosine, spearman, neighbours_at_10 } } in &self.kinds {
             let cosine = cosine.map_or("-".to_owned(), |cosine| format!("{cosine:.3}"));
             let found = 100.0 * neighbours_at_10;
             say!("  {name:20} {cosine:>6}  cosine, spearman {spearman:.3}, nn@10 {found:.1} %  ({texts} texts)");

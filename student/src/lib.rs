@@ -15,6 +15,8 @@ pub mod graph;
 pub mod model;
 pub mod start;
 pub mod static_folder;
+#[cfg(test)]
+mod test_support;
 mod tokens;
 pub mod vocabulary;
 

@@ -19,7 +19,8 @@ pub(super) struct Foreign {
     files: Vec<SourceFile>,
     shards: Vec<Piece>,
     dimension: usize,
-    /// Where the last read stopped inside a row group: a Parquet reader can't jump, so reading on beats starting over.
+    /// Where the last read stopped inside a row group: in a file without an index of its pages no reader can jump, so reading on beats
+    /// starting over.
     cursor: Mutex<Option<Cursor>>,
 }
 
@@ -99,7 +100,8 @@ impl Foreign {
             Some(cursor) if cursor.next == shard => cursor.reader,
             _ => {
                 let (file, metadata) = parquet_in::open(path)?;
-                let part = Part { row_groups: vec![piece.row_group], skip: piece.skip, batch_rows: BATCH_ROWS };
+                let part =
+                    Part { row_groups: vec![piece.row_group], skip: piece.skip, rows: None, batch_rows: BATCH_ROWS };
                 parquet_in::reader(file, metadata, *found, part, path)?
             }
         };
@@ -154,7 +156,7 @@ fn width(SourceFile { path, found }: &SourceFile, first: Piece) -> Result<usize>
         Some(width) => width,
         None => {
             let (file, metadata) = parquet_in::open(path)?;
-            let part = Part { row_groups: vec![first.row_group], skip: 0, batch_rows: 1 };
+            let part = Part { row_groups: vec![first.row_group], skip: 0, rows: Some(1), batch_rows: 1 };
             let mut reader = parquet_in::reader(file, metadata, *found, part, path)?;
             let batch = reader.next().transpose().map_err(CacheError::arrow(path))?;
             batch.map_or(0, |batch| super::columns::first_width(&batch, *found))

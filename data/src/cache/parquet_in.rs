@@ -14,28 +14,20 @@ use super::columns::{Decoder, Found};
 use super::error::CacheError;
 use crate::{Error, Result};
 
-/// How many rows are decoded at a time; shard sizes are multiples of it, so that no batch is cut.
+/// How many rows are decoded at a time.
 pub(super) const BATCH_ROWS: usize = 1024;
 
-/// Opens a file and reads its footer.
+/// Opens a file and reads its footer, with the index of its pages where there is one: so rows in the middle can be read without those
+/// before them.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let metadata = footer(&file, path)?;
     Ok((file, metadata))
 }
 
-/// As [`open`], with the index of the pages, so that rows in the middle can be read without those before them.
-pub(super) fn open_paged(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let metadata = ArrowReaderMetadata::load(&file, options).map_err(CacheError::parquet("read", path))?;
-    Ok((file, metadata))
-}
-
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
-    let metadata =
-        ArrowReaderMetadata::load(input, ArrowReaderOptions::new()).map_err(CacheError::parquet("read", path))?;
-    Ok(metadata)
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    Ok(ArrowReaderMetadata::load(input, options).map_err(CacheError::parquet("read", path))?)
 }
 
 /// What to read of a file.
@@ -43,6 +35,8 @@ pub(super) struct Part {
     pub row_groups: Vec<usize>,
     /// Rows of these groups to skip.
     pub skip: usize,
+    /// Rows to read after them; none: to the end.
+    pub rows: Option<usize>,
     /// How many rows become one batch.
     pub batch_rows: usize,
 }
@@ -56,11 +50,14 @@ pub(super) fn reader<R: ChunkReader + 'static>(
     path: &Path,
 ) -> Result<ParquetRecordBatchReader> {
     let columns = ProjectionMask::roots(metadata.parquet_schema(), [found.text, found.vector]);
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
         .with_projection(columns)
         .with_row_groups(part.row_groups)
         .with_offset(part.skip)
         .with_batch_size(part.batch_rows);
+    if let Some(rows) = part.rows {
+        builder = builder.with_limit(rows);
+    }
     Ok(builder.build().map_err(CacheError::parquet("read", path))?)
 }
 

@@ -22,10 +22,8 @@ use super::error::{CacheError, CacheResult, RowProblem};
 use super::index::Precision;
 use crate::Result;
 
-/// How many rows become one Arrow batch on their way into the file; bounds memory and nothing else.
-const BATCH_ROWS: usize = 1024;
-
-/// About how many rows share a page: what a reader that wants one row has to decode.
+/// How many rows share a page, and become one Arrow batch on their way into the file. The writer looks at the limit batch by batch, so
+/// that a page ends with its batch in every column, unless texts or vectors are so long that it ends sooner.
 pub(super) const PAGE_ROWS: usize = 256;
 
 /// The longest text that a Parquet page holds with certainty, in bytes.
@@ -64,10 +62,10 @@ pub(super) fn write<W: Write + Send>(
     Ok(())
 }
 
-/// Where a batch that begins at `start` ends: after [`BATCH_ROWS`], or sooner where the texts are long.
+/// Where a batch that begins at `start` ends: after [`PAGE_ROWS`], or sooner where the texts are long.
 fn batch_end(texts: &[String], start: usize) -> usize {
     let mut bytes = 0;
-    let limit = texts.len().min(start + BATCH_ROWS);
+    let limit = texts.len().min(start + PAGE_ROWS);
     (start..limit)
         .find(|&row| {
             bytes += texts[row].len();

@@ -187,16 +187,16 @@ impl Cache {
         (0..self.shards()).flat_map(of_shard).collect()
     }
 
-    /// Reads a slice of [`Cache::slices`]. That the file is the one that was written is not checked again: read all shards once
-    /// before.
+    /// Reads a slice of [`Cache::slices`]. The file's hash is not compared, as in [`Cache::read`], since that takes the whole file: read
+    /// all shards once before.
     ///
     /// # Errors
-    /// As for [`Cache::read`].
+    /// No such shard; a file that is no Parquet or ends before the slice does; else as for [`Cache::read`].
     pub fn read_slice(&self, slice: &Slice) -> Result<Shard> {
         let Kind::Ours(ours) = &self.kind else { return self.read(slice.shard) };
         let entry = ours.shards.get(slice.shard).ok_or_else(|| self.no_such_shard(slice.shard))?;
         let path = self.path.join(&entry.file);
-        let (file, metadata) = parquet_in::open_paged(&path)?;
+        let (file, metadata) = parquet_in::open(&path)?;
         self.decode(ours, entry, (file, metadata), slice.rows.clone(), &path)
     }
 
@@ -225,12 +225,15 @@ impl Cache {
     ) -> Result<Shard> {
         let found = Columns::default().find(metadata.schema(), path)?;
         let row_groups = (0..metadata.metadata().num_row_groups()).collect();
-        let part = Part { row_groups, skip: rows.start, batch_rows: BATCH_ROWS.min(rows.len()) };
+        let part = Part { row_groups, skip: rows.start, rows: Some(rows.len()), batch_rows: BATCH_ROWS };
         let mut reader = parquet_in::reader(input, metadata, found, part, path)?;
         let mut decoder = Decoder { path, found, dimension: self.dimension, row: rows.start as u64 };
         let mut texts = Vec::with_capacity(rows.len());
         let mut embeddings = Vec::with_capacity(rows.len() * self.dimension);
         parquet_in::take(&mut reader, &mut decoder, rows.len(), &mut texts, &mut embeddings)?;
+        if texts.len() != rows.len() {
+            return Err(CacheError::Damaged { path: path.to_owned() }.into());
+        }
         let first_id = entry.shard as u64 * ours.index.shard_rows as u64 + rows.start as u64;
         Ok(Shard { first_id, texts, embeddings })
     }

@@ -72,7 +72,7 @@ pub fn read_token_vectors(path: &Path) -> Result<TokenVectors> {
         return Err(CacheError::Empty { path: path.to_owned() }.into());
     }
     let row_groups = (0..metadata.metadata().num_row_groups()).collect();
-    let part = Part { row_groups, skip: 0, batch_rows: BATCH_ROWS };
+    let part = Part { row_groups, skip: 0, rows: None, batch_rows: BATCH_ROWS };
     let mut reader = parquet_in::reader(file, metadata, found, part, path)?;
     let mut decoder = Decoder { path, found, dimension, row: 0 };
     let (mut texts, mut embeddings) = (Vec::new(), Vec::new());

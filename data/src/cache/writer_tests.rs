@@ -78,8 +78,20 @@ fn slices_in_any_order_make_up_the_shards() {
         assert_eq!(part.texts, whole.texts[rows.clone()]);
         assert_eq!(part.embeddings, whole.embeddings[rows.start * 40..rows.end * 40]);
     }
-    let beyond = Slice { shard: 3, rows: 0..1 };
-    assert!(matches!(error(cache.read_slice(&beyond)), CacheError::NoSuchShard { shard: 3, .. }));
+    let (odd, whole) = (Slice { shard: 1, rows: 100..2_000 }, &shards[1]);
+    assert_eq!(cache.read_slice(&odd).unwrap().texts, whole.texts[100..2_000]);
+    let no_shard = Slice { shard: 3, rows: 0..1 };
+    assert!(matches!(error(cache.read_slice(&no_shard)), CacheError::NoSuchShard { shard: 3, .. }));
+    let beyond = Slice { shard: 2, rows: 0..2 };
+    assert!(matches!(error(cache.read_slice(&beyond)), CacheError::Damaged { .. }));
+
+    let (_, metadata) = parquet_in::open(&folder.path().join("shard-00000.parquet")).unwrap();
+    let index = metadata.metadata().page_index_for_row_group(0);
+    for column in 0..3 {
+        let pages = index.page_locations(column).expect("an index of the pages");
+        let first_rows: Vec<i64> = pages.iter().map(|page| page.first_row_index).collect();
+        assert_eq!(first_rows, (0..12).map(|page| 256 * page).collect::<Vec<_>>());
+    }
 }
 
 #[test]

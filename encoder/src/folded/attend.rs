@@ -4,15 +4,12 @@
 //! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
 
 use super::{
-    gather::{Filters, Tools, add_to},
+    gather::{CHUNK, Filters, Tools, add_to},
     layout::{Embedding, HEAD_LANES, LANES},
     math,
     simd::Simd,
     table::{At, Table, both},
 };
-
-/// How many positions are attended to at a time.
-pub const CHUNK: usize = 128;
 
 /// The attention's scores.
 pub struct Scores {

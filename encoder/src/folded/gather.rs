@@ -1,11 +1,13 @@
-//! From a sentence's token ids to its features: gathers and sums of table rows.
+//! Gathers and sums of table rows: convolutions and means.
 
 use super::{
-    attend::{CHUNK, Scores, Scratch},
-    layout::{LANES, Layout, Taps},
+    layout::{LANES, Taps},
     simd::Simd,
     table::{At, Table, both, load, store},
 };
+
+/// How many positions are worked on at a time, so that a long text needs no more memory than a short one.
+pub const CHUNK: usize = 128;
 
 /// How many rows of the next sentence are fetched ahead.
 const PREFETCHED: usize = 32;
@@ -18,12 +20,6 @@ pub struct Filters {
     pub unit: Vec<[f32; LANES]>,
 }
 
-/// The small numbers of all gathers.
-pub struct Gathers {
-    pub max_pooled: Vec<Filters>,
-    pub attention: Option<Scores>,
-}
-
 /// Instructions and table, wanted everywhere together.
 #[derive(Clone, Copy)]
 pub struct Tools<S, T> {
@@ -32,30 +28,6 @@ pub struct Tools<S, T> {
 }
 
 impl<S: Simd, T: Table> Tools<S, T> {
-    /// Writes one sentence's features, and the mean of its skip rows (zeros where there are none) to `out`. `ids` has one token at
-    /// least, and none outside the vocabulary.
-    #[inline(always)]
-    pub fn sentence(
-        self,
-        (layout, gathers): (&Layout, &Gathers),
-        ids: &[u32],
-        scratch: &mut Scratch,
-        features: &mut [f32],
-        out: &mut [f32],
-    ) {
-        for (filters, block) in gathers.max_pooled.iter().zip(&layout.blocks) {
-            self.max_pool(filters, ids, &mut features[block.at..block.at + block.width]);
-        }
-        if let (Some(scores), Some(embedding)) = (&gathers.attention, layout.embedding) {
-            let attended = &mut features[layout.features - layout.attended * embedding.width..];
-            self.attend(scores, embedding, ids, scratch, attended);
-        }
-        match layout.skip {
-            Some(place) => self.mean(place, ids, out),
-            None => out.fill(0.0),
-        }
-    }
-
     /// Says that a sentence comes next: its rows are fetched while another is worked on, as many as caches take.
     #[inline(always)]
     pub fn prefetch(self, ids: &[u32]) {
@@ -95,8 +67,9 @@ impl<S: Simd, T: Table> Tools<S, T> {
         store(simd, values.map(|value| simd.max(value, zero)), to);
     }
 
+    /// The greatest feature of each filter over all positions.
     #[inline(always)]
-    fn max_pool(self, filters: &Filters, ids: &[u32], features: &mut [f32]) {
+    pub fn max_pool(self, filters: &Filters, ids: &[u32], features: &mut [f32]) {
         for (group, features) in features.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
             let mut greatest = self.convolve(&filters.taps, ids, 0, group);
             for position in 1..ids.len() {
@@ -109,7 +82,7 @@ impl<S: Simd, T: Table> Tools<S, T> {
 
     /// The mean of the skip rows.
     #[inline(always)]
-    fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
+    pub fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
         out.fill(0.0);
         for chunk in ids.chunks(CHUNK) {
             let mut group = 0;

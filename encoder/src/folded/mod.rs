@@ -11,6 +11,7 @@ mod layout;
 mod math;
 mod parts;
 mod quantise;
+mod sentence;
 mod simd;
 mod student;
 mod table;

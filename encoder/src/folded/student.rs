@@ -7,10 +7,11 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use super::{
     attend::{self, Scores},
     file::Folded,
-    gather::{Filters, Gathers, Tools},
+    gather::{Filters, Tools},
     head,
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
+    sentence::Gathers,
     simd::{Level, Simd, Work},
     table::{Floats, Int8, Table},
 };

@@ -1,27 +1,21 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::Device;
-use limbeck_data::progress::{Bar, Silent};
-use limbeck_encoder::{Encoder, Tokenizer};
+use limbeck_data::progress::Silent;
+use limbeck_encoder::Encoder;
 use limbeck_training::contrastive::DevScores;
 use serde_json::Value;
 
 use super::*;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::unlearned;
+use crate::test_support::{StopAt, word_tokenizer};
 
 const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A student that has learned nothing, with a tokenizer of a few words.
 fn student() -> StudentFolder {
-    let vocabulary: serde_json::Map<String, Value> =
-        WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
-        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "unk"},
-    });
-    let tokenizer = Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap();
+    let tokenizer = word_tokenizer(&WORDS);
     let config = StudentConfig {
         architecture: ARCHITECTURE.into(),
         vocabulary: tokenizer.vocabulary() + 1,
@@ -86,33 +80,6 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Asks for a stop at a step.
-struct StopAt<'a> {
-    step: u64,
-    steps: AtomicU64,
-    interrupt: &'a Interrupt,
-}
-
-impl Progress for StopAt<'_> {
-    fn stage(&self, _what: &str, _total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
-        if unit == "steps" { Box::new(Counting(self)) } else { Box::new(Silent) }
-    }
-
-    fn note(&self, _line: &str) {}
-}
-
-struct Counting<'a>(&'a StopAt<'a>);
-
-impl Bar for Counting<'_> {
-    fn add(&self, n: u64) {
-        if self.0.steps.fetch_add(n, Ordering::Relaxed) + n == self.0.step {
-            self.0.interrupt.set();
-        }
-    }
-
-    fn set(&self, _message: &str) {}
-}
-
 #[test]
 fn the_loss_falls_and_nothing_but_the_student_is_left() {
     for embedding_dropout in [0.0, 0.05] {
@@ -135,7 +102,7 @@ fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hol
     let stopped = tempfile::tempdir().unwrap();
     for step in [3, 7, 22] {
         let interrupt = Interrupt::new();
-        let stop = StopAt { step, steps: AtomicU64::new(0), interrupt: &interrupt };
+        let stop = StopAt::new(step, &interrupt);
         assert!(learn(stopped.path(), &settings(), None, (&stop, &interrupt)).is_err());
         assert!(stopped.path().join(format!("centres.{step}.f32")).is_file(), "{:?}", names(stopped.path()));
         // As if the process had gone on for some steps and died: the file was changed in place.
@@ -154,7 +121,7 @@ fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hol
 fn a_checkpoint_of_other_settings_is_not_gone_on_from() {
     let folder = tempfile::tempdir().unwrap();
     let interrupt = Interrupt::new();
-    let stop = StopAt { step: 9, steps: AtomicU64::new(0), interrupt: &interrupt };
+    let stop = StopAt::new(9, &interrupt);
     assert!(learn(folder.path(), &settings(), None, (&stop, &interrupt)).is_err());
     let other = AmSoftmaxSettings { margin: 0.2, ..settings() };
     learn(folder.path(), &other, None, (&Silent, &Interrupt::new())).unwrap();

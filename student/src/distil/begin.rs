@@ -5,6 +5,7 @@ use limbeck_data::progress::Progress;
 use limbeck_encoder::TokenBatch;
 use serde_json::json;
 
+use super::order;
 use super::targets::Survey;
 use super::train::DistilJob;
 use crate::am_softmax::{CentreStart, ClassLoss, Rows, Shape};
@@ -41,11 +42,10 @@ pub fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Resul
     let dimension = job.targets.dimension();
     let mut bags =
         Bags { tokens: TokenBatch::new(), targets: Vec::new(), dimension, vocabulary: job.targets.vocabulary() };
-    for shard in 0..job.targets.cache.shards() {
-        if bags.tokens.rows() >= START_TEXTS {
-            break;
-        }
-        let examples = job.targets.examples(&job.targets.cache.read(shard)?)?;
+    // From all over the cache: its beginning would be of one source.
+    let every = (job.targets.cache.rows() as usize).div_ceil(START_TEXTS);
+    for slice in survey.slices.iter().step_by(every) {
+        let examples = job.targets.examples(&job.targets.cache.read_slice(slice)?)?;
         examples.tokens.iter().for_each(|row| bags.tokens.push(row));
         bags.targets.extend_from_slice(&examples.targets);
     }
@@ -65,7 +65,7 @@ pub fn identity(job: &DistilJob, survey: &Survey) -> Result<String> {
     let cache = job.targets.cache;
     let mut identity = json!({
         "config": job.config, "settings": job.settings, "rows": survey.train_rows,
-        "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.texts,
+        "order": order::VERSION, "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.texts,
     });
     if let Some(student) = job.student {
         identity["start"] = json!(weights_hash(student)?);

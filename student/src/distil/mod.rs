@@ -1,7 +1,7 @@
 //! Distillation: a student learns the cached vectors of a teacher.
 //!
 //! ```text
-//! cache ─► survey (token counts, held-out sample) ─► start ─► for each epoch, window of shards, batch:
+//! cache ─► survey (token counts, held-out sample) ─► start ─► for each epoch, window of slices, batch:
 //!              tokens ─► pool ─► project ─► losses against the targets ─► gradients ─► AdamW, sparse and dense
 //!                                              every so often: held-out fidelity (best kept), checkpoint
 //! ```
@@ -16,6 +16,8 @@ mod order;
 mod settings;
 mod step;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod train;
 
 pub use begin::start_student;

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use limbeck_training::random::Random;
 
+/// Counted up when examples come in another order than before: a checkpoint made in the old one can't be gone on from.
+pub const VERSION: u32 = 2;
+
 /// Random streams, by number.
 pub const SLICES: u64 = 10;
 pub const ROWS: u64 = 11;

@@ -32,8 +32,9 @@ pub struct HeldOut {
 pub struct Survey {
     /// How often each token occurs in the texts to train on.
     pub frequencies: Vec<u64>,
-    /// The cache's slices, and how many texts to train on each has.
+    /// The cache's slices.
     pub slices: Vec<Slice>,
+    /// How many texts to train on each slice has.
     pub train_rows: Vec<usize>,
     /// A hash of all texts and vectors to train on.
     pub hash: String,

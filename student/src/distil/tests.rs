@@ -1,0 +1,115 @@
+use std::path::Path;
+
+use candle_core::Device;
+use limbeck_data::Interrupt;
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
+use limbeck_data::progress::{Progress, Silent};
+use limbeck_encoder::Tokenizer;
+use limbeck_training::random::Random;
+
+use super::*;
+use crate::am_softmax::AmSoftmaxLoss;
+use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
+use crate::contrast::weights_hash;
+use crate::error::{Error, Result};
+use crate::test_support::{StopAt, word_tokenizer};
+
+const DIMENSION: usize = 6;
+const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+
+/// A cache of `rows` texts of five words, with made-up vectors.
+fn cache(folder: &Path, rows: usize) -> Cache {
+    let spec = CacheSpec {
+        dimension: DIMENSION,
+        precision: Precision::F16,
+        fingerprint: Fingerprint::default(),
+        shard_rows: SHARD_ROWS,
+        part: None,
+    };
+    let mut random = Random::new(1, &[]);
+    let mut word = || WORDS[2 + random.below(10)];
+    let texts: Vec<String> = (0..rows).map(|_| [(); 5].map(|()| word()).join(" ")).collect();
+    let vectors: Vec<f32> = (0..rows * DIMENSION).map(|at| ((at * 7_919) % 1_009) as f32 / 1_009.0 - 0.4).collect();
+    let mut writer = CacheWriter::open(folder, spec).unwrap();
+    for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {
+        let first = shard * SHARD_ROWS * DIMENSION;
+        writer.write(shard, texts, &vectors[first..first + texts.len() * DIMENSION]).unwrap();
+    }
+    writer.finish(rows as u64).unwrap();
+    Cache::open(folder).unwrap()
+}
+
+fn targets<'a>(cache: &'a Cache, tokenizer: &'a Tokenizer) -> Targets<'a> {
+    Targets { cache, held_out: None, tokenizer, max_tokens: None }
+}
+
+#[test]
+fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, tokenizer) = (cache(folder.path(), 20_000), word_tokenizer(&WORDS));
+    let made_elsewhere = Cache::open(&folder.path().join("shard-00000.parquet")).unwrap();
+    for cache in [&cache, &made_elsewhere] {
+        let targets = targets(cache, &tokenizer);
+        let survey = targets.survey(&Silent, &Interrupt::new()).unwrap();
+        assert_eq!(survey.slices, cache.slices());
+        for (slice, &rows) in survey.slices.iter().zip(&survey.train_rows) {
+            let examples = targets.examples(&cache.read_slice(slice).unwrap()).unwrap();
+            assert_eq!(examples.tokens.rows(), rows, "{slice:?}");
+        }
+        let held_out = cache.rows() as usize - survey.train_rows.iter().sum::<usize>();
+        assert!(held_out > 100, "{held_out}");
+    }
+}
+
+/// Two epochs of two windows.
+fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &Interrupt)) -> Result<String> {
+    let tokenizer = word_tokenizer(&WORDS);
+    let config = StudentConfig {
+        architecture: ARCHITECTURE.into(),
+        vocabulary: tokenizer.vocabulary() + 1,
+        embedding: DIMENSION,
+        dimension: DIMENSION,
+        convolutions: vec![ConvolutionConfig { width: 3, filters: 16 }],
+        attention: None,
+        skip: true,
+        max_tokens: None,
+    };
+    let settings =
+        DistilSettings { epochs: 2, window: 1, checkpoint_every: 7, losses, dropout: 0.1, ..DistilSettings::default() };
+    let job = DistilJob {
+        targets: targets(cache, &tokenizer),
+        config,
+        settings: &settings,
+        student: None,
+        folder,
+        metrics: folder.join("metrics.jsonl"),
+        stage: "distil",
+        device: Device::Cpu,
+    };
+    let (model, summary) = distil(&job, watch.0, watch.1)?;
+    assert_eq!(summary.texts.div_ceil(SHARD_ROWS), 2, "two windows");
+    weights_hash(&model)
+}
+
+#[test]
+fn a_run_stopped_in_any_window_goes_on_to_the_same_student() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache(folder.path(), 20_000);
+    let with_classes =
+        Losses { am_softmax: AmSoftmaxLoss { weight: 0.2, ..AmSoftmaxLoss::default() }, ..Losses::default() };
+    for losses in [Losses::default(), with_classes] {
+        let (calm, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let calm_student = learn(&cache, calm.path(), losses.clone(), (&Silent, &Interrupt::new())).unwrap();
+        // In the first window, in the second, and in the next epoch.
+        for step in [10, 20, 25] {
+            let interrupt = Interrupt::new();
+            let stop = StopAt::new(step, &interrupt);
+            let result = learn(&cache, stopped.path(), losses.clone(), (&stop, &interrupt));
+            assert!(matches!(result, Err(Error::Interrupted { step: at, .. }) if at == step), "{result:?}");
+        }
+        let student = learn(&cache, stopped.path(), losses, (&Silent, &Interrupt::new())).unwrap();
+        assert_eq!(student, calm_student);
+        let log = |folder: &Path| std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+        assert_eq!(log(stopped.path()), log(calm.path()));
+    }
+}

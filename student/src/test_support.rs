@@ -1,0 +1,54 @@
+//! What tests of several trainings need.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use limbeck_data::Interrupt;
+use limbeck_data::progress::{Bar, Progress, Silent};
+use limbeck_encoder::Tokenizer;
+use serde_json::{Map, Value, json};
+
+/// A tokenizer that knows these words; the second of them stands for all others.
+pub fn word_tokenizer(words: &[&str]) -> Tokenizer {
+    let vocabulary: Map<String, Value> =
+        words.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
+    let tokenizer = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": words[1]},
+    });
+    Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap()
+}
+
+/// Asks for a stop at a step.
+pub struct StopAt<'a> {
+    step: u64,
+    steps: AtomicU64,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> StopAt<'a> {
+    pub fn new(step: u64, interrupt: &'a Interrupt) -> Self {
+        Self { step, steps: AtomicU64::new(0), interrupt }
+    }
+}
+
+impl Progress for StopAt<'_> {
+    fn stage(&self, _what: &str, _total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
+        if unit == "steps" { Box::new(Counting(self)) } else { Box::new(Silent) }
+    }
+
+    fn note(&self, _line: &str) {}
+}
+
+struct Counting<'a>(&'a StopAt<'a>);
+
+impl Bar for Counting<'_> {
+    fn add(&self, n: u64) {
+        if self.0.steps.fetch_add(n, Ordering::Relaxed) + n == self.0.step {
+            self.0.interrupt.set();
+        }
+    }
+
+    fn set(&self, _message: &str) {}
+}
