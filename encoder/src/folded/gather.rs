@@ -84,12 +84,16 @@ impl<S: Simd, T: Table> Tools<S, T> {
     #[inline(always)]
     pub fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
         out.fill(0.0);
+        let mut weights = [0; CHUNK];
         for chunk in ids.chunks(CHUNK) {
+            let weights = &mut weights[..chunk.len()];
+            let unit = self.table.skip_weights(chunk, weights);
             let mut group = 0;
             while group < out.len() / LANES {
+                let place = place / LANES + group;
                 group += match out.len() / LANES - group {
-                    4.. => self.add_rows::<4>(place, group, chunk, out),
-                    _ => self.add_rows::<1>(place, group, chunk, out),
+                    4.. => self.add_rows::<4>((chunk, weights, place), unit, &mut out[group * LANES..]),
+                    _ => self.add_rows::<1>((chunk, weights, place), unit, &mut out[group * LANES..]),
                 };
             }
         }
@@ -97,21 +101,18 @@ impl<S: Simd, T: Table> Tools<S, T> {
         out.iter_mut().for_each(|out| *out *= inverse);
     }
 
-    /// Adds `G` groups of the skip rows of `chunk`, from group `first` on.
+    /// Adds `G` stretches of the skip rows, from `place` on, to the front of `out`.
     #[inline(always)]
-    fn add_rows<const G: usize>(self, place: usize, first: usize, chunk: &[u32], out: &mut [f32]) -> usize {
+    fn add_rows<const G: usize>(
+        self,
+        (chunk, weights, place): (&[u32], &[i16], usize),
+        unit: f32,
+        out: &mut [f32],
+    ) -> usize {
         let Self { simd, table } = self;
-        let mut sums = [[simd.splat(0.0); 2]; G];
-        for &id in chunk {
-            let row = id as usize * table.stride();
-            let scale = simd.splat(table.skip_scale(row));
-            for (g, sums) in sums.iter_mut().enumerate() {
-                let numbers = table.numbers(simd, At { row, place: place / LANES + first + g });
-                *sums = both(*sums, numbers, |sum, number| simd.add(sum, simd.multiply(number, scale)));
-            }
-        }
-        for (g, sums) in sums.into_iter().enumerate() {
-            add_to(simd, sums, &mut out[(first + g) * LANES..]);
+        let unit = simd.splat(unit);
+        for (g, sums) in table.skips::<S, G>(simd, chunk, weights, place).into_iter().enumerate() {
+            add_to(simd, sums.map(|sum| simd.multiply(sum, unit)), &mut out[g * LANES..]);
         }
         G
     }

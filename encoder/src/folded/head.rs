@@ -177,12 +177,24 @@ fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f3
     }
     let mut greatest = [0.0; LANES];
     store(simd, most, &mut greatest);
-    let greatest = greatest.into_iter().fold(0.0, math::max);
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            greatest[i] = math::max(greatest[i], greatest[i + half]);
+        }
+        half /= 2;
+    }
+    let greatest = greatest[0];
     // Below this nothing is left of a number in f32 anyway, and the division would overflow.
     let inverse = if greatest > 1e-30 { 127.0 / greatest } else { 0.0 };
     let scale = simd.splat(inverse);
     for (features, numbers) in features.as_chunks::<16>().0.iter().zip(numbers.as_chunks_mut::<16>().0) {
         *numbers = simd.bytes(simd.multiply(simd.load(features), scale));
     }
-    (greatest / 127.0, numbers.iter().map(|&number| i32::from(number)).sum::<i32>() * 128)
+    // A loop of its own: an iterator's sum may become a function, which would be compiled without this level's instructions.
+    let mut sum = 0;
+    for &number in numbers.iter() {
+        sum += i32::from(number);
+    }
+    (greatest / 127.0, sum * 128)
 }

@@ -124,11 +124,15 @@ impl Student {
     /// # Errors
     /// When an id is outside the vocabulary.
     pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
-        let most = self.max_tokens().unwrap_or(usize::MAX);
+        let (most, vocabulary) = (self.max_tokens().unwrap_or(usize::MAX), self.vocabulary());
         self.blocks(tokens.rows(), |rows, block| {
             for row in rows {
                 let ids = tokens.row(row);
-                block.push(&ids[..ids.len().min(most)]);
+                let ids = &ids[..ids.len().min(most)];
+                if let Some(&id) = ids.iter().find(|&&id| id as usize >= vocabulary) {
+                    return Err(Error::TokenId { row, id, vocabulary });
+                }
+                block.push(ids);
             }
             Ok(())
         })
@@ -186,7 +190,8 @@ impl Student {
         let block = |scratch: &mut Scratch, first: usize| {
             scratch.tokens.clear();
             fill(first..rows.min(first + BLOCK), &mut scratch.tokens)?;
-            self.block(scratch, first)
+            self.block(scratch);
+            Ok(())
         };
         let data = match &self.pool {
             Some(pool) if rows > BLOCK => pool.install(|| {
@@ -214,18 +219,12 @@ impl Student {
         Ok(Embeddings::new(data, dimension))
     }
 
-    /// Encodes the tokens in `scratch`, whose first text is text `first` of the call.
-    fn block(&self, scratch: &mut Scratch, first: usize) -> Result<()> {
+    /// Encodes the tokens in `scratch`, none of them outside the vocabulary.
+    fn block(&self, scratch: &mut Scratch) {
         let layout = &self.file.layout;
-        for (row, ids) in scratch.tokens.iter().enumerate() {
-            if let Some(&id) = ids.iter().find(|&&id| id as usize >= layout.vocabulary) {
-                return Err(Error::TokenId { row: first + row, id, vocabulary: layout.vocabulary });
-            }
-        }
         scratch.features.resize(scratch.tokens.rows() * layout.features, 0.0);
         scratch.out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
         self.level.run(BlockWork { student: self, scratch });
-        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     layout::{LANES, Taps},
+    math,
     simd::Simd,
 };
 
@@ -33,8 +34,11 @@ pub trait Table: Copy {
     fn prefetch<S: Simd>(self, simd: S, row: usize);
     /// What the numbers of this row's embedding are worth.
     fn embedding_scale(self, row: usize) -> f32;
-    /// What the numbers of this row's skip are worth.
-    fn skip_scale(self, row: usize) -> f32;
+    /// Writes what each row's skip weighs among those of `ids`, and returns what a weight of 1 is worth (int8 only; else 1).
+    fn skip_weights(self, ids: &[u32], weights: &mut [i16]) -> f32;
+    /// `G` stretches from `place` on, each the sum over the rows of `ids` times their weights. Of at most 128 rows.
+    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], weights: &[i16], place: usize)
+    -> [[S::Floats; 2]; G];
 }
 
 /// 32 floats of memory as vectors.
@@ -142,8 +146,20 @@ impl<N: Stretch> Table for Floats<'_, N> {
     }
 
     #[inline(always)]
-    fn skip_scale(self, _: usize) -> f32 {
+    fn skip_weights(self, _: &[u32], _: &mut [i16]) -> f32 {
         1.0
+    }
+
+    #[inline(always)]
+    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], _: &[i16], place: usize) -> [[S::Floats; 2]; G] {
+        let mut sums = [[simd.splat(0.0); 2]; G];
+        for &id in ids {
+            for (g, sums) in sums.iter_mut().enumerate() {
+                let numbers = self.rows[id as usize * self.stride + place + g].load(simd);
+                *sums = both(*sums, numbers, |sum, number| simd.add(sum, number));
+            }
+        }
+        sums
     }
 }
 
@@ -213,8 +229,43 @@ impl Table for Int8<'_> {
         self.float(row, 0)
     }
 
+    /// Whole numbers, the greatest scale being 32,767: 128 rows of ±127 add up in an i32.
     #[inline(always)]
-    fn skip_scale(self, row: usize) -> f32 {
-        self.float(row, 4)
+    fn skip_weights(self, ids: &[u32], weights: &mut [i16]) -> f32 {
+        let mut greatest = 0.0;
+        for &id in ids {
+            greatest = math::max(greatest, self.float(id as usize * self.stride, 4));
+        }
+        // Below this nothing is left of a number in f32 anyway, and the division would overflow.
+        let inverse = if greatest > 1e-30 { 32_767.0 / greatest } else { 0.0 };
+        for (&id, weight) in ids.iter().zip(weights) {
+            *weight = math::round(self.float(id as usize * self.stride, 4) * inverse) as i16;
+        }
+        greatest / 32_767.0
+    }
+
+    #[inline(always)]
+    fn skips<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        weights: &[i16],
+        place: usize,
+    ) -> [[S::Floats; 2]; G] {
+        let mut sums = [simd.no_sums(); G];
+        for (ids, weights) in ids.chunks(2).zip(weights.chunks(2)) {
+            // An odd row is its own neighbour, of no weight.
+            let (other, weight) = if ids.len() == 2 { (ids[1], weights[1]) } else { (ids[0], 0) };
+            let [row, other] = [ids[0], other].map(|id| id as usize * self.stride + place);
+            let (rows, others) = (&self.rows[row..row + G], &self.rows[other..other + G]);
+            for g in 0..G {
+                sums[g] = simd.weigh_two(sums[g], [&rows[g], &others[g]], [weights[0], weight]);
+            }
+        }
+        let mut floats = [[simd.splat(0.0); 2]; G];
+        for g in 0..G {
+            floats[g] = simd.weighed_to_floats(sums[g]);
+        }
+        floats
     }
 }

@@ -68,6 +68,11 @@ pub trait Simd: Copy {
     fn no_sums(self) -> Self::Sums;
     /// Adds to each sum `j` the products of `weights[4j..4j + 4]` (unsigned) and `activations` (signed).
     fn dot(self, sums: Self::Sums, weights: &[u8; 128], activations: [i8; 4]) -> Self::Sums;
+    /// Adds to each sum the two numbers at its place, each times its weight. What comes of it is for [`Simd::weighed_to_floats`] alone:
+    /// the sums' order is the level's own.
+    fn weigh_two(self, sums: Self::Sums, numbers: [&[i8; 32]; 2], weights: [i16; 2]) -> Self::Sums;
+    /// The sums that [`Simd::weigh_two`] made, in order, as floats.
+    fn weighed_to_floats(self, sums: Self::Sums) -> [Self::Floats; 2];
     /// The sums less `offset` (modulo 2³²), as floats.
     fn sums_to_floats(self, sums: Self::Sums, offset: i32) -> [Self::Floats; 2];
 }
@@ -176,6 +181,20 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn weigh_two(self, mut sums: [i32; 32], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [i32; 32] {
+        let [weight_a, weight_b] = weights.map(i32::from);
+        for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += i32::from(a) * weight_a + i32::from(b) * weight_b;
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn weighed_to_floats(self, sums: [i32; 32]) -> [[f32; 16]; 2] {
+        self.sums_to_floats(sums, 0)
+    }
+
+    #[inline(always)]
     fn sums_to_floats(self, sums: [i32; 32], offset: i32) -> [[f32; 16]; 2] {
         [0, 16].map(|half| std::array::from_fn(|i| sums[half + i].wrapping_sub(offset) as f32))
     }
@@ -255,6 +274,12 @@ mod tests {
                 let activations = if k % 7 < 3 { [127, -127, -128, 127] } else { numbers(seed + 9 + k, |n| n as i8) };
                 sums = s.dot(sums, &weights, activations);
             }
+            let mut weighed = s.no_sums();
+            for k in 0..64 {
+                let two: [[i8; 32]; 2] = [numbers(seed + k, |n| n as i8), numbers(seed + 5 + k, |n| n as i8)];
+                let weights = if k % 3 == 0 { [32_767, -32_767] } else { numbers(seed + k, |n| n as i16) };
+                weighed = s.weigh_two(weighed, [&two[0], &two[1]], weights);
+            }
             let results = [
                 [s.add(a, b), s.subtract(a, b)],
                 [s.multiply(a, b), s.max(a, b)],
@@ -263,6 +288,7 @@ mod tests {
                 s.halves(&numbers(seed + 4, |n| n as u16)),
                 s.shorts_to_floats(s.add_shorts(c, d)),
                 s.shorts_to_floats(s.max_shorts(c, d)),
+                s.weighed_to_floats(weighed),
                 s.sums_to_floats(sums, -12_345),
                 s.sums_to_floats(sums, i32::MIN),
             ];
@@ -300,6 +326,15 @@ mod tests {
                 assert!(float.to_bits() == expected.to_bits() || float.is_nan() && expected.is_nan(), "{bits:04x}");
             }
         }
+    }
+
+    #[test]
+    fn a_weighed_sum_is_the_sum_of_its_products() {
+        let (a, b) = (numbers(3, |n| n as i8), numbers(4, |n| n as i8));
+        let sums = Portable.weigh_two([7; 32], [&a, &b], [-300, 32_767]);
+        let expected: [i32; 32] = std::array::from_fn(|j| 7 - 300 * i32::from(a[j]) + 32_767 * i32::from(b[j]));
+        assert_eq!(sums, expected);
+        assert_eq!(Portable.weighed_to_floats(sums).as_flattened(), expected.map(|sum| sum as f32));
     }
 
     #[test]

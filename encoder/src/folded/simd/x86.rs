@@ -58,6 +58,12 @@ fn four(activations: [i8; 4]) -> i32 {
     i32::from_le_bytes(activations.map(|activation| activation as u8))
 }
 
+/// Two weights as one number, to be repeated.
+#[inline(always)]
+fn two([a, b]: [i16; 2]) -> i32 {
+    i32::from(a) & 0xffff | i32::from(b) << 16
+}
+
 /// Both halves.
 #[inline(always)]
 fn both<A: Copy, B>(a: [A; 2], b: [A; 2], f: impl Fn(A, A) -> B) -> [B; 2] {
@@ -173,6 +179,32 @@ impl Simd for Avx512 {
             let low = _mm512_loadu_si512(weights.as_ptr().cast());
             let high = _mm512_loadu_si512(weights.as_ptr().add(64).cast());
             [_mm512_dpbusd_epi32(sums[0], low, activations), _mm512_dpbusd_epi32(sums[1], high, activations)]
+        }
+    }
+
+    /// Two numbers side by side, in every quarter of 128 bits four from its lower half (the first sums), four from its upper half.
+    #[inline(always)]
+    fn weigh_two(self, sums: [__m512i; 2], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [__m512i; 2] {
+        unsafe {
+            let weights = _mm512_set1_epi32(two(weights));
+            let a = _mm512_cvtepi8_epi16(_mm256_loadu_si256(a.as_ptr().cast()));
+            let b = _mm512_cvtepi8_epi16(_mm256_loadu_si256(b.as_ptr().cast()));
+            [
+                _mm512_dpwssd_epi32(sums[0], _mm512_unpacklo_epi16(a, b), weights),
+                _mm512_dpwssd_epi32(sums[1], _mm512_unpackhi_epi16(a, b), weights),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn weighed_to_floats(self, [low, high]: [__m512i; 2]) -> [__m512; 2] {
+        unsafe {
+            let first = _mm512_shuffle_i32x4::<0b01_00_01_00>(low, high);
+            let second = _mm512_shuffle_i32x4::<0b11_10_11_10>(low, high);
+            [
+                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b11_01_10_00>(first, first)),
+                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b11_01_10_00>(second, second)),
+            ]
         }
     }
 
@@ -306,6 +338,39 @@ macro_rules! simd_256 {
                     *sums = $dot(*sums, weights, activations);
                 }
                 sums
+            }
+
+            /// As on 512 bits.
+            #[inline(always)]
+            fn weigh_two(self, mut sums: [__m256i; 4], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [__m256i; 4] {
+                for half in 0..2 {
+                    unsafe {
+                        let weights = _mm256_set1_epi32(two(weights));
+                        let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().add(16 * half).cast()));
+                        let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(16 * half).cast()));
+                        let low = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), weights);
+                        let high = _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), weights);
+                        sums[2 * half] = _mm256_add_epi32(sums[2 * half], low);
+                        sums[2 * half + 1] = _mm256_add_epi32(sums[2 * half + 1], high);
+                    }
+                }
+                sums
+            }
+
+            #[inline(always)]
+            fn weighed_to_floats(self, [a, b, c, d]: [__m256i; 4]) -> [[__m256; 2]; 2] {
+                unsafe {
+                    [
+                        [
+                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x20>(a, b)),
+                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x31>(a, b)),
+                        ],
+                        [
+                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x20>(c, d)),
+                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x31>(c, d)),
+                        ],
+                    ]
+                }
             }
 
             #[inline(always)]
