@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
 }
 
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
     Ok(ArrowReaderMetadata::load(input, options).map_err(CacheError::parquet("read", path))?)
 }
 
