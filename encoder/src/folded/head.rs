@@ -177,14 +177,7 @@ fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f3
     }
     let mut greatest = [0.0; LANES];
     store(simd, most, &mut greatest);
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            greatest[i] = math::max(greatest[i], greatest[i + half]);
-        }
-        half /= 2;
-    }
-    let greatest = greatest[0];
+    let greatest = math::fold_halves(greatest, math::max);
     // Below this nothing is left of a number in f32 anyway, and the division would overflow.
     let inverse = if greatest > 1e-30 { 127.0 / greatest } else { 0.0 };
     let scale = simd.splat(inverse);

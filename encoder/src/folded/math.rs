@@ -76,22 +76,27 @@ fn normalise_wide(row: &mut [f32]) {
 
 /// The sum of `term` over a row, in sixteen partial sums.
 #[inline(always)]
-fn sum<T: Copy + Default + std::ops::AddAssign>(row: &[f32], term: impl Fn(f32) -> T) -> T {
+fn sum<T: Copy + Default + std::ops::Add<Output = T>>(row: &[f32], term: impl Fn(f32) -> T) -> T {
     let (chunks, rest) = row.as_chunks::<16>();
     let mut sums = [T::default(); 16];
     for values in chunks {
-        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum += term(value));
+        sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = *sum + term(value));
     }
-    sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum += term(value));
-    let mut half = 8;
+    sums.iter_mut().zip(rest).for_each(|(sum, &value)| *sum = *sum + term(value));
+    fold_halves(sums, |lower, upper| lower + upper)
+}
+
+/// The numbers made one: of a power of two of them, the lower half with the upper half, until one is left.
+#[inline(always)]
+pub fn fold_halves<T: Copy, const N: usize>(mut numbers: [T; N], operation: impl Fn(T, T) -> T) -> T {
+    let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
-            let upper = sums[i + half];
-            sums[i] += upper;
+            numbers[i] = operation(numbers[i], numbers[i + half]);
         }
         half /= 2;
     }
-    sums[0]
+    numbers[0]
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub trait Table: Copy {
     fn max<S: Simd>(simd: S, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
     /// The sums as floats; `unit` is what a sum of 1 is worth (int8 only).
     fn values<S: Simd>(simd: S, sums: Self::Sums<S>, unit: Option<&[f32; LANES]>) -> [S::Floats; 2];
-    /// 32 numbers of an embedding or of a skip, to be multiplied by their row's scale.
+    /// 32 numbers of an embedding, to be multiplied by their row's scale.
     fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2];
     /// Says that a row is wanted soon.
     fn prefetch<S: Simd>(self, simd: S, row: usize);
