@@ -93,9 +93,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
 /// What models are asked, and what those that they are compared with have answered.
 struct Tasks<'a> {
     sets: Vec<StsSet>,
-    documents: Option<Opened>,
-    /// The texts for `documents`.
-    texts: Vec<String>,
+    /// The model that embeds the documents, and the texts.
+    documents: Option<(Opened, Vec<String>)>,
     kinds: Vec<Kind>,
     /// Pairs in another order, and the teacher's similarities of them.
     order: Option<(Vec<word_order::Pair>, Vec<f64>)>,
@@ -107,10 +106,9 @@ impl<'a> Tasks<'a> {
         let sets = read_sets(&arguments.sts)?;
         let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
         // The documents' model has its own prefix: the one given is the queries'.
-        let documents = open_all(arguments.documents.as_slice(), &arguments.run, None, session)?.pop();
-        let texts = match &arguments.input {
-            Some(path) => read_texts(path, None, None)?.collect::<Result<_, _>>()?,
-            None => sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect(),
+        let documents = match open_all(arguments.documents.as_slice(), &arguments.run, None, session)?.pop() {
+            Some(documents) => Some((documents, texts_of(arguments, &sets)?)),
+            None => None,
         };
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
         let (mut kinds, mut order) = (Vec::new(), None);
@@ -123,15 +121,15 @@ impl<'a> Tasks<'a> {
                 order = Some((pairs, similarities));
             }
         }
-        Ok(Self { sets, documents, texts, kinds, order, watch })
+        Ok(Self { sets, documents, kinds, order, watch })
     }
 
     fn score(&self, model: &Model<'_>) -> anyhow::Result<Scored<'_>> {
         let sts = if self.sets.is_empty() { None } else { Some(sts(model, &self.sets, self.watch)?) };
         let space = match &self.documents {
-            Some(documents) => {
+            Some((documents, texts)) => {
                 let documents = Model::new(&documents.name, &*documents.encoder);
-                let texts: Vec<&str> = self.texts.iter().map(String::as_str).collect();
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                 Some(one_space(model, &documents, &texts, self.watch)?)
             }
             None => None,
@@ -148,6 +146,14 @@ impl<'a> Tasks<'a> {
             None => None,
         };
         Ok(Scored { model: model.name.to_owned(), sts, space, kinds, order })
+    }
+}
+
+/// The texts for the documents' model: those of --input, else the sentences of the sets.
+fn texts_of(arguments: &Arguments, sets: &[StsSet]) -> anyhow::Result<Vec<String>> {
+    match &arguments.input {
+        Some(path) => Ok(read_texts(path, None, None)?.collect::<Result<_, _>>()?),
+        None => Ok(sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect()),
     }
 }
 
