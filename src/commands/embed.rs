@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck_data::assets::Uri;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage, SHARD_ROWS};
+use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
 use limbeck_data::text::read_texts;
 use limbeck_data::{files, progress::Progress};
 use limbeck_encoder::{Encoder as _, Tokenizer};
@@ -92,13 +92,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         None => None,
     };
     let dimension = teacher.dimension();
-    let spec = CacheSpec {
-        dimension,
-        precision: arguments.storage,
-        fingerprint,
-        shard_rows: SHARD_ROWS,
-        part: arguments.shard,
-    };
+    let spec = CacheSpec { part: arguments.shard, ..CacheSpec::new(dimension, arguments.storage, fingerprint) };
     let summary = embed(EmbedJob {
         teacher: &teacher,
         texts: Box::new(chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?),

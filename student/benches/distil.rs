@@ -30,13 +30,7 @@ const DIMENSION: usize = 384;
 /// Writes a cache of `rows` texts.
 fn write_cache(folder: &Path, rows: usize) {
     let (tokenizer, texts) = material::bert(30_000, rows);
-    let spec = CacheSpec {
-        dimension: DIMENSION,
-        precision: Precision::F16,
-        fingerprint: Fingerprint::default(),
-        shard_rows: SHARD_ROWS,
-        part: None,
-    };
+    let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
     let mut writer = CacheWriter::open(folder, spec).expect("a cache");
     let mut numbers = Numbers(2);
     for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {

@@ -8,14 +8,17 @@ use limbeck_data::progress::{Bar, Progress, Silent};
 use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
-/// A tokenizer that knows these words; the second of them stands for all others.
-pub fn word_tokenizer(words: &[&str]) -> Tokenizer {
+/// What [`word_tokenizer`] knows: `unk` stands for every other word.
+pub const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+
+/// A tokenizer of a few words.
+pub fn word_tokenizer() -> Tokenizer {
     let vocabulary: Map<String, Value> =
-        words.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
+        WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
     let tokenizer = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
         "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": words[1]},
+        "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "unk"},
     });
     Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap()
 }

@@ -14,13 +14,13 @@
 //! elsewhere with a text and a vector column.
 //!
 //! ```
-//! use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
+//! use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision};
 //!
 //! # fn main() -> limbeck_data::Result<()> {
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let folder = folder.path();
 //! let fingerprint = Fingerprint { teacher: "a hash".into(), ..Fingerprint::default() };
-//! let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
+//! let spec = CacheSpec::new(2, Precision::F16, fingerprint);
 //! let mut writer = CacheWriter::open(folder, spec)?;
 //! let texts = ["one".to_owned(), "two".to_owned()];
 //! if !writer.is_done(0, &texts) {

@@ -32,6 +32,13 @@ pub struct CacheSpec {
     pub part: Option<(u32, u32)>,
 }
 
+impl CacheSpec {
+    /// A whole cache in shards of [`SHARD_ROWS`] rows.
+    pub fn new(dimension: usize, precision: Precision, fingerprint: Fingerprint) -> Self {
+        Self { dimension, precision, fingerprint, shard_rows: SHARD_ROWS, part: None }
+    }
+}
+
 /// Writes the shards of a cache, in any order.
 ///
 /// A shard is written beside its place, synced, renamed and only then listed in the index, which is replaced in the same

@@ -12,20 +12,13 @@ use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::weights_hash;
 use crate::error::{Error, Result};
-use crate::test_support::{StopAt, word_tokenizer};
+use crate::test_support::{StopAt, WORDS, word_tokenizer};
 
 const DIMENSION: usize = 6;
-const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A cache of `rows` texts of five words, with made-up vectors.
 fn cache(folder: &Path, rows: usize) -> Cache {
-    let spec = CacheSpec {
-        dimension: DIMENSION,
-        precision: Precision::F16,
-        fingerprint: Fingerprint::default(),
-        shard_rows: SHARD_ROWS,
-        part: None,
-    };
+    let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
     let mut random = Random::new(1, &[]);
     let mut word = || WORDS[2 + random.below(10)];
     let texts: Vec<String> = (0..rows).map(|_| [(); 5].map(|()| word()).join(" ")).collect();
@@ -46,7 +39,7 @@ fn targets<'a>(cache: &'a Cache, tokenizer: &'a Tokenizer) -> Targets<'a> {
 #[test]
 fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (cache, tokenizer) = (cache(folder.path(), 20_000), word_tokenizer(&WORDS));
+    let (cache, tokenizer) = (cache(folder.path(), 20_000), word_tokenizer());
     let made_elsewhere = Cache::open(&folder.path().join("shard-00000.parquet")).unwrap();
     for cache in [&cache, &made_elsewhere] {
         let targets = targets(cache, &tokenizer);
@@ -63,7 +56,7 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
 
 /// Two epochs of two windows.
 fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &Interrupt)) -> Result<String> {
-    let tokenizer = word_tokenizer(&WORDS);
+    let tokenizer = word_tokenizer();
     let config = StudentConfig {
         architecture: ARCHITECTURE.into(),
         vocabulary: tokenizer.vocabulary() + 1,
