@@ -4,34 +4,30 @@
 //! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
 
 use super::{
-    gather::{CHUNK, Filters, Tools, add_to},
+    gather::{CHUNK, Tools, add_to},
     layout::{Embedding, HEAD_LANES, LANES},
     math,
+    score::{Scored, Scores},
     simd::Simd,
-    table::{At, Table, both},
+    table::HeadWeights,
 };
-
-/// The attention's scores.
-pub struct Scores {
-    pub filters: Filters,
-    /// `[lane groups][filters][16]`: a column a head, and a column of zeros for the plain mean (all its scores being 0, its softmax is
-    /// uniform).
-    pub weight: Vec<[f32; HEAD_LANES]>,
-    pub bias: Vec<[f32; HEAD_LANES]>,
-}
 
 /// Memory for one sentence, used again for the next.
 #[derive(Default)]
 pub struct Scratch {
-    /// `[4][filters]`.
+    /// `[4][filters]`, of whatever type.
     features: Vec<[f32; LANES]>,
-    /// `[lane groups][CHUNK]`: scores, then weights.
+    /// `[lane groups][CHUNK]`: scores, then e to their power, then weights.
     scores: Vec<[f32; HEAD_LANES]>,
+    /// `[lane groups][CHUNK / 2]`: weights in whole numbers.
+    pairs: Vec<[[i16; 2]; HEAD_LANES]>,
+    /// `[lane groups]`: what a weight of 1 is worth.
+    units: Vec<[f32; HEAD_LANES]>,
     greatest: Vec<[f32; HEAD_LANES]>,
     sums: Vec<[f32; HEAD_LANES]>,
 }
 
-impl<S: Simd, T: Table> Tools<S, T> {
+impl<S: Simd, T: Scored> Tools<S, T> {
     /// Writes what each head attends to, head after head.
     #[inline(always)]
     pub fn attend(
@@ -42,9 +38,11 @@ impl<S: Simd, T: Table> Tools<S, T> {
         scratch: &mut Scratch,
         attended: &mut [f32],
     ) {
-        let groups = scores.bias.len();
+        let groups = scores.groups();
         scratch.features.resize(4 * scores.filters.bias.len(), [0.0; LANES]);
         scratch.scores.resize(groups * CHUNK, [0.0; HEAD_LANES]);
+        scratch.pairs.resize(groups * CHUNK / 2, [[0; 2]; HEAD_LANES]);
+        scratch.units.resize(groups, [0.0; HEAD_LANES]);
         scratch.greatest.clear();
         scratch.greatest.resize(groups, [f32::NEG_INFINITY; HEAD_LANES]);
         scratch.sums.clear();
@@ -62,7 +60,7 @@ impl<S: Simd, T: Table> Tools<S, T> {
                 self.score(scores, ids, (start, start + chunk.len()), scratch);
             }
             self.exponentiate(chunk, scratch);
-            self.weigh_all(embedding, chunk, &scratch.scores, attended);
+            self.weigh_all(embedding, chunk, scratch, attended);
         }
         for (head, attended) in attended.chunks_exact_mut(embedding.width).enumerate() {
             let inverse = 1.0 / scratch.sums[head / HEAD_LANES][head % HEAD_LANES];
@@ -94,25 +92,21 @@ impl<S: Simd, T: Table> Tools<S, T> {
     ) -> usize {
         let Self { simd, .. } = self;
         let width = scores.filters.bias.len();
+        let features: &mut [[T::Feature; LANES]] = bytemuck::cast_slice_mut(&mut scratch.features);
         for p in 0..P {
             for group in 0..width {
                 let sums = self.convolve(&scores.filters.taps, ids, position + p, group);
-                self.activate(&scores.filters, group, sums, &mut scratch.features[p * width + group]);
+                T::features(simd, scores, group, sums, &mut features[p * width + group]);
             }
         }
-        let features: [&[f32]; P] =
-            std::array::from_fn(|p| scratch.features[p * width..(p + 1) * width].as_flattened());
-        let weights = scores.weight.chunks_exact(width * LANES);
-        for ((weights, bias), to) in weights.zip(&scores.bias).zip(scratch.scores.chunks_exact_mut(CHUNK)) {
-            let mut sums = [simd.load(bias); P];
-            for (filter, weights) in weights.iter().enumerate() {
-                let weights = simd.load(weights);
-                for p in 0..P {
-                    sums[p] = simd.add(sums[p], simd.multiply(simd.splat(features[p][filter]), weights));
-                }
-            }
+        let mut positions: [&[T::Feature]; P] = [&[]; P];
+        for p in 0..P {
+            positions[p] = features[p * width..(p + 1) * width].as_flattened();
+        }
+        for (group, to) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
+            let scores = T::scores(simd, scores, group, positions);
             for p in 0..P {
-                simd.store(sums[p], &mut to[at + p]);
+                simd.store(scores[p], &mut to[at + p]);
             }
         }
         P
@@ -130,45 +124,56 @@ impl<S: Simd, T: Table> Tools<S, T> {
         }
     }
 
-    /// Turns the scores of `chunk` into e to the power of their distance from the greatest, times their rows' scale, and sums
-    /// the powers.
+    /// Turns the scores of `chunk` into e to the power of their distance from the greatest, sums the powers, and turns them into the
+    /// weights of their rows.
     #[inline(always)]
     fn exponentiate(self, chunk: &[u32], scratch: &mut Scratch) {
         let Self { simd, table } = self;
-        let groups = scratch.scores.chunks_exact_mut(CHUNK).zip(&scratch.greatest).zip(&mut scratch.sums);
-        for ((scores, greatest), sums) in groups {
+        for (group, scores) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
             let scores = &mut scores[..chunk.len()];
-            let greatest = simd.load(greatest);
+            let greatest = simd.load(&scratch.greatest[group]);
             for scores in scores.iter_mut() {
                 simd.store(simd.subtract(simd.load(scores), greatest), scores);
             }
             scores.as_flattened_mut().iter_mut().for_each(|score| *score = math::exp(*score));
-            let mut total = simd.load(sums);
-            for (scores, &id) in scores.iter_mut().zip(chunk) {
-                let scale = table.embedding_scale(id as usize * table.stride());
-                let powers = simd.load(scores);
-                total = simd.add(total, powers);
-                simd.store(simd.multiply(powers, simd.splat(scale)), scores);
+            let mut total = simd.load(&scratch.sums[group]);
+            for powers in scores.iter() {
+                total = simd.add(total, simd.load(powers));
             }
-            simd.store(total, sums);
+            simd.store(total, &mut scratch.sums[group]);
+            let pairs = &mut scratch.pairs[group * CHUNK / 2..(group + 1) * CHUNK / 2];
+            scratch.units[group] = table.head_weights(simd, chunk, scores, pairs);
         }
     }
 
     /// Adds the weighted embeddings of `chunk` to what all heads attend to.
     #[inline(always)]
-    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scores: &[[f32; HEAD_LANES]], attended: &mut [f32]) {
+    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, attended: &mut [f32]) {
+        // Two usual steps are written down, so that a loop is compiled for each.
+        match embedding.step {
+            0 => self.weigh_heads(Embedding { step: 0, ..embedding }, chunk, scratch, attended),
+            LANES => self.weigh_heads(Embedding { step: LANES, ..embedding }, chunk, scratch, attended),
+            _ => self.weigh_heads(embedding, chunk, scratch, attended),
+        }
+    }
+
+    #[inline(always)]
+    fn weigh_heads(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, attended: &mut [f32]) {
         let Embedding { width, step, .. } = embedding;
         let heads = attended.len() / width;
         let mut head = 0;
         while head < heads {
-            let (weights, lane) = (&scores[head / HEAD_LANES * CHUNK..], head % HEAD_LANES);
+            let (group, lane) = (head / HEAD_LANES, head % HEAD_LANES);
+            let (powers, pairs) = (&scratch.scores[group * CHUNK..], &scratch.pairs[group * CHUNK / 2..]);
+            let weights = HeadWeights { powers, pairs, lane };
+            let units = &scratch.units[group][lane..];
             let to = &mut attended[head * width..];
             let embedding = Embedding { at: embedding.at + head * step, ..embedding };
             head += match (heads - head).min(HEAD_LANES - lane) {
-                8.. => self.weigh::<8>(embedding, chunk, (weights, lane), to),
-                4.. => self.weigh::<4>(embedding, chunk, (weights, lane), to),
-                2.. => self.weigh::<2>(embedding, chunk, (weights, lane), to),
-                _ => self.weigh::<1>(embedding, chunk, (weights, lane), to),
+                8.. => self.weigh::<8>(embedding, chunk, (weights, units), to),
+                4.. => self.weigh::<4>(embedding, chunk, (weights, units), to),
+                2.. => self.weigh::<2>(embedding, chunk, (weights, units), to),
+                _ => self.weigh::<1>(embedding, chunk, (weights, units), to),
             };
         }
     }
@@ -177,30 +182,18 @@ impl<S: Simd, T: Table> Tools<S, T> {
     #[inline(always)]
     fn weigh<const G: usize>(
         self,
-        embedding: Embedding,
+        Embedding { at, width, step }: Embedding,
         chunk: &[u32],
-        (weights, lane): (&[[f32; HEAD_LANES]], usize),
+        (weights, units): (HeadWeights<'_>, &[f32]),
         to: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
-        let Embedding { at, width, step } = embedding;
         for group in 0..width / LANES {
-            let mut sums = [[simd.splat(0.0); 2]; G];
-            for (&id, weights) in chunk.iter().zip(weights) {
-                let row = id as usize * table.stride();
-                let place = at / LANES + group;
-                let mut numbers = table.numbers(simd, At { row, place });
-                let weights = &weights[lane..lane + G];
-                for g in 0..G {
-                    if step > 0 && g > 0 {
-                        numbers = table.numbers(simd, At { row, place: place + g * step / LANES });
-                    }
-                    let weight = simd.splat(weights[g]);
-                    sums[g] = both(sums[g], numbers, |sum, number| simd.add(sum, simd.multiply(number, weight)));
-                }
-            }
+            let sums = table.attended::<S, G>(simd, chunk, weights, at / LANES + group, step / LANES);
             for g in 0..G {
-                add_to(simd, sums[g], &mut to[g * width + group * LANES..]);
+                let unit = simd.splat(units[g]);
+                let sums = [simd.multiply(sums[g][0], unit), simd.multiply(sums[g][1], unit)];
+                add_to(simd, sums, &mut to[g * width + group * LANES..]);
             }
         }
         G

@@ -84,16 +84,16 @@ impl<S: Simd, T: Table> Tools<S, T> {
     #[inline(always)]
     pub fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
         out.fill(0.0);
-        let mut weights = [0; CHUNK];
+        let mut pairs = [[0; 2]; CHUNK / 2];
         for chunk in ids.chunks(CHUNK) {
-            let weights = &mut weights[..chunk.len()];
-            let unit = self.table.skip_weights(chunk, weights);
+            let pairs = &mut pairs[..chunk.len().div_ceil(2)];
+            let unit = self.table.skip_weights(chunk, pairs);
             let mut group = 0;
             while group < out.len() / LANES {
                 let place = place / LANES + group;
                 group += match out.len() / LANES - group {
-                    4.. => self.add_rows::<4>((chunk, weights, place), unit, &mut out[group * LANES..]),
-                    _ => self.add_rows::<1>((chunk, weights, place), unit, &mut out[group * LANES..]),
+                    4.. => self.add_rows::<4>((chunk, pairs, place), unit, &mut out[group * LANES..]),
+                    _ => self.add_rows::<1>((chunk, pairs, place), unit, &mut out[group * LANES..]),
                 };
             }
         }
@@ -105,13 +105,13 @@ impl<S: Simd, T: Table> Tools<S, T> {
     #[inline(always)]
     fn add_rows<const G: usize>(
         self,
-        (chunk, weights, place): (&[u32], &[i16], usize),
+        (chunk, pairs, place): (&[u32], &[[i16; 2]], usize),
         unit: f32,
         out: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
         let unit = simd.splat(unit);
-        for (g, sums) in table.skips::<S, G>(simd, chunk, weights, place).into_iter().enumerate() {
+        for (g, sums) in table.skips::<S, G>(simd, chunk, pairs, place).into_iter().enumerate() {
             add_to(simd, sums.map(|sum| simd.multiply(sum, unit)), &mut out[g * LANES..]);
         }
         G

@@ -18,8 +18,10 @@ pub const HEAD_LANES: usize = 16;
 pub const ALIGNMENT: usize = 64;
 /// The widest a block of the head may be: 255 · 127 · 65,536 still fits an i32.
 const WIDEST_BLOCK: usize = 65_536;
-/// The widest convolution whose taps add up in an i16: 127 · 257 ≤ 32,767.
-const WIDEST_CONVOLUTION: usize = 257;
+/// The greatest sum of a convolution's taps: the bias added to it may be as large, and the two still fit an i16.
+const GREATEST_SUM: usize = i16::MAX as usize / 2;
+/// The widest convolution whose taps add up to no more: 127 · 129 = 16,383.
+const WIDEST_CONVOLUTION: usize = 129;
 
 /// What a student is made of: numbers only, as in the file's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +93,14 @@ pub struct Taps {
 }
 
 impl Taps {
-    /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 still add up in an i16.
+    /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 add up to no more than [`GREATEST_SUM`].
     pub fn greatest_factor(&self) -> usize {
-        [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= 32_767).unwrap_or(1)
+        [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= GREATEST_SUM).unwrap_or(1)
+    }
+
+    /// What taps add up to at most (int8 only).
+    pub fn greatest_sum(&self) -> usize {
+        127 * self.greatest_factor() * self.width
     }
 }
 

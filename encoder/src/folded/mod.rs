@@ -11,6 +11,7 @@ mod layout;
 mod math;
 mod parts;
 mod quantise;
+mod score;
 mod sentence;
 mod simd;
 mod student;

@@ -1,11 +1,11 @@
 //! From a sentence's token ids to its features.
 
 use super::{
-    attend::{Scores, Scratch},
+    attend::Scratch,
     gather::{Filters, Tools},
     layout::Layout,
+    score::{Scored, Scores},
     simd::Simd,
-    table::Table,
 };
 
 /// The small numbers of all gathers.
@@ -14,7 +14,7 @@ pub struct Gathers {
     pub attention: Option<Scores>,
 }
 
-impl<S: Simd, T: Table> Tools<S, T> {
+impl<S: Simd, T: Scored> Tools<S, T> {
     /// Writes one sentence's features, and the mean of its skip rows (zeros where there are none) to `out`. `ids` has one token at
     /// least, and none outside the vocabulary.
     #[inline(always)]

@@ -5,15 +5,16 @@ use std::path::Path;
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 use super::{
-    attend::{self, Scores},
+    attend,
     file::Folded,
     gather::{Filters, Tools},
     head,
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
+    score::{Scored, Scores},
     sentence::Gathers,
     simd::{Level, Simd, Work},
-    table::{Floats, Int8, Table},
+    table::{Floats, Int8},
 };
 use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
 
@@ -73,10 +74,9 @@ impl Student {
         };
         let max_pooled = layout.max_pooled.iter().enumerate();
         let max_pooled = max_pooled.map(|(index, taps)| filters(&format!("convolution {index}"), taps)).collect();
-        let attention = layout.score.as_ref().map(|taps| Scores {
-            filters: filters("score", taps),
-            weight: stretches::<HEAD_LANES>(&file.floats("attention weight")),
-            bias: stretches::<HEAD_LANES>(&file.floats("attention bias")),
+        let attention = layout.score.as_ref().map(|taps| {
+            let heads = |name: &str| stretches::<HEAD_LANES>(&file.floats(name));
+            Scores::new(filters("score", taps), heads("attention weight"), heads("attention bias"))
         });
         let gathers = Gathers { max_pooled, attention };
         let head_bias = stretches(&file.floats("head bias"));
@@ -292,7 +292,7 @@ impl Work for BlockWork<'_> {
 
 impl BlockWork<'_> {
     #[inline(always)]
-    fn run_with<S: Simd, T: Table>(self, simd: S, table: T, weights: head::Weights<'_>) {
+    fn run_with<S: Simd, T: Scored>(self, simd: S, table: T, weights: head::Weights<'_>) {
         let Student { file, gathers, head_bias, .. } = self.student;
         let layout: &Layout = &file.layout;
         let Scratch { tokens, features, out, attend, head } = self.scratch;

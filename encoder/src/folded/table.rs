@@ -1,7 +1,7 @@
 //! Rows of the table in each precision, 32 numbers at a time.
 
 use super::{
-    layout::{LANES, Taps},
+    layout::{HEAD_LANES, LANES, Taps},
     math,
     simd::Simd,
 };
@@ -28,17 +28,47 @@ pub trait Table: Copy {
     fn max<S: Simd>(simd: S, a: Self::Sums<S>, b: Self::Sums<S>) -> Self::Sums<S>;
     /// The sums as floats; `unit` is what a sum of 1 is worth (int8 only).
     fn values<S: Simd>(simd: S, sums: Self::Sums<S>, unit: Option<&[f32; LANES]>) -> [S::Floats; 2];
-    /// 32 numbers of an embedding, to be multiplied by their row's scale.
-    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2];
     /// Says that a row is wanted soon.
     fn prefetch<S: Simd>(self, simd: S, row: usize);
-    /// What the numbers of this row's embedding are worth.
-    fn embedding_scale(self, row: usize) -> f32;
-    /// Writes what each row's skip weighs among those of `ids`, and returns what a weight of 1 is worth (int8 only; else 1).
-    fn skip_weights(self, ids: &[u32], weights: &mut [i16]) -> f32;
+    /// Turns the powers of each head's scores into what each row weighs among those of `ids` (int8 only: into `pairs`), and returns what
+    /// a weight of 1 is worth, head by head. Of at most 128 rows.
+    fn head_weights<S: Simd>(
+        self,
+        simd: S,
+        ids: &[u32],
+        powers: &mut [[f32; HEAD_LANES]],
+        pairs: &mut [[[i16; 2]; HEAD_LANES]],
+    ) -> [f32; HEAD_LANES];
+    /// `G` stretches of embeddings, the first at `place` and each `step` after the one before it: the sums over the rows of `ids` times
+    /// what they weigh with `G` heads.
+    fn attended<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        weights: HeadWeights<'_>,
+        place: usize,
+        step: usize,
+    ) -> [[S::Floats; 2]; G];
+    /// Writes what each row's skip weighs among those of `ids`, two by two, and returns what a weight of 1 is worth (int8 only; else 1).
+    fn skip_weights(self, ids: &[u32], pairs: &mut [[i16; 2]]) -> f32;
     /// `G` stretches from `place` on, each the sum over the rows of `ids` times their weights. Of at most 128 rows.
-    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], weights: &[i16], place: usize)
-    -> [[S::Floats; 2]; G];
+    fn skips<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        pairs: &[[i16; 2]],
+        place: usize,
+    ) -> [[S::Floats; 2]; G];
+}
+
+/// What rows weigh with some heads, the first of which has the column `lane`.
+#[derive(Clone, Copy)]
+pub struct HeadWeights<'a> {
+    /// Row by row; of f32 and f16.
+    pub powers: &'a [[f32; HEAD_LANES]],
+    /// Two rows by two rows; of int8.
+    pub pairs: &'a [[[i16; 2]; HEAD_LANES]],
+    pub lane: usize,
 }
 
 /// 32 floats of memory as vectors.
@@ -131,27 +161,59 @@ impl<N: Stretch> Table for Floats<'_, N> {
     }
 
     #[inline(always)]
-    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
-        self.rows[at.row + at.place].load(simd)
-    }
-
-    #[inline(always)]
     fn prefetch<S: Simd>(self, simd: S, row: usize) {
         self.rows[row..row + self.stride].iter().for_each(|stretch| stretch.prefetch(simd));
     }
 
     #[inline(always)]
-    fn embedding_scale(self, _: usize) -> f32 {
+    fn head_weights<S: Simd>(
+        self,
+        _: S,
+        _: &[u32],
+        _: &mut [[f32; HEAD_LANES]],
+        _: &mut [[[i16; 2]; HEAD_LANES]],
+    ) -> [f32; HEAD_LANES] {
+        [1.0; HEAD_LANES]
+    }
+
+    #[inline(always)]
+    fn attended<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        HeadWeights { powers, lane, .. }: HeadWeights<'_>,
+        place: usize,
+        step: usize,
+    ) -> [[S::Floats; 2]; G] {
+        let mut sums = [[simd.splat(0.0); 2]; G];
+        for (&id, powers) in ids.iter().zip(powers) {
+            let at = id as usize * self.stride + place;
+            let powers = &powers[lane..lane + G];
+            let mut numbers = self.rows[at].load(simd);
+            for g in 0..G {
+                if step > 0 && g > 0 {
+                    numbers = self.rows[at + g * step].load(simd);
+                }
+                let power = simd.splat(powers[g]);
+                sums[g] = both(sums[g], numbers, |sum, number| simd.add(sum, simd.multiply(number, power)));
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn skip_weights(self, _: &[u32], _: &mut [[i16; 2]]) -> f32 {
         1.0
     }
 
     #[inline(always)]
-    fn skip_weights(self, _: &[u32], _: &mut [i16]) -> f32 {
-        1.0
-    }
-
-    #[inline(always)]
-    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], _: &[i16], place: usize) -> [[S::Floats; 2]; G] {
+    fn skips<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        _: &[[i16; 2]],
+        place: usize,
+    ) -> [[S::Floats; 2]; G] {
         let mut sums = [[simd.splat(0.0); 2]; G];
         for &id in ids {
             for (g, sums) in sums.iter_mut().enumerate() {
@@ -173,11 +235,52 @@ pub struct Int8<'a> {
     pub stride: usize,
 }
 
+/// The greatest weight of a row: 128 rows of ±127 times it add up in an i32.
+const GREATEST_WEIGHT: f32 = 32_767.0;
+
+/// What a number is multiplied by so that the greatest of its kind becomes [`GREATEST_WEIGHT`].
+#[inline(always)]
+fn to_weights(greatest: f32) -> f32 {
+    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
+    if greatest > 1e-30 { GREATEST_WEIGHT / greatest } else { 0.0 }
+}
+
 impl Int8<'_> {
     #[inline(always)]
-    fn float(self, row: usize, at: usize) -> f32 {
-        let head = &self.rows[row];
+    fn float(self, id: u32, at: usize) -> f32 {
+        let head = &self.rows[id as usize * self.stride];
         f32::from_le_bytes([head[at] as u8, head[at + 1] as u8, head[at + 2] as u8, head[at + 3] as u8])
+    }
+
+    /// `G` stretches, each `step` after the one before it: the sums over the rows of `ids` times their weights, `weights(k, g)` being what
+    /// the rows 2k and 2k + 1 weigh in stretch g. An odd row is its own neighbour, of no weight.
+    #[inline(always)]
+    fn weighed<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        (place, step): (usize, usize),
+        weights: impl Fn(usize, usize) -> [i16; 2],
+    ) -> [[S::Floats; 2]; G] {
+        let mut sums = [simd.no_sums(); G];
+        let most = (G - 1) * step + 1;
+        for (k, ids) in ids.chunks(2).enumerate() {
+            let other = if ids.len() == 2 { ids[1] } else { ids[0] };
+            let [row, other] = [ids[0], other].map(|id| id as usize * self.stride + place);
+            let (row, other) = (&self.rows[row..row + most], &self.rows[other..other + most]);
+            let mut pairs = simd.pair(&row[0], &other[0]);
+            for g in 0..G {
+                if step > 0 && g > 0 {
+                    pairs = simd.pair(&row[g * step], &other[g * step]);
+                }
+                sums[g] = simd.weigh(sums[g], pairs, weights(k, g));
+            }
+        }
+        let mut floats = [[simd.splat(0.0); 2]; G];
+        for g in 0..G {
+            floats[g] = simd.weighed_to_floats(sums[g]);
+        }
+        floats
     }
 }
 
@@ -215,33 +318,68 @@ impl Table for Int8<'_> {
     }
 
     #[inline(always)]
-    fn numbers<S: Simd>(self, simd: S, at: At) -> [S::Floats; 2] {
-        simd.widen(&self.rows[at.row + at.place])
-    }
-
-    #[inline(always)]
     fn prefetch<S: Simd>(self, simd: S, row: usize) {
         self.rows[row..row + self.stride].iter().step_by(2).for_each(|stretch| simd.prefetch(stretch));
     }
 
     #[inline(always)]
-    fn embedding_scale(self, row: usize) -> f32 {
-        self.float(row, 0)
+    fn head_weights<S: Simd>(
+        self,
+        simd: S,
+        ids: &[u32],
+        powers: &mut [[f32; HEAD_LANES]],
+        pairs: &mut [[[i16; 2]; HEAD_LANES]],
+    ) -> [f32; HEAD_LANES] {
+        let mut most = simd.splat(0.0);
+        for (&id, powers) in ids.iter().zip(&mut *powers) {
+            let weights = simd.multiply(simd.load(powers), simd.splat(self.float(id, 0)));
+            most = simd.max(most, weights);
+            simd.store(weights, powers);
+        }
+        let mut greatest = [0.0; HEAD_LANES];
+        simd.store(most, &mut greatest);
+        let mut inverse = [0.0; HEAD_LANES];
+        for (inverse, &greatest) in inverse.iter_mut().zip(&greatest) {
+            *inverse = to_weights(greatest);
+        }
+        let inverse = simd.load(&inverse);
+        for (powers, pairs) in powers.chunks(2).zip(pairs) {
+            let first = simd.multiply(simd.load(&powers[0]), inverse);
+            let second = match powers.get(1) {
+                Some(powers) => simd.multiply(simd.load(powers), inverse),
+                None => simd.splat(0.0),
+            };
+            *pairs = simd.short_pairs(first, second);
+        }
+        let mut units = greatest;
+        units.iter_mut().for_each(|unit| *unit *= 1.0 / GREATEST_WEIGHT);
+        units
     }
 
-    /// Whole numbers, the greatest scale being 32,767: 128 rows of ±127 add up in an i32.
     #[inline(always)]
-    fn skip_weights(self, ids: &[u32], weights: &mut [i16]) -> f32 {
+    fn attended<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        HeadWeights { pairs, lane, .. }: HeadWeights<'_>,
+        place: usize,
+        step: usize,
+    ) -> [[S::Floats; 2]; G] {
+        self.weighed(simd, ids, (place, step), |k, g| pairs[k][lane + g])
+    }
+
+    #[inline(always)]
+    fn skip_weights(self, ids: &[u32], pairs: &mut [[i16; 2]]) -> f32 {
         let mut greatest = 0.0;
         for &id in ids {
-            greatest = math::max(greatest, self.float(id as usize * self.stride, 4));
+            greatest = math::max(greatest, self.float(id, 4));
         }
-        // Below this nothing is left of a number in f32 anyway, and the division would overflow.
-        let inverse = if greatest > 1e-30 { 32_767.0 / greatest } else { 0.0 };
-        for (&id, weight) in ids.iter().zip(weights) {
-            *weight = math::round(self.float(id as usize * self.stride, 4) * inverse) as i16;
+        let inverse = to_weights(greatest);
+        let weight = |id| math::round(self.float(id, 4) * inverse) as i16;
+        for (ids, pair) in ids.chunks(2).zip(pairs) {
+            *pair = [weight(ids[0]), if ids.len() == 2 { weight(ids[1]) } else { 0 }];
         }
-        greatest / 32_767.0
+        greatest / GREATEST_WEIGHT
     }
 
     #[inline(always)]
@@ -249,23 +387,9 @@ impl Table for Int8<'_> {
         self,
         simd: S,
         ids: &[u32],
-        weights: &[i16],
+        pairs: &[[i16; 2]],
         place: usize,
     ) -> [[S::Floats; 2]; G] {
-        let mut sums = [simd.no_sums(); G];
-        for (ids, weights) in ids.chunks(2).zip(weights.chunks(2)) {
-            // An odd row is its own neighbour, of no weight.
-            let (other, weight) = if ids.len() == 2 { (ids[1], weights[1]) } else { (ids[0], 0) };
-            let [row, other] = [ids[0], other].map(|id| id as usize * self.stride + place);
-            let (rows, others) = (&self.rows[row..row + G], &self.rows[other..other + G]);
-            for g in 0..G {
-                sums[g] = simd.weigh_two(sums[g], [&rows[g], &others[g]], [weights[0], weight]);
-            }
-        }
-        let mut floats = [[simd.splat(0.0); 2]; G];
-        for g in 0..G {
-            floats[g] = simd.weighed_to_floats(sums[g]);
-        }
-        floats
+        self.weighed(simd, ids, (place, 1), |k, _| pairs[k])
     }
 }

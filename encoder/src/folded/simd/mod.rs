@@ -30,6 +30,8 @@ pub trait Simd: Copy {
     type Shorts: Copy;
     /// 32 i32.
     type Sums: Copy;
+    /// 32 numbers of one row and 32 of another, side by side as the level wants them.
+    type Pairs: Copy;
 
     /// From memory.
     fn load(self, numbers: &[f32; 16]) -> Self::Floats;
@@ -47,16 +49,19 @@ pub trait Simd: Copy {
     fn max(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// f16 numbers, given as their bits, as floats; exact.
     fn halves(self, numbers: &[u16; 32]) -> [Self::Floats; 2];
-    /// Int8 numbers as floats.
-    fn widen(self, numbers: &[i8; 32]) -> [Self::Floats; 2];
-
     /// Rounded to whole numbers, ties to even; NaN becomes 0. The numbers lie within ±127.
     fn bytes(self, numbers: Self::Floats) -> [i8; 16];
+    /// Rounded likewise, each of `a` beside its fellow of `b`. The numbers lie within ±32,767.
+    fn short_pairs(self, a: Self::Floats, b: Self::Floats) -> [[i16; 2]; 16];
     /// Says that this memory is wanted soon.
     fn prefetch<T>(self, memory: &T);
 
     /// Int8 numbers, each times `factor`.
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> Self::Shorts;
+    /// From memory.
+    fn load_shorts(self, numbers: &[i16; 32]) -> Self::Shorts;
+    /// To memory.
+    fn store_shorts(self, numbers: Self::Shorts, to: &mut [i16; 32]);
     /// a + b, modulo 2¹⁶
     fn add_shorts(self, a: Self::Shorts, b: Self::Shorts) -> Self::Shorts;
     /// The greater ones.
@@ -68,10 +73,15 @@ pub trait Simd: Copy {
     fn no_sums(self) -> Self::Sums;
     /// Adds to each sum `j` the products of `weights[4j..4j + 4]` (unsigned) and `activations` (signed).
     fn dot(self, sums: Self::Sums, weights: &[u8; 128], activations: [i8; 4]) -> Self::Sums;
-    /// Adds to each sum the two numbers at its place, each times its weight. What comes of it is for [`Simd::weighed_to_floats`] alone:
+    /// Adds to each sum the products of its two weights with two activations: the first two of them for the first sixteen sums, the other
+    /// two for the rest. Modulo 2³².
+    fn dot_shorts(self, sums: Self::Sums, weights: &[[i16; 2]; 32], activations: [i16; 4]) -> Self::Sums;
+    /// Two rows side by side.
+    fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> Self::Pairs;
+    /// Adds to each sum the pair at its place, either number times its weight. What comes of it is for [`Simd::weighed_to_floats`] alone:
     /// the sums' order is the level's own.
-    fn weigh_two(self, sums: Self::Sums, numbers: [&[i8; 32]; 2], weights: [i16; 2]) -> Self::Sums;
-    /// The sums that [`Simd::weigh_two`] made, in order, as floats.
+    fn weigh(self, sums: Self::Sums, pairs: Self::Pairs, weights: [i16; 2]) -> Self::Sums;
+    /// The sums that [`Simd::weigh`] made, in order, as floats.
     fn weighed_to_floats(self, sums: Self::Sums) -> [Self::Floats; 2];
     /// The sums less `offset` (modulo 2³²), as floats.
     fn sums_to_floats(self, sums: Self::Sums, offset: i32) -> [Self::Floats; 2];
@@ -91,6 +101,7 @@ impl Simd for Portable {
     type Floats = [f32; 16];
     type Shorts = [i16; 32];
     type Sums = [i32; 32];
+    type Pairs = [[i8; 32]; 2];
 
     #[inline(always)]
     fn load(self, numbers: &[f32; 16]) -> [f32; 16] {
@@ -133,13 +144,13 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn widen(self, numbers: &[i8; 32]) -> [[f32; 16]; 2] {
-        [0, 16].map(|half| std::array::from_fn(|i| f32::from(numbers[half + i])))
+    fn bytes(self, numbers: [f32; 16]) -> [i8; 16] {
+        numbers.map(|number| math::round(number) as i8)
     }
 
     #[inline(always)]
-    fn bytes(self, numbers: [f32; 16]) -> [i8; 16] {
-        numbers.map(|number| math::round(number) as i8)
+    fn short_pairs(self, a: [f32; 16], b: [f32; 16]) -> [[i16; 2]; 16] {
+        std::array::from_fn(|i| [a[i], b[i]].map(|number| math::round(number) as i16))
     }
 
     #[inline(always)]
@@ -148,6 +159,16 @@ impl Simd for Portable {
     #[inline(always)]
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> [i16; 32] {
         numbers.map(|number| i16::from(number).wrapping_mul(factor))
+    }
+
+    #[inline(always)]
+    fn load_shorts(self, numbers: &[i16; 32]) -> [i16; 32] {
+        *numbers
+    }
+
+    #[inline(always)]
+    fn store_shorts(self, numbers: [i16; 32], to: &mut [i16; 32]) {
+        *to = numbers;
     }
 
     #[inline(always)]
@@ -181,9 +202,24 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn weigh_two(self, mut sums: [i32; 32], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [i32; 32] {
+    fn dot_shorts(self, mut sums: [i32; 32], weights: &[[i16; 2]; 32], activations: [i16; 4]) -> [i32; 32] {
+        for (j, (sum, weights)) in sums.iter_mut().zip(weights).enumerate() {
+            for (k, &weight) in weights.iter().enumerate() {
+                *sum = sum.wrapping_add(i32::from(weight) * i32::from(activations[j / 16 * 2 + k]));
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> [[i8; 32]; 2] {
+        [*a, *b]
+    }
+
+    #[inline(always)]
+    fn weigh(self, mut sums: [i32; 32], [a, b]: [[i8; 32]; 2], weights: [i16; 2]) -> [i32; 32] {
         let [weight_a, weight_b] = weights.map(i32::from);
-        for (sum, (&a, &b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.into_iter().zip(b)) {
             *sum += i32::from(a) * weight_a + i32::from(b) * weight_b;
         }
         sums
@@ -278,23 +314,35 @@ mod tests {
             for k in 0..64 {
                 let two: [[i8; 32]; 2] = [numbers(seed + k, |n| n as i8), numbers(seed + 5 + k, |n| n as i8)];
                 let weights = if k % 3 == 0 { [32_767, -32_767] } else { numbers(seed + k, |n| n as i16) };
-                weighed = s.weigh_two(weighed, [&two[0], &two[1]], weights);
+                weighed = s.weigh(weighed, s.pair(&two[0], &two[1]), weights);
             }
+            let mut products = s.no_sums();
+            for k in 0..48 {
+                let weights = numbers(seed + k, |n| [n as i16, (n >> 16) as i16]);
+                let activations = if k % 5 == 0 { [32_767, -32_768, 0, 1] } else { numbers(seed + 3 + k, |n| n as i16) };
+                products = s.dot_shorts(products, &weights, activations);
+            }
+            let mut kept = [0; 32];
+            s.store_shorts(s.add_shorts(c, s.load_shorts(&numbers(seed, |n| n as i16))), &mut kept);
+            bits.extend(kept.map(|number| number as u32));
             let results = [
                 [s.add(a, b), s.subtract(a, b)],
                 [s.multiply(a, b), s.max(a, b)],
                 [s.splat(3.25), a],
-                s.widen(&numbers(seed, |n| n as i8)),
                 s.halves(&numbers(seed + 4, |n| n as u16)),
                 s.shorts_to_floats(s.add_shorts(c, d)),
                 s.shorts_to_floats(s.max_shorts(c, d)),
                 s.weighed_to_floats(weighed),
                 s.sums_to_floats(sums, -12_345),
                 s.sums_to_floats(sums, i32::MIN),
+                s.sums_to_floats(products, 0),
             ];
             let mut within = numbers(seed, |n| (n as f32 / 1e4) % 127.4 * if n.is_multiple_of(2) { -1.0 } else { 1.0 });
             within[3..8].copy_from_slice(&[f32::NAN, 127.0, -127.0, 0.5, -1.5]);
             bits.extend(s.bytes(s.load(&within)).map(|byte| byte as u32));
+            let wide = within.map(|number| number * 258.0);
+            let pairs = s.short_pairs(s.load(&wide), s.multiply(s.load(&wide), s.splat(-0.75)));
+            bits.extend(pairs.as_flattened().iter().map(|&short| short as u32));
             for floats in results.as_flattened() {
                 let mut numbers = [0.0f32; 16];
                 s.store(*floats, &mut numbers);
@@ -331,10 +379,21 @@ mod tests {
     #[test]
     fn a_weighed_sum_is_the_sum_of_its_products() {
         let (a, b) = (numbers(3, |n| n as i8), numbers(4, |n| n as i8));
-        let sums = Portable.weigh_two([7; 32], [&a, &b], [-300, 32_767]);
+        let sums = Portable.weigh([7; 32], Portable.pair(&a, &b), [-300, 32_767]);
         let expected: [i32; 32] = std::array::from_fn(|j| 7 - 300 * i32::from(a[j]) + 32_767 * i32::from(b[j]));
         assert_eq!(sums, expected);
         assert_eq!(Portable.weighed_to_floats(sums).as_flattened(), expected.map(|sum| sum as f32));
+    }
+
+    #[test]
+    fn a_dot_product_of_shorts_takes_two_activations_for_each_half() {
+        let (weights, activations) = (numbers(3, |n| [n as i16, (n >> 8) as i16]), [-32_768, 32_767, 5, -1]);
+        let sums = Portable.dot_shorts([7; 32], &weights, activations);
+        for (j, sum) in sums.into_iter().enumerate() {
+            let half = if j < 16 { [-32_768i64, 32_767] } else { [5, -1] };
+            let product = 7 + half[0] * i64::from(weights[j][0]) + half[1] * i64::from(weights[j][1]);
+            assert_eq!(sum, product as i32);
+        }
     }
 
     #[test]

@@ -74,6 +74,7 @@ impl Simd for Avx512 {
     type Floats = __m512;
     type Shorts = __m512i;
     type Sums = [__m512i; 2];
+    type Pairs = [__m512i; 2];
 
     #[inline(always)]
     fn load(self, numbers: &[f32; 16]) -> __m512 {
@@ -116,14 +117,6 @@ impl Simd for Avx512 {
         [0, 16].map(|half| unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(numbers.as_ptr().add(half).cast())) })
     }
 
-    #[inline(always)]
-    fn widen(self, numbers: &[i8; 32]) -> [__m512; 2] {
-        [0, 16].map(|half| unsafe {
-            let numbers = _mm_loadu_si128(numbers.as_ptr().add(half).cast());
-            _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(numbers))
-        })
-    }
-
     /// NaN becomes −2³¹, whose low byte is 0.
     #[inline(always)]
     fn bytes(self, numbers: __m512) -> [i8; 16] {
@@ -133,6 +126,18 @@ impl Simd for Avx512 {
             _mm_storeu_si128(bytes.as_mut_ptr().cast(), numbers);
         }
         bytes
+    }
+
+    /// NaN becomes −2³¹, whose low half is 0.
+    #[inline(always)]
+    fn short_pairs(self, a: __m512, b: __m512) -> [[i16; 2]; 16] {
+        let mut pairs = [[0; 2]; 16];
+        unsafe {
+            let a = _mm512_and_si512(_mm512_cvtps_epi32(a), _mm512_set1_epi32(0xffff));
+            let b = _mm512_slli_epi32::<16>(_mm512_cvtps_epi32(b));
+            _mm512_storeu_si512(pairs.as_mut_ptr().cast(), _mm512_or_si512(a, b));
+        }
+        pairs
     }
 
     #[inline(always)]
@@ -147,6 +152,16 @@ impl Simd for Avx512 {
             let numbers = _mm512_cvtepi8_epi16(_mm256_loadu_si256(numbers.as_ptr().cast()));
             _mm512_mullo_epi16(numbers, _mm512_set1_epi16(factor))
         }
+    }
+
+    #[inline(always)]
+    fn load_shorts(self, numbers: &[i16; 32]) -> __m512i {
+        unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn store_shorts(self, numbers: __m512i, to: &mut [i16; 32]) {
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), numbers) }
     }
 
     #[inline(always)]
@@ -182,28 +197,44 @@ impl Simd for Avx512 {
         }
     }
 
-    /// Two numbers side by side, in every quarter of 128 bits four from its lower half (the first sums), four from its upper half.
     #[inline(always)]
-    fn weigh_two(self, sums: [__m512i; 2], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [__m512i; 2] {
+    fn dot_shorts(self, sums: [__m512i; 2], weights: &[[i16; 2]; 32], [a, b, c, d]: [i16; 4]) -> [__m512i; 2] {
+        unsafe {
+            let low = _mm512_loadu_si512(weights.as_ptr().cast());
+            let high = _mm512_loadu_si512(weights.as_ptr().add(16).cast());
+            [
+                _mm512_dpwssd_epi32(sums[0], low, _mm512_set1_epi32(two([a, b]))),
+                _mm512_dpwssd_epi32(sums[1], high, _mm512_set1_epi32(two([c, d]))),
+            ]
+        }
+    }
+
+    /// First those of the lower halves of either 128 bits, then those of the upper halves.
+    #[inline(always)]
+    fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> [__m512i; 2] {
+        unsafe {
+            let (a, b) = (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast()));
+            [
+                _mm512_cvtepi8_epi16(_mm256_unpacklo_epi8(a, b)),
+                _mm512_cvtepi8_epi16(_mm256_unpackhi_epi8(a, b)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn weigh(self, sums: [__m512i; 2], pairs: [__m512i; 2], weights: [i16; 2]) -> [__m512i; 2] {
         unsafe {
             let weights = _mm512_set1_epi32(two(weights));
-            let a = _mm512_cvtepi8_epi16(_mm256_loadu_si256(a.as_ptr().cast()));
-            let b = _mm512_cvtepi8_epi16(_mm256_loadu_si256(b.as_ptr().cast()));
-            [
-                _mm512_dpwssd_epi32(sums[0], _mm512_unpacklo_epi16(a, b), weights),
-                _mm512_dpwssd_epi32(sums[1], _mm512_unpackhi_epi16(a, b), weights),
-            ]
+            [_mm512_dpwssd_epi32(sums[0], pairs[0], weights), _mm512_dpwssd_epi32(sums[1], pairs[1], weights)]
         }
     }
 
     #[inline(always)]
     fn weighed_to_floats(self, [low, high]: [__m512i; 2]) -> [__m512; 2] {
         unsafe {
-            let first = _mm512_shuffle_i32x4::<0b01_00_01_00>(low, high);
-            let second = _mm512_shuffle_i32x4::<0b11_10_11_10>(low, high);
             [
-                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b11_01_10_00>(first, first)),
-                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b11_01_10_00>(second, second)),
+                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b01_00_01_00>(low, high)),
+                _mm512_cvtepi32_ps(_mm512_shuffle_i32x4::<0b11_10_11_10>(low, high)),
             ]
         }
     }
@@ -221,6 +252,7 @@ macro_rules! simd_256 {
             type Floats = [__m256; 2];
             type Shorts = [__m256i; 2];
             type Sums = [__m256i; 4];
+            type Pairs = [__m256i; 4];
 
             #[inline(always)]
             fn load(self, numbers: &[f32; 16]) -> [__m256; 2] {
@@ -267,15 +299,6 @@ macro_rules! simd_256 {
                 [[eight(0), eight(8)], [eight(16), eight(24)]]
             }
 
-            #[inline(always)]
-            fn widen(self, numbers: &[i8; 32]) -> [[__m256; 2]; 2] {
-                let eight = |at: usize| unsafe {
-                    let numbers = _mm_loadl_epi64(numbers.as_ptr().add(at).cast());
-                    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(numbers))
-                };
-                [[eight(0), eight(8)], [eight(16), eight(24)]]
-            }
-
             /// NaN becomes −2³¹, whose low byte is 0. The packing works in halves of 128 bits, so the middle quarters change places.
             #[inline(always)]
             fn bytes(self, numbers: [__m256; 2]) -> [i8; 16] {
@@ -291,6 +314,20 @@ macro_rules! simd_256 {
                 bytes
             }
 
+            /// NaN becomes −2³¹, whose low half is 0.
+            #[inline(always)]
+            fn short_pairs(self, a: [__m256; 2], b: [__m256; 2]) -> [[i16; 2]; 16] {
+                let mut pairs = [[0; 2]; 16];
+                for half in 0..2 {
+                    unsafe {
+                        let a = _mm256_and_si256(_mm256_cvtps_epi32(a[half]), _mm256_set1_epi32(0xffff));
+                        let b = _mm256_slli_epi32::<16>(_mm256_cvtps_epi32(b[half]));
+                        _mm256_storeu_si256(pairs.as_mut_ptr().add(8 * half).cast(), _mm256_or_si256(a, b));
+                    }
+                }
+                pairs
+            }
+
             #[inline(always)]
             fn prefetch<T>(self, memory: &T) {
                 // A hint on a valid address; it reads nothing.
@@ -303,6 +340,19 @@ macro_rules! simd_256 {
                     let numbers = _mm256_cvtepi8_epi16(_mm_loadu_si128(numbers.as_ptr().add(half).cast()));
                     _mm256_mullo_epi16(numbers, _mm256_set1_epi16(factor))
                 })
+            }
+
+            #[inline(always)]
+            fn load_shorts(self, numbers: &[i16; 32]) -> [__m256i; 2] {
+                [0, 16].map(|half| unsafe { _mm256_loadu_si256(numbers.as_ptr().add(half).cast()) })
+            }
+
+            #[inline(always)]
+            fn store_shorts(self, numbers: [__m256i; 2], to: &mut [i16; 32]) {
+                unsafe {
+                    _mm256_storeu_si256(to.as_mut_ptr().cast(), numbers[0]);
+                    _mm256_storeu_si256(to.as_mut_ptr().add(16).cast(), numbers[1]);
+                }
             }
 
             #[inline(always)]
@@ -340,37 +390,52 @@ macro_rules! simd_256 {
                 sums
             }
 
-            /// As on 512 bits.
             #[inline(always)]
-            fn weigh_two(self, mut sums: [__m256i; 4], [a, b]: [&[i8; 32]; 2], weights: [i16; 2]) -> [__m256i; 4] {
-                for half in 0..2 {
+            fn dot_shorts(
+                self,
+                mut sums: [__m256i; 4],
+                weights: &[[i16; 2]; 32],
+                [a, b, c, d]: [i16; 4],
+            ) -> [__m256i; 4] {
+                let activations = [two([a, b]), two([c, d])];
+                for (at, sums) in sums.iter_mut().enumerate() {
                     unsafe {
-                        let weights = _mm256_set1_epi32(two(weights));
-                        let a = _mm256_cvtepi8_epi16(_mm_loadu_si128(a.as_ptr().add(16 * half).cast()));
-                        let b = _mm256_cvtepi8_epi16(_mm_loadu_si128(b.as_ptr().add(16 * half).cast()));
-                        let low = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), weights);
-                        let high = _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), weights);
-                        sums[2 * half] = _mm256_add_epi32(sums[2 * half], low);
-                        sums[2 * half + 1] = _mm256_add_epi32(sums[2 * half + 1], high);
+                        let weights = _mm256_loadu_si256(weights.as_ptr().add(8 * at).cast());
+                        let products = _mm256_madd_epi16(weights, _mm256_set1_epi32(activations[at / 2]));
+                        *sums = _mm256_add_epi32(*sums, products);
                     }
                 }
                 sums
             }
 
             #[inline(always)]
-            fn weighed_to_floats(self, [a, b, c, d]: [__m256i; 4]) -> [[__m256; 2]; 2] {
+            fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> [__m256i; 4] {
                 unsafe {
-                    [
-                        [
-                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x20>(a, b)),
-                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x31>(a, b)),
-                        ],
-                        [
-                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x20>(c, d)),
-                            _mm256_cvtepi32_ps(_mm256_permute2x128_si256::<0x31>(c, d)),
-                        ],
-                    ]
+                    let mut pairs = [_mm256_setzero_si256(); 4];
+                    for half in 0..2 {
+                        let a = _mm_loadu_si128(a.as_ptr().add(16 * half).cast());
+                        let b = _mm_loadu_si128(b.as_ptr().add(16 * half).cast());
+                        pairs[2 * half] = _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(a, b));
+                        pairs[2 * half + 1] = _mm256_cvtepi8_epi16(_mm_unpackhi_epi8(a, b));
+                    }
+                    pairs
                 }
+            }
+
+            #[inline(always)]
+            fn weigh(self, mut sums: [__m256i; 4], pairs: [__m256i; 4], weights: [i16; 2]) -> [__m256i; 4] {
+                for (sums, pairs) in sums.iter_mut().zip(pairs) {
+                    unsafe {
+                        let products = _mm256_madd_epi16(pairs, _mm256_set1_epi32(two(weights)));
+                        *sums = _mm256_add_epi32(*sums, products);
+                    }
+                }
+                sums
+            }
+
+            #[inline(always)]
+            fn weighed_to_floats(self, sums: [__m256i; 4]) -> [[__m256; 2]; 2] {
+                self.sums_to_floats(sums, 0)
             }
 
             #[inline(always)]

@@ -1,0 +1,179 @@
+//! The attention's scores: a narrow convolution, and a matrix of a column a head.
+//!
+//! In int8 they are computed in whole numbers. A feature is relu(sum + bias) in units of its filter's sums, an i16; the matrix takes the
+//! units in, and its numbers are as large as an i32 can hold their sum.
+
+use bytemuck::Pod;
+
+use super::{
+    gather::Filters,
+    layout::{HEAD_LANES, LANES},
+    simd::Simd,
+    table::{Floats, Int8, Stretch, Table, both, load, store},
+};
+
+/// The numbers of the scores.
+pub struct Scores {
+    pub filters: Filters,
+    /// `[lane groups][filters][16]`: a column a head, and a column of zeros for the plain mean (all its scores being 0, its softmax is
+    /// uniform).
+    weight: Vec<[f32; HEAD_LANES]>,
+    bias: Vec<[f32; HEAD_LANES]>,
+    whole: Whole,
+}
+
+/// The same in whole numbers; empty but in int8.
+#[derive(Default)]
+struct Whole {
+    /// What is added to the sums of each filter.
+    bias: Vec<[i16; LANES]>,
+    /// `[lane groups][filters / 4][32]`: for each head of a group two filters, then for each head the other two.
+    weight: Vec<[[i16; 2]; LANES]>,
+    /// `[lane groups]`: what 1 is worth.
+    unit: Vec<[f32; HEAD_LANES]>,
+    /// `[lane groups]`: what is added to each score.
+    constant: Vec<[f32; HEAD_LANES]>,
+}
+
+impl Scores {
+    /// `weight` is `[lane groups][filters][16]`, `bias` `[lane groups][16]`.
+    pub fn new(filters: Filters, weight: Vec<[f32; HEAD_LANES]>, bias: Vec<[f32; HEAD_LANES]>) -> Self {
+        let whole = if filters.unit.is_empty() { Whole::default() } else { Whole::new(&filters, &weight, &bias) };
+        Self { filters, weight, bias, whole }
+    }
+
+    /// How many groups of sixteen columns there are.
+    pub fn groups(&self) -> usize {
+        self.bias.len()
+    }
+}
+
+impl Whole {
+    fn new(filters: &Filters, weight: &[[f32; HEAD_LANES]], bias: &[[f32; HEAD_LANES]]) -> Self {
+        let most = filters.taps.greatest_sum() as f32;
+        let (biases, units) = (filters.bias.as_flattened(), filters.unit.as_flattened());
+        let whole = |(&bias, &unit): (&f32, &f32)| if unit > 0.0 { (bias / unit).clamp(-most, most).round() } else { 0.0 };
+        let whole: Vec<i16> = biases.iter().zip(units).map(|bias| whole(bias) as i16).collect();
+        // Above the greatest sum a bias is no longer bent by the relu: what is more of it is a constant.
+        let constants: Vec<f32> = biases.iter().zip(units).map(|(bias, unit)| (bias - unit * most).max(0.0)).collect();
+        let mut to = Self { bias: whole.as_chunks().0.to_vec(), ..Self::default() };
+        for (weight, bias) in weight.chunks_exact(units.len()).zip(bias) {
+            let products: Vec<[f32; HEAD_LANES]> =
+                weight.iter().zip(units).map(|(weights, unit)| weights.map(|weight| weight * unit)).collect();
+            let unit: [f32; HEAD_LANES] = std::array::from_fn(|head| whole_unit(&products, head, most));
+            let number = |filter: usize, head: usize| {
+                let number = products[filter][head] / unit[head];
+                if number.is_finite() { number.round() as i16 } else { 0 }
+            };
+            to.weight.extend((0..units.len()).step_by(4).map(|filter| {
+                std::array::from_fn(|column| {
+                    let (filter, head) = (filter + column / HEAD_LANES * 2, column % HEAD_LANES);
+                    [number(filter, head), number(filter + 1, head)]
+                })
+            }));
+            to.constant.push(std::array::from_fn(|head| {
+                weight.iter().zip(&constants).fold(bias[head], |sum, (weight, constant)| sum + weight[head] * constant)
+            }));
+            to.unit.push(unit);
+        }
+        to
+    }
+}
+
+/// The least unit of a head's weights with which they are i16, and any features' (up to twice `most`) products add up in an i32.
+fn whole_unit(products: &[[f32; HEAD_LANES]], head: usize, most: f32) -> f32 {
+    let magnitudes = products.iter().map(|product| f64::from(product[head].abs()));
+    let greatest = magnitudes.clone().fold(0.0, f64::max);
+    // Half of 1 a weight is for rounding.
+    let room = f64::from(i32::MAX) / (2.0 * f64::from(most)) - 0.5 * products.len() as f64;
+    (greatest / f64::from(i16::MAX)).max(magnitudes.sum::<f64>() / room) as f32
+}
+
+/// How scores come of the sums of taps.
+pub trait Scored: Table {
+    /// What a feature is.
+    type Feature: Pod;
+
+    /// Writes 32 features, those of the filters' group `group`.
+    fn features<S: Simd>(
+        simd: S,
+        scores: &Scores,
+        group: usize,
+        sums: Self::Sums<S>,
+        to: &mut [Self::Feature; LANES],
+    );
+    /// The scores of `P` positions from their features, those of the lane group `group`.
+    fn scores<S: Simd, const P: usize>(
+        simd: S,
+        scores: &Scores,
+        group: usize,
+        features: [&[Self::Feature]; P],
+    ) -> [S::Floats; P];
+}
+
+impl<N: Stretch> Scored for Floats<'_, N> {
+    type Feature = f32;
+
+    #[inline(always)]
+    fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: Self::Sums<S>, to: &mut [f32; LANES]) {
+        let values = both(sums, load(simd, &scores.filters.bias[group]), |value, bias| simd.add(value, bias));
+        let zero = simd.splat(0.0);
+        store(simd, values.map(|value| simd.max(value, zero)), to);
+    }
+
+    #[inline(always)]
+    fn scores<S: Simd, const P: usize>(
+        simd: S,
+        scores: &Scores,
+        group: usize,
+        features: [&[f32]; P],
+    ) -> [S::Floats; P] {
+        let width = features[0].len();
+        let mut sums = [simd.load(&scores.bias[group]); P];
+        for (filter, weights) in scores.weight[group * width..(group + 1) * width].iter().enumerate() {
+            let weights = simd.load(weights);
+            for p in 0..P {
+                sums[p] = simd.add(sums[p], simd.multiply(simd.splat(features[p][filter]), weights));
+            }
+        }
+        sums
+    }
+}
+
+impl Scored for Int8<'_> {
+    type Feature = i16;
+
+    #[inline(always)]
+    fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: S::Shorts, to: &mut [i16; LANES]) {
+        let values = simd.add_shorts(sums, simd.load_shorts(&scores.whole.bias[group]));
+        simd.store_shorts(simd.max_shorts(values, simd.load_shorts(&[0; LANES])), to);
+    }
+
+    #[inline(always)]
+    fn scores<S: Simd, const P: usize>(
+        simd: S,
+        scores: &Scores,
+        group: usize,
+        features: [&[i16]; P],
+    ) -> [S::Floats; P] {
+        let width = features[0].len() / 4;
+        let Whole { weight, unit, constant, .. } = &scores.whole;
+        let mut fours: [&[[i16; 4]]; P] = [&[]; P];
+        for p in 0..P {
+            fours[p] = &features[p].as_chunks::<4>().0[..width];
+        }
+        let mut sums = [simd.no_sums(); P];
+        for (k, weights) in weight[group * width..(group + 1) * width].iter().enumerate() {
+            for p in 0..P {
+                sums[p] = simd.dot_shorts(sums[p], weights, fours[p][k]);
+            }
+        }
+        let (unit, constant) = (simd.load(&unit[group]), simd.load(&constant[group]));
+        let mut floats = [constant; P];
+        for p in 0..P {
+            let [first, second] = simd.sums_to_floats(sums[p], 0);
+            floats[p] = simd.add(simd.multiply(simd.add(first, second), unit), constant);
+        }
+        floats
+    }
+}
