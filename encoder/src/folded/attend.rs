@@ -4,7 +4,7 @@
 //! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
 
 use super::{
-    gather::{CHUNK, Tools, add_to},
+    gather::{CHUNK, Tools, put},
     layout::{Embedding, HEAD_LANES, LANES},
     math,
     score::{Scored, Scores},
@@ -21,6 +21,8 @@ pub struct Scratch {
     scores: Vec<[f32; HEAD_LANES]>,
     /// `[lane groups][CHUNK / 2]`: weights in whole numbers.
     pairs: Vec<[[i16; 2]; HEAD_LANES]>,
+    /// `[CHUNK]` scores of few heads.
+    packed: Vec<f32>,
     /// `[lane groups]`: what a weight of 1 is worth.
     units: Vec<[f32; HEAD_LANES]>,
     greatest: Vec<[f32; HEAD_LANES]>,
@@ -34,7 +36,7 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         self,
         scores: &Scores,
         embedding: Embedding,
-        ids: &[u32],
+        (ids, next): (&[u32], &[u32]),
         scratch: &mut Scratch,
         attended: &mut [f32],
     ) {
@@ -47,33 +49,47 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         scratch.greatest.resize(groups, [f32::NEG_INFINITY; HEAD_LANES]);
         scratch.sums.clear();
         scratch.sums.resize(groups, [0.0; HEAD_LANES]);
-        attended.fill(0.0);
 
         for start in (0..ids.len()).step_by(CHUNK) {
             let end = ids.len().min(start + CHUNK);
-            self.score(scores, ids, (start, end), scratch);
+            self.score(scores, (ids, next), (start, end), scratch);
             self.find_greatest(end - start, scratch);
         }
         for start in (0..ids.len()).step_by(CHUNK) {
             let chunk = &ids[start..ids.len().min(start + CHUNK)];
             if ids.len() > CHUNK {
-                self.score(scores, ids, (start, start + chunk.len()), scratch);
+                self.score(scores, (ids, &[]), (start, start + chunk.len()), scratch);
             }
-            self.exponentiate(chunk, scratch);
-            self.weigh_all(embedding, chunk, scratch, attended);
+            self.exponentiate(chunk, attended.len() / embedding.width, scratch);
+            if ids.len() <= CHUNK {
+                // The sums are known already, so weights need no division afterwards.
+                for (units, sums) in scratch.units.iter_mut().zip(&scratch.sums) {
+                    units.iter_mut().zip(sums).for_each(|(unit, sum)| *unit /= sum);
+                }
+            }
+            self.weigh_all(embedding, chunk, scratch, start > 0, attended);
         }
-        for (head, attended) in attended.chunks_exact_mut(embedding.width).enumerate() {
-            let inverse = 1.0 / scratch.sums[head / HEAD_LANES][head % HEAD_LANES];
-            attended.iter_mut().for_each(|value| *value *= inverse);
+        if ids.len() > CHUNK {
+            for (head, attended) in attended.chunks_exact_mut(embedding.width).enumerate() {
+                let inverse = 1.0 / scratch.sums[head / HEAD_LANES][head % HEAD_LANES];
+                attended.iter_mut().for_each(|value| *value *= inverse);
+            }
         }
     }
 
     /// The scores of positions `start..end`, to the front of each lane group.
     #[inline(always)]
-    fn score(self, scores: &Scores, ids: &[u32], (start, end): (usize, usize), scratch: &mut Scratch) {
+    fn score(
+        self,
+        scores: &Scores,
+        (ids, next): (&[u32], &[u32]),
+        (start, end): (usize, usize),
+        scratch: &mut Scratch,
+    ) {
         let mut position = start;
         while position < end {
             let at = position - start;
+            self.prefetch(next, position, 4);
             position += match end - position {
                 4.. => self.score_some::<4>(scores, ids, (position, at), scratch),
                 2.. => self.score_some::<2>(scores, ids, (position, at), scratch),
@@ -127,7 +143,7 @@ impl<S: Simd, T: Scored> Tools<S, T> {
     /// Turns the scores of `chunk` into e to the power of their distance from the greatest, sums the powers, and turns them into the
     /// weights of their rows.
     #[inline(always)]
-    fn exponentiate(self, chunk: &[u32], scratch: &mut Scratch) {
+    fn exponentiate(self, chunk: &[u32], heads: usize, scratch: &mut Scratch) {
         let Self { simd, table } = self;
         for (group, scores) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
             let scores = &mut scores[..chunk.len()];
@@ -135,7 +151,11 @@ impl<S: Simd, T: Scored> Tools<S, T> {
             for scores in scores.iter_mut() {
                 simd.store(simd.subtract(simd.load(scores), greatest), scores);
             }
-            scores.as_flattened_mut().iter_mut().for_each(|score| *score = math::exp(*score));
+            match heads - group * HEAD_LANES {
+                ..=4 => exponentiate_some::<4>(scores, &mut scratch.packed),
+                5..=8 => exponentiate_some::<8>(scores, &mut scratch.packed),
+                _ => exponentiate_all(scores.as_flattened_mut()),
+            }
             let mut total = simd.load(&scratch.sums[group]);
             for powers in scores.iter() {
                 total = simd.add(total, simd.load(powers));
@@ -146,45 +166,46 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
     }
 
-    /// Adds the weighted embeddings of `chunk` to what all heads attend to.
+    /// Writes the weighted embeddings of `chunk`, head after head, or adds them.
     #[inline(always)]
-    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, attended: &mut [f32]) {
+    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, add: bool, attended: &mut [f32]) {
         // Two usual steps are written down, so that a loop is compiled for each.
         match embedding.step {
-            0 => self.weigh_heads(Embedding { step: 0, ..embedding }, chunk, scratch, attended),
-            LANES => self.weigh_heads(Embedding { step: LANES, ..embedding }, chunk, scratch, attended),
-            _ => self.weigh_heads(embedding, chunk, scratch, attended),
+            0 => self.weigh_heads(Embedding { step: 0, ..embedding }, chunk, scratch, add, attended),
+            LANES => self.weigh_heads(Embedding { step: LANES, ..embedding }, chunk, scratch, add, attended),
+            _ => self.weigh_heads(embedding, chunk, scratch, add, attended),
         }
     }
 
     #[inline(always)]
-    fn weigh_heads(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, attended: &mut [f32]) {
+    fn weigh_heads(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, add: bool, attended: &mut [f32]) {
         let Embedding { width, step, .. } = embedding;
         let heads = attended.len() / width;
         let mut head = 0;
         while head < heads {
             let (group, lane) = (head / HEAD_LANES, head % HEAD_LANES);
             let (powers, pairs) = (&scratch.scores[group * CHUNK..], &scratch.pairs[group * CHUNK / 2..]);
-            let weights = HeadWeights { powers, pairs, lane };
+            let rows = (chunk, HeadWeights { powers, pairs, lane });
             let units = &scratch.units[group][lane..];
             let to = &mut attended[head * width..];
             let embedding = Embedding { at: embedding.at + head * step, ..embedding };
             head += match (heads - head).min(HEAD_LANES - lane) {
-                8.. => self.weigh::<8>(embedding, chunk, (weights, units), to),
-                4.. => self.weigh::<4>(embedding, chunk, (weights, units), to),
-                2.. => self.weigh::<2>(embedding, chunk, (weights, units), to),
-                _ => self.weigh::<1>(embedding, chunk, (weights, units), to),
+                8.. => self.weigh::<8>(embedding, rows, units, add, to),
+                4.. => self.weigh::<4>(embedding, rows, units, add, to),
+                2.. => self.weigh::<2>(embedding, rows, units, add, to),
+                _ => self.weigh::<1>(embedding, rows, units, add, to),
             };
         }
     }
 
-    /// Adds the embeddings of `chunk`, weighted by `G` neighbouring heads, to those heads' places in `to`.
+    /// The same for `G` neighbouring heads, whose places are at the front of `to`.
     #[inline(always)]
     fn weigh<const G: usize>(
         self,
         Embedding { at, width, step }: Embedding,
-        chunk: &[u32],
-        (weights, units): (HeadWeights<'_>, &[f32]),
+        (chunk, weights): (&[u32], HeadWeights<'_>),
+        units: &[f32],
+        add: bool,
         to: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
@@ -193,9 +214,32 @@ impl<S: Simd, T: Scored> Tools<S, T> {
             for g in 0..G {
                 let unit = simd.splat(units[g]);
                 let sums = [simd.multiply(sums[g][0], unit), simd.multiply(sums[g][1], unit)];
-                add_to(simd, sums, &mut to[g * width + group * LANES..]);
+                put(simd, sums, add, &mut to[g * width + group * LANES..]);
             }
         }
         G
+    }
+}
+
+/// e to the power of each.
+#[inline(always)]
+fn exponentiate_all(scores: &mut [f32]) {
+    for score in scores {
+        *score = math::exp(*score);
+    }
+}
+
+/// The same for the first `N` scores of each position, and zeros for the others: few heads would leave most of a vector unused.
+#[inline(always)]
+fn exponentiate_some<const N: usize>(scores: &mut [[f32; HEAD_LANES]], packed: &mut Vec<f32>) {
+    packed.resize(CHUNK * N, 0.0);
+    let packed = &mut packed.as_chunks_mut::<N>().0[..scores.len()];
+    for (packed, scores) in packed.iter_mut().zip(&*scores) {
+        packed.copy_from_slice(&scores[..N]);
+    }
+    exponentiate_all(packed.as_flattened_mut());
+    for (packed, scores) in packed.iter().zip(scores) {
+        *scores = [0.0; HEAD_LANES];
+        scores[..N].copy_from_slice(packed);
     }
 }

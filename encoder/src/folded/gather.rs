@@ -30,8 +30,8 @@ pub struct Tools<S, T> {
 impl<S: Simd, T: Table> Tools<S, T> {
     /// Says that a sentence comes next: its rows are fetched while another is worked on, as many as caches take.
     #[inline(always)]
-    pub fn prefetch(self, ids: &[u32]) {
-        for &id in ids.iter().take(PREFETCHED) {
+    pub fn prefetch(self, ids: &[u32], from: usize, count: usize) {
+        for &id in ids.iter().take(PREFETCHED).skip(from).take(count) {
             self.table.prefetch(self.simd, id as usize * self.table.stride());
         }
     }
@@ -83,38 +83,48 @@ impl<S: Simd, T: Table> Tools<S, T> {
     /// The mean of the skip rows.
     #[inline(always)]
     pub fn mean(self, place: usize, ids: &[u32], out: &mut [f32]) {
-        out.fill(0.0);
+        let inverse = 1.0 / ids.len() as f32;
         let mut pairs = [[0; 2]; CHUNK / 2];
-        for chunk in ids.chunks(CHUNK) {
+        for (index, chunk) in ids.chunks(CHUNK).enumerate() {
             let pairs = &mut pairs[..chunk.len().div_ceil(2)];
-            let unit = self.table.skip_weights(chunk, pairs);
+            let unit = self.table.skip_weights(chunk, pairs) * inverse;
             let mut group = 0;
             while group < out.len() / LANES {
-                let place = place / LANES + group;
-                group += match out.len() / LANES - group {
-                    4.. => self.add_rows::<4>((chunk, pairs, place), unit, &mut out[group * LANES..]),
-                    _ => self.add_rows::<1>((chunk, pairs, place), unit, &mut out[group * LANES..]),
+                let to = &mut out[group * LANES..];
+                let rows = (chunk, &*pairs, place / LANES + group);
+                group += match to.len() / LANES {
+                    4.. => self.put_rows::<4>(rows, unit, index > 0, to),
+                    _ => self.put_rows::<1>(rows, unit, index > 0, to),
                 };
             }
         }
-        let inverse = 1.0 / ids.len() as f32;
-        out.iter_mut().for_each(|out| *out *= inverse);
     }
 
-    /// Adds `G` stretches of the skip rows, from `place` on, to the front of `out`.
+    /// Writes or adds `G` stretches of the skip rows, from `place` on, to the front of `to`.
     #[inline(always)]
-    fn add_rows<const G: usize>(
+    fn put_rows<const G: usize>(
         self,
         (chunk, pairs, place): (&[u32], &[[i16; 2]], usize),
         unit: f32,
-        out: &mut [f32],
+        add: bool,
+        to: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
         let unit = simd.splat(unit);
         for (g, sums) in table.skips::<S, G>(simd, chunk, pairs, place).into_iter().enumerate() {
-            add_to(simd, sums.map(|sum| simd.multiply(sum, unit)), &mut out[g * LANES..]);
+            put(simd, sums.map(|sum| simd.multiply(sum, unit)), add, &mut to[g * LANES..]);
         }
         G
+    }
+}
+
+/// Writes 32 numbers to the front of `to`, or adds them there.
+#[inline(always)]
+pub fn put<S: Simd>(simd: S, numbers: [S::Floats; 2], add: bool, to: &mut [f32]) {
+    if add {
+        add_to(simd, numbers, to);
+    } else if let Some(to) = to.first_chunk_mut::<LANES>() {
+        store(simd, numbers, to);
     }
 }
 

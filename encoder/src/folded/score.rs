@@ -52,7 +52,8 @@ impl Whole {
     fn new(filters: &Filters, weight: &[[f32; HEAD_LANES]], bias: &[[f32; HEAD_LANES]]) -> Self {
         let most = filters.taps.greatest_sum() as f32;
         let (biases, units) = (filters.bias.as_flattened(), filters.unit.as_flattened());
-        let whole = |(&bias, &unit): (&f32, &f32)| if unit > 0.0 { (bias / unit).clamp(-most, most).round() } else { 0.0 };
+        let whole =
+            |(&bias, &unit): (&f32, &f32)| if unit > 0.0 { (bias / unit).clamp(-most, most).round() } else { 0.0 };
         let whole: Vec<i16> = biases.iter().zip(units).map(|bias| whole(bias) as i16).collect();
         // Above the greatest sum a bias is no longer bent by the relu: what is more of it is a constant.
         let constants: Vec<f32> = biases.iter().zip(units).map(|(bias, unit)| (bias - unit * most).max(0.0)).collect();
@@ -95,13 +96,7 @@ pub trait Scored: Table {
     type Feature: Pod;
 
     /// Writes 32 features, those of the filters' group `group`.
-    fn features<S: Simd>(
-        simd: S,
-        scores: &Scores,
-        group: usize,
-        sums: Self::Sums<S>,
-        to: &mut [Self::Feature; LANES],
-    );
+    fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: Self::Sums<S>, to: &mut [Self::Feature; LANES]);
     /// The scores of `P` positions from their features, those of the lane group `group`.
     fn scores<S: Simd, const P: usize>(
         simd: S,
@@ -158,14 +153,14 @@ impl Scored for Int8<'_> {
     ) -> [S::Floats; P] {
         let width = features[0].len() / 4;
         let Whole { weight, unit, constant, .. } = &scores.whole;
-        let mut fours: [&[[i16; 4]]; P] = [&[]; P];
+        let mut fours: [&[[[i16; 2]; 2]]; P] = [&[]; P];
         for p in 0..P {
-            fours[p] = &features[p].as_chunks::<4>().0[..width];
+            fours[p] = &bytemuck::cast_slice(features[p])[..width];
         }
         let mut sums = [simd.no_sums(); P];
         for (k, weights) in weight[group * width..(group + 1) * width].iter().enumerate() {
             for p in 0..P {
-                sums[p] = simd.dot_shorts(sums[p], weights, fours[p][k]);
+                sums[p] = simd.dot_shorts(sums[p], weights, &fours[p][k]);
             }
         }
         let (unit, constant) = (simd.load(&unit[group]), simd.load(&constant[group]));
@@ -175,5 +170,58 @@ impl Scored for Int8<'_> {
             floats[p] = simd.add(simd.multiply(simd.add(first, second), unit), constant);
         }
         floats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folded::{layout::Taps, simd::Portable};
+
+    const FILTERS: usize = 2 * LANES;
+
+    /// A score in floats, of features relu(sum · unit + bias).
+    fn expected(scores: &Scores, sums: &[i16], head: usize) -> f64 {
+        let (bias, unit) = (scores.filters.bias.as_flattened(), scores.filters.unit.as_flattened());
+        (0..FILTERS).fold(f64::from(scores.bias[0][head]), |score, filter| {
+            let feature = f64::from(sums[filter]) * f64::from(unit[filter]) + f64::from(bias[filter]);
+            score + feature.max(0.0) * f64::from(scores.weight[filter][head])
+        })
+    }
+
+    #[test]
+    fn whole_numbers_give_the_scores_of_floats_whatever_bias_and_unit() {
+        let taps = Taps { at: 0, width: 5, filters: FILTERS, factor_at: 8 };
+        let most = taps.greatest_sum() as f32;
+        // Looks random, within ±1.
+        let number = |n: usize| (n * 7919 % 2003) as f32 / 1001.0 - 1.0;
+        let mut unit: [f32; FILTERS] = std::array::from_fn(|filter| 1e-4 * (1.5 + number(filter)));
+        let mut bias: [f32; FILTERS] = std::array::from_fn(|filter| unit[filter] * most * number(filter + 77));
+        // Filters without taps, and ones whose bias no sum of taps reaches.
+        (unit[3], unit[4]) = (0.0, 0.0);
+        (bias[3], bias[4], bias[5], bias[6]) = (0.7, -0.7, 9.0, -9.0);
+        let filters = Filters { taps, bias: bias.as_chunks().0.to_vec(), unit: unit.as_chunks().0.to_vec() };
+        let weight = (0..FILTERS).map(|filter| std::array::from_fn(|head| number(filter * 16 + head))).collect();
+        let scores = Scores::new(filters, weight, vec![std::array::from_fn(number)]);
+
+        for case in 0..50 {
+            let sums: [i16; FILTERS] = std::array::from_fn(|filter| match (unit[filter] > 0.0, case) {
+                (false, _) => 0,
+                (true, 0) => most as i16,
+                (true, 1) => -most as i16,
+                _ => (most * number(filter * 31 + case * 997)) as i16,
+            });
+            let mut features = [[0i16; LANES]; FILTERS / LANES];
+            for (group, features) in features.iter_mut().enumerate() {
+                let sums = *sums[group * LANES..].first_chunk().unwrap();
+                Int8::features(Portable, &scores, group, sums, features);
+            }
+            let [found] = Int8::scores(Portable, &scores, 0, [features.as_flattened()]);
+            for (head, found) in found.into_iter().enumerate() {
+                // Of 64 features up to 2: half a unit each, and half of 1 in some thousand of the weights.
+                let expected = expected(&scores, &sums, head);
+                assert!((f64::from(found) - expected).abs() < 0.02, "{case}, {head}: {found}, not {expected}");
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ impl<S: Simd, T: Scored> Tools<S, T> {
     pub fn sentence(
         self,
         (layout, gathers): (&Layout, &Gathers),
-        ids: &[u32],
+        (ids, next): (&[u32], &[u32]),
         scratch: &mut Scratch,
         features: &mut [f32],
         out: &mut [f32],
@@ -31,7 +31,10 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
         if let (Some(scores), Some(embedding)) = (&gathers.attention, layout.embedding) {
             let attended = &mut features[layout.features - layout.attended * embedding.width..];
-            self.attend(scores, embedding, ids, scratch, attended);
+            self.attend(scores, embedding, (ids, next), scratch, attended);
+            self.prefetch(next, ids.len(), usize::MAX);
+        } else {
+            self.prefetch(next, 0, usize::MAX);
         }
         match layout.skip {
             Some(place) => self.mean(place, ids, out),

@@ -300,16 +300,17 @@ impl BlockWork<'_> {
         let empty = [file.header.empty_token];
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
             let ids = if ids.is_empty() { &empty } else { ids };
-            if index + 1 < tokens.rows() {
-                tools.prefetch(tokens.row(index + 1));
-            }
+            let next = if index + 1 < tokens.rows() { tokens.row(index + 1) } else { &[] };
             let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            tools.sentence((layout, gathers), ids, attend, features, out);
+            tools.sentence((layout, gathers), (ids, next), attend, features, out);
         }
         if layout.features > 0 {
             head::multiply(simd, layout, (weights, head_bias), features, head, out);
         }
-        out.chunks_exact_mut(layout.outputs).for_each(math::normalise);
+        // No iterator's function, which would be compiled without this level's instructions.
+        for row in out.chunks_exact_mut(layout.outputs) {
+            math::normalise(row);
+        }
     }
 }
 

@@ -162,7 +162,9 @@ impl<N: Stretch> Table for Floats<'_, N> {
 
     #[inline(always)]
     fn prefetch<S: Simd>(self, simd: S, row: usize) {
-        self.rows[row..row + self.stride].iter().for_each(|stretch| stretch.prefetch(simd));
+        for stretch in &self.rows[row..row + self.stride] {
+            stretch.prefetch(simd);
+        }
     }
 
     #[inline(always)]
@@ -207,13 +209,7 @@ impl<N: Stretch> Table for Floats<'_, N> {
     }
 
     #[inline(always)]
-    fn skips<S: Simd, const G: usize>(
-        self,
-        simd: S,
-        ids: &[u32],
-        _: &[[i16; 2]],
-        place: usize,
-    ) -> [[S::Floats; 2]; G] {
+    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], _: &[[i16; 2]], place: usize) -> [[S::Floats; 2]; G] {
         let mut sums = [[simd.splat(0.0); 2]; G];
         for &id in ids {
             for (g, sums) in sums.iter_mut().enumerate() {
@@ -319,7 +315,9 @@ impl Table for Int8<'_> {
 
     #[inline(always)]
     fn prefetch<S: Simd>(self, simd: S, row: usize) {
-        self.rows[row..row + self.stride].iter().step_by(2).for_each(|stretch| simd.prefetch(stretch));
+        for line in self.rows[row..row + self.stride].as_chunks::<2>().0 {
+            simd.prefetch(line);
+        }
     }
 
     #[inline(always)]

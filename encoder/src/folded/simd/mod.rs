@@ -75,7 +75,7 @@ pub trait Simd: Copy {
     fn dot(self, sums: Self::Sums, weights: &[u8; 128], activations: [i8; 4]) -> Self::Sums;
     /// Adds to each sum the products of its two weights with two activations: the first two of them for the first sixteen sums, the other
     /// two for the rest. Modulo 2³².
-    fn dot_shorts(self, sums: Self::Sums, weights: &[[i16; 2]; 32], activations: [i16; 4]) -> Self::Sums;
+    fn dot_shorts(self, sums: Self::Sums, weights: &[[i16; 2]; 32], activations: &[[i16; 2]; 2]) -> Self::Sums;
     /// Two rows side by side.
     fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> Self::Pairs;
     /// Adds to each sum the pair at its place, either number times its weight. What comes of it is for [`Simd::weighed_to_floats`] alone:
@@ -202,10 +202,10 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn dot_shorts(self, mut sums: [i32; 32], weights: &[[i16; 2]; 32], activations: [i16; 4]) -> [i32; 32] {
+    fn dot_shorts(self, mut sums: [i32; 32], weights: &[[i16; 2]; 32], activations: &[[i16; 2]; 2]) -> [i32; 32] {
         for (j, (sum, weights)) in sums.iter_mut().zip(weights).enumerate() {
             for (k, &weight) in weights.iter().enumerate() {
-                *sum = sum.wrapping_add(i32::from(weight) * i32::from(activations[j / 16 * 2 + k]));
+                *sum = sum.wrapping_add(i32::from(weight) * i32::from(activations[j / 16][k]));
             }
         }
         sums
@@ -319,8 +319,9 @@ mod tests {
             let mut products = s.no_sums();
             for k in 0..48 {
                 let weights = numbers(seed + k, |n| [n as i16, (n >> 16) as i16]);
-                let activations = if k % 5 == 0 { [32_767, -32_768, 0, 1] } else { numbers(seed + 3 + k, |n| n as i16) };
-                products = s.dot_shorts(products, &weights, activations);
+                let random = numbers(seed + 3 + k, |n| [n as i16, (n >> 16) as i16]);
+                let activations = if k % 5 == 0 { [[32_767, -32_768], [0, 1]] } else { random };
+                products = s.dot_shorts(products, &weights, &activations);
             }
             let mut kept = [0; 32];
             s.store_shorts(s.add_shorts(c, s.load_shorts(&numbers(seed, |n| n as i16))), &mut kept);
@@ -387,12 +388,11 @@ mod tests {
 
     #[test]
     fn a_dot_product_of_shorts_takes_two_activations_for_each_half() {
-        let (weights, activations) = (numbers(3, |n| [n as i16, (n >> 8) as i16]), [-32_768, 32_767, 5, -1]);
-        let sums = Portable.dot_shorts([7; 32], &weights, activations);
+        let (weights, activations) = (numbers(3, |n| [n as i16, (n >> 8) as i16]), [[-32_768, 32_767], [5, -1]]);
+        let sums = Portable.dot_shorts([7; 32], &weights, &activations);
         for (j, sum) in sums.into_iter().enumerate() {
-            let half = if j < 16 { [-32_768i64, 32_767] } else { [5, -1] };
-            let product = 7 + half[0] * i64::from(weights[j][0]) + half[1] * i64::from(weights[j][1]);
-            assert_eq!(sum, product as i32);
+            let product = |k: usize| i64::from(activations[j / 16][k]) * i64::from(weights[j][k]);
+            assert_eq!(sum, (7 + product(0) + product(1)) as i32);
         }
     }
 

@@ -198,13 +198,14 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn dot_shorts(self, sums: [__m512i; 2], weights: &[[i16; 2]; 32], [a, b, c, d]: [i16; 4]) -> [__m512i; 2] {
+    fn dot_shorts(self, sums: [__m512i; 2], weights: &[[i16; 2]; 32], activations: &[[i16; 2]; 2]) -> [__m512i; 2] {
         unsafe {
+            let activations = activations.as_ptr().cast::<i32>();
             let low = _mm512_loadu_si512(weights.as_ptr().cast());
             let high = _mm512_loadu_si512(weights.as_ptr().add(16).cast());
             [
-                _mm512_dpwssd_epi32(sums[0], low, _mm512_set1_epi32(two([a, b]))),
-                _mm512_dpwssd_epi32(sums[1], high, _mm512_set1_epi32(two([c, d]))),
+                _mm512_dpwssd_epi32(sums[0], low, _mm512_set1_epi32(activations.read_unaligned())),
+                _mm512_dpwssd_epi32(sums[1], high, _mm512_set1_epi32(activations.add(1).read_unaligned())),
             ]
         }
     }
@@ -214,10 +215,7 @@ impl Simd for Avx512 {
     fn pair(self, a: &[i8; 32], b: &[i8; 32]) -> [__m512i; 2] {
         unsafe {
             let (a, b) = (_mm256_loadu_si256(a.as_ptr().cast()), _mm256_loadu_si256(b.as_ptr().cast()));
-            [
-                _mm512_cvtepi8_epi16(_mm256_unpacklo_epi8(a, b)),
-                _mm512_cvtepi8_epi16(_mm256_unpackhi_epi8(a, b)),
-            ]
+            [_mm512_cvtepi8_epi16(_mm256_unpacklo_epi8(a, b)), _mm512_cvtepi8_epi16(_mm256_unpackhi_epi8(a, b))]
         }
     }
 
@@ -395,13 +393,12 @@ macro_rules! simd_256 {
                 self,
                 mut sums: [__m256i; 4],
                 weights: &[[i16; 2]; 32],
-                [a, b, c, d]: [i16; 4],
+                activations: &[[i16; 2]; 2],
             ) -> [__m256i; 4] {
-                let activations = [two([a, b]), two([c, d])];
                 for (at, sums) in sums.iter_mut().enumerate() {
                     unsafe {
                         let weights = _mm256_loadu_si256(weights.as_ptr().add(8 * at).cast());
-                        let products = _mm256_madd_epi16(weights, _mm256_set1_epi32(activations[at / 2]));
+                        let products = _mm256_madd_epi16(weights, _mm256_set1_epi32(two(activations[at / 2])));
                         *sums = _mm256_add_epi32(*sums, products);
                     }
                 }
