@@ -92,7 +92,9 @@ fn line(what: &str, (done, total): (u64, Option<u64>), unit: &str, seconds: f64)
         return Some(format!("{what}: {seconds:.1} s"));
     }
     let of = total.filter(|&total| total > done).map_or_else(String::new, |total| format!(" of {total}"));
-    Some(format!("{what}: {done}{of} {unit} in {seconds:.1} s, {:.0} a second", rate(done, seconds)))
+    let rate = rate(done, seconds);
+    let places = usize::from(rate < 10.0);
+    Some(format!("{what}: {done}{of} {unit} in {seconds:.1} s, {rate:.places$} a second"))
 }
 
 #[cfg(test)]
@@ -109,6 +111,7 @@ mod tests {
             line("embed", (100, Some(500)), "sentences", 2.0).unwrap(),
             "embed: 100 of 500 sentences in 2.0 s, 50 a second"
         );
+        assert_eq!(line("bench", (36, Some(36)), "turns", 90.0).unwrap(), "bench: 36 turns in 90.0 s, 0.4 a second");
         assert_eq!(line("exporting", (0, None), "", 1.25).unwrap(), "exporting: 1.2 s");
         assert_eq!(line("exporting", (0, None), "", 0.1), None);
         assert_eq!(rate(3, 0.0), 0.0);

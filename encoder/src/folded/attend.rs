@@ -4,7 +4,7 @@
 //! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
 
 use super::{
-    gather::{CHUNK, Tools, put},
+    gather::{CHUNK, Sentence, Tools, put},
     layout::{Embedding, HEAD_LANES, LANES},
     math,
     score::{Scored, Scores},
@@ -36,10 +36,11 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         self,
         scores: &Scores,
         embedding: Embedding,
-        (ids, next): (&[u32], &[u32]),
+        sentence: Sentence<'_>,
         scratch: &mut Scratch,
         attended: &mut [f32],
     ) {
+        let ids = sentence.ids;
         let groups = scores.groups();
         scratch.features.resize(4 * scores.filters.bias.len(), [0.0; LANES]);
         scratch.scores.resize(groups * CHUNK, [0.0; HEAD_LANES]);
@@ -52,13 +53,14 @@ impl<S: Simd, T: Scored> Tools<S, T> {
 
         for start in (0..ids.len()).step_by(CHUNK) {
             let end = ids.len().min(start + CHUNK);
-            self.score(scores, (ids, next), (start, end), scratch);
+            self.score(scores, sentence, (start, end), scratch);
             self.find_greatest(end - start, scratch);
         }
         for start in (0..ids.len()).step_by(CHUNK) {
             let chunk = &ids[start..ids.len().min(start + CHUNK)];
             if ids.len() > CHUNK {
-                self.score(scores, (ids, &[]), (start, start + chunk.len()), scratch);
+                let sentence = Sentence { next: &[], ..sentence };
+                self.score(scores, sentence, (start, start + chunk.len()), scratch);
             }
             self.exponentiate(chunk, attended.len() / embedding.width, scratch);
             if ids.len() <= CHUNK {
@@ -79,21 +81,14 @@ impl<S: Simd, T: Scored> Tools<S, T> {
 
     /// The scores of positions `start..end`, to the front of each lane group.
     #[inline(always)]
-    fn score(
-        self,
-        scores: &Scores,
-        (ids, next): (&[u32], &[u32]),
-        (start, end): (usize, usize),
-        scratch: &mut Scratch,
-    ) {
+    fn score(self, scores: &Scores, sentence: Sentence<'_>, (start, end): (usize, usize), scratch: &mut Scratch) {
         let mut position = start;
         while position < end {
             let at = position - start;
-            self.prefetch(next, position, 4);
             position += match end - position {
-                4.. => self.score_some::<4>(scores, ids, (position, at), scratch),
-                2.. => self.score_some::<2>(scores, ids, (position, at), scratch),
-                _ => self.score_some::<1>(scores, ids, (position, at), scratch),
+                4.. => self.score_some::<4>(scores, sentence, (position, at), scratch),
+                2.. => self.score_some::<2>(scores, sentence, (position, at), scratch),
+                _ => self.score_some::<1>(scores, sentence, (position, at), scratch),
             };
         }
     }
@@ -102,16 +97,17 @@ impl<S: Simd, T: Scored> Tools<S, T> {
     fn score_some<const P: usize>(
         self,
         scores: &Scores,
-        ids: &[u32],
+        sentence: Sentence<'_>,
         (position, at): (usize, usize),
         scratch: &mut Scratch,
     ) -> usize {
         let Self { simd, .. } = self;
+        self.prefetch(sentence, position, P);
         let width = scores.filters.bias.len();
         let features: &mut [[T::Feature; LANES]] = bytemuck::cast_slice_mut(&mut scratch.features);
         for p in 0..P {
             for group in 0..width {
-                let sums = self.convolve(&scores.filters.taps, ids, position + p, group);
+                let sums = self.convolve(&scores.filters.taps, sentence.ids, position + p, group);
                 T::features(simd, scores, group, sums, &mut features[p * width + group]);
             }
         }

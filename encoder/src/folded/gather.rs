@@ -9,8 +9,15 @@ use super::{
 /// How many positions are worked on at a time, so that a long text needs no more memory than a short one.
 pub const CHUNK: usize = 128;
 
-/// How many rows of the next sentence are fetched ahead.
+/// How many rows of the next sentence are fetched ahead, as many as caches take.
 const PREFETCHED: usize = 32;
+
+/// A sentence's tokens, one at least, and those of the sentence that comes next.
+#[derive(Clone, Copy)]
+pub struct Sentence<'a> {
+    pub ids: &'a [u32],
+    pub next: &'a [u32],
+}
 
 /// The small numbers of a convolution.
 pub struct Filters {
@@ -28,10 +35,11 @@ pub struct Tools<S, T> {
 }
 
 impl<S: Simd, T: Table> Tools<S, T> {
-    /// Says that a sentence comes next: its rows are fetched while another is worked on, as many as caches take.
+    /// Says that `count` rows of the next sentence, from place `from` in it on, are wanted soon: they are fetched while this one is worked
+    /// on, a few at a time, since a core waits for only so many lines at once.
     #[inline(always)]
-    pub fn prefetch(self, ids: &[u32], from: usize, count: usize) {
-        for &id in ids.iter().take(PREFETCHED).skip(from).take(count) {
+    pub fn prefetch(self, sentence: Sentence<'_>, from: usize, count: usize) {
+        for &id in sentence.next.iter().take(PREFETCHED).skip(from).take(count) {
             self.table.prefetch(self.simd, id as usize * self.table.stride());
         }
     }

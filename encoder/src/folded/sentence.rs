@@ -2,7 +2,7 @@
 
 use super::{
     attend::Scratch,
-    gather::{Filters, Tools},
+    gather::{Filters, Sentence, Tools},
     layout::Layout,
     score::{Scored, Scores},
     simd::Simd,
@@ -15,29 +15,30 @@ pub struct Gathers {
 }
 
 impl<S: Simd, T: Scored> Tools<S, T> {
-    /// Writes one sentence's features, and the mean of its skip rows (zeros where there are none) to `out`. `ids` has one token at
-    /// least, and none outside the vocabulary.
+    /// Writes one sentence's features, and the mean of its skip rows (zeros where there are none) to `out`. No token is outside the
+    /// vocabulary.
     #[inline(always)]
     pub fn sentence(
         self,
         (layout, gathers): (&Layout, &Gathers),
-        (ids, next): (&[u32], &[u32]),
+        sentence: Sentence<'_>,
         scratch: &mut Scratch,
         features: &mut [f32],
         out: &mut [f32],
     ) {
-        for (filters, block) in gathers.max_pooled.iter().zip(&layout.blocks) {
-            self.max_pool(filters, ids, &mut features[block.at..block.at + block.width]);
-        }
+        // Attention asks for the next sentence's rows itself, as many as this one has.
+        let mut fetched = 0;
         if let (Some(scores), Some(embedding)) = (&gathers.attention, layout.embedding) {
             let attended = &mut features[layout.features - layout.attended * embedding.width..];
-            self.attend(scores, embedding, (ids, next), scratch, attended);
-            self.prefetch(next, ids.len(), usize::MAX);
-        } else {
-            self.prefetch(next, 0, usize::MAX);
+            self.attend(scores, embedding, sentence, scratch, attended);
+            fetched = sentence.ids.len();
+        }
+        self.prefetch(sentence, fetched, usize::MAX);
+        for (filters, block) in gathers.max_pooled.iter().zip(&layout.blocks) {
+            self.max_pool(filters, sentence.ids, &mut features[block.at..block.at + block.width]);
         }
         match layout.skip {
-            Some(place) => self.mean(place, ids, out),
+            Some(place) => self.mean(place, sentence.ids, out),
             None => out.fill(0.0),
         }
     }

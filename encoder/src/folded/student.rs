@@ -7,7 +7,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use super::{
     attend,
     file::Folded,
-    gather::{Filters, Tools},
+    gather::{Filters, Sentence, Tools},
     head,
     layout::{HEAD_LANES, LANES, Layout, Taps},
     math,
@@ -302,7 +302,7 @@ impl BlockWork<'_> {
             let ids = if ids.is_empty() { &empty } else { ids };
             let next = if index + 1 < tokens.rows() { tokens.row(index + 1) } else { &[] };
             let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            tools.sentence((layout, gathers), (ids, next), attend, features, out);
+            tools.sentence((layout, gathers), Sentence { ids, next }, attend, features, out);
         }
         if layout.features > 0 {
             head::multiply(simd, layout, (weights, head_bias), features, head, out);
