@@ -37,51 +37,51 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::summary::{Stage as StageRow, Summary};
 
-/// What is to happen with each stage of the plan, without doing it.
+/// What is to happen with each stage of the plan, without doing it. (A stage that is done may turn out to leave what it left before:
+/// then those that read it are skipped after all.)
 pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Decision)>> {
+    check(context, options)?;
     let mut redo = false;
-    let mut decisions = Vec::new();
     let mut past = false;
+    let mut decisions = Vec::new();
     for stage in context.stages() {
-        let decision = if past {
-            Decision::Left
-        } else {
-            redo |= options.from == Some(stage);
-            let home = context.home(stage);
-            match state::State::read(&home.folder)?.reason(home, stage) {
-                Some(reason) => Decision::Run(reason),
-                None if redo => Decision::Run("asked for by --from".into()),
-                None => Decision::Skip,
-            }
-        };
+        redo |= options.from == Some(stage);
+        decisions.push((stage, if past { Decision::Left } else { decision(context, stage, redo)? }));
         past |= options.to == Some(stage);
-        decisions.push((stage, decision));
-    }
-    if let Some(wanted) =
-        [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted))
-    {
-        return Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() });
     }
     Ok(decisions)
 }
 
+/// Whether `stage` is done now, given what was done before it.
+fn decision(context: &Context, stage: Stage, redo: bool) -> Result<Decision> {
+    let home = context.home(stage);
+    Ok(match state::State::read(&home.folder)?.reason(home, stage) {
+        Some(reason) => Decision::Run(reason),
+        None if redo => Decision::Run("asked for by --from".into()),
+        None => Decision::Skip,
+    })
+}
+
+/// Refuses stages that the recipe doesn't have.
+fn check(context: &Context, options: &RunOptions) -> Result<()> {
+    match [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted)) {
+        Some(wanted) => Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() }),
+        None => Ok(()),
+    }
+}
+
 /// Runs the plan's stages and gives the summary, if the run has come to one.
 pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
+    check(context, options)?;
     let _lock = lock(&context.folder)?;
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
     let mut rows = Vec::new();
     let mut anew = false;
-    for (stage, decision) in decide(context, options)? {
+    for stage in context.stages() {
         anew |= options.from == Some(stage);
         let (begun, home) = (Instant::now(), context.home(stage));
-        match decision {
-            Decision::Left => break,
-            Decision::Skip => {
-                context.progress.note(&format!("{}: up to date, skipped", stage.name()));
-                let seconds = state::State::read(&home.folder)?.seconds(stage);
-                rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
-            }
+        match decision(context, stage, anew)? {
             Decision::Run(reason) => {
                 context.interrupt.check()?;
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
@@ -96,10 +96,18 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 home.do_stage(stage, &rows)?;
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&home.folder)?;
-                state.record(home, stage, seconds);
+                state.record(home, stage, seconds)?;
                 state.write(&home.folder)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
             }
+            Decision::Skip | Decision::Left => {
+                context.progress.note(&format!("{}: up to date, skipped", stage.name()));
+                let seconds = state::State::read(&home.folder)?.seconds(stage);
+                rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
+            }
+        }
+        if options.to == Some(stage) {
+            break;
         }
     }
     let path = context.folder.join("summary.json");

@@ -1,7 +1,7 @@
 //! `state.json`: what each stage of a run was made from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ struct Done {
     settings: Value,
     reads: BTreeMap<String, String>,
     seconds: f64,
+    /// The hash of the files that it left, where those who read the stage go by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
 }
 
 /// What was done, stage by stage.
@@ -62,14 +65,19 @@ impl State {
     }
 
     /// Notes that `stage` is done.
-    pub fn record(&mut self, context: &Context, stage: Stage, seconds: f64) {
+    ///
+    /// # Errors
+    /// When files that it left can't be read.
+    pub fn record(&mut self, context: &Context, stage: Stage, seconds: f64) -> Result<()> {
         let done = Done {
             fingerprint: fingerprint(context, stage),
             settings: stage.settings(context),
             reads: reads(context, stage),
             seconds,
+            content: counts_by_content(stage).then(|| content(&stage.outputs(context))).transpose()?,
         };
         self.stages.insert(stage.name().into(), done);
+        Ok(())
     }
 
     /// Why `stage` is not up to date; `None` where it is.
@@ -92,10 +100,42 @@ impl State {
 
 fn reads(context: &Context, stage: Stage) -> BTreeMap<String, String> {
     let reads = stage.reads(context).into_iter().filter(|read| context.stages().contains(read));
-    reads.map(|read| (read.name().to_string(), fingerprint(context, read))).collect()
+    reads.map(|read| (read.name().to_string(), mark(context, read))).collect()
 }
 
-/// The hash of a stage's settings and of the fingerprints of what it reads.
+/// Whether those who read the stage ask what it left rather than what it was made from: a text file that was touched, moved or edited
+/// where nothing is taken from it gives the same sentences, and then nothing after them is done anew.
+fn counts_by_content(stage: Stage) -> bool {
+    stage == Stage::Text
+}
+
+/// What those who read `stage` know it by.
+fn mark(context: &Context, stage: Stage) -> String {
+    let fingerprint = fingerprint(context, stage);
+    if !counts_by_content(stage) {
+        return fingerprint;
+    }
+    // A state that can't be read is an error where it is read to decide on a stage.
+    let state = State::read(&context.home(stage).folder).unwrap_or_default();
+    let done = state.stages.get(stage.name()).filter(|done| done.fingerprint == fingerprint);
+    done.and_then(|done| done.content.clone()).unwrap_or(fingerprint)
+}
+
+/// The hash of some files.
+fn content(paths: &[PathBuf]) -> Result<String> {
+    let mut hash = blake3::Hasher::new();
+    for path in paths {
+        let read = limbeck_data::Error::io("read", path);
+        let file = std::fs::File::open(path).and_then(|mut file| {
+            hash.update(&file.metadata()?.len().to_le_bytes());
+            std::io::copy(&mut file, &mut hash)
+        });
+        file.map_err(read)?;
+    }
+    Ok(hash.finalize().to_hex().to_string())
+}
+
+/// The hash of a stage's settings and of the marks of what it reads.
 pub fn fingerprint(context: &Context, stage: Stage) -> String {
     let whole = serde_json::json!([FORMAT, stage.name(), stage.settings(context), reads(context, stage)]);
     blake3::hash(whole.to_string().as_bytes()).to_hex().to_string()

@@ -45,6 +45,16 @@ fn a_recipe_runs_from_text_to_a_summary_and_a_second_run_skips_everything() {
     assert_eq!(text(&again.stderr).matches("up to date, skipped").count(), 10, "{}", text(&again.stderr));
     assert_eq!(before, bytes_of(&folder.join("runs/tiny/student")));
 
+    // A text file that was written again is read again; its sentences are the same, and so is all that is made of them.
+    let same = std::fs::read(folder.join("text.txt")).unwrap();
+    std::fs::remove_file(folder.join("text.txt")).unwrap();
+    std::fs::write(folder.join("text.txt"), same).unwrap();
+    let touched = run(&folder, &["run", "tiny.toml"]);
+    assert!(touched.status.success());
+    let said = text(&touched.stderr);
+    assert!(said.contains("text: files changed") && said.contains("embed: up to date, skipped"), "{said}");
+    assert_eq!(said.matches("up to date, skipped").count(), 9, "{said}");
+
     // What changed, and all that reads it, is redone; the plan says so beforehand.
     let plan = succeed(&folder, &["run", "tiny.toml", "--set", "distil.epochs=1", "--dry-run"]);
     assert!(plan.contains("run: distil.epochs changed"), "{plan}");
