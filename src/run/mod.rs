@@ -11,8 +11,8 @@
 //! A recipe laid over another (`base`) takes from the other's run each stage that is the same there, up to the student's
 //! methods and the static controls; what isn't there yet is done there, for all that share it.
 //!
-//! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads. It is up to date
-//! when `state.json` holds the same one and its outputs are there.
+//! Each stage has a fingerprint: a hash of its resolved settings and of the fingerprints of what it reads (of the text: the hash of its
+//! files). It is up to date when `state.json` holds the same one and its outputs are there.
 
 mod context;
 mod evaluate;
@@ -46,20 +46,21 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
     let mut decisions = Vec::new();
     for stage in context.stages() {
         redo |= options.from == Some(stage);
-        decisions.push((stage, if past { Decision::Left } else { decision(context, stage, redo)? }));
+        let decision = match past {
+            true => Decision::Left,
+            false => reason(context, stage, redo)?.map_or(Decision::Skip, Decision::Run),
+        };
+        decisions.push((stage, decision));
         past |= options.to == Some(stage);
     }
     Ok(decisions)
 }
 
-/// Whether `stage` is done now, given what was done before it.
-fn decision(context: &Context, stage: Stage, redo: bool) -> Result<Decision> {
+/// Why `stage` is to be done now, given what was done before it; `None` where it is up to date.
+fn reason(context: &Context, stage: Stage, redo: bool) -> Result<Option<String>> {
     let home = context.home(stage);
-    Ok(match state::State::read(&home.folder)?.reason(home, stage) {
-        Some(reason) => Decision::Run(reason),
-        None if redo => Decision::Run("asked for by --from".into()),
-        None => Decision::Skip,
-    })
+    let reason = state::State::read(&home.folder)?.reason(home, stage);
+    Ok(reason.or_else(|| redo.then(|| "asked for by --from".into())))
 }
 
 /// Refuses stages that the recipe doesn't have.
@@ -81,8 +82,8 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     for stage in context.stages() {
         anew |= options.from == Some(stage);
         let (begun, home) = (Instant::now(), context.home(stage));
-        match decision(context, stage, anew)? {
-            Decision::Run(reason) => {
+        match reason(context, stage, anew)? {
+            Some(reason) => {
                 context.interrupt.check()?;
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
                 let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
@@ -93,14 +94,15 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 if anew {
                     home.discard(stage)?;
                 }
+                let made = state::Made::from(home, stage);
                 home.do_stage(stage, &rows)?;
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&home.folder)?;
-                state.record(home, stage, seconds)?;
+                state.record(home, stage, made, seconds)?;
                 state.write(&home.folder)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
             }
-            Decision::Skip | Decision::Left => {
+            None => {
                 context.progress.note(&format!("{}: up to date, skipped", stage.name()));
                 let seconds = state::State::read(&home.folder)?.seconds(stage);
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });

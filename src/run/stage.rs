@@ -175,7 +175,8 @@ impl Stage {
                 json!({"evaluate": recipe.evaluate, "files": files})
             }
             Self::Bench => json!({"bench": recipe.bench, "threads": context.plan.threads}),
-            Self::Report => json!({"name": recipe.name, "card": recipe.card}),
+            // The card tells of the text beyond what is in its files.
+            Self::Report => json!({"name": recipe.name, "card": recipe.card, "text": recipe.text}),
         }
     }
 

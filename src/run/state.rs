@@ -1,7 +1,7 @@
 //! `state.json`: what each stage of a run was made from.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,24 @@ struct Done {
     /// The hash of the files that it left, where those who read the stage go by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<String>,
+}
+
+/// What a stage is about to be made from. What changes while it is made is then seen as a change.
+pub struct Made {
+    fingerprint: String,
+    settings: Value,
+    reads: BTreeMap<String, String>,
+}
+
+impl Made {
+    /// As it is now.
+    pub fn from(context: &Context, stage: Stage) -> Self {
+        Self {
+            fingerprint: fingerprint(context, stage),
+            settings: stage.settings(context),
+            reads: reads(context, stage),
+        }
+    }
 }
 
 /// What was done, stage by stage.
@@ -64,19 +82,14 @@ impl State {
         self.stages.get(stage.name()).map_or(0.0, |done| done.seconds)
     }
 
-    /// Notes that `stage` is done.
+    /// Notes that `stage` is done, `made` being taken before it was begun.
     ///
     /// # Errors
     /// When files that it left can't be read.
-    pub fn record(&mut self, context: &Context, stage: Stage, seconds: f64) -> Result<()> {
-        let done = Done {
-            fingerprint: fingerprint(context, stage),
-            settings: stage.settings(context),
-            reads: reads(context, stage),
-            seconds,
-            content: counts_by_content(stage).then(|| content(&stage.outputs(context))).transpose()?,
-        };
-        self.stages.insert(stage.name().into(), done);
+    pub fn record(&mut self, context: &Context, stage: Stage, made: Made, seconds: f64) -> Result<()> {
+        let Made { fingerprint, settings, reads } = made;
+        let content = counts_by_content(stage).then(|| content(context, stage)).transpose()?;
+        self.stages.insert(stage.name().into(), Done { fingerprint, settings, reads, seconds, content });
         Ok(())
     }
 
@@ -103,8 +116,8 @@ fn reads(context: &Context, stage: Stage) -> BTreeMap<String, String> {
     reads.map(|read| (read.name().to_string(), mark(context, read))).collect()
 }
 
-/// Whether those who read the stage ask what it left rather than what it was made from: a text file that was touched, moved or edited
-/// where nothing is taken from it gives the same sentences, and then nothing after them is done anew.
+/// Whether those who read the stage ask what it left rather than what it was made from: a text file that was touched, or edited
+/// where nothing is taken from it, gives the same sentences, and then nothing after them is done anew.
 fn counts_by_content(stage: Stage) -> bool {
     stage == Stage::Text
 }
@@ -121,16 +134,18 @@ fn mark(context: &Context, stage: Stage) -> String {
     done.and_then(|done| done.content.clone()).unwrap_or(fingerprint)
 }
 
-/// The hash of some files.
-fn content(paths: &[PathBuf]) -> Result<String> {
+/// The hash of what the stage left.
+fn content(context: &Context, stage: Stage) -> Result<String> {
     let mut hash = blake3::Hasher::new();
-    for path in paths {
-        let read = limbeck_data::Error::io("read", path);
-        let file = std::fs::File::open(path).and_then(|mut file| {
+    let mut paths = stage.outputs(context);
+    // Only where a source has articles.
+    paths.extend(Some(context.folder.join("text/documents.parquet")).filter(|path| path.exists()));
+    for path in &paths {
+        let read = std::fs::File::open(path).and_then(|mut file| {
             hash.update(&file.metadata()?.len().to_le_bytes());
             std::io::copy(&mut file, &mut hash)
         });
-        file.map_err(read)?;
+        read.map_err(limbeck_data::Error::io("read", path))?;
     }
     Ok(hash.finalize().to_hex().to_string())
 }

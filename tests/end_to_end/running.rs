@@ -61,6 +61,12 @@ fn a_recipe_runs_from_text_to_a_summary_and_a_second_run_skips_everything() {
     assert!(plan.contains("embed           skip"), "{plan}");
     let plan = succeed(&folder, &["run", "tiny.toml", "--from", "evaluate", "--dry-run"]);
     assert!(plan.contains("distil          skip") && plan.contains("bench           run"), "{plan}");
+
+    // A limit that no sentence meets changes none of them, but the card tells of it.
+    let wider = run(&folder, &["run", "tiny.toml", "--set", "text.max_chars=9000"]);
+    assert!(wider.status.success());
+    let said = text(&wider.stderr);
+    assert!(said.contains("distil: up to date, skipped") && said.contains("report: text.max_chars changed"), "{said}");
 }
 
 #[test]

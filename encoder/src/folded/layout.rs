@@ -18,10 +18,10 @@ pub const HEAD_LANES: usize = 16;
 pub const ALIGNMENT: usize = 64;
 /// The widest a block of the head may be: 255 · 127 · 65,536 still fits an i32.
 const WIDEST_BLOCK: usize = 65_536;
-/// The greatest sum of a convolution's taps: the bias added to it may be as large, and the two still fit an i16.
-const GREATEST_SUM: usize = i16::MAX as usize / 2;
-/// The widest convolution whose taps add up to no more: 127 · 129 = 16,383.
-const WIDEST_CONVOLUTION: usize = 129;
+/// The greatest sum of a convolution's taps in int8: an i16's. A convolution of width 257 reaches it with every factor 1.
+const GREATEST_SUM: usize = i16::MAX as usize;
+/// The same of a score's convolution, to whose sums a bias as large may be added: width 129.
+const GREATEST_SCORE_SUM: usize = GREATEST_SUM / 2;
 
 /// What a student is made of: numbers only, as in the file's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,12 +90,14 @@ pub struct Taps {
     pub filters: usize,
     /// Which byte of a row's head holds the factor of its numbers (int8 only).
     pub factor_at: usize,
+    /// What its taps may add up to (int8 only).
+    pub limit: usize,
 }
 
 impl Taps {
-    /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 add up to no more than [`GREATEST_SUM`].
+    /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 add up to no more than the limit.
     pub fn greatest_factor(&self) -> usize {
-        [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= GREATEST_SUM).unwrap_or(1)
+        [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= self.limit).unwrap_or(1)
     }
 
     /// What taps add up to at most (int8 only).
@@ -175,9 +177,9 @@ impl Layout {
             row.take(9 + shape.max_pooled.len(), LANES)?;
         }
         let embedding = shape.attention.map(|a| row.embedding(a)).transpose()?;
-        let score = shape.attention.map(|a| row.taps(a.score, 8)).transpose()?;
+        let score = shape.attention.map(|a| row.taps(a.score, 8, GREATEST_SCORE_SUM)).transpose()?;
         let max_pooled = (shape.max_pooled.iter().enumerate())
-            .map(|(index, &convolution)| row.taps(convolution, 9 + index))
+            .map(|(index, &convolution)| row.taps(convolution, 9 + index, GREATEST_SUM))
             .collect::<Result<Vec<_>, _>>()?;
         let skip = shape.skip_table.then(|| row.padded(shape.dimension)).transpose()?.map(|(at, _)| at);
         row.take(0, LANES.max(ALIGNMENT / number))?;
@@ -294,16 +296,18 @@ impl Run {
         Ok(Embedding { at, width, step: width })
     }
 
-    fn taps(&mut self, shape: ConvolutionShape, factor_at: usize) -> Result<Taps, String> {
+    fn taps(&mut self, shape: ConvolutionShape, factor_at: usize, limit: usize) -> Result<Taps, String> {
         let ConvolutionShape { width, filters } = shape;
-        if width.is_multiple_of(2) || width > WIDEST_CONVOLUTION || filters == 0 || filters > WIDEST_BLOCK {
+        // So many taps of ±127 stay within the limit: an odd number.
+        let widest = (limit / 127 - 1) | 1;
+        if width.is_multiple_of(2) || width > widest || filters == 0 || filters > WIDEST_BLOCK {
             return Err(format!(
-                "a convolution of width {width} with {filters} filters (odd widths to {WIDEST_CONVOLUTION} are possible)"
+                "a convolution of width {width} with {filters} filters (odd widths to {widest} are possible)"
             ));
         }
         let filters = pad(filters)?;
         let at = self.take(checked(filters.checked_mul(width))?, 1)?;
-        Ok(Taps { at, width, filters, factor_at })
+        Ok(Taps { at, width, filters, factor_at, limit })
     }
 }
 

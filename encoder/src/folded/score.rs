@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_give_the_scores_of_floats_whatever_bias_and_unit() {
-        let taps = Taps { at: 0, width: 5, filters: FILTERS, factor_at: 8 };
+        let taps = Taps { at: 0, width: 5, filters: FILTERS, factor_at: 8, limit: 16_383 };
         let most = taps.greatest_sum() as f32;
         // Looks random, within ±1.
         let number = |n: usize| (n * 7919 % 2003) as f32 / 1001.0 - 1.0;

@@ -1,0 +1,180 @@
+//! Rows of int8, summed in whole numbers.
+
+use super::{At, HeadWeights, Table, both, load};
+use crate::folded::{
+    layout::{HEAD_LANES, LANES, Taps},
+    math,
+    simd::Simd,
+};
+
+/// Rows of int8. A row begins with its scales: the embedding's (f32), the skip's (f32), then a factor a convolution (u8).
+///
+/// A tap's number is worth `number · factor · unit`, where the factor is the row's, a power of two, and the unit the filter's; so
+/// the taps of a filter add up as integers, and rows of small numbers keep their precision.
+#[derive(Clone, Copy)]
+pub struct Int8<'a> {
+    pub rows: &'a [[i8; LANES]],
+    pub stride: usize,
+}
+
+/// The greatest weight of a row: 128 rows of ±127 times it add up in an i32.
+const GREATEST_WEIGHT: f32 = 32_767.0;
+
+/// What a number is multiplied by so that the greatest of its kind becomes [`GREATEST_WEIGHT`].
+#[inline(always)]
+fn to_weights(greatest: f32) -> f32 {
+    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
+    if greatest > 1e-30 { GREATEST_WEIGHT / greatest } else { 0.0 }
+}
+
+impl Int8<'_> {
+    #[inline(always)]
+    fn float(self, id: u32, at: usize) -> f32 {
+        let head = &self.rows[id as usize * self.stride];
+        f32::from_le_bytes([head[at] as u8, head[at + 1] as u8, head[at + 2] as u8, head[at + 3] as u8])
+    }
+
+    /// `G` stretches, each `step` after the one before it: the sums over the rows of `ids` times their weights, `weights(k, g)` being what
+    /// the rows 2k and 2k + 1 weigh in stretch g. An odd row is its own neighbour, of no weight.
+    #[inline(always)]
+    fn weighed<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        (place, step): (usize, usize),
+        weights: impl Fn(usize, usize) -> [i16; 2],
+    ) -> [[S::Floats; 2]; G] {
+        let mut sums = [simd.no_sums(); G];
+        let most = (G - 1) * step + 1;
+        for (k, ids) in ids.chunks(2).enumerate() {
+            let other = if ids.len() == 2 { ids[1] } else { ids[0] };
+            let [row, other] = [ids[0], other].map(|id| id as usize * self.stride + place);
+            let (row, other) = (&self.rows[row..row + most], &self.rows[other..other + most]);
+            let mut pairs = simd.pair(&row[0], &other[0]);
+            for g in 0..G {
+                if step > 0 && g > 0 {
+                    pairs = simd.pair(&row[g * step], &other[g * step]);
+                }
+                sums[g] = simd.weigh(sums[g], pairs, weights(k, g));
+            }
+        }
+        let mut floats = [[simd.splat(0.0); 2]; G];
+        for g in 0..G {
+            floats[g] = simd.weighed_to_floats(sums[g]);
+        }
+        floats
+    }
+}
+
+impl Table for Int8<'_> {
+    type Sums<S: Simd> = S::Shorts;
+
+    #[inline(always)]
+    fn stride(self) -> usize {
+        self.stride
+    }
+
+    #[inline(always)]
+    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: At) -> S::Shorts {
+        let factor = i16::from(self.rows[at.row + taps.factor_at / LANES][taps.factor_at % LANES]);
+        simd.shorts(&self.rows[at.row + at.place], factor)
+    }
+
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, a: S::Shorts, b: S::Shorts) -> S::Shorts {
+        simd.add_shorts(a, b)
+    }
+
+    #[inline(always)]
+    fn max<S: Simd>(simd: S, a: S::Shorts, b: S::Shorts) -> S::Shorts {
+        simd.max_shorts(a, b)
+    }
+
+    #[inline(always)]
+    fn values<S: Simd>(simd: S, sums: S::Shorts, unit: Option<&[f32; LANES]>) -> [S::Floats; 2] {
+        let values = simd.shorts_to_floats(sums);
+        match unit {
+            Some(unit) => both(values, load(simd, unit), |value, unit| simd.multiply(value, unit)),
+            None => values,
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch<S: Simd>(self, simd: S, row: usize) {
+        for line in self.rows[row..row + self.stride].as_chunks::<2>().0 {
+            simd.prefetch(line);
+        }
+    }
+
+    #[inline(always)]
+    fn head_weights<S: Simd>(
+        self,
+        simd: S,
+        ids: &[u32],
+        powers: &mut [[f32; HEAD_LANES]],
+        pairs: &mut [[[i16; 2]; HEAD_LANES]],
+    ) -> [f32; HEAD_LANES] {
+        let mut most = simd.splat(0.0);
+        for (&id, powers) in ids.iter().zip(&mut *powers) {
+            // No scale is negative but in a damaged file.
+            let weights = simd.multiply(simd.load(powers), simd.splat(self.float(id, 0).abs()));
+            most = simd.max(most, weights);
+            simd.store(weights, powers);
+        }
+        let mut greatest = [0.0; HEAD_LANES];
+        simd.store(most, &mut greatest);
+        let mut inverse = [0.0; HEAD_LANES];
+        for (inverse, &greatest) in inverse.iter_mut().zip(&greatest) {
+            *inverse = to_weights(greatest);
+        }
+        let inverse = simd.load(&inverse);
+        for (powers, pairs) in powers.chunks(2).zip(pairs) {
+            let first = simd.multiply(simd.load(&powers[0]), inverse);
+            let second = match powers.get(1) {
+                Some(powers) => simd.multiply(simd.load(powers), inverse),
+                None => simd.splat(0.0),
+            };
+            *pairs = simd.short_pairs(first, second);
+        }
+        let mut units = greatest;
+        units.iter_mut().for_each(|unit| *unit *= 1.0 / GREATEST_WEIGHT);
+        units
+    }
+
+    #[inline(always)]
+    fn attended<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        HeadWeights { pairs, lane, .. }: HeadWeights<'_>,
+        place: usize,
+        step: usize,
+    ) -> [[S::Floats; 2]; G] {
+        self.weighed(simd, ids, (place, step), |k, g| pairs[k][lane + g])
+    }
+
+    #[inline(always)]
+    fn skip_weights(self, ids: &[u32], pairs: &mut [[i16; 2]]) -> f32 {
+        let mut greatest = 0.0;
+        for &id in ids {
+            greatest = math::max(greatest, self.float(id, 4));
+        }
+        let inverse = to_weights(greatest);
+        let weight = |id| math::round(self.float(id, 4) * inverse) as i16;
+        for (ids, pair) in ids.chunks(2).zip(pairs) {
+            *pair = [weight(ids[0]), if ids.len() == 2 { weight(ids[1]) } else { 0 }];
+        }
+        greatest / GREATEST_WEIGHT
+    }
+
+    #[inline(always)]
+    fn skips<S: Simd, const G: usize>(
+        self,
+        simd: S,
+        ids: &[u32],
+        pairs: &[[i16; 2]],
+        place: usize,
+    ) -> [[S::Floats; 2]; G] {
+        self.weighed(simd, ids, (place, 1), |k, _| pairs[k])
+    }
+}
