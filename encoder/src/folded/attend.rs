@@ -59,7 +59,6 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         for start in (0..ids.len()).step_by(CHUNK) {
             let chunk = &ids[start..ids.len().min(start + CHUNK)];
             if ids.len() > CHUNK {
-                let sentence = Sentence { next: &[], ..sentence };
                 self.score(scores, sentence, (start, start + chunk.len()), scratch);
             }
             self.exponentiate(chunk, attended.len() / embedding.width, scratch);

@@ -65,16 +65,6 @@ impl<S: Simd, T: Table> Tools<S, T> {
         self.table.tap(self.simd, taps, At { row: token as usize * self.table.stride(), place })
     }
 
-    /// relu(sums + bias)
-    #[inline(always)]
-    pub fn activate(self, filters: &Filters, group: usize, sums: T::Sums<S>, to: &mut [f32; LANES]) {
-        let Self { simd, .. } = self;
-        let values = T::values(simd, sums, filters.unit.get(group));
-        let values = both(values, load(simd, &filters.bias[group]), |value, bias| simd.add(value, bias));
-        let zero = simd.splat(0.0);
-        store(simd, values.map(|value| simd.max(value, zero)), to);
-    }
-
     /// The greatest feature of each filter over all positions.
     #[inline(always)]
     pub fn max_pool(self, filters: &Filters, ids: &[u32], features: &mut [f32]) {
@@ -84,7 +74,8 @@ impl<S: Simd, T: Table> Tools<S, T> {
                 let sums = self.convolve(&filters.taps, ids, position, group);
                 greatest = T::max(self.simd, greatest, sums);
             }
-            self.activate(filters, group, greatest, features);
+            let greatest = T::values(self.simd, greatest, filters.unit.get(group));
+            activate(self.simd, greatest, &filters.bias[group], features);
         }
     }
 
@@ -124,6 +115,14 @@ impl<S: Simd, T: Table> Tools<S, T> {
         }
         G
     }
+}
+
+/// relu(values + bias)
+#[inline(always)]
+pub fn activate<S: Simd>(simd: S, values: [S::Floats; 2], bias: &[f32; LANES], to: &mut [f32; LANES]) {
+    let values = both(values, load(simd, bias), |value, bias| simd.add(value, bias));
+    let zero = simd.splat(0.0);
+    store(simd, values.map(|value| simd.max(value, zero)), to);
 }
 
 /// Writes 32 numbers to the front of `to`, or adds them there.

@@ -178,9 +178,7 @@ fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f3
     let mut greatest = [0.0; LANES];
     store(simd, most, &mut greatest);
     let greatest = math::fold_halves(greatest, math::max);
-    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
-    let inverse = if greatest > 1e-30 { 127.0 / greatest } else { 0.0 };
-    let scale = simd.splat(inverse);
+    let scale = simd.splat(math::scale_to(127.0, greatest));
     for (features, numbers) in features.as_chunks::<16>().0.iter().zip(numbers.as_chunks_mut::<16>().0) {
         *numbers = simd.bytes(simd.multiply(simd.load(features), scale));
     }

@@ -44,6 +44,13 @@ pub fn half(bits: u16) -> f32 {
     f32::from_bits(magnitude | u32::from(bits & 0x8000) << 16)
 }
 
+/// What numbers are multiplied by so that the greatest magnitude among them becomes `whole`.
+#[inline(always)]
+pub fn scale_to(whole: f32, greatest: f32) -> f32 {
+    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
+    if greatest > 1e-30 { whole / greatest } else { 0.0 }
+}
+
 /// The greater of two numbers; `a` where either is NaN.
 #[inline(always)]
 pub fn max(a: f32, b: f32) -> f32 {

@@ -6,10 +6,10 @@
 use bytemuck::Pod;
 
 use super::{
-    gather::Filters,
+    gather::{Filters, activate},
     layout::{HEAD_LANES, LANES},
     simd::Simd,
-    table::{Floats, Int8, Stretch, Table, both, load, store},
+    table::{Floats, Int8, Stretch, Table},
 };
 
 /// The numbers of the scores.
@@ -111,9 +111,7 @@ impl<N: Stretch> Scored for Floats<'_, N> {
 
     #[inline(always)]
     fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: Self::Sums<S>, to: &mut [f32; LANES]) {
-        let values = both(sums, load(simd, &scores.filters.bias[group]), |value, bias| simd.add(value, bias));
-        let zero = simd.splat(0.0);
-        store(simd, values.map(|value| simd.max(value, zero)), to);
+        activate(simd, sums, &scores.filters.bias[group], to);
     }
 
     #[inline(always)]

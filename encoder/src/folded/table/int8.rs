@@ -20,13 +20,6 @@ pub struct Int8<'a> {
 /// The greatest weight of a row: 128 rows of ±127 times it add up in an i32.
 const GREATEST_WEIGHT: f32 = 32_767.0;
 
-/// What a number is multiplied by so that the greatest of its kind becomes [`GREATEST_WEIGHT`].
-#[inline(always)]
-fn to_weights(greatest: f32) -> f32 {
-    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
-    if greatest > 1e-30 { GREATEST_WEIGHT / greatest } else { 0.0 }
-}
-
 impl Int8<'_> {
     #[inline(always)]
     fn float(self, id: u32, at: usize) -> f32 {
@@ -125,7 +118,7 @@ impl Table for Int8<'_> {
         simd.store(most, &mut greatest);
         let mut inverse = [0.0; HEAD_LANES];
         for (inverse, &greatest) in inverse.iter_mut().zip(&greatest) {
-            *inverse = to_weights(greatest);
+            *inverse = math::scale_to(GREATEST_WEIGHT, greatest);
         }
         let inverse = simd.load(&inverse);
         for (powers, pairs) in powers.chunks(2).zip(pairs) {
@@ -159,7 +152,7 @@ impl Table for Int8<'_> {
         for &id in ids {
             greatest = math::max(greatest, self.float(id, 4));
         }
-        let inverse = to_weights(greatest);
+        let inverse = math::scale_to(GREATEST_WEIGHT, greatest);
         let weight = |id| math::round(self.float(id, 4) * inverse) as i16;
         for (ids, pair) in ids.chunks(2).zip(pairs) {
             *pair = [weight(ids[0]), if ids.len() == 2 { weight(ids[1]) } else { 0 }];
