@@ -180,6 +180,17 @@ impl Stage {
         }
     }
 
+    /// The files that those who read it know it by, if not by what it was made from: a text file that was touched, or edited where nothing
+    /// is taken from it, gives the same sentences, and then nothing after them is done anew.
+    pub(super) fn contents(self, context: &Context) -> Option<Vec<PathBuf>> {
+        if self != Self::Text {
+            return None;
+        }
+        let documents = context.folder.join("text").join(limbeck_data::text::DOCUMENTS_FILE);
+        // Only a text of articles has documents.
+        Some(self.outputs(context).into_iter().chain(documents.exists().then_some(documents)).collect())
+    }
+
     /// The files that must be there for it to count as done, in the run's folder.
     pub(super) fn outputs(self, context: &Context) -> Vec<PathBuf> {
         let paths: &[&str] = match self {

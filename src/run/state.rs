@@ -1,7 +1,7 @@
 //! `state.json`: what each stage of a run was made from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
@@ -16,33 +16,36 @@ const FILE: &str = "state.json";
 /// Raised whenever a stage's files change their meaning, so that what an older program made is made anew.
 const FORMAT: u32 = 1;
 
+/// What a stage is made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Done {
-    fingerprint: String,
-    settings: Value,
-    reads: BTreeMap<String, String>,
-    seconds: f64,
-    /// The hash of the files that it left, where those who read the stage go by that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-}
-
-/// What a stage is about to be made from. What changes while it is made is then seen as a change.
 pub struct Made {
+    /// The hash of the rest.
     fingerprint: String,
     settings: Value,
+    /// What it reads, by the marks of those stages.
     reads: BTreeMap<String, String>,
 }
 
 impl Made {
-    /// As it is now.
+    /// As it is now. Taken before a stage is begun, so that what changes meanwhile is seen as a change.
     pub fn from(context: &Context, stage: Stage) -> Self {
-        Self {
-            fingerprint: fingerprint(context, stage),
-            settings: stage.settings(context),
-            reads: reads(context, stage),
-        }
+        let settings = stage.settings(context);
+        let reads = stage.reads(context).into_iter().filter(|read| context.stages().contains(read));
+        let reads: BTreeMap<_, _> = reads.map(|read| (read.name().to_string(), mark(context, read))).collect();
+        let whole = serde_json::json!([FORMAT, stage.name(), settings, reads]);
+        let fingerprint = blake3::hash(whole.to_string().as_bytes()).to_hex().to_string();
+        Self { fingerprint, settings, reads }
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Done {
+    #[serde(flatten)]
+    made: Made,
+    seconds: f64,
+    /// The hash of [`Stage::contents`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
 }
 
 /// What was done, stage by stage.
@@ -87,9 +90,8 @@ impl State {
     /// # Errors
     /// When files that it left can't be read.
     pub fn record(&mut self, context: &Context, stage: Stage, made: Made, seconds: f64) -> Result<()> {
-        let Made { fingerprint, settings, reads } = made;
-        let content = counts_by_content(stage).then(|| content(context, stage)).transpose()?;
-        self.stages.insert(stage.name().into(), Done { fingerprint, settings, reads, seconds, content });
+        let content = stage.contents(context).map(|paths| hash(&paths)).transpose()?;
+        self.stages.insert(stage.name().into(), Done { made, seconds, content });
         Ok(())
     }
 
@@ -99,48 +101,34 @@ impl State {
         if let Some(missing) = stage.outputs(context).iter().find(|path| !path.exists()) {
             return Some(format!("{} is missing", missing.display()));
         }
-        if done.fingerprint == fingerprint(context, stage) {
+        let (then, now) = (&done.made, Made::from(context, stage));
+        if then.fingerprint == now.fingerprint {
             return None;
         }
-        if let Some(key) = difference(&done.settings, &stage.settings(context), String::new()) {
+        if let Some(key) = difference(&then.settings, &now.settings, String::new()) {
             return Some(format!("{key} changed"));
         }
-        let now = reads(context, stage);
-        let changed = now.iter().find(|(name, fingerprint)| done.reads.get(*name) != Some(fingerprint));
+        let changed = now.reads.iter().find(|(name, mark)| then.reads.get(*name) != Some(mark));
         Some(changed.map_or("made by another version".into(), |(name, _)| format!("{name} changed")))
     }
 }
 
-fn reads(context: &Context, stage: Stage) -> BTreeMap<String, String> {
-    let reads = stage.reads(context).into_iter().filter(|read| context.stages().contains(read));
-    reads.map(|read| (read.name().to_string(), mark(context, read))).collect()
-}
-
-/// Whether those who read the stage ask what it left rather than what it was made from: a text file that was touched, or edited
-/// where nothing is taken from it, gives the same sentences, and then nothing after them is done anew.
-fn counts_by_content(stage: Stage) -> bool {
-    stage == Stage::Text
-}
-
-/// What those who read `stage` know it by.
+/// What those who read `stage` know it by: the hash of its contents where that is noted, else its fingerprint.
 fn mark(context: &Context, stage: Stage) -> String {
     let fingerprint = fingerprint(context, stage);
-    if !counts_by_content(stage) {
+    if stage.contents(context).is_none() {
         return fingerprint;
     }
     // A state that can't be read is an error where it is read to decide on a stage.
     let state = State::read(&context.home(stage).folder).unwrap_or_default();
-    let done = state.stages.get(stage.name()).filter(|done| done.fingerprint == fingerprint);
+    let done = state.stages.get(stage.name()).filter(|done| done.made.fingerprint == fingerprint);
     done.and_then(|done| done.content.clone()).unwrap_or(fingerprint)
 }
 
-/// The hash of what the stage left.
-fn content(context: &Context, stage: Stage) -> Result<String> {
+/// The hash of some files.
+fn hash(paths: &[PathBuf]) -> Result<String> {
     let mut hash = blake3::Hasher::new();
-    let mut paths = stage.outputs(context);
-    // Only where a source has articles.
-    paths.extend(Some(context.folder.join("text/documents.parquet")).filter(|path| path.exists()));
-    for path in &paths {
+    for path in paths {
         let read = std::fs::File::open(path).and_then(|mut file| {
             hash.update(&file.metadata()?.len().to_le_bytes());
             std::io::copy(&mut file, &mut hash)
@@ -152,8 +140,7 @@ fn content(context: &Context, stage: Stage) -> Result<String> {
 
 /// The hash of a stage's settings and of the marks of what it reads.
 pub fn fingerprint(context: &Context, stage: Stage) -> String {
-    let whole = serde_json::json!([FORMAT, stage.name(), stage.settings(context), reads(context, stage)]);
-    blake3::hash(whole.to_string().as_bytes()).to_hex().to_string()
+    Made::from(context, stage).fingerprint
 }
 
 /// The first key at which two settings differ.
