@@ -1,5 +1,6 @@
 //! The shape of a student, as it stands in its `config.json`.
 
+use limbeck_encoder::folded::{WIDEST_CONVOLUTION, WIDEST_SCORE};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -125,11 +126,13 @@ impl StudentConfig {
         if self.architecture != ARCHITECTURE {
             return setting("architecture", self.architecture.clone(), ARCHITECTURE);
         }
-        let score = self.attention.map(|attention| (attention.width, attention.filters, attention.heads));
-        let banks = self.convolutions.iter().map(|bank| (bank.width, bank.filters, 1));
-        for (width, filters, heads) in banks.chain(score) {
-            if width % 2 == 0 {
-                return setting("a convolution's width", width.to_string(), "odd");
+        let score =
+            self.attention.map(|attention| ((attention.width, WIDEST_SCORE), attention.filters, attention.heads));
+        let banks = self.convolutions.iter().map(|bank| ((bank.width, WIDEST_CONVOLUTION), bank.filters, 1));
+        for ((width, widest), filters, heads) in banks.chain(score) {
+            if width % 2 == 0 || width > widest {
+                let allowed = format!("odd and at most {widest}, which is what can be folded");
+                return setting("a convolution's width", width.to_string(), &allowed);
             }
             if filters == 0 || heads == 0 || self.own_values() == Some(0) {
                 return setting("a number of filters, heads or values", "0".into(), "at least 1");
@@ -177,11 +180,16 @@ mod tests {
     fn shapes_that_cannot_be_are_refused() {
         let mut even = config();
         even.convolutions[0].width = 4;
+        let (mut wide, mut wide_score) = (config(), config());
+        wide.convolutions[0].width = 259;
+        wide_score.attention = Some(AttentionConfig { width: 131, ..AttentionConfig::default() });
         let mut twice = config();
         twice.convolutions.push(twice.convolutions[0]);
         let nothing =
             StudentConfig { skip: false, ..StudentConfig { attention: None, convolutions: vec![], ..config() } };
-        for (broken, word) in [(even, "odd"), (twice, "distinct"), (nothing, "skip")] {
+        for (broken, word) in
+            [(even, "odd"), (wide, "257"), (wide_score, "129"), (twice, "distinct"), (nothing, "skip")]
+        {
             let message = broken.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }

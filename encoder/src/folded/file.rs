@@ -27,7 +27,9 @@ use super::{
 use crate::{Error, Result};
 
 const MAGIC: [u8; 8] = *b"LIMBECK\x1a";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest that is read. Up to it the factors of a score's taps were larger where the convolution is wide.
+const OLDEST: u32 = 1;
 const CHECKSUM: Range<usize> = 24..32;
 const FIRST: usize = 32;
 
@@ -93,6 +95,11 @@ impl Folded {
         let wrong = |what: String| Error::Header { path: path.into(), what };
         let header: Header = serde_json::from_slice(&map[json.clone()]).map_err(|error| wrong(error.to_string()))?;
         let layout = Layout::new(&header.shape, header.precision).map_err(wrong)?;
+        let version = u32_at(&map, 8);
+        let other_factors = header.precision == Precision::Int8 && layout.score.is_some_and(|taps| taps.other_before());
+        if version == OLDEST && other_factors {
+            return Err(Error::Version { path: path.into(), found: version, known: VERSION });
+        }
         if header.empty_token as usize >= layout.vocabulary {
             return Err(wrong(format!("empty token {} of a vocabulary of {}", header.empty_token, layout.vocabulary)));
         }
@@ -154,7 +161,7 @@ fn check(path: &Path, file: &[u8], checksum: impl FnOnce() -> Result<u64>) -> Re
         return Err(Error::Length { path: path(), expected: FIRST as u64, found });
     }
     let version = u32_at(file, 8);
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(Error::Version { path: path(), found: version, known: VERSION });
     }
     let expected = u64_at(file, 16);

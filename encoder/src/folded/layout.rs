@@ -22,6 +22,15 @@ const WIDEST_BLOCK: usize = 65_536;
 const GREATEST_SUM: usize = i16::MAX as usize;
 /// The same of a score's convolution, to whose sums a bias as large may be added: width 129.
 const GREATEST_SCORE_SUM: usize = GREATEST_SUM / 2;
+/// The widest max-pooled convolution that can be folded, in tokens.
+pub const WIDEST_CONVOLUTION: usize = widest(GREATEST_SUM);
+/// The widest convolution of attention's scores that can be folded, in tokens.
+pub const WIDEST_SCORE: usize = widest(GREATEST_SCORE_SUM);
+
+/// So many taps of ±127 stay within the limit: an odd number.
+const fn widest(limit: usize) -> usize {
+    (limit / 127 - 1) | 1
+}
 
 /// What a student is made of: numbers only, as in the file's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +107,11 @@ impl Taps {
     /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 add up to no more than the limit.
     pub fn greatest_factor(&self) -> usize {
         [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= self.limit).unwrap_or(1)
+    }
+
+    /// Whether a score's factors were other ones in files of version 1, whose limit was that of max-pooling.
+    pub fn other_before(&self) -> bool {
+        Self { limit: GREATEST_SUM, ..*self }.greatest_factor() != self.greatest_factor()
     }
 
     /// What taps add up to at most (int8 only).
@@ -298,8 +312,7 @@ impl Run {
 
     fn taps(&mut self, shape: ConvolutionShape, factor_at: usize, limit: usize) -> Result<Taps, String> {
         let ConvolutionShape { width, filters } = shape;
-        // So many taps of ±127 stay within the limit: an odd number.
-        let widest = (limit / 127 - 1) | 1;
+        let widest = widest(limit);
         if width.is_multiple_of(2) || width > widest || filters == 0 || filters > WIDEST_BLOCK {
             return Err(format!(
                 "a convolution of width {width} with {filters} filters (odd widths to {widest} are possible)"

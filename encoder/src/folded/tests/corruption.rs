@@ -126,6 +126,27 @@ fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
 }
 
 #[test]
+fn a_file_of_the_first_version_is_read_but_where_its_numbers_meant_something_else() {
+    let other_before = |width: usize, precision: Precision| {
+        let mut parts = student(every_make()[0], 1, |_| 1.0);
+        let score = &mut parts.attention.as_mut().unwrap().score;
+        score.table = vec![0.5; 300 * width * score.filters];
+        score.width = width;
+        let (_folder, path, _) = open(&parts, precision);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[8..12].copy_from_slice(&1u32.to_le_bytes());
+        replace(&path, &sealed(bytes));
+        match Student::open(&path) {
+            Ok(_) => false,
+            Err(Error::Version { found: 1, .. }) => true,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(!other_before(5, Precision::Int8) && !other_before(7, Precision::Int8));
+    assert!(other_before(9, Precision::Int8) && !other_before(9, Precision::F32));
+}
+
+#[test]
 fn damage_under_a_right_checksum_gives_an_error_or_finite_vectors_but_no_panic() {
     let files = [Precision::F16, Precision::Int8].map(small);
     let mut numbers = Numbers::new(12);
