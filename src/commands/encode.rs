@@ -5,13 +5,10 @@ use clap::{Args, ValueEnum};
 use limbeck::output::{JsonLines, Npy, Parquet, Sink};
 use limbeck::vectors::{VectorType, shortened};
 use limbeck_data::text::{Texts, read_lines, read_texts};
-use limbeck_encoder::Precision;
+use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::Usage;
 use super::common::{ModelArguments, RunArguments, Session, check_dimension, open_all, precision};
-
-/// How many texts are encoded at a time.
-const CHUNK: usize = 1024;
 
 /// Encode texts: a vector for every row, an empty one too
 #[derive(Args)]
@@ -89,7 +86,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
     let [model] = opened.as_slice() else { return Ok(()) };
     let mut texts = open_texts(arguments)?;
-    let whole = model.encoder.info().dimension;
+    let info = model.encoder.info();
+    let (whole, at_once) = (info.dimension, texts_at_once(&info));
     let dimension = arguments.dimension.unwrap_or(whole);
     check_dimension(dimension, model)?;
     let kind = arguments.precision;
@@ -104,7 +102,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let bar = session.progress.stage("encoding", None, "texts");
     loop {
         session.interrupt.check()?;
-        let chunk: Vec<String> = texts.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        let chunk: Vec<String> = texts.by_ref().take(at_once).collect::<Result<_, _>>()?;
         if chunk.is_empty() {
             break;
         }
@@ -126,6 +124,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     }
     std::io::stdout().flush()?;
     Ok(())
+}
+
+/// How many texts are encoded at a time. A folded student's threads take blocks of 64, and memory is taken for all vectors of a time;
+/// what else there is puts texts of like length together, which more texts are better for.
+fn texts_at_once(info: &EncoderInfo) -> usize {
+    let at_least = if info.engine == "folded" { 256 } else { 1024 };
+    at_least.max(256 * info.threads)
 }
 
 fn by_name(to: Option<&Path>) -> Format {
