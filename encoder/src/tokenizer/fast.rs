@@ -1,9 +1,14 @@
 //! The fast path: BERT's normaliser, pre-tokenizer and WordPiece, where they are known to give the reference's ids.
 //!
-//! Pieces of words are found here (`pieces.rs`), ASCII text is normalised and cut into words there too, and other text by
-//! `tokie`. What could differ is kept away:
+//! Pieces of words are found here (`pieces.rs`), ASCII text is normalised and cut into words there too, other text by `tokie`, and text with
+//! a character that is not [plain](super::plain) by the normaliser and pre-tokenizer of `tokenizers`, slowly. What could differ is kept away:
 //! - tokenizers that are not BERT's normaliser, pre-tokenizer and WordPiece;
-//! - texts with a character that is not [plain](super::plain), or with an added token in them.
+//! - texts with an added token in them.
+
+use tokenizers::{
+    Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, normalizers::BertNormalizer,
+    pre_tokenizers::bert::BertPreTokenizer,
+};
 
 use super::{json::Json, pieces::Pieces, plain::is_plain, probe};
 
@@ -11,6 +16,8 @@ use super::{json::Json, pieces::Pieces, plain::is_plain, probe};
 pub struct Fast {
     /// Normalises and cuts what isn't ASCII.
     tokie: tokie::Tokenizer,
+    /// The reference's own, for what isn't plain.
+    normaliser: BertNormalizer,
     pieces: Pieces,
     lowercase: bool,
     /// Tokens that are found in the text itself, `[MASK]` and the like.
@@ -47,6 +54,7 @@ impl Fast {
         });
         Some(Self {
             tokie: tokie::hf::from_json_str(&bare.to_string()).ok()?,
+            normaliser: serde_json::from_value(json.normalizer.clone()).ok()?,
             pieces,
             lowercase: json.normalizer["lowercase"].as_bool()?,
             punctuation: added.iter().all(|token| token[0].is_ascii_punctuation()),
@@ -72,21 +80,25 @@ impl Fast {
     /// Appends the first `room` ids of `text`. False, and nothing appended, where the text is not for this path.
     pub fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
         let start = out.len();
-        let done = if text.is_ascii() {
+        let mut done = if text.is_ascii() {
             let stops = |rest: &[u8]| rest[0] == 0x7f || self.begins_with_added(rest);
             (self.punctuation || !self.holds_added(text))
                 && self.pieces.encode_ascii(text, self.lowercase, room, stops, out)
         } else {
             text.chars().all(|c| if c.is_ascii() { c != '\u{7f}' } else { is_plain(c) })
                 && !self.holds_added(text)
-                && self.encode_any(text, room, out)
+                && self.encode_plain(text, room, out)
         };
+        if !done {
+            out.truncate(start);
+            done = !self.holds_added(text) && self.encode_any(text, out).is_ok();
+        }
         out.truncate(if done { start.saturating_add(room) } else { start });
         done
     }
 
     /// Appends at least the first `room` ids of plain text.
-    fn encode_any(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
+    fn encode_plain(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
         let most = out.len().saturating_add(room);
         let normalised = self.tokie.normalizer().normalize(text);
         let Some(words) = self.tokie.pretokenizer() else { return false };
@@ -97,6 +109,18 @@ impl Fast {
             self.pieces.encode(word, out);
         }
         true
+    }
+
+    /// Appends the ids of any text without added tokens: words are found by the reference's code.
+    #[cold]
+    fn encode_any(&self, text: &str, out: &mut Vec<u32>) -> tokenizers::Result<()> {
+        let mut words = PreTokenizedString::from(text);
+        words.normalize(|text| self.normaliser.normalize(text))?;
+        BertPreTokenizer.pre_tokenize(&mut words)?;
+        for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            self.pieces.encode(word, out);
+        }
+        Ok(())
     }
 
     fn holds_added(&self, text: &str) -> bool {

@@ -142,6 +142,24 @@ fn next_of<'a>(mut next: impl FnMut(usize) -> usize + 'a, all: &'a [char]) -> im
 }
 
 #[test]
+fn every_character_has_the_references_ids_wherever_it_stands() {
+    for lowercase in [true, false] {
+        let json = bert(&VOCAB, |json| json["normalizer"]["lowercase"] = lowercase.into());
+        let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
+        let fast = tokenizer.fast.as_ref().unwrap();
+        let all: Vec<char> = ('\0'..=char::MAX).collect();
+        let mut found = Vec::new();
+        for characters in all.chunks(16) {
+            // Some of them alone, some side by side, some within a word.
+            let text: String = characters.chunks(3).map(|some| String::from_iter(some) + " a").collect();
+            found.clear();
+            assert!(fast.encode(&text, usize::MAX, &mut found), "{text:?}");
+            assert_eq!(found, reference(&tokenizer, &text), "{text:?}, lowercase: {lowercase}");
+        }
+    }
+}
+
+#[test]
 fn texts_of_any_kind_have_the_references_ids() {
     let tokenizer = small();
     for text in probe::texts() {
@@ -228,17 +246,18 @@ fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
 }
 
 #[test]
-fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_that_needs_it() {
+fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_added_token() {
     let json = bert(&VOCAB, |_| ());
     let whole = small();
     let text = |text: &str, tokenizer: &Tokenizer| ids(tokenizer, text, Special::Without, None);
     let tokenizer = Tokenizer::from_compared(&json, Path::new("test")).unwrap();
     assert_eq!(tokenizer.vocabulary(), whole.vocabulary());
-    for plain in ["Hello, [world] #unbreakable!", "café 我们 🦀", "[CLS", ""] {
+    for plain in ["Hello, [world] #unbreakable!", "café 我们 🦀", "[CLS", "", "e\u{301}", "\u{7f}", "un\u{7f}able"]
+    {
         assert_eq!(text(plain, &tokenizer), reference(&whole, plain));
         assert!(tokenizer.reference.get().is_none(), "{plain:?}");
     }
-    for odd in ["a[SEP]b", "é[CLS]", "e\u{301}", "\u{7f}"] {
+    for odd in ["a[SEP]b", "é[CLS]", "e\u{301}[MASK]", "\u{7f}[SEP]"] {
         let tokenizer = Tokenizer::from_compared(&json, Path::new("test")).unwrap();
         assert_eq!(text(odd, &tokenizer), reference(&whole, odd), "{odd:?}");
         assert!(tokenizer.reference.get().is_some(), "{odd:?}");
