@@ -78,6 +78,8 @@ pub struct Folded {
     pub path: PathBuf,
     pub header: Header,
     pub layout: Layout,
+    /// The tokenizer.json.
+    pub tokenizer: Vec<u8>,
     map: Mmap,
 }
 
@@ -113,7 +115,12 @@ impl Folded {
             Some((sections, end)) if sections == header.sections && end == map.len() => {}
             _ => return Err(wrong("its sections are not those of its shape".into())),
         }
-        Ok(Self { path: path.into(), header, layout, map })
+        // Read, not mapped: it is needed as memory of its own, and its pages would stay resident beside that.
+        let mut tokenizer = vec![0; tokenizer];
+        let at = map.len() - tokenizer.len();
+        (&file).seek(SeekFrom::Start(at as u64)).map_err(unreadable)?;
+        (&file).read_exact(&mut tokenizer).map_err(unreadable)?;
+        Ok(Self { path: path.into(), header, layout, tokenizer, map })
     }
 
     /// The bytes of a section. Empty for a section that this student lacks.

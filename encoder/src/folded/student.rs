@@ -55,12 +55,12 @@ impl Student {
     /// # Errors
     /// As [`Student::load`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = Folded::open(path)?;
-        let json = file.bytes("tokenizer");
+        let mut file = Folded::open(path)?;
+        let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {
             Tokenizer::from_compared(json, path)
         } else {
-            Tokenizer::from_bytes(json, path)
+            Tokenizer::from_bytes(&json, path)
         }?;
         let layout = &file.layout;
         if tokenizer.vocabulary() > layout.vocabulary {

@@ -1,11 +1,11 @@
 //! Text to token ids.
 //!
 //! `tokenizers` is the reference, and its ids are what comes out, always. For BERT's WordPiece `fast.rs` gives most of
-//! them, many times faster: ASCII text in one pass that allocates nothing, and by `tokie`'s normaliser other texts of
-//! characters that it is known to treat as the reference does; and only where at load time it agrees with the reference on
-//! a list of probe texts. Every other text, and every other kind of tokenizer, goes to the reference. That takes many times the
-//! memory of the fast path, so a tokenizer that has been compared already (a folded student's was when it was folded) makes its
-//! reference when it is needed first.
+//! them, many times faster: ASCII text in one pass that allocates nothing, by `tokie`'s normaliser other texts of
+//! characters that it is known to treat as the reference does, by the reference's own normaliser and pre-tokenizer texts of any
+//! characters; and only where at load time it agrees with the reference on a list of probe texts. A text with an added token in it,
+//! and every other kind of tokenizer, goes to the reference. That takes many times the memory of the fast path, so a tokenizer that has
+//! been compared already (a folded student's was when it was folded) makes its reference when it is needed first.
 //!
 //! A text of more than 16 KiB goes through in pieces where that can be done exactly: with BERT's normaliser and pre-tokenizer no
 //! word reaches over a space, nor over punctuation, nor from one CJK ideograph to the next, so it is cut at such a place. Then memory does
@@ -90,25 +90,25 @@ impl Tokenizer {
         let fast = fast::Fast::new(json).filter(|fast| fast.agrees(|text| reference.ids(text, false).ok()));
         let highest = reference.tokenizer.get_vocab(true).values().copied().max();
         let vocabulary = highest.map_or(0, |id| id as usize + 1);
-        Ok(Self::of(json, source, OnceLock::from(reference), fast, vocabulary))
+        Ok(Self::of(json.to_vec(), source, OnceLock::from(reference), fast, vocabulary))
     }
 
     /// As [`Tokenizer::from_bytes`], for a JSON of which [`Tokenizer::is_fast`] was true before: the reference is made when a text
     /// needs it, and its errors come then.
-    pub(crate) fn from_compared(json: &[u8], source: &Path) -> Result<Self> {
-        let Some(fast) = fast::Fast::new(json) else { return Self::from_bytes(json, source) };
+    pub(crate) fn from_compared(json: Vec<u8>, source: &Path) -> Result<Self> {
+        let Some(fast) = fast::Fast::new(&json) else { return Self::from_bytes(&json, source) };
         let vocabulary = fast.rows();
         Ok(Self::of(json, source, OnceLock::new(), Some(fast), vocabulary))
     }
 
     fn of(
-        json: &[u8],
+        json: Vec<u8>,
         source: &Path,
         reference: OnceLock<Reference>,
         fast: Option<fast::Fast>,
         vocabulary: usize,
     ) -> Self {
-        let (json, cuts) = (json.to_vec(), cut::Cuts::new(json));
+        let cuts = cut::Cuts::new(&json);
         Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json, source: source.into() }
     }
 
