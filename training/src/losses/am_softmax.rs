@@ -1,6 +1,6 @@
 use candle_core::{D, DType, Tensor, WithDType};
-use rayon::prelude::*;
 
+use super::rows::cross_entropies;
 use super::{TINY, cosines, cross_entropy};
 use crate::error::{During, Error, Result};
 use crate::optimiser::Number;
@@ -61,33 +61,13 @@ pub fn am_softmax_gradients<T: Number>(
     let cosines = classes.rows.t().and_then(|classes| embedding.rows.matmul(&classes));
     let mut logits: Vec<T> = cosines.and_then(|all| all.flatten_all()?.to_vec1()).during(operation)?;
     let number = |x: f64| <T as WithDType>::from_f64(x);
-    let (factor, own_less, share) = (number(scale), number(margin), number(scale / n as f64));
-    let losses: Vec<f64> = logits
-        .par_chunks_mut(c.max(1))
-        .zip(labels)
-        .map(|(row, &label)| {
-            let label = label as usize;
-            row[label] -= own_less;
-            let largest = row.iter().fold(T::neg_infinity(), |a, &b| if b > a { b } else { a });
-            let own = row[label];
-            let mut sum = T::zero();
-            for logit in row.iter_mut() {
-                *logit = ((*logit - largest) * factor).exp();
-                sum += *logit;
-            }
-            row.iter_mut().for_each(|logit| *logit = *logit / sum * share);
-            row[label] -= share;
-            <T as WithDType>::to_f64((largest - own) * factor + sum.ln())
-        })
-        .collect();
+    let own_less = number(margin);
+    logits.chunks_mut(c.max(1)).zip(labels).for_each(|(row, &label)| row[label as usize] -= own_less);
+    let value = cross_entropies(&mut logits, c, labels, number(scale));
     let gradient = Tensor::from_vec(logits, (n, c), embedding.rows.device()).during(operation)?;
     let by_embedding = gradient.matmul(&classes.rows).during(operation)?;
     let by_classes = gradient.t().and_then(|gradient| gradient.matmul(&embedding.rows)).during(operation)?;
-    Ok(AmSoftmax {
-        value: losses.iter().sum::<f64>() / n as f64,
-        embedding: embedding.back(&by_embedding)?,
-        classes: classes.back(&by_classes)?,
-    })
+    Ok(AmSoftmax { value, embedding: embedding.back(&by_embedding)?, classes: classes.back(&by_classes)? })
 }
 
 /// Rows of length 1, and the lengths that they had (`[rows, 1]`).

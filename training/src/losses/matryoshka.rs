@@ -1,6 +1,6 @@
 use candle_core::{D, Tensor};
 
-use super::relational::{divergence, neighbours};
+use super::relational::Neighbours;
 use super::{checked_temperature, same_shape};
 use crate::error::{During, Error, Result};
 
@@ -23,11 +23,11 @@ pub fn matryoshka(embedding: &Tensor, target: &Tensor, dimensions: &[usize], tem
         return Err(Error::Setting { name, value: format!("{dimensions:?} of {width}"), allowed });
     }
     let scale = 1.0 / checked_temperature(temperature)?;
-    let teacher = neighbours(target, scale)?;
+    let teacher = Neighbours::new(target, scale)?;
     let mut terms = Vec::with_capacity(dimensions.len());
     for &dimension in dimensions {
         let first = embedding.narrow(D::Minus1, 0, dimension).during("Matryoshka")?;
-        terms.push(divergence(&teacher, &neighbours(&first, scale)?)?);
+        terms.push(teacher.divergence(&first)?);
     }
     Tensor::stack(&terms, 0).and_then(|terms| terms.mean_all()).during("Matryoshka")
 }

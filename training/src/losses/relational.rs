@@ -1,6 +1,6 @@
 use candle_core::{D, Tensor};
 
-use super::{checked_temperature, cosines, diagonal, same_shape};
+use super::{checked_temperature, diagonal, normalise, rows, same_shape};
 use crate::error::{During, Result};
 
 /// Relational distillation: the batch's similarities as a distribution a row (softmax of cosines at `temperature`, the row
@@ -10,23 +10,50 @@ pub fn relational_kl(embedding: &Tensor, target: &Tensor, temperature: f64) -> R
         same_shape("relational KL", embedding, target)?;
     }
     let scale = 1.0 / checked_temperature(temperature)?;
-    let student = neighbours(embedding, scale)?;
-    divergence(&neighbours(target, scale)?, &student)
+    Neighbours::new(target, scale)?.divergence(embedding)
 }
 
-/// The logarithm of each row's distribution over the other rows of `x` (`[n, d]`): log softmax of `scale` times the
-/// cosines, `[n, n]`.
-pub(super) fn neighbours(x: &Tensor, scale: f64) -> Result<Tensor> {
-    let itself = diagonal(x.dims()[0], -1e9, x.dtype(), x)?;
-    let logits = cosines(x, x)?.affine(scale, 0.0).and_then(|logits| logits.add(&itself));
-    logits.and_then(|logits| candle_nn::ops::log_softmax(&logits, D::Minus1)).during("relational KL")
+/// What a teacher's vectors say of each text's neighbours in the batch.
+pub(super) struct Neighbours {
+    scale: f64,
+    /// `scale` times the cosines, `[n, n]`; where it is worked on by hand, the logarithm of each row's softmax over the other rows.
+    distribution: Tensor,
 }
 
-/// KL(teacher ‖ student) of two results of [`neighbours`], mean over rows.
-pub(super) fn divergence(teacher: &Tensor, student: &Tensor) -> Result<Tensor> {
+impl Neighbours {
+    /// From the rows of `target` (`[n, d]`).
+    pub fn new(target: &Tensor, scale: f64) -> Result<Self> {
+        let logits = logits(&target.detach(), scale)?;
+        let distribution = if rows::by_hand(&logits) { rows::log_softmax_of_others(&logits)? } else { logits };
+        Ok(Self { scale, distribution })
+    }
+
+    /// KL(teacher ‖ student), mean over rows; `embedding` has as many rows as the target.
+    pub fn divergence(&self, embedding: &Tensor) -> Result<Tensor> {
+        let student = logits(embedding, self.scale)?;
+        if rows::by_hand(&student) {
+            return rows::divergence(&self.distribution, &student);
+        }
+        divergence_graph(&self.distribution, &student)
+    }
+}
+
+/// `scale` times the cosines of all rows of `x` (`[n, d]`) with one another, `[n, n]`.
+fn logits(x: &Tensor, scale: f64) -> Result<Tensor> {
+    let unit = normalise(x)?;
+    unit.t().and_then(|columns| unit.matmul(&columns)?.affine(scale, 0.0)).during("relational KL")
+}
+
+/// The divergence of two matrices of logits as a graph, on any device.
+pub(super) fn divergence_graph(teacher: &Tensor, student: &Tensor) -> Result<Tensor> {
+    let n = teacher.dims()[0];
+    let itself = diagonal(n, -1e9, teacher.dtype(), teacher)?;
+    let others = |logits: &Tensor| candle_nn::ops::log_softmax(&logits.add(&itself)?, D::Minus1);
+    let (teacher, student) =
+        others(teacher).and_then(|teacher| Ok((teacher, others(student)?))).during("relational KL")?;
     // On the diagonal exp(teacher) is 0 and both logarithms are finite, so the term vanishes.
-    let divergence = teacher.exp().and_then(|p| p.mul(&teacher.sub(student)?)).and_then(|terms| terms.sum_all());
-    divergence.and_then(|sum| sum.affine(1.0 / teacher.dims()[0] as f64, 0.0)).during("relational KL")
+    let divergence = teacher.exp().and_then(|p| p.mul(&teacher.sub(&student)?)).and_then(|terms| terms.sum_all());
+    divergence.and_then(|sum| sum.affine(1.0 / n as f64, 0.0)).during("relational KL")
 }
 
 #[cfg(test)]
