@@ -89,7 +89,9 @@ fn student(folder: &Path) -> anyhow::Result<()> {
         say!("  max-pooled  {} filters of width {}", bank.filters, bank.width);
     }
     if let Some(attention) = config.attention {
-        say!("  attention   {} heads, {} filters of width {}", attention.heads, attention.filters, attention.width);
+        let values = attention.values.map_or("the whole embedding".into(), |values| format!("{values} values each"));
+        let (heads, filters, width) = (attention.heads, attention.filters, attention.width);
+        say!("  attention   {heads} heads of {values}, scored by {filters} filters of width {width}");
     }
     say!("  skip        {}", config.skip);
     say!("  made from   {}", student.origin);
