@@ -30,11 +30,14 @@ pub enum Error {
     /// A text that could not be tokenised.
     #[error("cannot tokenise a text of {bytes} bytes that begins {start:?}")]
     Tokenise { bytes: usize, start: String, source: Source },
+    /// A tokenizer whose added tokens have other ids than its JSON says.
+    #[error("{path}: the tokenizer gives the id {id}, its JSON has {vocabulary} ids", path = path.display())]
+    TokenizerId { path: PathBuf, id: u32, vocabulary: usize },
     /// A file of another kind.
     #[error("{path}: not a folded student (it does not begin with the mark of one)", path = path.display())]
     NotFolded { path: PathBuf },
     /// A folded file of another version.
-    #[error("{path}: version {found} of the folded file, this program reads version {known}", path = path.display())]
+    #[error("{path}: version {found} of the folded file, this program writes version {known}", path = path.display())]
     Version { path: PathBuf, found: u32, known: u32 },
     /// A file shorter or longer than it says.
     #[error("{path}: {found} bytes where it should have {expected}", path = path.display())]
@@ -60,7 +63,7 @@ impl Error {
     /// What to do next, where something helps.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::TokenizerJson { .. } | Self::PostProcessor { .. } => {
+            Self::TokenizerJson { .. } | Self::PostProcessor { .. } | Self::TokenizerId { .. } => {
                 "a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed".into()
             }
             Self::NoRoom { special, .. } => format!("allow at least {} tokens, or none but the text's", special + 1),

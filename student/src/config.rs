@@ -126,13 +126,11 @@ impl StudentConfig {
         if self.architecture != ARCHITECTURE {
             return setting("architecture", self.architecture.clone(), ARCHITECTURE);
         }
-        let score =
-            self.attention.map(|attention| ((attention.width, WIDEST_SCORE), attention.filters, attention.heads));
-        let banks = self.convolutions.iter().map(|bank| ((bank.width, WIDEST_CONVOLUTION), bank.filters, 1));
-        for ((width, widest), filters, heads) in banks.chain(score) {
-            if width % 2 == 0 || width > widest {
-                let allowed = format!("odd and at most {widest}, which is what can be folded");
-                return setting("a convolution's width", width.to_string(), &allowed);
+        let score = self.attention.map(|attention| (attention.width, attention.filters, attention.heads));
+        let banks = self.convolutions.iter().map(|bank| (bank.width, bank.filters, 1));
+        for (width, filters, heads) in banks.chain(score) {
+            if width % 2 == 0 {
+                return setting("a convolution's width", width.to_string(), "odd");
             }
             if filters == 0 || heads == 0 || self.own_values() == Some(0) {
                 return setting("a number of filters, heads or values", "0".into(), "at least 1");
@@ -150,6 +148,20 @@ impl StudentConfig {
             return setting("a size of the student", "0".into(), "at least 1");
         }
         Ok(())
+    }
+
+    /// Refuses convolutions that are too wide to be folded; called before a training, whose student would be of little use.
+    pub fn check_widths(&self) -> Result<()> {
+        let score = self.attention.map(|attention| (attention.width, WIDEST_SCORE));
+        let mut all = self.convolutions.iter().map(|bank| (bank.width, WIDEST_CONVOLUTION)).chain(score);
+        match all.find(|(width, widest)| width > widest) {
+            Some((width, widest)) => Err(Error::Setting {
+                name: "a convolution's width",
+                value: width.to_string(),
+                allowed: format!("at most {widest}: a wider one can't be folded"),
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -187,12 +199,16 @@ mod tests {
         twice.convolutions.push(twice.convolutions[0]);
         let nothing =
             StudentConfig { skip: false, ..StudentConfig { attention: None, convolutions: vec![], ..config() } };
-        for (broken, word) in
-            [(even, "odd"), (wide, "257"), (wide_score, "129"), (twice, "distinct"), (nothing, "skip")]
-        {
+        for (broken, word) in [(even, "odd"), (twice, "distinct"), (nothing, "skip")] {
             let message = broken.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
-        assert!(config().check().is_ok() && config().static_control().check().is_ok());
+        for (broken, widest) in [(wide, "257"), (wide_score, "129")] {
+            let message = broken.check_widths().unwrap_err().to_string();
+            assert!(message.contains(widest) && broken.check().is_ok(), "{message}");
+        }
+        assert!(
+            config().check().is_ok() && config().check_widths().is_ok() && config().static_control().check().is_ok()
+        );
     }
 }

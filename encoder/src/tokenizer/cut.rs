@@ -10,7 +10,7 @@ pub struct Cuts {
     /// ASCII bytes before which a word ends: spaces and punctuation that no added token contains. (Not `_`, which an added token
     /// marked `single_word` takes for a letter.)
     ends_word: [bool; 128],
-    /// Whether each CJK ideograph is a word of its own.
+    /// Whether each CJK ideograph is a word of its own, and no added token could hold one.
     ideographs: bool,
 }
 
@@ -26,6 +26,7 @@ impl Cuts {
             let byte = byte as u8;
             byte == b' ' || byte == b'\n' || byte == b'\t' || (byte.is_ascii_punctuation() && byte != b'_')
         });
+        let ascii = added_tokens.iter().all(|token| token.content.is_ascii());
         for token in added_tokens {
             for byte in token.content.bytes() {
                 if byte.is_ascii_whitespace() {
@@ -36,7 +37,7 @@ impl Cuts {
                 }
             }
         }
-        let ideographs = normalizer["handle_chinese_chars"] == true;
+        let ideographs = normalizer["handle_chinese_chars"] == true && ascii;
         bert.then_some(Self { ends_word, ideographs })
     }
 

@@ -112,9 +112,10 @@ impl Tokenizer {
         Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json, source: source.into() }
     }
 
-    /// Whether the fast path is used: it knows this kind of tokenizer, and has the reference's ids on all probe texts.
+    /// Whether the fast path is used: it knows this kind of tokenizer, and has the reference's ids on all probe texts; and the JSON has
+    /// as many ids as the reference.
     pub(crate) fn is_fast(&self) -> bool {
-        self.fast.is_some()
+        self.fast.as_ref().is_some_and(|fast| fast.rows() == self.vocabulary)
     }
 
     /// The reference, made now if it wasn't.
@@ -180,6 +181,11 @@ impl Tokenizer {
                     let start = text.chars().take(40).collect();
                     Error::Tokenise { bytes: text.len(), start, source }
                 })?;
+                // The library gives an added token another id than its JSON, where the vocabulary has no such token.
+                if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+                    let vocabulary = self.vocabulary;
+                    return Err(Error::TokenizerId { path: self.source.clone(), id, vocabulary });
+                }
                 out.extend(ids.iter().take(room));
             }
             room -= out.len() - start;

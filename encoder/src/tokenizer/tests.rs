@@ -268,6 +268,34 @@ fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_ad
 }
 
 #[test]
+fn an_added_token_with_another_id_than_its_json_says_is_an_error_and_not_taken_for_compared() {
+    let json = bert(&VOCAB, |json| {
+        let mut token = json["added_tokens"][4].clone();
+        (token["id"], token["content"]) = (0.into(), "[OTHER]".into());
+        json["added_tokens"].as_array_mut().unwrap().push(token);
+    });
+    let whole = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
+    assert!(!whole.is_fast() && ids(&whole, "[OTHER]", Special::Without, None) == reference(&whole, "[OTHER]"));
+    let tokenizer = Tokenizer::from_compared(json, Path::new("test")).unwrap();
+    let error = tokenizer.encode_into("a [OTHER]", Special::Without, None, &mut Vec::new()).unwrap_err();
+    assert!(matches!(error, Error::TokenizerId { .. }) && error.to_string().starts_with("test"), "{error}");
+}
+
+#[test]
+fn an_added_token_of_ideographs_is_not_cut_in_two() {
+    let json = bert(&VOCAB, |json| {
+        let mut token = json["added_tokens"][4].clone();
+        (token["id"], token["content"]) = (14.into(), "今天".into());
+        json["added_tokens"].as_array_mut().unwrap().push(token);
+        json["model"]["vocab"]["今天"] = (VOCAB.len() + 5).into();
+    });
+    let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
+    for text in [format!("我{}", "今天".repeat(6_000)), format!("我 {}", "今天".repeat(6_000))] {
+        assert_eq!(ids(&tokenizer, &text, Special::Without, None), reference(&tokenizer, &text));
+    }
+}
+
+#[test]
 fn added_tokens_that_begin_with_a_letter_are_found() {
     let tokenizer = Tokenizer::from_bytes(
         &bert(&VOCAB, |json| {

@@ -26,6 +26,7 @@ const BATCH: usize = 256;
 /// As for [`super::distil`].
 pub fn start_student(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextCnn> {
     job.settings.check()?;
+    job.config.check_widths()?;
     let survey = job.targets.survey(progress, interrupt)?;
     fresh(job, &start(job, &survey, progress)?)
 }

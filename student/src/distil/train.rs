@@ -57,6 +57,7 @@ pub struct DistilSummary {
 /// Distils a student. An interrupted run goes on from its checkpoint; the student of the best held-out fidelity comes back.
 pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(TextCnn, DistilSummary)> {
     job.settings.check()?;
+    job.config.check_widths()?;
     job.settings.losses.matryoshka.check(job.config.dimension)?;
     limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;

@@ -9,7 +9,7 @@ use crate::error::{During, Error, Result};
 ///
 /// The mean over `dimensions` of the relational KL between the first `dimension` numbers of `embedding` and all of
 /// `target`: the similarities of the whole target are the goal, not those of the target cut to as many numbers.
-/// `embedding` and `target` are `[n, d]`, and their widths may differ.
+/// `embedding` and `target` are `[n, d]`, and their widths may differ; the target is a constant and has no gradient.
 ///
 /// # Errors
 /// Where no dimension is given, or one is 0 or above the width of `embedding`.

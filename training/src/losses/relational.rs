@@ -4,7 +4,8 @@ use super::{checked_temperature, diagonal, normalise, rows, same_shape};
 use crate::error::{During, Result};
 
 /// Relational distillation: the batch's similarities as a distribution a row (softmax of cosines at `temperature`, the row
-/// itself excluded); the loss is KL(teacher ‖ student), mean over rows. Both are `[n, d]`; their widths may differ.
+/// itself excluded); the loss is KL(teacher ‖ student), mean over rows. Both are `[n, d]`; their widths may differ. The
+/// target is a constant and has no gradient.
 pub fn relational_kl(embedding: &Tensor, target: &Tensor, temperature: f64) -> Result<Tensor> {
     if embedding.dims().len() != 2 || target.dims().len() != 2 || embedding.dims()[0] != target.dims()[0] {
         same_shape("relational KL", embedding, target)?;

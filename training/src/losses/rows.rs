@@ -33,7 +33,7 @@ pub fn divergence(teacher: &Tensor, logits: &Tensor) -> Result<Tensor> {
     }
 }
 
-/// The logarithm of each row's softmax without its own column, where minus infinity stands: `[n, n]`. It has no gradient.
+/// The logarithm of each row's softmax without its own column, whose place means nothing: `[n, n]`. It has no gradient.
 pub fn log_softmax_of_others(logits: &Tensor) -> Result<Tensor> {
     fn of<T: Number>(logits: &Tensor) -> Result<Tensor> {
         let operation = "relational KL";
