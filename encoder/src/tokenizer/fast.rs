@@ -80,47 +80,42 @@ impl Fast {
     /// Appends the first `room` ids of `text`. False, and nothing appended, where the text is not for this path.
     pub fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
         let start = out.len();
-        let mut done = if text.is_ascii() {
-            let stops = |rest: &[u8]| rest[0] == 0x7f || self.begins_with_added(rest);
-            (self.punctuation || !self.holds_added(text))
-                && self.pieces.encode_ascii(text, self.lowercase, room, stops, out)
-        } else {
-            text.chars().all(|c| if c.is_ascii() { c != '\u{7f}' } else { is_plain(c) })
-                && !self.holds_added(text)
-                && self.encode_plain(text, room, out)
-        };
+        let stops = |rest: &[u8]| rest[0] == 0x7f || self.begins_with_added(rest);
+        let mut done = text.is_ascii()
+            && (self.punctuation || !self.holds_added(text))
+            && self.pieces.encode_ascii(text, self.lowercase, room, stops, out);
         if !done {
             out.truncate(start);
-            done = !self.holds_added(text) && self.encode_any(text, out).is_ok();
+            done = !self.holds_added(text) && self.encode_any(text, room, out).is_some();
         }
         out.truncate(if done { start.saturating_add(room) } else { start });
         done
     }
 
-    /// Appends at least the first `room` ids of plain text.
-    fn encode_plain(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
+    /// Appends at least the first `room` ids of a text without added tokens; none where its words can't be found.
+    fn encode_any(&self, text: &str, room: usize, out: &mut Vec<u32>) -> Option<()> {
         let most = out.len().saturating_add(room);
-        let normalised = self.tokie.normalizer().normalize(text);
-        let Some(words) = self.tokie.pretokenizer() else { return false };
-        for word in words.split(&normalised) {
+        if text.chars().all(|c| if c.is_ascii() { c != '\u{7f}' } else { is_plain(c) }) {
+            let normalised = self.tokie.normalizer().normalize(text);
+            self.encode_words(self.tokie.pretokenizer()?.split(&normalised), most, out);
+        } else {
+            let mut words = PreTokenizedString::from(text);
+            words.normalize(|text| self.normaliser.normalize(text)).ok()?;
+            BertPreTokenizer.pre_tokenize(&mut words).ok()?;
+            let words = words.get_splits(OffsetReferential::Normalized, OffsetType::None);
+            self.encode_words(words.into_iter().map(|(word, ..)| word), most, out);
+        }
+        Some(())
+    }
+
+    /// Appends the ids of `words` until there are `most` in `out`, or more by the last word's.
+    fn encode_words<'a>(&self, words: impl Iterator<Item = &'a str>, most: usize, out: &mut Vec<u32>) {
+        for word in words {
             if out.len() >= most {
                 break;
             }
             self.pieces.encode(word, out);
         }
-        true
-    }
-
-    /// Appends the ids of any text without added tokens: words are found by the reference's code.
-    #[cold]
-    fn encode_any(&self, text: &str, out: &mut Vec<u32>) -> tokenizers::Result<()> {
-        let mut words = PreTokenizedString::from(text);
-        words.normalize(|text| self.normaliser.normalize(text))?;
-        BertPreTokenizer.pre_tokenize(&mut words)?;
-        for (word, ..) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            self.pieces.encode(word, out);
-        }
-        Ok(())
     }
 
     fn holds_added(&self, text: &str) -> bool {

@@ -27,6 +27,13 @@ fn bert(vocab: &[&str], change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> 
     serde_json::to_vec(&json).unwrap()
 }
 
+/// Adds another special token, of this id as far as the JSON says.
+fn add_token(json: &mut serde_json::Value, id: u32, content: &str) {
+    let mut token = json["added_tokens"][4].clone();
+    (token["id"], token["content"]) = (id.into(), content.into());
+    json["added_tokens"].as_array_mut().unwrap().push(token);
+}
+
 /// A vocabulary with holes: `un` begins what `##a` and `##able` end, but nothing is `##abl`.
 const VOCAB: [&str; 24] = [
     "hello", "world", "un", "##able", "##a", "##break", "##s", "cafe", "!", ",", ".", "我", "们", "今", "天", "a", "b",
@@ -270,9 +277,7 @@ fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_ad
 #[test]
 fn an_added_token_with_another_id_than_its_json_says_is_an_error_and_not_taken_for_compared() {
     let json = bert(&VOCAB, |json| {
-        let mut token = json["added_tokens"][4].clone();
-        (token["id"], token["content"]) = (0.into(), "[OTHER]".into());
-        json["added_tokens"].as_array_mut().unwrap().push(token);
+        add_token(json, 0, "[OTHER]");
     });
     let whole = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
     assert!(!whole.is_fast() && ids(&whole, "[OTHER]", Special::Without, None) == reference(&whole, "[OTHER]"));
@@ -284,9 +289,7 @@ fn an_added_token_with_another_id_than_its_json_says_is_an_error_and_not_taken_f
 #[test]
 fn an_added_token_of_ideographs_is_not_cut_in_two() {
     let json = bert(&VOCAB, |json| {
-        let mut token = json["added_tokens"][4].clone();
-        (token["id"], token["content"]) = (14.into(), "今天".into());
-        json["added_tokens"].as_array_mut().unwrap().push(token);
+        add_token(json, 14, "今天");
         json["model"]["vocab"]["今天"] = (VOCAB.len() + 5).into();
     });
     let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
