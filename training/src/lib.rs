@@ -3,6 +3,7 @@
 //! Nothing here knows a model. A loss takes tensors and gives a scalar tensor; the optimiser takes named variables
 //! and their gradients; a checkpoint is a folder with tensors and a state of its owner's.
 
+pub mod by_type;
 pub mod checkpoint;
 pub mod contrastive;
 mod error;

@@ -6,12 +6,13 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use limbeck_training::by_type;
 use limbeck_training::optimiser::Number;
 use rayon::prelude::*;
 
 use super::DistinctTokens;
 use super::convolution::storage_type;
-use super::op::{add, add_scaled, by_blocks, by_span, by_type, dot, numbers, with_numbers};
+use super::op::{add, add_scaled, by_blocks, by_span, dot, numbers, with_numbers};
 
 /// `V` (`[distinct, d]`, or `[distinct, heads · d]` with values of their own) and scores (`[positions, heads]`) to
 /// `[texts, heads · d]`, head-major.

@@ -6,11 +6,12 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use limbeck_training::by_type;
 use limbeck_training::optimiser::Number;
 use rayon::prelude::*;
 
 use super::DistinctTokens;
-use super::op::{add, by_span, by_type, numbers, with_numbers};
+use super::op::{add, by_span, numbers, with_numbers};
 
 /// How many filters one task of a backward pass looks after: their gradient stays in the second-level cache.
 const BLOCK: usize = 64;

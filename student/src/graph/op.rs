@@ -1,6 +1,6 @@
-//! What our candle operators share: reading tensors without a copy, and choosing the number type.
+//! What our candle operators share: reading tensors without a copy, and sums over positions.
 
-use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
 use limbeck_training::optimiser::Number;
 
 /// The numbers of a contiguous tensor in host memory, as they lie.
@@ -17,29 +17,6 @@ pub fn with_numbers<T: Number, R>(tensor: &Tensor, use_them: impl FnOnce(&[T]) -
         Storage::Cpu(storage) => use_them(numbers(storage, layout)?),
         _ => bail!("the tensor is not in host memory"),
     }
-}
-
-/// Runs the same expression for f32 and f64.
-macro_rules! by_type {
-    ($dtype:expr, $number:ident => $body:expr) => {
-        match $dtype {
-            candle_core::DType::F32 => {
-                type $number = f32;
-                $body
-            }
-            candle_core::DType::F64 => {
-                type $number = f64;
-                $body
-            }
-            other => $crate::graph::op::unsupported(other),
-        }
-    };
-}
-pub(super) use by_type;
-
-/// The error for any other number type.
-pub fn unsupported<R>(dtype: DType) -> Result<R> {
-    bail!("the folded operations compute in f32 and f64, not in {dtype:?}")
 }
 
 /// Cuts `all` into one slice a span, to be filled by several threads; `per_position` numbers belong to each position.

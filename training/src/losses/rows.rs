@@ -4,6 +4,7 @@
 use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor, WithDType, bail};
 use rayon::prelude::*;
 
+use crate::by_type;
 use crate::error::{During, Result};
 use crate::optimiser::Number;
 
@@ -14,42 +15,32 @@ pub fn by_hand(logits: &Tensor) -> bool {
 
 /// Mean cross-entropy of `logits` (`[n, c]`) against the classes `labels`, `n` of them below `c`.
 pub fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
-    match logits.dtype() {
-        DType::F64 => worked_out::<f64>(logits, "cross-entropy", |all, c| cross_entropies(all, c, labels, 1.0)),
-        _ => worked_out::<f32>(logits, "cross-entropy", |all, c| cross_entropies(all, c, labels, 1.0)),
-    }
+    let loss = by_type!(logits.dtype(), T => worked_out::<T>(logits, |all, c| cross_entropies(all, c, labels, 1.0)));
+    loss.during("cross-entropy")
 }
 
 /// Mean KL of the rows of `teacher` (logarithms of probabilities) and the softmax of `logits`, both `[n, n]`; a row's own column counts
 /// in neither.
 pub fn divergence(teacher: &Tensor, logits: &Tensor) -> Result<Tensor> {
-    fn of<T: Number>(teacher: &Tensor, logits: &Tensor) -> Result<Tensor> {
-        let teacher: Vec<T> = teacher.flatten_all().and_then(|all| all.to_vec1()).during("relational KL")?;
-        worked_out::<T>(logits, "relational KL", |all, n| divergences(&teacher, all, n))
-    }
-    match logits.dtype() {
-        DType::F64 => of::<f64>(teacher, logits),
-        _ => of::<f32>(teacher, logits),
-    }
+    let loss = by_type!(logits.dtype(), T => {
+        numbers::<T>(teacher).and_then(|teacher| worked_out(logits, |all, n| divergences(&teacher, all, n)))
+    });
+    loss.during("relational KL")
 }
 
 /// The logarithm of each row's softmax without its own column, whose place means nothing: `[n, n]`. It has no gradient.
 pub fn log_softmax_of_others(logits: &Tensor) -> Result<Tensor> {
-    fn of<T: Number>(logits: &Tensor) -> Result<Tensor> {
-        let operation = "relational KL";
-        let (rows, columns) = logits.dims2().during(operation)?;
-        let mut all: Vec<T> = logits.flatten_all().and_then(|all| all.to_vec1()).during(operation)?;
+    fn of<T: Number>(logits: &Tensor) -> candle_core::Result<Tensor> {
+        let (rows, columns) = logits.dims2()?;
+        let mut all = numbers::<T>(logits)?;
         all.par_chunks_mut(columns.max(1)).enumerate().for_each(|(itself, row)| {
             row[itself] = T::neg_infinity();
             let constant = log_sum(row);
             row.iter_mut().for_each(|logit| *logit -= constant);
         });
-        Tensor::from_vec(all, (rows, columns), logits.device()).during(operation)
+        Tensor::from_vec(all, (rows, columns), logits.device())
     }
-    match logits.dtype() {
-        DType::F64 => of::<f64>(logits),
-        _ => of::<f32>(logits),
-    }
+    by_type!(logits.dtype(), T => of::<T>(logits)).during("relational KL")
 }
 
 /// The cross-entropy of each of `logits`' rows times `factor`, summed and divided by their number. In their place comes its gradient.
@@ -115,17 +106,18 @@ fn number<T: Number>(x: f64) -> T {
     <T as WithDType>::from_f64(x)
 }
 
+/// A copy of a tensor's numbers.
+fn numbers<T: Number>(tensor: &Tensor) -> candle_core::Result<Vec<T>> {
+    tensor.flatten_all()?.to_vec1()
+}
+
 /// A scalar of `logits` (`[n, c]`): `work` is given a copy of them and `c`, leaves the gradient in their place, and says the value.
-fn worked_out<T: Number>(
-    logits: &Tensor,
-    operation: &'static str,
-    work: impl FnOnce(&mut [T], usize) -> f64,
-) -> Result<Tensor> {
-    let (rows, columns) = logits.dims2().during(operation)?;
-    let mut all: Vec<T> = logits.detach().flatten_all().and_then(|all| all.to_vec1()).during(operation)?;
+fn worked_out<T: Number>(logits: &Tensor, work: impl FnOnce(&mut [T], usize) -> f64) -> candle_core::Result<Tensor> {
+    let (rows, columns) = logits.dims2()?;
+    let mut all = numbers(&logits.detach())?;
     let value = work(&mut all, columns);
-    let gradient = Tensor::from_vec(all, (rows, columns), logits.device()).during(operation)?;
-    logits.apply_op1(Known { value, gradient }).during(operation)
+    let gradient = Tensor::from_vec(all, (rows, columns), logits.device())?;
+    logits.apply_op1(Known { value, gradient })
 }
 
 /// A scalar whose value and gradient are known.
