@@ -1,6 +1,6 @@
 //! The shape of a student, as it stands in its `config.json`.
 
-use limbeck_encoder::folded::{WIDEST_CONVOLUTION, WIDEST_SCORE};
+use limbeck_encoder::folded::{AttentionShape, ConvolutionShape, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -150,18 +150,29 @@ impl StudentConfig {
         Ok(())
     }
 
-    /// Refuses convolutions that are too wide to be folded; called before a training, whose student would be of little use.
-    pub fn check_widths(&self) -> Result<()> {
-        let score = self.attention.map(|attention| (attention.width, WIDEST_SCORE));
-        let mut all = self.convolutions.iter().map(|bank| (bank.width, WIDEST_CONVOLUTION)).chain(score);
-        match all.find(|(width, widest)| width > widest) {
-            Some((width, widest)) => Err(Error::Setting {
-                name: "a convolution's width",
-                value: width.to_string(),
-                allowed: format!("at most {widest}: a wider one can't be folded"),
+    /// The same student as tables of rows: what [`crate::fold`] makes of it.
+    pub fn folded_shape(&self) -> Shape {
+        let banks = self.convolutions.iter();
+        Shape {
+            vocabulary: self.vocabulary,
+            dimension: self.dimension,
+            max_pooled: banks
+                .map(|&ConvolutionConfig { width, filters }| ConvolutionShape { width, filters })
+                .collect(),
+            attention: self.attention.map(|AttentionConfig { heads, width, filters, values }| AttentionShape {
+                width_of_embedding: values.unwrap_or(self.embedding),
+                heads,
+                skip: self.skip && values.is_none(),
+                own_values: values.is_some(),
+                score: ConvolutionShape { width, filters },
             }),
-            None => Ok(()),
+            skip_table: self.skip && self.attention.is_none_or(|attention| attention.values.is_some()),
         }
+    }
+
+    /// Refuses what can't be folded; called before a training, whose student would be of little use.
+    pub fn check_folds(&self) -> Result<()> {
+        self.folded_shape().check().map_err(|source| Error::Unfoldable { source })
     }
 }
 
@@ -192,9 +203,6 @@ mod tests {
     fn shapes_that_cannot_be_are_refused() {
         let mut even = config();
         even.convolutions[0].width = 4;
-        let (mut wide, mut wide_score) = (config(), config());
-        wide.convolutions[0].width = 259;
-        wide_score.attention = Some(AttentionConfig { width: 131, ..AttentionConfig::default() });
         let mut twice = config();
         twice.convolutions.push(twice.convolutions[0]);
         let nothing =
@@ -203,12 +211,21 @@ mod tests {
             let message = broken.check().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");
         }
-        for (broken, widest) in [(wide, "257"), (wide_score, "129")] {
-            let message = broken.check_widths().unwrap_err().to_string();
-            assert!(message.contains(widest) && broken.check().is_ok(), "{message}");
+        assert!(config().check().is_ok() && config().static_control().check().is_ok());
+    }
+
+    #[test]
+    fn what_cannot_be_folded_is_refused_before_a_training() {
+        let [mut wide, mut wide_score, mut filters, mut values] = std::array::from_fn(|_| config());
+        wide.convolutions[0].width = 259;
+        filters.convolutions[0].filters = 65_537;
+        wide_score.attention = Some(AttentionConfig { width: 131, ..AttentionConfig::default() });
+        values.attention = Some(AttentionConfig { values: Some(32), heads: 2_049, ..AttentionConfig::default() });
+        for (broken, most) in [(wide, "257"), (wide_score, "129"), (filters, "65536"), (values, "65536")] {
+            let error = broken.check_folds().unwrap_err();
+            let message = std::error::Error::source(&error).unwrap().to_string();
+            assert!(message.contains(most) && broken.check().is_ok(), "{message}");
         }
-        assert!(
-            config().check().is_ok() && config().check_widths().is_ok() && config().static_control().check().is_ok()
-        );
+        assert!(config().check_folds().is_ok() && config().static_control().check_folds().is_ok());
     }
 }

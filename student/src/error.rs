@@ -13,6 +13,12 @@ pub enum Error {
     /// A setting of the student or of its training can't be.
     #[error("{name} is {value}, but must be {allowed}")]
     Setting { name: &'static str, value: String, allowed: String },
+    /// A student that could be trained, but not folded.
+    #[error("a student of this shape can't be folded")]
+    Unfoldable {
+        #[source]
+        source: limbeck_encoder::Error,
+    },
     /// A file of a student's folder could not be read.
     #[error("{path}: {operation} failed", path = path.display())]
     File {
@@ -66,6 +72,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
+            Self::Unfoldable { .. } => Some("change the recipe's [student]".into()),
             Self::NotFinite { .. } => {
                 Some("lower learning_rate, or look for strange targets with `limbeck inspect CACHE`".into())
             }

@@ -84,3 +84,41 @@ pub fn write_folded(student: &StudentFolder, precision: Precision, to: &Path) ->
     let parts = parts(&student.model, &student.tokenizer, student.origin.to_string())?;
     Ok(folded::write(to, &parts, precision)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use limbeck_encoder::folded::Shape;
+
+    use super::*;
+    use crate::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+    use crate::model::Dense;
+    use crate::test_support::{WORDS, word_tokenizer};
+
+    /// What is refused before a training is what folding would refuse after it.
+    #[test]
+    fn a_config_tells_the_shape_that_folding_gives() {
+        let heads = AttentionConfig { heads: 2, width: 3, filters: 4, values: None };
+        let own = AttentionConfig { values: Some(5), ..heads };
+        let bank = ConvolutionConfig { width: 3, filters: 6 };
+        for attention in [None, Some(heads), Some(own)] {
+            for (convolutions, skip) in [(vec![], true), (vec![bank], true), (vec![bank], false)] {
+                let config = StudentConfig {
+                    architecture: ARCHITECTURE.into(),
+                    vocabulary: WORDS.len() + 1,
+                    embedding: 8,
+                    dimension: 7,
+                    convolutions,
+                    attention,
+                    skip,
+                    max_tokens: None,
+                };
+                let dense = Dense::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
+                let table = vec![0.5; config.vocabulary * config.embedding];
+                let model = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
+                let parts = parts(&model, &word_tokenizer(), String::new()).unwrap();
+                assert_eq!(config.folded_shape(), Shape::of(&parts));
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Parts, Precision};
+use crate::Error;
 
 /// Every width inside is padded to a multiple of this many numbers.
 pub const LANES: usize = 32;
@@ -22,13 +23,9 @@ const WIDEST_BLOCK: usize = 65_536;
 const GREATEST_SUM: usize = i16::MAX as usize;
 /// The same of a score's convolution, to whose sums a bias as large may be added: width 129.
 const GREATEST_SCORE_SUM: usize = GREATEST_SUM / 2;
-/// The widest max-pooled convolution that can be folded, in tokens.
-pub const WIDEST_CONVOLUTION: usize = widest(GREATEST_SUM);
-/// The widest convolution of attention's scores that can be folded, in tokens.
-pub const WIDEST_SCORE: usize = widest(GREATEST_SCORE_SUM);
 
 /// So many taps of ±127 stay within the limit: an odd number.
-const fn widest(limit: usize) -> usize {
+fn widest(limit: usize) -> usize {
     (limit / 127 - 1) | 1
 }
 
@@ -80,6 +77,14 @@ impl Shape {
             }),
             skip_table: parts.skip_table.is_some(),
         }
+    }
+
+    /// Whether a student of this shape can be folded, in int8 as in the other precisions.
+    ///
+    /// # Errors
+    /// [`Error::Parts`] says what is too wide, or makes no sense.
+    pub fn check(&self) -> Result<(), Error> {
+        Layout::new(self, Precision::Int8).map(drop).map_err(|what| Error::Parts { what })
     }
 
     /// Whether the heads' own values lie side by side without padding: then they are one block of the head, which costs less
@@ -218,7 +223,7 @@ impl Layout {
             }
         }
         if attended > 1 << 16 || blocks.iter().any(|&(_, width)| width > WIDEST_BLOCK) {
-            return Err("a head too wide".into());
+            return Err(format!("more than {WIDEST_BLOCK} features of a convolution or of attention"));
         }
         let outputs = pad(shape.dimension)?;
         // Everything else is smaller than these two, counted in bytes.
@@ -313,10 +318,11 @@ impl Run {
     fn taps(&mut self, shape: ConvolutionShape, factor_at: usize, limit: usize) -> Result<Taps, String> {
         let ConvolutionShape { width, filters } = shape;
         let widest = widest(limit);
-        if width.is_multiple_of(2) || width > widest || filters == 0 || filters > WIDEST_BLOCK {
-            return Err(format!(
-                "a convolution of width {width} with {filters} filters (odd widths to {widest} are possible)"
-            ));
+        if width.is_multiple_of(2) || width > widest {
+            return Err(format!("a convolution of width {width} (odd ones to {widest} are possible)"));
+        }
+        if filters == 0 || filters > WIDEST_BLOCK {
+            return Err(format!("a convolution of {filters} filters (1 to {WIDEST_BLOCK} are possible)"));
         }
         let filters = pad(filters)?;
         let at = self.take(checked(filters.checked_mul(width))?, 1)?;

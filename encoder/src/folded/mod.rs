@@ -20,7 +20,7 @@ mod table;
 mod tests;
 mod write;
 
-pub use layout::{WIDEST_CONVOLUTION, WIDEST_SCORE};
+pub use layout::{AttentionShape, ConvolutionShape, Shape};
 pub use parts::{Attention, Convolution, MaxPooled, Parts};
 pub use student::Student;
 pub use write::write;

@@ -25,8 +25,7 @@ const BATCH: usize = 256;
 /// # Errors
 /// As for [`super::distil`].
 pub fn start_student(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextCnn> {
-    job.settings.check()?;
-    job.config.check_widths()?;
+    job.check()?;
     let survey = job.targets.survey(progress, interrupt)?;
     fresh(job, &start(job, &survey, progress)?)
 }

@@ -42,6 +42,15 @@ pub struct DistilJob<'a> {
     pub device: Device,
 }
 
+impl DistilJob<'_> {
+    /// Refuses what can't be, or would be of no use, before any work.
+    pub(super) fn check(&self) -> Result<()> {
+        self.settings.check()?;
+        self.config.check_folds()?;
+        self.settings.losses.matryoshka.check(self.config.dimension)
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DistilSummary {
@@ -56,9 +65,7 @@ pub struct DistilSummary {
 
 /// Distils a student. An interrupted run goes on from its checkpoint; the student of the best held-out fidelity comes back.
 pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(TextCnn, DistilSummary)> {
-    job.settings.check()?;
-    job.config.check_widths()?;
-    job.settings.losses.matryoshka.check(job.config.dimension)?;
+    job.check()?;
     limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;
     let start = begin::start(job, &survey, progress)?;
