@@ -146,10 +146,10 @@ impl Opener<'_> {
             }
             Kind::Student(folder) => {
                 let file = self.folded(&folder, options.precision.or(options.folded).unwrap_or(Precision::F32))?;
-                Ok(Box::new(Student::open(&file)?.with_threads(self.threads)?))
+                Ok(Box::new(Student::load(&file)?.with_threads(self.threads)?))
             }
             Kind::Folded(file) => {
-                let student = Student::open(&file)?;
+                let student = Student::load(&file)?;
                 fixed(&file, options.precision, student.info().precision)?;
                 if options.candle {
                     let what = "is folded already; candle computes a student's folder".into();
@@ -165,7 +165,7 @@ impl Opener<'_> {
             }
             Kind::Static(folder) => {
                 let file = self.folded_static(&folder, options.precision.unwrap_or(Precision::F32))?;
-                Ok(Box::new(StaticEncoder::new(Student::open(&file)?.with_threads(self.threads)?)))
+                Ok(Box::new(StaticEncoder::new(Student::load(&file)?.with_threads(self.threads)?)))
             }
             Kind::Bert(_) | Kind::Onnx { .. } => Ok(Box::new(self.open_teacher(path, options)?)),
         }

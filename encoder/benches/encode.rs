@@ -110,7 +110,7 @@ fn student(shape: &Shape) -> Student {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("student");
     write(&path, &parts, precision).expect("a student");
-    Student::open(&path).expect("the student")
+    Student::load(&path).expect("the student")
 }
 
 #[divan::bench]

@@ -77,7 +77,7 @@ pub struct EncoderInfo {
     pub threads: usize,
 }
 
-/// Text in, one unit vector a text out.
+/// Text in, one vector of length 1 a text out; zeros where a static model knows nothing of a text.
 ///
 /// Every text has a finite vector, the empty one too, and a text's vector doesn't depend on the texts beside it (an int8
 /// teacher in ONNX Runtime excepted, which scales activations by the batch).

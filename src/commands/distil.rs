@@ -64,14 +64,15 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage(what.into()).into());
     }
     let before = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
-    let path = match (&arguments.tokenizer, arguments.student.clone().or(cache.tokenizer())) {
-        (Some(uri), _) => session.store()?.fetch(uri, None, session.progress)?.path,
-        (None, Some(path)) => path,
-        (None, None) => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),
+    let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
+    let open = |path: PathBuf| Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path });
+    let tokenizer = match (&arguments.tokenizer, own, cache.tokenizer()) {
+        (Some(uri), ..) => open(session.store()?.fetch(uri, None, session.progress)?.path)?,
+        (None, Some(own), _) => own,
+        (None, None, Some(path)) => open(path)?,
+        _ => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),
     };
-    let tokenizer = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
     let shape = &recipe.student;
-    let before = before.map(|student| student.model);
     let max_tokens = before.as_ref().map_or(shape.max_tokens, |student| student.config.max_tokens);
     let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
     let config = match &before {

@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     match kind(path)? {
         Kind::Student(folder) => student(&folder),
         Kind::Folded(file) => {
-            let student = Student::open(&file)?;
+            let student = Student::load(&file)?;
             let info = student.info();
             say!("folded student, {}", info.precision);
             say!("  dimension   {}", info.dimension);

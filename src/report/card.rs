@@ -159,7 +159,7 @@ fn usage(recipe: &Recipe) -> String {
         "With this folder as `{name}`, on the command line:\n\n```sh\nlimbeck encode --model {name} --input texts.txt --to vectors.npy\n```\n\n\
          In Rust, with the crate `limbeck-encoder` and the folded file that `limbeck export --model {name} --format folded \
          --precision int8 --to {name}.limbeck` writes:\n\n```rust\nlet student = \
-         limbeck_encoder::Student::open(\"{name}.limbeck\".as_ref())?;\nlet vectors = student.encode(&[\"A man plays a \
+         limbeck_encoder::Student::load(\"{name}.limbeck\")?;\nlet vectors = student.encode(&[\"A man plays a \
          guitar.\", \"Someone makes music.\"])?;\n```\n\nIn Python, with the folder that `limbeck export --model {name} \
          --format sentence-transformers --to {name}-st` writes:\n\n```python\nfrom sentence_transformers import \
          SentenceTransformer\nmodel = SentenceTransformer(\"{name}-st\"{custom})\nvectors = model.encode([\"A man plays a \

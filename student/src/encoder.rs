@@ -24,11 +24,6 @@ impl CandleStudent {
         let graph = if student.model.device.is_cpu() { Graph::Folded } else { Graph::Plain };
         Self { student, graph }
     }
-
-    /// The same with the graph named.
-    pub fn with_graph(student: StudentFolder, graph: Graph) -> Self {
-        Self { student, graph }
-    }
 }
 
 /// The vectors of `texts`, row after row.

@@ -41,7 +41,7 @@ pub enum Error {
         source: tokenizers::Error,
     },
     /// The loss or a parameter became NaN or infinite.
-    #[error("{what} is not finite at step {step}; the last good checkpoint is kept")]
+    #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
     NotFinite { what: &'static str, step: u64 },
     /// The work was interrupted.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]

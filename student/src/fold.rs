@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use limbeck_encoder::folded::{self, Attention, Convolution, MaxPooled, Parts};
 use limbeck_encoder::{Precision, Tokenizer};
 
 use crate::error::{During, Result};
 use crate::folder::StudentFolder;
+use crate::graph::fold;
 use crate::model::TextCnn;
 
 /// The student as tables: every convolution times every token's embedding, and the skip too where nothing else needs the
@@ -15,18 +16,25 @@ use crate::model::TextCnn;
 pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result<Parts> {
     let config = &model.config;
     let shape = (config.vocabulary, config.embedding);
-    let table = Tensor::from_slice(model.table.values(), shape, &candle_core::Device::Cpu).during("folding")?;
+    let table = Tensor::from_slice(model.table.values(), shape, &Device::Cpu).during("folding")?;
     let numbers = |name: &str| model.dense.numbers(name);
+    // The table is in host memory wherever the student is.
+    let on_cpu = |name: &str| model.dense.get(name)?.to_device(&Device::Cpu).during("folding");
     // A linear map of every token's embedding: [vocabulary, outputs].
     let product = |table: &Tensor, name: &str| -> Result<Vec<f32>> {
-        let weight = model.dense.get(name)?;
+        let weight = on_cpu(name)?;
         weight.t().and_then(|weight| flat(&table.matmul(&weight)?)).during("folding")
     };
     let embeddings_kept = config.attention.is_some() && config.own_values().is_none();
     let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
-        let kernel = model.dense.get(weight)?;
+        let kernel = on_cpu(weight)?;
         let (filters, _, width) = kernel.dims3().during("folding")?;
-        Ok(Convolution { width, filters, table: fold(&table, kernel).during("folding")?, bias: numbers(bias)? })
+        Ok(Convolution {
+            width,
+            filters,
+            table: fold(&table, &kernel).and_then(|taps| flat(&taps)).during("folding")?,
+            bias: numbers(bias)?,
+        })
     };
     let max_pooled = || -> Result<MaxPooled> {
         let convolutions = config.convolutions.iter();
@@ -69,12 +77,6 @@ pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result
     })
 }
 
-/// `E·W` for all tokens: `[vocabulary, width · filters]`, tap-major.
-fn fold(table: &Tensor, kernel: &Tensor) -> candle_core::Result<Vec<f32>> {
-    let (filters, d, width) = kernel.dims3()?;
-    flat(&table.matmul(&kernel.permute((1, 2, 0))?.reshape((d, width * filters))?)?)
-}
-
 fn flat(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
@@ -87,7 +89,7 @@ pub fn write_folded(student: &StudentFolder, precision: Precision, to: &Path) ->
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device};
+    use candle_core::DType;
     use limbeck_encoder::folded::Shape;
 
     use super::*;

@@ -1,8 +1,9 @@
 //! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
 use limbeck_data::files;
 use limbeck_encoder::Tokenizer;
 use limbeck_training::checkpoint;
@@ -88,18 +89,30 @@ impl StudentFolder {
     }
 }
 
-fn read_weights(path: &Path, config: StudentConfig, device: &Device) -> Result<TextCnn> {
+/// The tensors of a safetensors file, as f32.
+///
+/// # Errors
+/// A missing or truncated file, numbers that aren't finite; each error names the file.
+pub(crate) fn tensors(path: &Path, device: &Device) -> Result<HashMap<String, Tensor>> {
     let broken = |reason: String| Error::Folder { path: path.to_path_buf(), reason };
     let bytes = std::fs::read(path).map_err(failed(path, "reading"))?;
     SafeTensors::read_metadata(&bytes).map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, device)
+    let mut tensors = candle_core::safetensors::load_buffer(&bytes, device)
         .map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
-    for (name, tensor) in &tensors {
-        let sum = tensor.to_dtype(candle_core::DType::F32).and_then(|t| t.sum_all()?.to_scalar::<f32>());
-        if !sum.map_err(|error| broken(error.to_string()))?.is_finite() {
+    for (name, tensor) in &mut tensors {
+        *tensor = tensor.to_dtype(DType::F32).map_err(|error| broken(error.to_string()))?;
+        // Nothing times a number that isn't finite is not 0.
+        let nothing = tensor.affine(0.0, 0.0).and_then(|zeros| zeros.sum_all()?.to_scalar::<f32>());
+        if nothing.map_err(|error| broken(error.to_string()))? != 0.0 {
             return Err(broken(format!("{name} holds numbers that aren't finite")));
         }
     }
+    Ok(tensors)
+}
+
+fn read_weights(path: &Path, config: StudentConfig, device: &Device) -> Result<TextCnn> {
+    let broken = |reason: String| Error::Folder { path: path.to_path_buf(), reason };
+    let tensors = tensors(path, device)?;
     let table = tensors.get(TABLE).filter(|table| table.dims() == [config.vocabulary, config.embedding]);
     let table = table
         .ok_or_else(|| broken(format!("has no {TABLE} of shape [{}, {}]", config.vocabulary, config.embedding)))?;

@@ -18,6 +18,7 @@ pub mod static_folder;
 #[cfg(test)]
 mod test_support;
 mod tokens;
+mod unit;
 pub mod vocabulary;
 
 pub use error::{Error, Result};

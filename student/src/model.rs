@@ -8,6 +8,7 @@ use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::Stored;
 use limbeck_training::optimiser::{Number, SparseTable};
 use limbeck_training::random::Random;
+use rayon::prelude::*;
 
 use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
@@ -141,6 +142,17 @@ impl<T: Number> TextCnn<T> {
         std::iter::once((TABLE.to_string(), self.table.stored())).chain(self.dense.iter().map(stored)).collect()
     }
 
+    /// Whether every weight is a finite number.
+    pub fn is_finite(&self) -> Result<bool> {
+        let table = self.table.values().par_iter().all(|x| x.is_finite());
+        let finite = |variable: &Var| -> Result<bool> {
+            // Nothing times a number that isn't finite is not 0.
+            let nothing = variable.affine(0.0, 0.0).and_then(|zeros| zeros.sum_all()?.to_scalar::<T>());
+            Ok(nothing.during("a look at the weights")? == T::zero())
+        };
+        self.dense.iter().try_fold(table, |all, (_, variable)| Ok(all && finite(variable)?))
+    }
+
     /// Puts weights back that [`TextCnn::weights`] gave; the table's moments begin anew.
     ///
     /// # Errors
@@ -160,7 +172,8 @@ impl<T: Number> TextCnn<T> {
         Ok(())
     }
 
-    /// Takes the rows of the batch's distinct tokens out of the table.
+    /// Takes the rows of the batch's distinct tokens out of the table. Every text of the batch has a token: the config's
+    /// [`StudentConfig::empty_token`] where it has no other.
     pub fn rows(&self, batch: &TokenBatch) -> Result<Rows> {
         let tokens = Arc::new(DistinctTokens::new(batch));
         let variable = self.table.rows(tokens.tokens(), &self.device)?;
@@ -212,7 +225,7 @@ impl<T: Number> TextCnn<T> {
         parts.iter().try_fold(first.during("output")?, |sum, part| sum.add(part).during("output"))
     }
 
-    /// The normalised vectors of `batch`, `[texts, dimension]`.
+    /// The normalised vectors of `batch`, `[texts, dimension]`; its texts have tokens, as for [`TextCnn::rows`].
     pub fn embed(&self, batch: &TokenBatch, graph: Graph) -> Result<Tensor> {
         let rows = self.rows(batch)?;
         let output = self.project(&self.pool(&rows, graph)?, None)?;

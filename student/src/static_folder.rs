@@ -81,9 +81,10 @@ impl Layout {
             return Some(at(Maker::Model2Vec, config, folder));
         }
         let modules = folder.join("modules.json");
-        let first = read(&modules)?[0].take();
+        let list = read(&modules)?;
+        let first = list.get(0)?;
         let parts = folder.join(first["path"].as_str()?);
-        (class(&first) == "StaticEmbedding").then(|| at(Maker::SentenceTransformers, modules, &parts))
+        (class(first) == "StaticEmbedding").then(|| at(Maker::SentenceTransformers, modules, &parts))
     }
 }
 
@@ -128,7 +129,7 @@ impl StaticFolder {
             Maker::Model2Vec => {
                 max_tokens = most_tokens(&config, &layout.config)?;
                 max_characters = max_tokens.map(|tokens| tokens.saturating_mul(median_length(&tokenizer)));
-                unknown = unknown_token(&tokenizer_json["model"], &tokenizer);
+                unknown = tokenizer.unknown();
             }
             Maker::SentenceTransformers => {
                 let others = config.as_array().into_iter().flatten().skip(1).map(class);
@@ -207,14 +208,6 @@ fn median_length(tokenizer: &Tokenizer) -> usize {
     let at = |index: usize| lengths.get(index).copied().unwrap_or(0);
     let middle = lengths.len() / 2;
     if lengths.len().is_multiple_of(2) { (at(middle.saturating_sub(1)) + at(middle)) / 2 } else { at(middle) }
-}
-
-/// The id that stands for an unknown word, by the `model` of a tokenizer.json: Unigram gives a number, the others a token.
-fn unknown_token(model: &Value, tokenizer: &Tokenizer) -> Option<u32> {
-    match model["unk_token"].as_str() {
-        Some(token) => tokenizer.id(token),
-        None => model["unk_id"].as_u64().and_then(|id| u32::try_from(id).ok()),
-    }
 }
 
 struct Table {

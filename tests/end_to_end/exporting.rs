@@ -108,6 +108,29 @@ fn in_python(folder: &Path, model: &str, expected: &[Vec<f32>]) {
 }
 
 #[test]
+fn a_broken_sentence_transformers_folder_is_an_error_that_names_the_file() {
+    let (_keep, folder) = students();
+    let exported = folder.join("st");
+    let export = ["export", "--model", "max-pooled", "--format", "sentence-transformers", "--to", "st"];
+    let encode = ["encode", "--model", "st", "--input", "text.txt", "--to", "vectors.npy"];
+    succeed(&folder, &export);
+    let (tokenizer, weights) = (exported.join("tokenizer.json"), exported.join("model.safetensors"));
+    let whole = std::fs::read(&tokenizer).unwrap();
+    for json in ["[]", "\"x\"", "3", "{}", "{\"model\": []}", "{\"model\": 3}"] {
+        std::fs::write(&tokenizer, json).unwrap();
+        let stderr = fail(&folder, &encode);
+        assert!(stderr.contains("tokenizer.json") && !stderr.contains("panicked"), "{json}: {stderr}");
+    }
+    std::fs::write(&tokenizer, whole).unwrap();
+    let mut numbers = std::fs::read(&weights).unwrap();
+    let last = numbers.len() - 4;
+    numbers[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&weights, numbers).unwrap();
+    let stderr = fail(&folder, &encode);
+    assert!(stderr.contains("model.safetensors") && stderr.contains("aren't finite"), "{stderr}");
+}
+
+#[test]
 fn an_export_names_what_it_cannot_do() {
     let (_keep, folder) = students();
     let export = ["export", "--model", "whole", "--format"];

@@ -135,6 +135,11 @@ fn a_student_learns_every_sentence_as_a_class_from_text_or_a_cache_and_distillat
     let fidelity = |folder: &Path| log(&folder.join("metrics.jsonl"), "distil")[0]["fidelity_cosine"].as_f64().unwrap();
     let (anew, on) = (fidelity(&folder.join("start")), fidelity(&folder.join("then-distilled")));
     assert_ne!(anew, on);
+    // The same student as sentence-transformers has it, with an end token in its tokenizer.
+    let export = ["export", "--model", "from-cache", "--format", "sentence-transformers", "--to", "exported"];
+    succeed(&folder, &export);
+    distil(&["--student", "exported", "--to", "from-exported", "--set", "distil.epochs=1"]);
+    assert_eq!(fidelity(&folder.join("from-exported")), on);
 
     let stderr = fail(
         &folder,

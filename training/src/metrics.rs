@@ -20,26 +20,27 @@ impl MetricsLog {
     pub fn resume(path: &Path, stage: &str, step: Option<u64>) -> Result<Self> {
         let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
         let mut kept = Vec::new();
-        let mut dropped = false;
+        let mut length = 0;
         if path.exists() {
-            let reader = BufReader::new(File::open(path).map_err(failed("opening the log"))?);
+            let file = File::open(path).map_err(failed("opening the log"))?;
+            length = file.metadata().map_err(failed("reading the log"))?.len();
+            let reader = BufReader::new(file);
             for line in reader.split(b'\n') {
                 let line = line.map_err(failed("reading the log"))?;
                 let Ok(entry) = serde_json::from_slice::<Value>(&line) else {
-                    dropped = true;
                     continue;
                 };
                 let later = |logged| step.is_none_or(|step| logged > step);
                 let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(later);
                 if later {
-                    dropped = true;
                     continue;
                 }
                 kept.extend_from_slice(&line);
                 kept.push(b'\n');
             }
         }
-        if dropped {
+        // What is dropped, or a last line whose end wasn't written.
+        if kept.len() as u64 != length {
             limbeck_data::files::write_bytes(path, &kept)?;
         }
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("opening the log"))?;
@@ -83,5 +84,10 @@ mod tests {
         assert_eq!(steps(), [0, 9], "what a checkpoint at the start has behind it stays");
         MetricsLog::resume(&path, "distil", None).unwrap();
         assert_eq!(steps(), [9]);
+        // Torn before its end of line only.
+        std::fs::write(&path, "{\"stage\":\"distil\",\"step\":1}").unwrap();
+        let mut log = MetricsLog::resume(&path, "distil", Some(1)).unwrap();
+        log.log(&json!({"stage": "distil", "step": 2})).unwrap();
+        assert_eq!(steps(), [1, 2]);
     }
 }

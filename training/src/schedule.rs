@@ -10,10 +10,10 @@ use crate::error::{Error, Result};
 pub enum Decay {
     /// It doesn't.
     Constant,
-    /// In a straight line to zero at the last step.
+    /// In a straight line to zero, which the step after the last would have.
     #[default]
     Linear,
-    /// Along half a cosine to zero at the last step.
+    /// Along half a cosine to zero, likewise.
     Cosine,
 }
 

@@ -47,14 +47,7 @@ impl Student {
     /// # Errors
     /// When the file can't be read, is of another kind or version, or is damaged in any place.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open(path.as_ref())
-    }
-
-    /// [`Student::load`] of a `&Path`.
-    ///
-    /// # Errors
-    /// As [`Student::load`].
-    pub fn open(path: &Path) -> Result<Self> {
+        let path = path.as_ref();
         let mut file = Folded::open(path)?;
         let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {

@@ -30,6 +30,21 @@ pub struct Around {
     pub pre_tokenizer: Value,
 }
 
+/// What stands for the unknown, in the model of any tokenizer.json.
+#[derive(Deserialize)]
+pub struct Unknown {
+    pub model: UnknownModel,
+}
+
+/// A token or a number.
+#[derive(Deserialize)]
+pub struct UnknownModel {
+    #[serde(default)]
+    pub unk_token: Option<String>,
+    #[serde(default)]
+    pub unk_id: Option<u32>,
+}
+
 /// A token that is looked for in the text itself.
 #[derive(Deserialize)]
 pub struct AddedToken {

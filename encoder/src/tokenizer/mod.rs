@@ -19,6 +19,7 @@ mod pieces;
 mod plain;
 mod probe;
 mod short;
+mod template;
 #[cfg(test)]
 mod tests;
 
@@ -239,6 +240,12 @@ impl Tokenizer {
         self.reference().ok()?.tokenizer.token_to_id(token)
     }
 
+    /// The id that stands for what the vocabulary doesn't know. WordPiece, WordLevel and BPE give a token, Unigram a number.
+    pub fn unknown(&self) -> Option<u32> {
+        let model = serde_json::from_slice::<json::Unknown>(&self.json).ok()?.model;
+        model.unk_token.map_or(model.unk_id, |token| self.id(&token))
+    }
+
     /// The tokenizer.json as it was loaded.
     pub fn json(&self) -> &[u8] {
         &self.json
@@ -248,8 +255,10 @@ impl Tokenizer {
 impl Reference {
     fn new(json: &[u8], source: &Path) -> Result<Self> {
         let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
-        // `tokenizers` panics on some texts that are no JSON at all.
-        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| wrong(error.into()))?;
+        // `tokenizers` panics on some texts that are no JSON at all, and on templates that name what isn't there.
+        if !template::is_whole(json).map_err(|error| wrong(error.into()))? {
+            return Err(wrong("its post-processor's template names a token or a text that isn't there".into()));
+        }
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(wrong)?;
@@ -257,7 +266,9 @@ impl Reference {
         let ids = |text, special| reference.ids(text, special).map_err(wrong);
         let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
         let at = (0..=whole.len().saturating_sub(plain.len())).find(|&at| whole[at..].starts_with(&plain));
-        let at = at.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
+        // Of a text without tokens nothing tells what stands before it from what stands after.
+        let told = at.filter(|_| whole.is_empty() || !plain.is_empty());
+        let at = told.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
         let (before, after) = (whole[..at].to_vec(), whole[at + plain.len()..].to_vec());
         if empty != [before.as_slice(), &after].concat() {
             return Err(Error::PostProcessor { path: source.into() });

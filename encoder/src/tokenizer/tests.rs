@@ -335,6 +335,43 @@ fn what_is_no_tokenizer_is_an_error_that_names_the_file() {
     }
 }
 
+/// The library would panic over them.
+#[test]
+fn templates_that_name_what_is_not_there_are_an_error_that_names_the_file() {
+    let piece = |kind: &str, id: &str| serde_json::json!({kind: {"id": id, "type_id": 0}});
+    let template = |single: [serde_json::Value; 2]| {
+        let token = serde_json::json!({"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]});
+        serde_json::json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {"[CLS]": token}})
+    };
+    let of = |processor: serde_json::Value| {
+        Tokenizer::from_bytes(&bert(&VOCAB, |json| json["post_processor"] = processor), Path::new("test"))
+    };
+    let nested = |template| serde_json::json!({"type": "Sequence", "processors": [template]});
+    let whole = template([piece("SpecialToken", "[CLS]"), piece("Sequence", "A")]);
+    for whole in [whole.clone(), nested(whole)] {
+        assert_eq!(ids(&of(whole).unwrap(), "a", Special::With, None).len(), 2);
+    }
+    for second in [piece("SpecialToken", "[SEP]"), piece("Sequence", "B")] {
+        let broken = template([piece("Sequence", "A"), second]);
+        for broken in [broken.clone(), nested(broken)] {
+            let error = of(broken).unwrap_err();
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(error.to_string().starts_with("test") && source.contains("template"), "{error}: {source}");
+        }
+    }
+}
+
+#[test]
+fn the_unknown_token_is_a_token_or_a_number() {
+    assert_eq!(small().unknown(), Some(1));
+    let unigram = |unknown: serde_json::Value| {
+        let model = serde_json::json!({"type": "Unigram", "vocab": [["<pad>", 0.0], ["a", -1.0], ["<unk>", 0.0]], "unk_id": unknown});
+        let json = serde_json::json!({"version": "1.0", "added_tokens": [], "model": model});
+        Tokenizer::from_bytes(json.to_string().as_bytes(), Path::new("test")).unwrap().unknown()
+    };
+    assert_eq!((unigram(2.into()), unigram(serde_json::Value::Null)), (Some(2), None));
+}
+
 /// Lines of the corpora in `$LIMBECK_SHARED/data` (by default `../shared` beside the repository), every `step`-th.
 fn corpus_lines(step: usize) -> Option<Vec<String>> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");

@@ -16,6 +16,7 @@ use limbeck_training::random::Random;
 use memmap2::MmapMut;
 
 use crate::error::{Error, Result};
+use crate::unit::to_unit;
 
 /// The random stream of centres that begin at random.
 const BEGIN: u64 = 41;
@@ -198,16 +199,6 @@ fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Scales to length 1; `false` where that can't be.
-fn to_unit(row: &mut [f32]) -> bool {
-    let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-    let is_direction = length > 0.0 && length.is_finite();
-    if is_direction {
-        row.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32);
-    }
-    is_direction
 }
 
 #[cfg(test)]

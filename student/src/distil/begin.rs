@@ -14,6 +14,7 @@ use crate::error::{During, Error, Result};
 use crate::graph::Graph;
 use crate::model::{Dense, TextCnn};
 use crate::start::{Bags, Start, from_token_vectors, least_squares};
+use crate::unit::to_unit;
 
 /// At most about this many texts make the least-squares start.
 const START_TEXTS: usize = 131_072;
@@ -27,11 +28,38 @@ const BATCH: usize = 256;
 pub fn start_student(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -> Result<TextCnn> {
     job.check()?;
     let survey = job.targets.survey(progress, interrupt)?;
-    fresh(job, &start(job, &survey, progress)?)
+    Ok(begin(job, &survey, progress)?.model)
+}
+
+/// What a distillation begins with.
+pub struct Beginning {
+    pub model: TextCnn,
+    /// What the empty text is to become, `dimension` numbers.
+    pub empty_target: Vec<f32>,
+}
+
+/// The student to go on from, or one at the static start.
+pub fn begin(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Result<Beginning> {
+    if let Some(student) = job.student {
+        return Ok(Beginning { model: copy(job, student)?, empty_target: empty_target(job, survey)? });
+    }
+    let start = start(job, survey, progress)?;
+    let model = start.student(job.config.clone(), job.settings.seed, &job.device)?;
+    Ok(Beginning { model, empty_target: start.empty_target })
+}
+
+/// As the start has it: the teacher's vector of the empty text, or the mean of the targets.
+fn empty_target(job: &DistilJob, survey: &Survey) -> Result<Vec<f32>> {
+    if let Some(vectors) = job.targets.token_vectors()? {
+        return Ok(vectors.embeddings[vectors.embeddings.len() - vectors.dimension..].to_vec());
+    }
+    let mut mean = survey.mean.clone();
+    to_unit(&mut mean);
+    Ok(mean)
 }
 
 /// The start: from the teacher's token vectors where the cache has them, else by least squares.
-pub fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Result<Start> {
+fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Result<Start> {
     let width = job.config.embedding;
     if let Some(vectors) = job.targets.token_vectors()? {
         return from_token_vectors(&vectors, &survey.frequencies, width);
@@ -50,14 +78,6 @@ pub fn start(job: &DistilJob, survey: &Survey, progress: &dyn Progress) -> Resul
         bags.targets.extend_from_slice(&examples.targets);
     }
     least_squares(&bags, width)
-}
-
-/// The student as it begins.
-pub fn fresh(job: &DistilJob, start: &Start) -> Result<TextCnn> {
-    if let Some(student) = job.student {
-        return copy(job, student);
-    }
-    start.student(job.config.clone(), job.settings.seed, &job.device)
 }
 
 /// What must be the same for a checkpoint to be gone on from.

@@ -21,7 +21,13 @@ pub struct Progressed {
 }
 
 /// Saves the run as it stands.
+///
+/// # Errors
+/// A parameter that isn't finite: nothing is written, so that what was saved before stays.
 pub fn save(files: &Files, model: &TextCnn, optimiser: &AdamW, progressed: &Progressed) -> Result<()> {
+    if !model.is_finite()? {
+        return Err(Error::NotFinite { what: "a parameter", step: progressed.step });
+    }
     let mut tensors = model.weights();
     tensors.extend(model.table.moments(TABLE));
     tensors.extend(optimiser.moments());

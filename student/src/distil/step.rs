@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use limbeck_encoder::TokenBatch;
 use limbeck_training::losses::{centred_distance, contrastive_kd, cosine_distance, infonce, matryoshka, relational_kl};
-use limbeck_training::optimiser::{AdamW, AdamWSettings, Number};
+use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::random::Random;
 
 use super::order::DROPOUT;
@@ -36,13 +36,7 @@ pub struct Batch {
 
 impl Stepper<'_> {
     /// Step number `step` (from 1) on `batch`; gives the loss.
-    pub fn step<T: Number>(
-        &mut self,
-        model: &mut TextCnn<T>,
-        batch: &Batch,
-        learning_rate: f64,
-        step: u64,
-    ) -> Result<f64> {
+    pub fn step(&mut self, model: &mut TextCnn, batch: &Batch, learning_rate: f64, step: u64) -> Result<f64> {
         let Batch { tokens, targets, .. } = batch;
         let mut random = Random::new(self.settings.seed, &[DROPOUT, step]);
         let rows = model.rows(tokens)?;
@@ -81,7 +75,7 @@ impl Stepper<'_> {
                 let mask = model.masks(tokens.rows(), self.settings.dropout, &mut random)?;
                 views.push(own(&model.project(&pooled, mask.as_ref())?)?);
             }
-            let found = classes.classify::<T>(&views, &batch.classes, step)?;
+            let found = classes.classify::<f32>(&views, &batch.classes, step)?;
             if !found.is_finite() {
                 return Err(Error::NotFinite { what: "AM-softmax", step });
             }
@@ -105,7 +99,7 @@ impl Stepper<'_> {
             value: "0".into(),
             allowed: "above 0".into(),
         })?;
-        let loss = total.to_scalar::<T>().during("loss")?.to_f64();
+        let loss = f64::from(total.to_scalar::<f32>().during("loss")?);
         if !loss.is_finite() {
             return Err(Error::NotFinite { what: "the loss", step });
         }

@@ -5,6 +5,7 @@ use limbeck_encoder::{TokenBatch, Tokenizer};
 
 use crate::error::{Error, Result};
 use crate::tokens::tokenise;
+use crate::unit::to_unit;
 
 /// At most about this many texts are held out of training and measure fidelity.
 pub const HELD_OUT: usize = 2_000;
@@ -57,12 +58,6 @@ fn is_held_out(text: &str, share: f64) -> bool {
 /// The share of `rows` that makes about [`HELD_OUT`] texts, at most `most`.
 fn share(rows: u64, most: f64) -> f64 {
     (HELD_OUT as f64 / rows.max(1) as f64).min(most)
-}
-
-/// Scales `vector` to length 1; `None` for a zero vector.
-fn to_unit(vector: &mut [f32]) -> Option<()> {
-    let length = vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-    (length > 0.0).then(|| vector.iter_mut().for_each(|x| *x = (f64::from(*x) / length) as f32))
 }
 
 impl Targets<'_> {
@@ -167,8 +162,8 @@ impl Targets<'_> {
                     let start = held_out.vectors.len();
                     held_out.vectors.extend_from_slice(vector);
                     match to_unit(&mut held_out.vectors[start..]) {
-                        Some(()) => held_out.texts.push(text),
-                        None => held_out.vectors.truncate(start),
+                        true => held_out.texts.push(text),
+                        false => held_out.vectors.truncate(start),
                     }
                 }
             }
@@ -219,11 +214,11 @@ impl Targets<'_> {
             let start = targets.len();
             targets.extend_from_slice(vector);
             match to_unit(&mut targets[start..]) {
-                Some(()) => {
+                true => {
                     kept.push(text.as_str());
                     rows.push(row);
                 }
-                None => targets.truncate(start),
+                false => targets.truncate(start),
             }
         }
         Ok((Examples { tokens: self.tokenise(&kept)?, targets }, rows))

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use limbeck_data::Interrupt;
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
 use limbeck_data::progress::{Progress, Silent};
@@ -12,6 +12,7 @@ use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::weights_hash;
 use crate::error::{Error, Result};
+use crate::model::{Dense, TextCnn};
 use crate::test_support::{StopAt, WORDS, word_tokenizer};
 
 const DIMENSION: usize = 6;
@@ -30,6 +31,20 @@ fn cache(folder: &Path, rows: usize) -> Cache {
     }
     writer.finish(rows as u64).unwrap();
     Cache::open(folder).unwrap()
+}
+
+/// A student of a max-pooled convolution and the skip.
+fn config(tokenizer: &Tokenizer, embedding: usize) -> StudentConfig {
+    StudentConfig {
+        architecture: ARCHITECTURE.into(),
+        vocabulary: tokenizer.vocabulary() + 1,
+        embedding,
+        dimension: DIMENSION,
+        convolutions: vec![ConvolutionConfig { width: 3, filters: 16 }],
+        attention: None,
+        skip: true,
+        max_tokens: None,
+    }
 }
 
 fn targets<'a>(cache: &'a Cache, tokenizer: &'a Tokenizer) -> Targets<'a> {
@@ -57,21 +72,11 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
 /// Two epochs of two windows.
 fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &Interrupt)) -> Result<String> {
     let tokenizer = word_tokenizer();
-    let config = StudentConfig {
-        architecture: ARCHITECTURE.into(),
-        vocabulary: tokenizer.vocabulary() + 1,
-        embedding: DIMENSION,
-        dimension: DIMENSION,
-        convolutions: vec![ConvolutionConfig { width: 3, filters: 16 }],
-        attention: None,
-        skip: true,
-        max_tokens: None,
-    };
     let settings =
         DistilSettings { epochs: 2, window: 1, checkpoint_every: 7, losses, dropout: 0.1, ..DistilSettings::default() };
     let job = DistilJob {
         targets: targets(cache, &tokenizer),
-        config,
+        config: config(&tokenizer, DIMENSION),
         settings: &settings,
         student: None,
         folder,
@@ -105,4 +110,54 @@ fn a_run_stopped_in_any_window_goes_on_to_the_same_student() {
         let log = |folder: &Path| std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
         assert_eq!(log(stopped.path()), log(calm.path()));
     }
+}
+
+#[test]
+fn a_student_wider_than_the_targets_is_gone_on_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, tokenizer) = (cache(folder.path(), 3_000), word_tokenizer());
+    let config = config(&tokenizer, 2 * DIMENSION);
+    let dense = Dense::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
+    let table = (0..config.vocabulary * config.embedding).map(|at| (at % 13) as f32 - 6.0).collect();
+    let student = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
+    let settings = DistilSettings { epochs: 1, ..DistilSettings::default() };
+    let job = DistilJob {
+        targets: targets(&cache, &tokenizer),
+        config,
+        settings: &settings,
+        student: Some(&student),
+        folder: folder.path(),
+        metrics: folder.path().join("metrics.jsonl"),
+        stage: "distil",
+        device: Device::Cpu,
+    };
+    let (_, summary) = distil(&job, &Silent, &Interrupt::new()).unwrap();
+    assert!(summary.best > summary.start, "{summary:?}");
+}
+
+#[test]
+fn a_step_that_leaves_no_numbers_is_not_kept() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (cache, tokenizer) = (cache(data.path(), 3_000), word_tokenizer());
+    // A first step of such a length leaves infinities; there is no warm-up to shorten it.
+    let settings = DistilSettings {
+        learning_rate: 1e39,
+        warm_up: 0.0,
+        checkpoint_every: 1,
+        epochs: 1,
+        ..DistilSettings::default()
+    };
+    let job = DistilJob {
+        targets: targets(&cache, &tokenizer),
+        config: config(&tokenizer, DIMENSION),
+        settings: &settings,
+        student: None,
+        folder: folder.path(),
+        metrics: folder.path().join("metrics.jsonl"),
+        stage: "distil",
+        device: Device::Cpu,
+    };
+    let error = distil(&job, &Silent, &Interrupt::new()).err().unwrap();
+    assert!(matches!(error, Error::NotFinite { what: "a parameter", step: 1 }), "{error}");
+    assert!(!folder.path().join("checkpoint.safetensors").exists());
 }

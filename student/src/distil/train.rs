@@ -14,7 +14,7 @@ use limbeck_training::space;
 use ndarray::ArrayView2;
 use serde_json::json;
 
-use super::begin;
+use super::begin::{self, Beginning};
 use super::checkpoint::{Progressed, resume, save, save_best, take_best};
 use super::order::{Window, windows};
 use super::settings::DistilSettings;
@@ -68,8 +68,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     job.check()?;
     limbeck_data::files::remove_leftovers(job.folder)?;
     let survey = job.targets.survey(progress, interrupt)?;
-    let start = begin::start(job, &survey, progress)?;
-    let mut model = begin::fresh(job, &start)?;
+    let Beginning { mut model, empty_target } = begin::begin(job, &survey, progress)?;
     let adam = AdamWSettings { weight_decay: job.settings.weight_decay, ..AdamWSettings::default() };
     let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
     let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
@@ -84,7 +83,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let files = Files::new(job.folder);
     let identity = begin::identity(job, &survey)?;
     let held_out = HeldOutBatches::new(job, &survey.held_out)?;
-    let start_fidelity = held_out.measure(&model, graph)?.cosine;
+    let start_fidelity = held_out.measure(&model, graph, 0)?.cosine;
     let resumed = resume(&files, &mut model, &mut stepper.optimiser, &identity)?;
     if !job.settings.losses.am_softmax.is_off() && total > 0 {
         let after = resumed.as_ref().map(|progressed| progressed.step);
@@ -116,13 +115,13 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
             let classes = stepper.classes.is_some().then(|| window.numbers(&survey.train_rows));
             for step in window.steps.clone().filter(|&step| step > progressed.step).collect::<Vec<_>>() {
                 let rows = &order[window.batch(step)];
-                let batch = job.batch(examples, (rows, classes.as_deref()), &start.empty_target)?;
+                let batch = job.batch(examples, (rows, classes.as_deref()), &empty_target)?;
                 let rate = schedule.learning_rate(step);
                 let loss = stepper.step(&mut model, &batch, rate, step)?;
                 progressed.step = step;
                 let mut entry = json!({"stage": job.stage, "step": step, "epoch": window.epoch, "loss": loss, "learning_rate": rate});
                 if step % job.settings.evaluate_every == 0 || step == total {
-                    let measured = held_out.measure(&model, graph)?;
+                    let measured = held_out.measure(&model, graph, step)?;
                     let fidelity = measured.cosine;
                     entry["fidelity_cosine"] = json!(fidelity);
                     // A text's two vectors, the student's and the teacher's, are the equals that alignment asks for.
@@ -241,7 +240,8 @@ impl HeldOutBatches {
         Ok(Self { batches, texts: texts.len() })
     }
 
-    fn measure(&self, model: &TextCnn, graph: Graph) -> Result<Measured> {
+    /// `step` is the last one that was taken.
+    fn measure(&self, model: &TextCnn, graph: Graph, step: u64) -> Result<Measured> {
         let mut sum = 0.0;
         let mut uniformity = None;
         for (tokens, targets) in &self.batches {
@@ -258,7 +258,7 @@ impl HeldOutBatches {
         let cosine = sum / self.texts as f64;
         match cosine.is_finite() {
             true => Ok(Measured { cosine, uniformity }),
-            false => Err(Error::NotFinite { what: "a parameter", step: 0 }),
+            false => Err(Error::NotFinite { what: "a parameter", step }),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::modules::END;
 use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
-use crate::folder::StudentFolder;
+use crate::folder::{StudentFolder, tensors};
 use crate::model::{Dense, TextCnn};
 
 /// Whether a folder with this `config.json` was written by [`modules`](super::modules).
@@ -38,8 +38,7 @@ pub fn open(folder: &Path, config: &Value, device: &Device) -> Result<StudentFol
     let (d, filters) = (config.embedding, config.filters());
     let load = |name: &str| -> Result<(PathBuf, HashMap<String, Tensor>)> {
         let path = folder.join(name).join("model.safetensors");
-        let tensors = candle_core::safetensors::load(&path, device);
-        let tensors = tensors.map_err(|error| wrong(&path, format!("is no whole safetensors file ({error})")))?;
+        let tensors = tensors(&path, device)?;
         Ok((path, tensors))
     };
     let get = |(path, tensors): &(PathBuf, HashMap<String, Tensor>), name: &str, shape: &[usize]| -> Result<Tensor> {
@@ -94,14 +93,15 @@ fn tokenizer(path: &Path) -> Result<Tokenizer> {
     let bytes = std::fs::read(path).map_err(failed)?;
     let broken = |error: serde_json::Error| Error::Folder { path: path.to_path_buf(), reason: error.to_string() };
     let mut json: Value = serde_json::from_slice(&bytes).map_err(broken)?;
-    json["post_processor"] = Value::Null;
-    json["truncation"] = Value::Null;
-    if let Some(added) = json["added_tokens"].as_array_mut() {
+    for part in ["post_processor", "truncation"] {
+        json.get_mut(part).into_iter().for_each(|part| *part = Value::Null);
+    }
+    if let Some(added) = json.get_mut("added_tokens").and_then(Value::as_array_mut) {
         added.retain(|token| token["content"] != END);
     }
-    match &mut json["model"]["vocab"] {
-        Value::Object(vocabulary) => drop(vocabulary.shift_remove(END)),
-        Value::Array(pieces) => pieces.retain(|piece| piece[0] != END),
+    match json.pointer_mut("/model/vocab") {
+        Some(Value::Object(vocabulary)) => drop(vocabulary.shift_remove(END)),
+        Some(Value::Array(pieces)) => pieces.retain(|piece| piece[0] != END),
         _ => {}
     }
     Ok(Tokenizer::from_bytes(json.to_string().as_bytes(), path)?)

@@ -31,7 +31,8 @@ impl TokenizerFiles {
         );
         // What is named here becomes a special token where the file is loaded, so it has to be one already.
         let added: Vec<&str> = json["added_tokens"].as_array().into_iter().flatten().filter_map(content).collect();
-        let unknown = unknown(&json, tokenizer).filter(|token| added.contains(&token.as_str()));
+        let unknown = tokenizer.unknown().and_then(|id| tokenizer.token(id));
+        let unknown = unknown.filter(|token| added.contains(&token.as_str()));
         let padding = ["[PAD]", "<pad>"].into_iter().find(|token| added.contains(token)).map(str::to_owned);
         let padding = padding.or_else(|| unknown.clone()).or_else(|| added.first().map(|token| token.to_string()));
         let config = json!({
@@ -97,13 +98,6 @@ impl TokenizerFiles {
 /// The text of an added token.
 fn content(token: &Value) -> Option<&str> {
     token["content"].as_str()
-}
-
-/// The token of what the vocabulary doesn't know.
-fn unknown(json: &Value, tokenizer: &Tokenizer) -> Option<String> {
-    let model = &json["model"];
-    let by_id = || tokenizer.token(u32::try_from(model["unk_id"].as_u64()?).ok()?);
-    model["unk_token"].as_str().map(str::to_owned).or_else(by_id)
 }
 
 fn broken(error: serde_json::Error) -> Error {

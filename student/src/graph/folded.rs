@@ -10,7 +10,7 @@ use crate::error::{During, Result};
 use crate::model::Dense;
 
 /// `U = E·W`: `rows` `[distinct, d]` and `weight` `[filters, d, width]` to `[distinct, width · filters]`, tap-major.
-fn fold(rows: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
+pub(crate) fn fold(rows: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
     let (filters, d, width) = weight.dims3()?;
     let taps = weight.permute((1, 2, 0))?.reshape((d, width * filters))?;
     rows.matmul(&taps)

@@ -18,6 +18,7 @@ mod op;
 mod plain;
 
 pub use distinct::DistinctTokens;
+pub(crate) use folded::fold;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 /// How many steps of conjugate gradients: the residual falls below a percent well before.
 const STEPS: usize = 20;
 
-/// Ridge, as a share of a token's summed squared weight plus this many texts in which it stands alone.
+/// The ridge, in texts: as if so many more had a token alone and a target of zero.
 const RIDGE: f32 = 0.5;
 
 /// Texts as bags of tokens, with their targets.

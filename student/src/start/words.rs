@@ -46,7 +46,8 @@ impl Neighbours {
                     self.pending.push((u64::from(low) << 32 | u64::from(high), weight));
                 }
             }
-            if self.pending.len() >= PENDING {
+            // A share of what is there: what merging costs in all stays in proportion to the text.
+            if self.pending.len() >= PENDING.max(self.pairs.len() / 2) {
                 self.settle();
             }
         }
@@ -74,10 +75,10 @@ impl Neighbours {
     /// The start from word vectors: positive pointwise mutual information of neighbours, its strongest `width` directions
     /// scaled by the root of their strength (Levy, Goldberg and Dagan 2015), each row of length 1 and weighted by smooth
     /// inverse frequency as [`super::from_token_vectors`] weighs them. The skip writes the mean into the first numbers of the
-    /// vector: there is no teacher whose space it could lead to.
+    /// vector, as many as both have: there is no teacher whose space it could lead to.
     ///
     /// # Errors
-    /// A `width` above `dimension`.
+    /// None in practice: no more directions are asked for than there are.
     pub fn start(mut self, width: usize, dimension: usize, seed: u64) -> Result<Start> {
         self.settle();
         let vocabulary = self.frequencies.len();

@@ -48,7 +48,7 @@ fn rows() -> Tensor<'static> {
 fn vectors(folder: &Path, texts: &[&str]) -> Vec<Vec<f32>> {
     let file = folder.join("folded");
     write_folded(StaticFolder::open(folder).unwrap(), Precision::F32, &file).unwrap();
-    let model = StaticEncoder::new(Student::open(&file).unwrap());
+    let model = StaticEncoder::new(Student::load(&file).unwrap());
     model.encode(texts).unwrap().iter().map(<[f32]>::to_vec).collect()
 }
 
@@ -147,6 +147,15 @@ fn a_text_is_cut_by_characters_and_then_by_tokens() {
     // Eight characters, two tokens.
     let texts = ["tonic gin", "         lime", "ü ü gin tonic", "gin gin tonic", "üü tonic"];
     close(&vectors(folder.path(), &texts), &[[0.0, 1.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]);
+}
+
+#[test]
+fn a_folder_with_any_json_for_its_modules_can_be_asked_whether_it_is_static() {
+    let folder = tempfile::tempdir().unwrap();
+    for modules in ["[]", "{}", "null", "3", "[3]", "[{\"path\": 3}]", "no JSON"] {
+        fs::write(folder.path().join("modules.json"), modules).unwrap();
+        assert!(!is_static(folder.path()), "{modules}");
+    }
 }
 
 #[test]

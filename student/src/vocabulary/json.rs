@@ -50,8 +50,8 @@ impl Base {
     pub fn reserved(&self) -> Vec<String> {
         let mut special = self.special();
         if special.first().cloned() == self.unknown() {
+            special.retain(|token| token != "[PAD]");
             special.insert(0, "[PAD]".into());
-            special.dedup();
         }
         special
     }
@@ -91,14 +91,16 @@ impl Base {
         let ids: HashMap<&str, u32> = tokens.zip(0..).collect();
         self.0["truncation"] = Value::Null;
         self.0["padding"] = Value::Null;
-        if let Some(added) = self.0["added_tokens"].as_array_mut() {
+        if let Some(added) = self.0.get_mut("added_tokens").and_then(Value::as_array_mut) {
             for token in added.iter_mut() {
                 let content = token["content"].as_str().unwrap_or_default();
                 token["id"] = id(&ids, content)?.into();
             }
             added.sort_by_key(|token| token["id"].as_u64());
         }
-        renumber_processor(&mut self.0["post_processor"], &ids)?;
+        if let Some(processor) = self.0.get_mut("post_processor") {
+            renumber_processor(processor, &ids)?;
+        }
         let bytes = self.0.to_string();
         let written = tokenizers::Tokenizer::from_bytes(bytes).and_then(|tokenizer| tokenizer.to_string(false));
         written.map(String::into_bytes).map_err(during("writing the tokenizer.json"))
@@ -111,7 +113,7 @@ fn id(ids: &HashMap<&str, u32>, token: &str) -> Result<u32> {
 }
 
 fn renumber_processor(processor: &mut Value, ids: &HashMap<&str, u32>) -> Result<()> {
-    for inner in processor["processors"].as_array_mut().into_iter().flatten() {
+    for inner in processor.get_mut("processors").and_then(Value::as_array_mut).into_iter().flatten() {
         renumber_processor(inner, ids)?;
     }
     // BERT's and RoBERTa's: `"cls": ["[CLS]", 2]`.

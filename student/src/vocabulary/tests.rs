@@ -196,6 +196,37 @@ fn of_a_pruned_unigram_scores_and_the_texts_characters_stay() {
     assert!(scores.contains(&json!(["▁rain", -2.0])) && scores.contains(&json!(["bow", -4.0])));
 }
 
+/// As in every tokenizer that stands beside an ONNX export.
+#[test]
+fn a_tokenizer_without_a_post_processor_serves_too() {
+    let mut json: Value = serde_json::from_slice(bert(&["rain", "sun"]).json()).unwrap();
+    json["post_processor"] = Value::Null;
+    let base = open(json.to_string().as_bytes());
+    for vocabulary in
+        [Vocabulary::Corpus { min_count: 1 }, Vocabulary::WordPiece { size: 300 }, Vocabulary::Unigram { size: 300 }]
+    {
+        let tokenizer = made(vocabulary, &base, &["rain".to_string()]).unwrap();
+        assert!(!own(&tokenizer, "rain").is_empty());
+    }
+}
+
+#[test]
+fn no_piece_of_a_trained_unigram_stands_twice_whatever_the_order_of_special_tokens() {
+    let mut json: Value = serde_json::from_slice(sentencepiece(&[]).json()).unwrap();
+    let special = ["<unk>", "<s>", "</s>", "[PAD]", "<mask>"];
+    json["model"]["vocab"] = special.iter().map(|token| json!([token, 0.0])).collect();
+    json["model"]["unk_id"] = 0.into();
+    json["post_processor"] = Value::Null;
+    let added = |(id, token): (usize, &&str)| json!({"id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false});
+    json["added_tokens"] = special.iter().enumerate().map(added).collect();
+    let tokenizer = made(Vocabulary::Unigram { size: 300 }, &open(json.to_string().as_bytes()), &text(50)).unwrap();
+    let made: Value = serde_json::from_slice(tokenizer.json()).unwrap();
+    let pieces: Vec<&str> =
+        made["model"]["vocab"].as_array().unwrap().iter().map(|piece| piece[0].as_str().unwrap()).collect();
+    let distinct: std::collections::BTreeSet<&str> = pieces.iter().copied().collect();
+    assert_eq!((pieces[..3].to_vec(), distinct.len()), (vec!["[PAD]", "<unk>", "<s>"], pieces.len()));
+}
+
 #[test]
 fn what_cannot_be_is_an_error_that_says_why() {
     let base = bert(&["a"]);

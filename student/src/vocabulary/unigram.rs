@@ -94,7 +94,9 @@ fn deal_out(pieces: &mut [(String, f64)]) {
 /// Sentencepiece's tokenizer, as XLM-R has it, without pieces.
 fn sentencepiece(cased: bool) -> Result<Base> {
     let mut base = Base::parse(include_bytes!("sentencepiece.json"))?;
-    if !cased && let Some(steps) = base.0["normalizer"]["normalizers"].as_array_mut() {
+    if !cased
+        && let Some(steps) = base.0.pointer_mut("/normalizer/normalizers").and_then(serde_json::Value::as_array_mut)
+    {
         steps.push(serde_json::json!({"type": "Lowercase"}));
     }
     Ok(base)

@@ -96,11 +96,10 @@ impl Nature {
         // It was read before, so it is JSON.
         let json: Value = serde_json::from_slice(tokenizer.json()).unwrap_or_default();
         let model = &json["model"];
-        let by_id = || model["vocab"][model["unk_id"].as_u64()? as usize][0].as_str();
         let added = json["added_tokens"].as_array().into_iter().flatten();
         Self {
             model: model["type"].as_str().unwrap_or_default().to_string(),
-            unknown: model["unk_token"].as_str().or_else(by_id).map(str::to_string),
+            unknown: tokenizer.unknown().and_then(|id| tokenizer.token(id)),
             special: added.filter_map(|token| token["content"].as_str()).map(str::to_string).collect(),
         }
     }

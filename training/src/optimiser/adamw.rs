@@ -51,7 +51,7 @@ struct Slot {
     decays: bool,
 }
 
-/// AdamW over named dense variables. Its whole state can be taken out and put back ([`AdamW::state`], [`AdamW::restore`]).
+/// AdamW over named dense variables. Its whole state can be stored and put back ([`AdamW::moments`], [`AdamW::restore`]).
 pub struct AdamW {
     settings: AdamWSettings,
     slots: BTreeMap<String, Slot>,
@@ -122,7 +122,7 @@ impl AdamW {
         Ok(())
     }
 
-    /// The moments, named `NAME.mean` and `NAME.square`.
+    /// The moments, named `NAME.mean` and `NAME.square`; the next step changes them.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let both = |(name, slot): (&String, &Slot)| {
             [(format!("{name}.mean"), slot.mean.clone()), (format!("{name}.square"), slot.square.clone())]
@@ -135,7 +135,7 @@ impl AdamW {
         self.state().into_iter().map(|(name, tensor)| (name, Stored::Tensor(tensor)))
     }
 
-    /// Puts moments back that [`AdamW::state`] gave.
+    /// Puts moments back that [`AdamW::moments`] gave. They are copied: the next step writes in place.
     ///
     /// # Errors
     /// When one is missing or has another shape than its variable.
@@ -144,11 +144,12 @@ impl AdamW {
             for (kind, target) in [("mean", &mut slot.mean), ("square", &mut slot.square)] {
                 let found = find(&format!("{name}.{kind}"));
                 let fits = found.filter(|t| t.dims() == target.dims() && t.dtype() == target.dtype());
-                *target = fits.ok_or_else(|| Error::Setting {
+                let fits = fits.ok_or_else(|| Error::Setting {
                     name: "optimiser state",
                     value: format!("without a fitting {name}.{kind}"),
                     allowed: "what an earlier run of the same settings left",
                 })?;
+                *target = fits.copy().during("AdamW")?;
             }
         }
         Ok(())

@@ -1,4 +1,4 @@
-use candle_core::{DType, Device, Tensor, Var, WithDType};
+use candle_core::{Device, Tensor, Var, WithDType};
 use rayon::prelude::*;
 
 use super::AdamWSettings;
@@ -35,11 +35,6 @@ impl<T: Number> SparseTable<T> {
         values.iter_mut().take(width).for_each(|x| *x = T::zero());
         let zeros = vec![T::zero(); values.len()];
         Ok(Self { width, mean: zeros.clone(), square: zeros, values })
-    }
-
-    /// The width of a row.
-    pub fn width(&self) -> usize {
-        self.width
     }
 
     /// All rows, one after another.
@@ -126,11 +121,6 @@ impl<T: Number> SparseTable<T> {
             *numbers = tensor.flatten_all().and_then(|t| t.to_vec1()).during("table state")?;
         }
         Ok(())
-    }
-
-    /// The type of the numbers.
-    pub fn dtype(&self) -> DType {
-        <T as WithDType>::DTYPE
     }
 }
 

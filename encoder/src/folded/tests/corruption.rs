@@ -28,7 +28,7 @@ fn replace(path: &Path, bytes: &[u8]) {
 /// Opens a file of these bytes, which must fail and name the file.
 fn refuse(path: &Path, bytes: &[u8], why: &str) -> Error {
     replace(path, bytes);
-    let error = Student::open(path).err().unwrap_or_else(|| panic!("{why} was not noticed"));
+    let error = Student::load(path).err().unwrap_or_else(|| panic!("{why} was not noticed"));
     assert!(error.to_string().contains(&path.display().to_string()), "{why}: {error}");
     error
 }
@@ -136,7 +136,7 @@ fn a_file_of_the_first_version_is_read_but_where_its_numbers_meant_something_els
         let mut bytes = fs::read(&path).unwrap();
         bytes[8..12].copy_from_slice(&1u32.to_le_bytes());
         replace(&path, &sealed(bytes));
-        match Student::open(&path) {
+        match Student::load(&path) {
             Ok(_) => false,
             Err(Error::Version { found: 1, .. }) => true,
             Err(error) => panic!("{error}"),
@@ -158,7 +158,7 @@ fn damage_under_a_right_checksum_gives_an_error_or_finite_vectors_but_no_panic()
             damaged[at] = numbers.next() as u8;
         }
         replace(path, &sealed(damaged));
-        if let Ok(student) = Student::open(path) {
+        if let Ok(student) = Student::load(path) {
             let vectors = student.encode(&["w0 w1 w2", "", "w1"]).unwrap();
             assert!(vectors.as_slice().iter().all(|value| value.is_finite()));
         }
@@ -171,8 +171,8 @@ fn a_file_of_another_kind_and_a_missing_one_are_errors() {
     assert!(matches!(refuse(&path, b"", "an empty file"), Error::NotFolded { .. }));
     assert!(matches!(refuse(&path, b"PAR1 and so on, and so on, and so on", "Parquet"), Error::NotFolded { .. }));
     let missing = folder.path().join("missing");
-    assert!(matches!(Student::open(&missing), Err(Error::Read { .. })));
-    assert!(Student::open(folder.path()).is_err(), "a folder");
+    assert!(matches!(Student::load(&missing), Err(Error::Read { .. })));
+    assert!(Student::load(folder.path()).is_err(), "a folder");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn every_instruction_set_gives_the_same_bits() {
             student.level = Level::Portable;
             let portable = student.encode_tokens(&tokens).unwrap();
             for level in Level::available() {
-                let mut student = Student::open(&path).unwrap();
+                let mut student = Student::load(&path).unwrap();
                 student.level = level;
                 let vectors = student.encode_tokens(&tokens).unwrap();
                 let same = vectors.as_slice().iter().zip(portable.as_slice()).all(|(a, b)| a.to_bits() == b.to_bits());
@@ -104,7 +104,7 @@ fn neither_neighbours_nor_threads_nor_order_change_a_vector() {
     for precision in Precision::ALL {
         let (_folder, path, student) = open(&parts, precision);
         let all = student.encode_tokens(&batch(&sentences)).unwrap();
-        let threads = Student::open(&path).unwrap().with_threads(3).unwrap();
+        let threads = Student::load(&path).unwrap().with_threads(3).unwrap();
         assert_eq!(threads.info().threads, 3);
         assert_eq!(threads.encode_tokens(&batch(&sentences)).unwrap(), all);
         for (row, sentence) in sentences.iter().enumerate().step_by(7) {
@@ -125,7 +125,7 @@ fn texts_give_the_vectors_of_their_tokens() {
     let expected = student.encode_tokens(&ids.into_iter().collect()).unwrap();
     assert_eq!(student.encode(&texts).unwrap(), expected);
     let many: Vec<&str> = texts.iter().copied().cycle().take(600).collect();
-    let vectors = Student::open(&path).unwrap().with_threads(2).unwrap().encode(&many).unwrap();
+    let vectors = Student::load(&path).unwrap().with_threads(2).unwrap().encode(&many).unwrap();
     assert!(vectors.iter().enumerate().all(|(row, vector)| vector == expected.row(row % texts.len())));
     assert_eq!(student.encode::<&str>(&[]).unwrap().rows(), 0);
     let tokens: TokenBatch = [&[6, 7, 1, 9, 9][..]].into_iter().collect();

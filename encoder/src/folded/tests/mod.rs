@@ -150,7 +150,7 @@ pub fn open(parts: &Parts, precision: Precision) -> (TempDir, PathBuf, Student) 
     let path = folder.path().join("student.folded");
     let bytes = write(&path, parts, precision).unwrap();
     assert_eq!(bytes, std::fs::metadata(&path).unwrap().len());
-    let student = Student::open(&path).unwrap();
+    let student = Student::load(&path).unwrap();
     (folder, path, student)
 }
 
