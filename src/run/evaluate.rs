@@ -72,7 +72,7 @@ impl Context<'_> {
         }
         let exports = self.folder.join("exports");
         let open = |file: &str| -> Result<Box<dyn Encoder>> {
-            Ok(Box::new(Student::load(&exports.join(format!("{file}.limbeck")))?.with_threads(self.plan.threads)?))
+            Ok(Box::new(Student::load(exports.join(format!("{file}.limbeck")))?.with_threads(self.plan.threads)?))
         };
         entries.push(entry("student", Role::Student, open("student.f32")?));
         entries.push(entry("student int8", Role::Student, open("student.int8")?));
