@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod error;
 pub mod evaluate;
+pub mod hold;
 pub mod model;
 pub mod output;
 pub mod recipe;

@@ -141,6 +141,9 @@ impl Opener<'_> {
     pub fn open_path(&self, path: &Path, options: &Options) -> Result<Box<dyn Encoder>> {
         match kind(path)? {
             Kind::Student(folder) if options.candle => {
+                if options.precision.is_some_and(|precision| precision != Precision::F32) {
+                    return Err(Error::NoModel { path: folder, what: "is computed by candle in f32 only".into() });
+                }
                 let student = StudentFolder::open(&folder, &Device::Cpu)?;
                 Ok(Box::new(limbeck_student::encoder::CandleStudent::new(student)))
             }
@@ -187,7 +190,7 @@ impl Opener<'_> {
                         return Err(Error::NoModel { path: folder, what });
                     }
                 };
-                self.exported(&folder, options.pooler, precision)?
+                self.exported(&folder, options, precision)?
             }
             Kind::Static(path) => {
                 return Err(Error::NoModel { path, what: "is a static model, where a teacher is needed".into() });
@@ -219,9 +222,10 @@ impl Opener<'_> {
     }
 
     /// The ONNX export of a BERT folder, made once and kept in the user's cache by the hash of what it depends on.
-    fn exported(&self, folder: &Path, pooler: Option<Pooler>, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
+    fn exported(&self, folder: &Path, options: &Options, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
         let teacher = TeacherFolder::open(folder)?;
-        let pooler = pooler.unwrap_or(teacher.pooler);
+        options.max_tokens.map_or(Ok(()), |most| teacher.check_tokens(most))?;
+        let pooler = options.pooler.unwrap_or(teacher.pooler);
         let weights = teacher.weights.sha256()?;
         let name = blake3::hash(
             format!("{weights} {pooler} {precision} {} {} {EXPORT}", teacher.max_tokens, teacher.prefix).as_bytes(),

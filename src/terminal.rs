@@ -1,6 +1,14 @@
 //! What the command shows on stderr while it works: bars on a terminal, a line a stage elsewhere, JSON where it's asked for;
 //! and Ctrl-C.
 
+/// A line on standard error. Where nobody reads it any more, or the disk that it goes to is full, it is lost, and the work goes on.
+macro_rules! tell {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($argument)*);
+    }};
+}
+
 mod lines;
 
 use std::io::IsTerminal;
@@ -67,8 +75,8 @@ impl Progress for Terminal {
     fn note(&self, line: &str) {
         match self.log {
             _ if self.is_quiet => {}
-            Log::Json => eprintln!("{}", json!({"event": "note", "text": line})),
-            Log::Text => self.bars.suspend(|| eprintln!("{line}")),
+            Log::Json => tell!("{}", json!({"event": "note", "text": line})),
+            Log::Text => self.bars.suspend(|| tell!("{line}")),
         }
     }
 }
@@ -104,11 +112,11 @@ impl Drop for Shown {
 /// Tells of the error that ended the command.
 pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
     match log {
-        Log::Json => eprintln!("{}", json!({"event": "error", "message": message, "hint": hint})),
+        Log::Json => tell!("{}", json!({"event": "error", "message": message, "hint": hint})),
         Log::Text => {
-            eprintln!("error: {message}");
+            tell!("error: {message}");
             if let Some(hint) = hint {
-                eprintln!("hint: {hint}");
+                tell!("hint: {hint}");
             }
         }
     }
@@ -125,8 +133,8 @@ pub fn interrupt(log: Log) -> anyhow::Result<Interrupt> {
         flag.set();
         let text = "stopping at the next safe place; once more to stop at once";
         match log {
-            Log::Json => eprintln!("{}", json!({"event": "note", "text": text})),
-            Log::Text => eprintln!("{text}"),
+            Log::Json => tell!("{}", json!({"event": "note", "text": text})),
+            Log::Text => tell!("{text}"),
         }
     })?;
     Ok(interrupt)

@@ -3,6 +3,7 @@
 mod end_to_end {
     mod bad_input;
     mod bases;
+    mod careful;
     mod encoding;
     mod exporting;
     mod methods;

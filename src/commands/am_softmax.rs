@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use candle_core::Device;
@@ -10,7 +10,7 @@ use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::Look;
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::texts::distinct_texts;
 
 /// Train a student with every sentence its own class (AM-softmax)
@@ -54,7 +54,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read()?;
+    let recipe = arguments.recipe.read(&["am_softmax"])?;
+    let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    let _held = folder_to_fill(&arguments.to, &inputs)?;
     let settings = recipe.am_softmax;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
@@ -75,7 +78,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     };
     let sets = read_sets(&arguments.dev)?;
     let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
-    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = AmSoftmaxJob {
         sentences,
         settings: &settings,

@@ -48,13 +48,23 @@ pub struct RecipeArguments {
     overrides: Vec<String>,
 
     /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
 }
 
 impl RecipeArguments {
-    /// The recipe with its overrides; its threads, or those given here, are set.
-    pub fn read(&self) -> anyhow::Result<Recipe> {
+    /// The recipe with its overrides; its threads, or those given here, are set. The command reads `sections` of it, and an override
+    /// of another one would do nothing.
+    pub fn read(&self, sections: &[&str]) -> anyhow::Result<Recipe> {
+        for key in self.overridden() {
+            let section = key.split('.').next().unwrap_or_default();
+            if !sections.contains(&section) && section != "threads" {
+                let sections: Vec<String> = sections.iter().map(|section| format!("[{section}]")).collect();
+                return Err(
+                    super::Usage(format!("--set {key}: of a recipe, {} is read here", sections.join(", "))).into()
+                );
+            }
+        }
         let recipe = match &self.recipe {
             Some(path) => recipe::read(path, &self.overrides)?,
             None => recipe::from_overrides(&self.overrides)?,
@@ -64,11 +74,18 @@ impl RecipeArguments {
     }
 }
 
+impl RecipeArguments {
+    /// The keys that `--set` names.
+    pub fn overridden(&self) -> impl Iterator<Item = &str> {
+        self.overrides.iter().map(|set| set.split('=').next().unwrap_or_default().trim())
+    }
+}
+
 /// How models are run.
 #[derive(Args, Clone)]
 pub struct RunArguments {
     /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
     /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
@@ -95,11 +112,7 @@ pub struct RunArguments {
 impl ModelArguments {
     /// The number of threads asked for, at least 1.
     pub fn threads(&self) -> anyhow::Result<usize> {
-        match self.run.threads {
-            Some(0) => Err(super::Usage("--threads 0: leave it out for all cores".into()).into()),
-            Some(threads) => Ok(threads),
-            None => Ok(std::thread::available_parallelism()?.get()),
-        }
+        Ok(self.run.threads.unwrap_or(std::thread::available_parallelism()?.get()))
     }
 
     /// The opener of models, with rayon's threads set too.
@@ -126,6 +139,28 @@ impl ModelArguments {
 pub fn set_threads(threads: usize) {
     // An error says that a pool is there already, with the threads of the first call.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+}
+
+/// Parses a number of threads.
+pub fn threads(number: &str) -> Result<usize, String> {
+    let found = number.parse().ok().filter(|threads| (1..=recipe::MOST_THREADS).contains(threads));
+    found.ok_or_else(|| format!("1 to {} is expected; leave it out for all cores", recipe::MOST_THREADS))
+}
+
+/// Refuses to write to `to` where it is one of `inputs`, which the command reads.
+pub fn refuse_inputs(to: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+    let Ok(whole) = to.canonicalize() else { return Ok(()) };
+    if inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == whole)) {
+        let what = format!("--to {}: this is read here, and would be written over; name another place", to.display());
+        return Err(super::Usage(what).into());
+    }
+    Ok(())
+}
+
+/// Makes the folder `to`, which must be none of `inputs`, and keeps other processes out of it for as long as the result is held.
+pub fn folder_to_fill(to: &Path, inputs: &[&Path]) -> anyhow::Result<limbeck::hold::Hold> {
+    refuse_inputs(to, inputs)?;
+    Ok(limbeck::hold::hold(to)?)
 }
 
 /// Parses a precision.

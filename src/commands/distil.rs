@@ -1,6 +1,5 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
 use limbeck_data::assets::Uri;
@@ -11,7 +10,7 @@ use limbeck_student::folder::StudentFolder;
 use serde_json::json;
 
 use super::Usage;
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, Session, folder_to_fill};
 
 /// Distil a student from a cache of embeddings
 ///
@@ -54,7 +53,15 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read()?;
+    let recipe = arguments.recipe.read(&["student", "distil"])?;
+    if let Some(key) =
+        arguments.recipe.overridden().find(|key| arguments.student.is_some() && key.starts_with("student"))
+    {
+        return Err(Usage(format!("--set {key}: with --student, its shape is kept")).into());
+    }
+    let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), arguments.student.as_ref()];
+    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+    let _held = folder_to_fill(&arguments.to, &inputs)?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;
@@ -80,7 +87,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         None => shape.config(targets.vocabulary(), targets.dimension()),
     };
     config.check()?;
-    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = DistilJob {
         targets,
         config,

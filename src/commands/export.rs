@@ -80,6 +80,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         Format::Onnx => write_onnx_folder(&student, precision, to)?,
         Format::SentenceTransformers => {
             write_sentence_transformers(&student, to)?;
+            let card = asset.path.join("README.md");
+            if card.is_file() {
+                std::fs::copy(&card, to.join("README.md")).with_context(|| card.display().to_string())?;
+            }
             if !has_own_modules(&student) {
                 let note = "attention heads are no module of sentence-transformers: load this folder with \
                             trust_remote_code=True, which runs its limbeck_student.py";

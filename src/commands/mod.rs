@@ -66,7 +66,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Say nothing but errors
+    /// Say nothing but errors on stderr; results still go to stdout
     #[arg(long, short, global = true)]
     quiet: bool,
 

@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
 use limbeck::evaluate::sts::{dev_scores, read_sets};
@@ -8,7 +7,7 @@ use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::material::MaterialArguments;
 
 /// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
@@ -42,7 +41,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read()?;
+    let recipe = arguments.recipe.read(&["train_student"])?;
+    let _held = folder_to_fill(&arguments.to, &[&arguments.student])?;
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
@@ -51,7 +51,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let found = arguments.material.read(&section.columns, section.limit, session)?;
     let sets = read_sets(&arguments.material.dev)?;
     let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
-    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = Job {
         material: found.view(),
         settings: &section.simcse,

@@ -1,6 +1,5 @@
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use limbeck::evaluate::sts::{dev_scores, read_sets};
 use limbeck::model::candle_device;
@@ -9,7 +8,7 @@ use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::material::MaterialArguments;
 
 /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
@@ -52,9 +51,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read()?;
+    let recipe = arguments.recipe.read(&["train_teacher"])?;
     let section = recipe.train_teacher.unwrap_or_default();
     let asset = session.store()?.fetch(&arguments.teacher, None, session.progress)?;
+    let _held = folder_to_fill(&arguments.to, &[&asset.path])?;
     let mut start = TeacherFolder::open(&asset.path)?;
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
@@ -62,7 +62,6 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let found = arguments.material.read(&section.columns, section.limit, session)?;
     let sets = read_sets(&arguments.material.dev)?;
     let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
-    std::fs::create_dir_all(&arguments.to).with_context(|| arguments.to.display().to_string())?;
     let job = Job {
         material: found.view(),
         settings: &section.simcse,

@@ -7,7 +7,7 @@ use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::{Vocabulary, Watch, build};
 
 use super::Usage;
-use super::common::{Session, set_threads};
+use super::common::{Session, refuse_inputs, set_threads, threads};
 use super::texts::chunks;
 
 /// Make a student's vocabulary from text: a teacher's pruned, or one trained
@@ -53,7 +53,7 @@ pub struct Arguments {
     to: PathBuf,
 
     /// Threads; all cores by default
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<usize>,
 }
 
@@ -78,7 +78,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     vocabulary.check()?;
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let path = session.store()?.fetch(&arguments.teacher, None, session.progress)?.path;
-    let base = Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?;
+    let path = if path.is_dir() { path.join("tokenizer.json") } else { path };
+    refuse_inputs(&arguments.to, &[&arguments.input, &path])?;
+    let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
     let json = build(vocabulary, &base, &mut texts, watch)?;

@@ -4,7 +4,7 @@ use clap::Args;
 use limbeck::evaluate::word_order::{pairs, write};
 use limbeck_data::text::read_texts;
 
-use super::common::Session;
+use super::common::{Session, refuse_inputs};
 
 /// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
 ///
@@ -38,6 +38,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    refuse_inputs(&arguments.to, &[&arguments.input])?;
     let mut sentences = Vec::new();
     for text in read_texts(&arguments.input, arguments.column.as_deref(), None)?.take(arguments.limit) {
         session.interrupt.check()?;

@@ -124,6 +124,11 @@ pub fn similarities(model: &Model<'_>, pairs: &[Pair], watch: Watch<'_>) -> Resu
     Ok(places.into_iter().map(|(one, other)| cosine(vectors.row(one), vectors.row(other))).collect())
 }
 
+/// Whether there are enough pairs of every kind to say anything by.
+pub fn enough(pairs: &[Pair]) -> bool {
+    Kind::ALL.iter().all(|&kind| pairs.iter().filter(|pair| pair.kind == kind).count() >= PAIRS)
+}
+
 /// Compares a student's [`similarities`] of `pairs` with the teacher's.
 ///
 /// Errors where a list has another length than `pairs`, or a kind has fewer than [`PAIRS`] pairs.

@@ -9,7 +9,7 @@ mod sections;
 mod train_student;
 mod vocabulary;
 
-pub use plan::{CacheOrigin, Plan, TeacherPlan};
+pub use plan::{CacheOrigin, MOST_THREADS, Plan, TeacherPlan};
 pub use read::{from_overrides, read, resolved};
 pub use sections::{
     BaselineSection, BenchSection, CacheSection, CardSection, EvaluateSection, Method, Recipe, RuntimeSection,

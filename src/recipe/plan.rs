@@ -9,6 +9,9 @@ use limbeck_teacher::OnnxDevice;
 use super::{Method, Recipe};
 use crate::error::{Error, Result};
 
+/// More threads than this are taken for a mistake.
+pub const MOST_THREADS: usize = 1024;
+
 /// What a recipe means: checked, with names parsed.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -64,8 +67,9 @@ impl Plan {
         recipe.distil.check()?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let threads = recipe.threads.unwrap_or(cores);
-        if threads == 0 {
-            return Err(bad("threads is 0", "leave it out for all cores"));
+        if !(1..=MOST_THREADS).contains(&threads) {
+            let what = format!("threads is {threads}");
+            return Err(bad(&what, &format!("1 to {MOST_THREADS} are possible; leave it out for all cores")));
         }
         let cache = match (&recipe.teacher, &recipe.cache.path) {
             (Some(teacher), None) => {

@@ -22,6 +22,9 @@ use crate::summary::{Fidelity, ModelSummary, Role, extra};
 /// At most this many texts are benched on.
 const BENCH_TEXTS: usize = 20_000;
 
+/// The pairs that word order is measured by: `limbeck evaluate --word-order` takes them too.
+const WORD_ORDER_FILE: &str = "word-order.tsv";
+
 /// A model of the run and its place in the table.
 struct Entry {
     name: String,
@@ -98,6 +101,14 @@ impl Context<'_> {
             let sentences: Vec<&str> =
                 held_out.texts.iter().take(settings.word_order_sentences).map(String::as_str).collect();
             pairs = word_order::pairs(&sentences, 1);
+            if word_order::enough(&pairs) {
+                word_order::write(&self.folder.join(WORD_ORDER_FILE), &pairs)?;
+            } else {
+                let note =
+                    "evaluate: too few held-out sentences of five words and more for word order, which is left out";
+                self.progress.note(note);
+                pairs.clear();
+            }
         }
         let path = self.home_folder(Stage::Text).join("text").join(limbeck_data::text::DOCUMENTS_FILE);
         let labelled = self.plan.recipe.text.source.iter().any(|source| source.label);

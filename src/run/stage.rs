@@ -106,7 +106,8 @@ impl Stage {
         }
     }
 
-    /// What its result depends on beside what it reads.
+    /// What its result depends on beside what it reads. The number of threads isn't among it but for a bench: what a training left on
+    /// another machine stays what it is.
     pub(super) fn settings(self, context: &Context) -> Value {
         let recipe = &context.plan.recipe;
         match self {
@@ -133,8 +134,7 @@ impl Stage {
                 let uris = context.plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&context.plan.examples);
                 let files = uris.map(Context::stamp).chain(dev.map(|file| Context::stamp_path(file.as_ref())));
                 let files: Vec<_> = files.collect();
-                json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files,
-                       "threads": context.plan.threads})
+                json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files})
             }
             Self::ExportTeacher => {
                 let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, t.precision));
@@ -157,18 +157,17 @@ impl Stage {
                 all
             }
             Self::Distil => {
-                json!({"student": shape(recipe), "distil": recipe.distil, "threads": context.plan.threads})
+                json!({"student": shape(recipe), "distil": recipe.distil})
             }
             Self::Simcse => {
                 let files: Vec<_> = context.plan.student_examples.iter().map(Context::stamp).collect();
                 json!({"student": shape(recipe), "train_student": recipe.train_student, "seed": recipe.distil.seed,
-                       "files": files, "dev": context.stamped_dev(), "threads": context.plan.threads})
+                       "files": files, "dev": context.stamped_dev()})
             }
             Self::AmSoftmax => json!({"student": shape(recipe), "am_softmax": recipe.am_softmax,
-                "start": recipe.train_student.start, "seed": recipe.distil.seed, "dev": context.stamped_dev(),
-                "threads": context.plan.threads}),
+                "start": recipe.train_student.start, "seed": recipe.distil.seed, "dev": context.stamped_dev()}),
             Self::Baselines => json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
-                "max_tokens": recipe.student.max_tokens, "distil": recipe.distil, "threads": context.plan.threads}),
+                "max_tokens": recipe.student.max_tokens, "distil": recipe.distil}),
             Self::ExportStudent => json!({}),
             Self::Evaluate => {
                 let files: Vec<_> = context.plan.sts.iter().map(|path| Context::stamp_path(path)).collect();
@@ -189,6 +188,27 @@ impl Stage {
         let documents = context.folder.join("text").join(limbeck_data::text::DOCUMENTS_FILE);
         // Only a text of articles has documents.
         Some(self.outputs(context).into_iter().chain(documents.exists().then_some(documents)).collect())
+    }
+
+    /// The large ones of the files that it left, in the run's folder: what a full disk or a careless hand cuts short.
+    pub(super) fn large(self, context: &Context) -> Vec<PathBuf> {
+        let folders: Vec<PathBuf> = match self {
+            Self::Distil | Self::Simcse | Self::AmSoftmax => vec![context.method_folder(self)],
+            Self::Baselines => {
+                context.baselines().map(|(name, _)| context.folder.join("baselines").join(name)).collect()
+            }
+            Self::Embed => ["train", "held-out"].map(|name| context.folder.join("cache").join(name)).into(),
+            _ => Vec::new(),
+        };
+        let names = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let within = folders.into_iter().flat_map(names).map(|entry| entry.path());
+        // Vectors of tokens may come and go with the students that ask for them.
+        let is_large = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let kinds = [".safetensors", ".limbeck", ".onnx", ".parquet"];
+            kinds.iter().any(|kind| name.ends_with(kind)) && !name.starts_with("tokens")
+        };
+        self.outputs(context).into_iter().chain(within).filter(is_large).collect()
     }
 
     /// The files that must be there for it to count as done, in the run's folder.

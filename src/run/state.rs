@@ -43,6 +43,9 @@ struct Done {
     #[serde(flatten)]
     made: Made,
     seconds: f64,
+    /// The sizes of [`Stage::large`]'s files in bytes, by their place in the run's folder.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    files: BTreeMap<PathBuf, u64>,
     /// The hash of [`Stage::contents`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content: Option<String>,
@@ -91,7 +94,12 @@ impl State {
     /// When files that it left can't be read.
     pub fn record(&mut self, context: &Context, stage: Stage, made: Made, seconds: f64) -> Result<()> {
         let content = stage.contents(context).map(|paths| hash(&paths)).transpose()?;
-        self.stages.insert(stage.name().into(), Done { made, seconds, content });
+        let size = |path: PathBuf| -> Result<(PathBuf, u64)> {
+            let bytes = std::fs::metadata(&path).map_err(limbeck_data::Error::io("read", &path))?.len();
+            Ok((path.strip_prefix(&context.folder).unwrap_or(&path).to_path_buf(), bytes))
+        };
+        let files = stage.large(context).into_iter().map(size).collect::<Result<_>>()?;
+        self.stages.insert(stage.name().into(), Done { made, seconds, files, content });
         Ok(())
     }
 
@@ -100,6 +108,14 @@ impl State {
         let Some(done) = self.stages.get(stage.name()) else { return Some("not done yet".into()) };
         if let Some(missing) = stage.outputs(context).iter().find(|path| !path.exists()) {
             return Some(format!("{} is missing", missing.display()));
+        }
+        for (path, &bytes) in &done.files {
+            let path = context.folder.join(path);
+            match std::fs::metadata(&path) {
+                Ok(found) if found.len() == bytes => {}
+                Ok(_) => return Some(format!("{} is not as it was left", path.display())),
+                Err(_) => return Some(format!("{} is missing", path.display())),
+            }
         }
         let (then, now) = (&done.made, Made::from(context, stage));
         if then.fingerprint == now.fingerprint {

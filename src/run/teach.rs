@@ -21,6 +21,9 @@ use crate::recipe::{CacheOrigin, TeacherSection};
 /// The start of a trained teacher, in the teacher's folder.
 pub(super) const START_FILE: &str = "start.onnx";
 
+/// Fidelity needs so many texts.
+const HELD_OUT_NEEDED: usize = 3;
+
 impl Context<'_> {
     /// Fetches everything that the recipe names, and notes what came with its hash.
     pub(super) fn fetch(&self) -> Result<()> {
@@ -84,6 +87,12 @@ impl Context<'_> {
         let further = |text: &str| another_order(text, section.reordered, section.seed);
         let summary = text::prepare_with(&plan, &self.folder.join("text"), &further, self.progress, &self.interrupt)?;
         self.progress.note(&format!("text: {summary}"));
+        // Found out now rather than after the embedding.
+        let held_out = PreparedText::open(&self.folder.join("text").join("held-out.parquet"))?.rows();
+        if held_out < HELD_OUT_NEEDED && self.plan.teacher().is_some() {
+            let what = "sentences that text.hold_out holds out to measure by".into();
+            return Err(Error::TooFew { what, found: held_out, needed: HELD_OUT_NEEDED });
+        }
         Ok(())
     }
 
@@ -105,6 +114,7 @@ impl Context<'_> {
         let mut folder = TeacherFolder::open(&self.asset(uri, section.sha256.as_deref())?)?;
         folder.pooler = section.pooler.unwrap_or(folder.pooler);
         folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
+        section.max_tokens.map_or(Ok(()), |most| folder.check_tokens(most))?;
         folder.max_tokens = section.max_tokens.unwrap_or(folder.max_tokens);
         Ok((folder, section))
     }

@@ -29,7 +29,7 @@ impl Counted {
     /// Begins a stage.
     pub fn begin(log: Log, what: &str, total: Option<u64>, unit: &str) -> Self {
         if log == Log::Json {
-            eprintln!("{}", json!({"event": "begin", "stage": what, "total": total, "unit": unit}));
+            tell!("{}", json!({"event": "begin", "stage": what, "total": total, "unit": unit}));
         }
         let begun = Instant::now();
         let (what, unit) = (what.to_owned(), unit.to_owned());
@@ -56,7 +56,7 @@ impl Bar for Counted {
             && told.elapsed() >= EVERY
         {
             *told = Instant::now();
-            eprintln!("{}", self.event("progress", done));
+            tell!("{}", self.event("progress", done));
         }
     }
 
@@ -67,11 +67,11 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let done = self.done.load(Ordering::Relaxed);
         match self.log {
-            Log::Json => eprintln!("{}", self.event("end", done)),
+            Log::Json => tell!("{}", self.event("end", done)),
             Log::Text => {
                 if let Some(line) = line(&self.what, (done, self.total), &self.unit, self.begun.elapsed().as_secs_f64())
                 {
-                    eprintln!("{line}");
+                    tell!("{line}");
                 }
             }
         }

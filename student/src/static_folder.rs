@@ -141,11 +141,12 @@ impl StaticFolder {
                 max_tokens = tokenizer_json["truncation"]["max_length"].as_u64().map(|most| most as usize);
             }
         }
-        let name = match layout.maker {
-            Maker::Model2Vec => "embeddings",
-            Maker::SentenceTransformers => "embedding.weight",
+        let names = match layout.maker {
+            Maker::Model2Vec => ["embeddings", "embedding.weight"],
+            // Model2Vec's, where its config says nothing of it.
+            Maker::SentenceTransformers => ["embedding.weight", "embeddings"],
         };
-        let Table { mut numbers, dimension, parameters } = table(&layout.weights, name, tokenizer.vocabulary())?;
+        let Table { mut numbers, dimension, parameters } = table(&layout.weights, names, tokenizer.vocabulary())?;
         if let Some(unknown) = unknown {
             let row = unknown as usize * dimension;
             numbers.get_mut(row..row + dimension).into_iter().for_each(|row| row.fill(0.0));
@@ -216,15 +217,17 @@ struct Table {
     parameters: u64,
 }
 
-/// Reads a row for each of `tokens` tokens from the matrix `name`: by `mapping` and times `weights`, where they are there.
-fn table(path: &Path, name: &str, tokens: usize) -> Result<Table> {
+/// Reads a row for each of `tokens` tokens from the matrix of the first of `names` that is there: by `mapping` and times `weights`, where
+/// those are.
+fn table(path: &Path, names: [&str; 2], tokens: usize) -> Result<Table> {
     let broken = |reason: String| Error::Folder { path: path.into(), reason };
     let bytes =
         std::fs::read(path).map_err(|source| Error::File { path: path.into(), operation: "reading", source })?;
     let file =
         SafeTensors::deserialize(&bytes).map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
     let tensor = |name: &str| file.tensor(name).ok();
-    let matrix = tensor(name).ok_or_else(|| broken(format!("has no tensor {name:?}")))?;
+    let found = names.into_iter().find_map(|name| Some((name, tensor(name)?)));
+    let (name, matrix) = found.ok_or_else(|| broken(format!("has no tensor {:?}", names[0])))?;
     let &[rows, dimension] = matrix.shape() else {
         return Err(broken(format!("{name} has the shape {:?}, not [tokens, dimension]", matrix.shape())));
     };

@@ -114,9 +114,9 @@ fn killed_methods_end_in_the_bytes_of_undisturbed_ones() {
 fn a_student_learns_every_sentence_as_a_class_from_text_or_a_cache_and_distillation_goes_on_from_it() {
     let (_keep, folder) = project(900);
     succeed(&folder, &["embed", "--teacher", "teacher", "--input", "text.txt", "--to", "cache"]);
-    let small = ["--set", "student.embedding=16", "--set", "distil.batch=64"];
-    let distil = |more: &[&str]| succeed(&folder, &[&["distil", "--cache", "cache"], &small[..], more].concat());
-    distil(&["--to", "start", "--set", "distil.epochs=0"]);
+    let distil =
+        |more: &[&str]| succeed(&folder, &[&["distil", "--cache", "cache", "--set", "distil.batch=64"], more].concat());
+    distil(&["--to", "start", "--set", "distil.epochs=0", "--set", "student.embedding=16"]);
     let learn = |more: &[&str]| {
         let common =
             ["am-softmax", "--student", "start", "--set", "am_softmax.batch=64", "--set", "am_softmax.views=3"];

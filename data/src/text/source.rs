@@ -105,11 +105,19 @@ pub(super) fn files(path: &Path) -> Result<Vec<TextFile>> {
             let place = error.path().unwrap_or(path).to_owned();
             Error::Io { operation: "read", path: place, source: error.into() }
         })?;
-        if let (true, Some(format)) = (entry.file_type().is_file(), format_of(entry.path())) {
+        if let (true, Some(format)) =
+            (entry.file_type().is_file() && !is_of_tokens(entry.path()), format_of(entry.path()))
+        {
             files.push(TextFile { path: entry.into_path(), format });
         }
     }
     if files.is_empty() { Err(TextError::NoFiles { path: path.to_owned() }.into()) } else { Ok(files) }
+}
+
+/// Whether this is a cache's file of its tokenizer's tokens, which are no texts.
+fn is_of_tokens(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    name.starts_with(b"tokens") && path.with_file_name("cache.json").is_file()
 }
 
 #[cfg(test)]

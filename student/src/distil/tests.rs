@@ -51,6 +51,17 @@ fn targets<'a>(cache: &'a Cache, tokenizer: &'a Tokenizer) -> Targets<'a> {
     Targets { cache, held_out: None, tokenizer, max_tokens: None }
 }
 
+/// A distillation of what a cache holds, from the static start.
+fn job<'a>(
+    targets: Targets<'a>,
+    config: StudentConfig,
+    settings: &'a DistilSettings,
+    folder: &'a Path,
+) -> DistilJob<'a> {
+    let metrics = folder.join("metrics.jsonl");
+    DistilJob { targets, config, settings, student: None, folder, metrics, stage: "distil", device: Device::Cpu }
+}
+
 #[test]
 fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -74,16 +85,7 @@ fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &I
     let tokenizer = word_tokenizer();
     let settings =
         DistilSettings { epochs: 2, window: 1, checkpoint_every: 7, losses, dropout: 0.1, ..DistilSettings::default() };
-    let job = DistilJob {
-        targets: targets(cache, &tokenizer),
-        config: config(&tokenizer, DIMENSION),
-        settings: &settings,
-        student: None,
-        folder,
-        metrics: folder.join("metrics.jsonl"),
-        stage: "distil",
-        device: Device::Cpu,
-    };
+    let job = job(targets(cache, &tokenizer), config(&tokenizer, DIMENSION), &settings, folder);
     let (model, summary) = distil(&job, watch.0, watch.1)?;
     assert_eq!(summary.texts.div_ceil(SHARD_ROWS), 2, "two windows");
     weights_hash(&model)
@@ -121,16 +123,8 @@ fn a_student_wider_than_the_targets_is_gone_on_from() {
     let table = (0..config.vocabulary * config.embedding).map(|at| (at % 13) as f32 - 6.0).collect();
     let student = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
     let settings = DistilSettings { epochs: 1, ..DistilSettings::default() };
-    let job = DistilJob {
-        targets: targets(&cache, &tokenizer),
-        config,
-        settings: &settings,
-        student: Some(&student),
-        folder: folder.path(),
-        metrics: folder.path().join("metrics.jsonl"),
-        stage: "distil",
-        device: Device::Cpu,
-    };
+    let anew = job(targets(&cache, &tokenizer), config, &settings, folder.path());
+    let job = DistilJob { student: Some(&student), ..anew };
     let (_, summary) = distil(&job, &Silent, &Interrupt::new()).unwrap();
     assert!(summary.best > summary.start, "{summary:?}");
 }
@@ -147,16 +141,7 @@ fn a_step_that_leaves_no_numbers_is_not_kept() {
         epochs: 1,
         ..DistilSettings::default()
     };
-    let job = DistilJob {
-        targets: targets(&cache, &tokenizer),
-        config: config(&tokenizer, DIMENSION),
-        settings: &settings,
-        student: None,
-        folder: folder.path(),
-        metrics: folder.path().join("metrics.jsonl"),
-        stage: "distil",
-        device: Device::Cpu,
-    };
+    let job = job(targets(&cache, &tokenizer), config(&tokenizer, DIMENSION), &settings, folder.path());
     let error = distil(&job, &Silent, &Interrupt::new()).err().unwrap();
     assert!(matches!(error, Error::NotFinite { what: "a parameter", step: 1 }), "{error}");
     assert!(!folder.path().join("checkpoint.safetensors").exists());

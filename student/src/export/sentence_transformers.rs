@@ -18,6 +18,10 @@ use crate::folder::StudentFolder;
 /// The module file of a student with attention heads.
 const MODULE: &str = include_str!("limbeck_student.py");
 
+/// What stands in place of a student's own card.
+const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\nA sentence encoder \
+                    distilled by limbeck.\n";
+
 /// Whether the student can be written in sentence-transformers' own modules.
 pub fn has_own_modules(student: &StudentFolder) -> bool {
     student.model.config.attention.is_none()
@@ -56,6 +60,11 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
         "similarity_fn_name": "cosine",
     });
     write_json(&settings, &to.join("config_sentence_transformers.json"))?;
+    // Without a card the library asks the hub for one.
+    let card = to.join("README.md");
+    if !card.exists() {
+        files::write_bytes(&card, CARD.as_bytes())?;
+    }
     let list: Vec<_> = (modules.iter().enumerate())
         .map(|(index, (path, kind))| json!({"idx": index, "name": index.to_string(), "path": path, "type": kind}))
         .collect();
