@@ -83,6 +83,10 @@ fn sentence_transformers_means_the_unknown_token_too() {
     let length = (53f32 * 53.0 + 70.0 * 70.0).sqrt();
     close(&vectors(folder.path(), &["rum gin", ""]), &[[53.0 / length, 70.0 / length], [0.0, 0.0]]);
 
+    // Under Model2Vec's name too.
+    save(&folder.path().join(static_folder), &tokenizer(), &[rows()]);
+    close(&vectors(folder.path(), &["lime"]), &[[-1.0, 0.0]]);
+
     fs::write(&modules, json!([module("models.StaticEmbedding"), module("models.Dense")]).to_string()).unwrap();
     let error = StaticFolder::open(folder.path()).err().unwrap().to_string();
     assert!(error.contains("modules.json") && error.contains("Dense"), "{error}");
