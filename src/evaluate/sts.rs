@@ -61,7 +61,7 @@ pub struct StsScores {
 
 /// Scores `model` on `sets`. Each distinct sentence is encoded once, however many pairs and sets it's in.
 ///
-/// Errors without a set, with a set of fewer than two pairs, or with two sets of one name.
+/// Errors without a set, with a set of fewer than two pairs or of one score for all, or with two sets of one name.
 pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsScores> {
     if sets.is_empty() {
         return Err(Error::TooFew { what: "STS sets".into(), found: 0, needed: 1 });
@@ -83,6 +83,10 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
             return Err(Error::TooFew { what, found: set.pairs.len(), needed: 2 });
         }
         let grades = &set.pairs.scores;
+        if grades.iter().all(|grade| *grade == grades[0]) {
+            let what = format!("different scores in {}", set.name);
+            return Err(Error::TooFew { what, found: 1, needed: 2 });
+        }
         let pairs: Vec<(&[f32], &[f32])> =
             places.iter().map(|&(left, right)| (vectors.row(left), vectors.row(right))).collect();
         let similarities: Vec<f64> = pairs.iter().map(|(left, right)| cosine(left, right)).collect();
@@ -251,6 +255,8 @@ mod tests {
         assert!(matches!(score(&[]), Err(Error::TooFew { found: 0, .. })));
         let error = score(&[letters(), set("tiny", &[("a", "b", 1.0)])]).unwrap_err();
         assert_eq!(error.to_string(), "pairs of tiny: 1 found, at least 2 needed");
+        let error = score(&[set("flat", &[("a", "b", 3.0), ("b", "c", 3.0)])]).unwrap_err();
+        assert_eq!(error.to_string(), "different scores in flat: 1 found, at least 2 needed");
         assert!(matches!(score(&[letters(), letters()]), Err(Error::Twice { .. })));
     }
 
