@@ -56,25 +56,24 @@ impl RecipeArguments {
     /// The recipe with its overrides; its threads, or those given here, are set. The command reads `sections` of it, and an override
     /// of another one would do nothing.
     pub fn read(&self, sections: &[&str]) -> anyhow::Result<Recipe> {
-        for key in self.overridden() {
-            let section = key.split('.').next().unwrap_or_default();
-            if !sections.contains(&section) && section != "threads" {
-                let sections: Vec<String> = sections.iter().map(|section| format!("[{section}]")).collect();
-                return Err(
-                    super::Usage(format!("--set {key}: of a recipe, {} is read here", sections.join(", "))).into()
-                );
-            }
-        }
         let recipe = match &self.recipe {
             Some(path) => recipe::read(path, &self.overrides)?,
             None => recipe::from_overrides(&self.overrides)?,
         };
-        set_threads(self.threads.or(recipe.threads).unwrap_or(std::thread::available_parallelism()?.get()));
+        let is_read = |key: &&str| key.split('.').next().is_some_and(|top| top == "threads" || sections.contains(&top));
+        if let Some(key) = self.overridden().find(|key| !is_read(key)) {
+            let sections: Vec<String> = sections.iter().map(|section| format!("[{section}]")).collect();
+            let what = format!("--set {key}: of a recipe, {} is read here", sections.join(", "));
+            return Err(super::Usage(what).into());
+        }
+        let asked = self.threads.or(recipe.threads);
+        if let Some(asked) = asked {
+            threads(&asked.to_string()).map_err(|expected| super::Usage(format!("threads is {asked}: {expected}")))?;
+        }
+        set_threads(asked.unwrap_or(std::thread::available_parallelism()?.get()));
         Ok(recipe)
     }
-}
 
-impl RecipeArguments {
     /// The keys that `--set` names.
     pub fn overridden(&self) -> impl Iterator<Item = &str> {
         self.overrides.iter().map(|set| set.split('=').next().unwrap_or_default().trim())

@@ -64,6 +64,8 @@ fn a_setting_that_a_command_does_not_read_is_refused() {
     // The tiny teacher has 64 positions.
     let stderr = fail(&folder, &["encode", "--model", "teacher", "--input", "text.txt", "--max-tokens", "65"]);
     assert!(stderr.contains("max_tokens is 65") && stderr.contains("at most 64"), "{stderr}");
+    let stderr = refused(&folder, &[&distil[..], &["threads=100000"]].concat());
+    assert!(stderr.contains("threads is 100000: 1 to 1024"), "{stderr}");
     let stderr = refused(&folder, &["encode", "--model", "teacher", "--threads", "100000"]);
     assert!(stderr.contains("1024"), "{stderr}");
 }
