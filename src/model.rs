@@ -224,7 +224,9 @@ impl Opener<'_> {
     /// The ONNX export of a BERT folder, made once and kept in the user's cache by the hash of what it depends on.
     fn exported(&self, folder: &Path, options: &Options, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
         let teacher = TeacherFolder::open(folder)?;
-        options.max_tokens.map_or(Ok(()), |most| teacher.check_tokens(most))?;
+        if let Some(most) = options.max_tokens {
+            teacher.check_tokens(most)?;
+        }
         let pooler = options.pooler.unwrap_or(teacher.pooler);
         let weights = teacher.weights.sha256()?;
         let name = blake3::hash(

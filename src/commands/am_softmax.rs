@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use candle_core::Device;
@@ -56,8 +56,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = arguments.recipe.read(&["am_softmax"])?;
     let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
-    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
-    let _held = folder_to_fill(&arguments.to, &inputs)?;
+    let _held = folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
     let settings = recipe.am_softmax;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {

@@ -68,7 +68,7 @@ impl RecipeArguments {
         }
         let asked = self.threads.or(recipe.threads);
         if let Some(asked) = asked {
-            threads(&asked.to_string()).map_err(|expected| super::Usage(format!("threads is {asked}: {expected}")))?;
+            possible(asked).map_err(|expected| super::Usage(format!("threads is {asked}: {expected}")))?;
         }
         set_threads(asked.unwrap_or(std::thread::available_parallelism()?.get()));
         Ok(recipe)
@@ -142,14 +142,22 @@ pub fn set_threads(threads: usize) {
 
 /// Parses a number of threads.
 pub fn threads(number: &str) -> Result<usize, String> {
-    let found = number.parse().ok().filter(|threads| (1..=recipe::MOST_THREADS).contains(threads));
-    found.ok_or_else(|| format!("1 to {} is expected; leave it out for all cores", recipe::MOST_THREADS))
+    // What is no number isn't possible either.
+    possible(number.parse().unwrap_or(0))
+}
+
+/// The same number of threads where it is possible, else what is.
+fn possible(threads: usize) -> Result<usize, String> {
+    let all = 1..=recipe::MOST_THREADS;
+    all.contains(&threads)
+        .then_some(threads)
+        .ok_or_else(|| format!("1 to {} is expected; leave it out for all cores", all.end()))
 }
 
 /// Refuses to write to `to` where it is one of `inputs`, which the command reads.
-pub fn refuse_inputs(to: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
+pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
     let Ok(whole) = to.canonicalize() else { return Ok(()) };
-    if inputs.iter().any(|input| input.canonicalize().is_ok_and(|input| input == whole)) {
+    if inputs.into_iter().any(|input| input.as_ref().canonicalize().is_ok_and(|input| input == whole)) {
         let what = format!("--to {}: this is read here, and would be written over; name another place", to.display());
         return Err(super::Usage(what).into());
     }
@@ -157,7 +165,10 @@ pub fn refuse_inputs(to: &Path, inputs: &[&Path]) -> anyhow::Result<()> {
 }
 
 /// Makes the folder `to`, which must be none of `inputs`, and keeps other processes out of it for as long as the result is held.
-pub fn folder_to_fill(to: &Path, inputs: &[&Path]) -> anyhow::Result<limbeck::hold::Hold> {
+pub fn folder_to_fill(
+    to: &Path,
+    inputs: impl IntoIterator<Item = impl AsRef<Path>>,
+) -> anyhow::Result<limbeck::hold::Hold> {
     refuse_inputs(to, inputs)?;
     Ok(limbeck::hold::hold(to)?)
 }

@@ -1,4 +1,4 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
@@ -60,8 +60,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage(format!("--set {key}: with --student, its shape is kept")).into());
     }
     let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), arguments.student.as_ref()];
-    let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
-    let _held = folder_to_fill(&arguments.to, &inputs)?;
+    let _held = folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;

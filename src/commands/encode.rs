@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
     let [model] = opened.as_slice() else { return Ok(()) };
     if let Some(to) = &arguments.to {
-        refuse_inputs(to, &[&arguments.input, Path::new(&arguments.model)])?;
+        refuse_inputs(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
     let mut texts = open_texts(arguments)?;
     let info = model.encoder.info();

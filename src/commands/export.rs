@@ -65,7 +65,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         );
     }
     let asset = session.store()?.fetch(&arguments.model.parse()?, None, session.progress)?;
-    let student = open_student(&asset.path)?;
+    let folder = student_folder(&asset.path)?;
+    let student = StudentFolder::open(&folder, &Device::Cpu)?;
     match format {
         Format::Folded => {
             if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -80,9 +81,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         Format::Onnx => write_onnx_folder(&student, precision, to)?,
         Format::SentenceTransformers => {
             write_sentence_transformers(&student, to)?;
-            let card = asset.path.join("README.md");
+            let card = folder.join("README.md");
             if card.is_file() {
-                std::fs::copy(&card, to.join("README.md")).with_context(|| card.display().to_string())?;
+                let text = std::fs::read(&card).with_context(|| card.display().to_string())?;
+                limbeck_data::files::write_bytes(&to.join("README.md"), &text)?;
             }
             if !has_own_modules(&student) {
                 let note = "attention heads are no module of sentence-transformers: load this folder with \
@@ -96,9 +98,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn open_student(path: &Path) -> anyhow::Result<StudentFolder> {
+fn student_folder(path: &Path) -> anyhow::Result<PathBuf> {
     match kind(path)? {
-        Kind::Student(folder) => Ok(StudentFolder::open(&folder, &Device::Cpu)?),
+        Kind::Student(folder) => Ok(folder),
         _ => Err(limbeck::Error::NoModel { path: path.to_path_buf(), what: "is no student's folder".into() }.into()),
     }
 }

@@ -34,7 +34,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let asset = session.store()?.fetch(&arguments.model, None, session.progress)?;
     let folder = TeacherFolder::open(&asset.path)?;
-    refuse_inputs(&arguments.to, &[folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
+    refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
     let pooler = arguments.pooler.unwrap_or(folder.pooler);
     onnx::export(&folder, pooler, arguments.quantize.unwrap_or_default(), &arguments.to)?;
     let tokenizer = std::fs::read(&folder.tokenizer).with_context(|| folder.tokenizer.display().to_string())?;

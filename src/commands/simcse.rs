@@ -42,7 +42,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = arguments.recipe.read(&["train_student"])?;
-    let _held = folder_to_fill(&arguments.to, &[&arguments.student])?;
+    let _held = folder_to_fill(&arguments.to, [&arguments.student])?;
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {

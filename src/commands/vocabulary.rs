@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let path = session.store()?.fetch(&arguments.teacher, None, session.progress)?.path;
     let path = if path.is_dir() { path.join("tokenizer.json") } else { path };
-    refuse_inputs(&arguments.to, &[&arguments.input, &path])?;
+    refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };

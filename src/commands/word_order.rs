@@ -39,7 +39,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    refuse_inputs(&arguments.to, &[&arguments.input])?;
+    refuse_inputs(&arguments.to, [&arguments.input])?;
     let mut sentences = Vec::new();
     for text in read_texts(&arguments.input, arguments.column.as_deref(), None)?.take(arguments.limit) {
         session.interrupt.check()?;

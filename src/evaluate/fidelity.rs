@@ -9,6 +9,8 @@ use super::model::{Distinct, cosine, unit_rows, without_jitter};
 use super::sample;
 use crate::error::{Error, Result};
 
+/// Fewer texts than this say nothing.
+pub const FEWEST: usize = 3;
 /// How many pairs of texts the Spearman is taken over, at most.
 pub const PAIRS: usize = 50_000;
 /// How many nearest neighbours are asked for.
@@ -63,8 +65,8 @@ pub fn fidelity(teacher: &Embeddings, student: &Embeddings) -> Result<Fidelity> 
         let what = "the teacher's vectors against the student's".into();
         return Err(Error::Lengths { what, left: sentences, right: student.rows() });
     }
-    if sentences < 3 {
-        return Err(Error::TooFew { what: "texts for fidelity".into(), found: sentences, needed: 3 });
+    if sentences < FEWEST {
+        return Err(Error::TooFew { what: "texts for fidelity".into(), found: sentences, needed: FEWEST });
     }
     let (cosine, cosine_centred) = if teacher.dimension() == student.dimension() {
         let centred = mean_cosine(&without_mean(teacher), &without_mean(student));

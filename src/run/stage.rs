@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use limbeck_data::cache::is_tokens_name;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -192,13 +193,9 @@ impl Stage {
 
     /// The large ones of the files that it left, in the run's folder: what a full disk or a careless hand cuts short.
     pub(super) fn large(self, context: &Context) -> Vec<PathBuf> {
-        let folders: Vec<PathBuf> = match self {
-            Self::Distil | Self::Simcse | Self::AmSoftmax => vec![context.method_folder(self)],
-            Self::Baselines => {
-                context.baselines().map(|(name, _)| context.folder.join("baselines").join(name)).collect()
-            }
+        let folders = match self {
             Self::Embed => ["train", "held-out"].map(|name| context.folder.join("cache").join(name)).into(),
-            _ => Vec::new(),
+            _ => self.students(context),
         };
         let names = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
         let within = folders.into_iter().flat_map(names).map(|entry| entry.path());
@@ -206,9 +203,20 @@ impl Stage {
         let is_large = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let kinds = [".safetensors", ".limbeck", ".onnx", ".parquet"];
-            kinds.iter().any(|kind| name.ends_with(kind)) && !name.starts_with("tokens")
+            kinds.iter().any(|kind| name.ends_with(kind)) && !is_tokens_name(&name)
         };
         self.outputs(context).into_iter().chain(within).filter(is_large).collect()
+    }
+
+    /// The folders of the students that it leaves.
+    fn students(self, context: &Context) -> Vec<PathBuf> {
+        match self {
+            Self::Distil | Self::Simcse | Self::AmSoftmax => vec![context.method_folder(self)],
+            Self::Baselines => {
+                context.baselines().map(|(name, _)| context.folder.join("baselines").join(name)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// The files that must be there for it to count as done, in the run's folder.
@@ -230,16 +238,8 @@ impl Stage {
             Self::Bench => &["bench.json"],
             Self::Report => &["summary.json", "report.html", "student/README.md"],
         };
-        let mut paths: Vec<PathBuf> = paths.iter().map(|path| context.folder.join(path)).collect();
-        if matches!(self, Self::Distil | Self::Simcse | Self::AmSoftmax) {
-            paths.push(context.method_folder(self).join("config.json"));
-        }
-        if self == Self::Baselines {
-            paths.extend(
-                context.baselines().map(|(name, _)| context.folder.join("baselines").join(name).join("config.json")),
-            );
-        }
-        paths
+        let students = self.students(context).into_iter().map(|folder| folder.join("config.json"));
+        paths.iter().map(|path| context.folder.join(path)).chain(students).collect()
     }
 }
 

@@ -15,14 +15,12 @@ use serde_json::json;
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
+use crate::evaluate::fidelity;
 use crate::evaluate::word_order::another_order;
 use crate::recipe::{CacheOrigin, TeacherSection};
 
 /// The start of a trained teacher, in the teacher's folder.
 pub(super) const START_FILE: &str = "start.onnx";
-
-/// Fidelity needs so many texts.
-const HELD_OUT_NEEDED: usize = 3;
 
 impl Context<'_> {
     /// Fetches everything that the recipe names, and notes what came with its hash.
@@ -89,9 +87,9 @@ impl Context<'_> {
         self.progress.note(&format!("text: {summary}"));
         // Found out now rather than after the embedding.
         let held_out = PreparedText::open(&self.folder.join("text").join("held-out.parquet"))?.rows();
-        if held_out < HELD_OUT_NEEDED && self.plan.teacher().is_some() {
+        if held_out < fidelity::FEWEST && self.plan.teacher().is_some() {
             let what = "sentences that text.hold_out holds out to measure by".into();
-            return Err(Error::TooFew { what, found: held_out, needed: HELD_OUT_NEEDED });
+            return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
         }
         Ok(())
     }
@@ -114,8 +112,10 @@ impl Context<'_> {
         let mut folder = TeacherFolder::open(&self.asset(uri, section.sha256.as_deref())?)?;
         folder.pooler = section.pooler.unwrap_or(folder.pooler);
         folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
-        section.max_tokens.map_or(Ok(()), |most| folder.check_tokens(most))?;
-        folder.max_tokens = section.max_tokens.unwrap_or(folder.max_tokens);
+        if let Some(most) = section.max_tokens {
+            folder.check_tokens(most)?;
+            folder.max_tokens = most;
+        }
         Ok((folder, section))
     }
 

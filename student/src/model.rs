@@ -98,6 +98,12 @@ impl Dense {
 /// The random streams of a student, by number.
 const INITIAL: u64 = 1;
 
+/// Whether a tensor of floats holds finite numbers only: nothing times another one is not 0.
+pub(crate) fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    let nothing = tensor.affine(0.0, 0.0)?.sum_all()?.to_dtype(DType::F64)?;
+    Ok(nothing.to_scalar::<f64>()? == 0.0)
+}
+
 /// The name of the embedding table in files.
 pub const TABLE: &str = "embedding.weight";
 
@@ -145,11 +151,7 @@ impl<T: Number> TextCnn<T> {
     /// Whether every weight is a finite number.
     pub fn is_finite(&self) -> Result<bool> {
         let table = self.table.values().par_iter().all(|x| x.is_finite());
-        let finite = |variable: &Var| -> Result<bool> {
-            // Nothing times a number that isn't finite is not 0.
-            let nothing = variable.affine(0.0, 0.0).and_then(|zeros| zeros.sum_all()?.to_scalar::<T>());
-            Ok(nothing.during("a look at the weights")? == T::zero())
-        };
+        let finite = |variable: &Var| is_finite(variable).during("a look at the weights");
         self.dense.iter().try_fold(table, |all, (_, variable)| Ok(all && finite(variable)?))
     }
 

@@ -50,7 +50,8 @@ pub use error::{CacheError, RowProblem};
 pub use index::{Fingerprint, Precision};
 pub use reader::{Cache, Shard, Slice};
 pub use tokens::{
-    TOKENIZER_FILE, TOKENS_FILE, TokenVectors, read_token_vectors, student_tokens_file, write_token_vectors,
+    TOKENIZER_FILE, TOKENS_FILE, TokenVectors, is_tokens_name, read_token_vectors, student_tokens_file,
+    write_token_vectors,
 };
 pub use writer::{CacheSpec, CacheWriter, DoneShards, SHARD_ROWS};
 

@@ -29,6 +29,11 @@ pub(super) fn is_student_tokens_name(name: &str) -> bool {
     hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
+/// Whether a file of this name, in a cache's folder, holds vectors of tokens and no texts.
+pub fn is_tokens_name(name: &str) -> bool {
+    name == TOKENS_FILE || is_student_tokens_name(name)
+}
+
 /// Each token of a vocabulary through the teacher alone. Row `i` is the token with id `i`; the last row, whose id is the
 /// size of the vocabulary, is the empty text.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
 use super::TextError;
+use crate::cache::is_tokens_name;
 use crate::error::{Error, Result};
 
 /// A file or folder with text.
@@ -116,8 +117,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<TextFile>> {
 
 /// Whether this is a cache's file of its tokenizer's tokens, which are no texts.
 fn is_of_tokens(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    name.starts_with(b"tokens") && path.with_file_name("cache.json").is_file()
+    let named = path.file_name().and_then(|name| name.to_str()).is_some_and(is_tokens_name);
+    named && path.with_file_name("cache.json").is_file()
 }
 
 #[cfg(test)]
