@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::text::{Table, TextError};
+use crate::text::{Encodings, Table, TextError};
 
 /// Training examples, a vector a column, all of one length, none of their sentences blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,7 +118,7 @@ struct Found {
 /// A file that can't be read or isn't UTF-8, a column missing, a row of more or fewer fields than the header has, a label
 /// that is none of these, and a file without examples; each names the file, and the line or row.
 pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
-    let table = Table::open(path)?;
+    let table = Table::open(path, &Encodings::default())?;
     let unit = table.unit();
     let Found { sentences, label, inference } = find(path, table.names(), columns)?;
     let width = sentences.len();

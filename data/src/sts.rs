@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::Result;
-use crate::text::{Encodings, Lines, TextError};
+use crate::text::{Encodings, Table, TextError};
 
 /// Graded pairs, a vector a column, all of one length.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,46 +17,26 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Reads a `.tsv` file, gzip too, whose first line names the columns `sentence1`, `sentence2` and `score`, in any
-    /// order and among others. Tabs stand between the fields and there is no quoting: a `"` is part of the sentence.
+    /// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file, all but the last also with `.gz` after it; TSV under any other name. It has the
+    /// columns `sentence1`, `sentence2` and `score`, in any order and among others. In TSV there is no quoting: a `"` is
+    /// part of the sentence.
     ///
-    /// A column missing, a field missing, a grade that is no finite number, and a file without pairs are errors that name
-    /// file and line. An empty line is an error too, but at the file's end.
+    /// # Errors
+    /// A column missing, a row of more or fewer fields than the first line names, a grade that is no finite number, and a file without
+    /// pairs; each names file and line. So is an empty line, but at the file's end.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut lines = Lines::open(path, &Encodings::default())?;
-        let bad = |line: u64, what: String| TextError::Pair { path: path.to_owned(), line, what };
-        let Some(header) = lines.next_line()? else {
-            return Err(TextError::Empty { path: path.to_owned() }.into());
-        };
-        let names: Vec<_> = header.split('\t').map(|name| name.trim().to_owned()).collect();
-        let column = |wanted: &str| {
-            let place = names.iter().position(|name| name == wanted);
-            place.ok_or_else(|| bad(1, format!("no column `{wanted}`; there are: {}", names.join(", "))))
-        };
-        let (left, right, score) = (column("sentence1")?, column("sentence2")?, column("score")?);
-
+        let table = Table::open_or_tsv(path, &Encodings::default())?;
+        let unit = table.unit();
         let mut pairs = Self::default();
-        let mut empty_line = None;
-        loop {
-            let line = lines.line() + 1;
-            let Some(text) = lines.next_line()? else { break };
-            if let Some(line) = empty_line {
-                return Err(bad(line, "an empty line".into()).into());
-            }
-            if text.is_empty() {
-                empty_line = Some(line);
-                continue;
-            }
-            let fields: Vec<_> = text.split('\t').collect();
-            let field = |index: usize| {
-                let found = fields.get(index).copied();
-                found.ok_or_else(|| bad(line, format!("{} fields where {} belong", fields.len(), names.len())))
-            };
-            let (left, right, grade) = (field(left)?, field(right)?, field(score)?.trim());
-            let score = grade.parse::<f64>().ok().filter(|score| score.is_finite());
-            pairs.scores.push(score.ok_or_else(|| bad(line, format!("the score `{grade}` is no finite number")))?);
-            pairs.left.push(left.to_owned());
-            pairs.right.push(right.to_owned());
+        for row in table.rows(&["sentence1", "sentence2", "score"].map(str::to_owned), 2)? {
+            let (number, fields) = row?;
+            let Ok([left, right, grade]) = <[String; 3]>::try_from(fields) else { continue };
+            let score = grade.trim().parse::<f64>().ok().filter(|score| score.is_finite());
+            let what = || format!("the score `{}` is no finite number", grade.trim());
+            let bad = || TextError::Pair { path: path.to_owned(), unit, number, what: what() };
+            pairs.scores.push(score.ok_or_else(bad)?);
+            pairs.left.push(left);
+            pairs.right.push(right);
         }
         if pairs.is_empty() { Err(TextError::Empty { path: path.to_owned() }.into()) } else { Ok(pairs) }
     }
@@ -92,7 +72,7 @@ mod tests {
     #[test]
     fn quotes_belong_to_the_sentence_and_columns_may_change_places() {
         let pairs =
-            read(b"\xef\xbb\xbfscore\tsentence2\tsentence1\tmore\r\n4.5\tb\"\t\"a\tx\r\n0\t\"\t\t\r\n").unwrap();
+            read(b"\xef\xbb\xbfscore\tsentence2\tsentence1\tmore\r\n 4.5\tb\"\t\"a\tx\r\n0\t\"\t\t\r\n\n").unwrap();
         assert_eq!(pairs.left, ["\"a", ""]);
         assert_eq!(pairs.right, ["b\"", "\""]);
         assert_eq!(pairs.scores, [4.5, 0.0]);
@@ -110,17 +90,45 @@ mod tests {
     }
 
     #[test]
+    fn every_format_gives_the_same_pairs() {
+        let folder = tempfile::tempdir().unwrap();
+        let columns: [(&str, arrow::array::ArrayRef); 3] = [
+            ("sentence1", std::sync::Arc::new(arrow::array::StringArray::from(vec!["a, b", "c"]))),
+            ("sentence2", std::sync::Arc::new(arrow::array::StringArray::from(vec!["d", "e"]))),
+            ("score", std::sync::Arc::new(arrow::array::Float64Array::from(vec![0.2, 1.0]))),
+        ];
+        let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        let parquet = writer.into_inner().unwrap();
+        let lines = "{\"sentence1\": \"a, b\", \"sentence2\": \"d\", \"score\": 0.2}\n{\"sentence1\": \"c\", \"sentence2\": \"e\", \"score\": 1}\n";
+        let tsv = "sentence1\tsentence2\tscore\na, b\td\t0.2\nc\te\t1\n";
+        let csv = "score,sentence1,sentence2\n0.2,\"a, b\",d\n1.0,c,e\n";
+        let files: [(&str, &[u8]); 5] = [
+            ("a.tsv", tsv.as_bytes()),
+            ("a.txt", tsv.as_bytes()),
+            ("a.csv", csv.as_bytes()),
+            ("a.jsonl", lines.as_bytes()),
+            ("a.parquet", &parquet),
+        ];
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            write_bytes(&path, content).unwrap();
+            let pairs = Pairs::read(&path).unwrap();
+            assert_eq!((pairs.left.concat(), pairs.right.concat()), ("a, bc".into(), "de".into()), "{name}");
+            assert_eq!(pairs.scores, [0.2, 1.0], "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let header = "sentence1\tsentence2\tscore\n";
         let with = |line: &str| read(format!("{header}a\tb\t1\n{line}").as_bytes()).unwrap_err();
         assert_eq!(with("a\tb\n"), ", line 3: 2 fields where 3 belong");
         assert_eq!(with("a\tb\tgood\n"), ", line 3: the score `good` is no finite number");
         assert_eq!(with("a\tb\tNaN\n"), ", line 3: the score `NaN` is no finite number");
-        assert_eq!(with("\na\tb\t1\n"), ", line 3: an empty line");
-        assert_eq!(
-            read(b"a\tsentence2\nx\ty\n").unwrap_err(),
-            ", line 1: no column `sentence1`; there are: a, sentence2"
-        );
+        assert_eq!(with("\na\tb\t1\n"), ", line 3: 0 fields where 3 belong");
+        assert_eq!(read(b"a\tsentence2\nx\ty\n").unwrap_err(), " has no column `sentence1`");
         assert_eq!(read(b"").unwrap_err(), " is empty");
         assert_eq!(read(header.as_bytes()).unwrap_err(), " is empty");
         let error = read(b"sentence1\tsentence2\tscore\na\xff\tb\t1\n").unwrap_err();

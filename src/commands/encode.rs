@@ -146,6 +146,9 @@ fn by_name(to: Option<&Path>) -> Format {
 fn open_texts(arguments: &Arguments) -> anyhow::Result<Texts> {
     let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
+        if arguments.column.is_some() {
+            return Err(Usage("--column: lines from standard input have no columns".into()).into());
+        }
         let stdin = std::io::BufReader::new(std::io::stdin());
         return Ok(read_lines(stdin, Path::new("standard input"), encoding)?);
     }

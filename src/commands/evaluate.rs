@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
 
-    /// TSV files with the header `sentence1 sentence2 score`, gzip too
+    /// Graded pairs, columns sentence1, sentence2 and score: .tsv, .csv, .jsonl or .parquet, gzip too
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed"])]
     sts: Vec<PathBuf>,
 

@@ -74,19 +74,17 @@ pub enum TextError {
         /// The names there are.
         columns: Vec<String>,
     },
-    /// A line with too few fields.
-    #[error("{}, line {line}: {found} fields where the column `{column}` is number {wanted}", path.display())]
-    MissingField {
+    /// A line or record with more or fewer fields than the first.
+    #[error("{}, line {line}: {found} fields where {wanted} belong", path.display())]
+    Ragged {
         /// The file.
         path: PathBuf,
         /// Counted from 1.
         line: u64,
-        /// The name of the column.
-        column: String,
-        /// How many fields the line has.
-        found: usize,
-        /// Which of them was wanted, from 1.
-        wanted: usize,
+        /// How many fields it has.
+        found: u64,
+        /// How many the first line has.
+        wanted: u64,
     },
     /// A line of a `.jsonl` file that isn't JSON.
     #[error("{}, line {line}: no JSON", path.display())]
@@ -176,13 +174,15 @@ pub enum TextError {
         /// What became of all that was read.
         counts: String,
     },
-    /// A line of a file of graded pairs that can't be used.
-    #[error("{}, line {line}: {what}", path.display())]
+    /// A row of a file of graded pairs that can't be used.
+    #[error("{}, {unit} {number}: {what}", path.display())]
     Pair {
         /// The file.
         path: PathBuf,
+        /// What `number` counts: `line`, or `row` of a Parquet file.
+        unit: &'static str,
         /// Counted from 1.
-        line: u64,
+        number: u64,
         /// What's wrong.
         what: String,
     },
@@ -248,10 +248,15 @@ impl TextError {
                  quote left open? For whole documents, one a file, say so in the source (`unit = \"file\"`)"
                 .into(),
             Self::DocumentTooLong { .. } => "cut it into several files, or read it a text a line".into(),
-            Self::NoColumn { columns, .. } | Self::WhichColumn { columns, .. } => {
+            Self::NoColumn { columns, .. } => format!("its columns are: {}", columns.join(", ")),
+            Self::WhichColumn { columns, .. } => {
                 format!("name the column with the text; there are: {}", columns.join(", "))
             }
-            Self::MissingField { .. } => "each line needs as many tabs as the first, or the column is another".into(),
+            Self::Ragged { .. } => {
+                "each line needs as many fields as the first: in TSV no field can hold a tab, in CSV one with a \
+                 comma needs quotes around it"
+                    .into()
+            }
             Self::Json { .. } | Self::NoText { .. } => {
                 "each line is a JSON string, or an object with the text under `text` or the column named".into()
             }
@@ -265,8 +270,7 @@ impl TextError {
             Self::NoDocument { .. } => "read other files a text a row (`unit = \"line\"`)".into(),
             Self::NothingLeft { .. } => "look at the counts: more text, other lengths, or fewer exclusions".into(),
             Self::Pair { .. } => {
-                "the first line names the columns sentence1, sentence2 and score, tabs between; there is no quoting"
-                    .into()
+                "graded pairs have the columns sentence1, sentence2 and score; TSV has no quoting".into()
             }
             Self::Example { .. } => "each row holds its sentences and, where there is one, a label: `entailment`, \
                  `neutral`, `contradiction`, 0 or 1, or a grade from 0 to 5; TSV has no quoting"
@@ -277,14 +281,15 @@ impl TextError {
                 columns.join(", ")
             ),
             Self::NoTable { .. } => {
-                "examples come from .tsv, .csv, .jsonl or .parquet files, with named columns".into()
+                "columns are in .tsv, .csv, .jsonl and .parquet files; for plain lines name none".into()
             }
             Self::NoExamples { .. } => {
                 "only rows with the label `entailment` or 1, or a grade of at least 4 of 5, are \
                  positive examples"
                     .into()
             }
-            Self::Csv { .. } | Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,
+            Self::Csv { .. } => "a field with quotes in it stands in quotes, and each quote in it twice".into(),
+            Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,
         };
         Some(hint)
     }

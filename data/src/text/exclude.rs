@@ -16,7 +16,7 @@ impl Exclusion {
     /// Reads files or folders: of a `.tsv` with columns `sentence1` and `sentence2` both, of any other file its texts.
     pub fn load(paths: &[PathBuf]) -> Result<Self> {
         let mut exclusion = Self::default();
-        for file in paths.iter().map(|path| source::files(path)).collect::<Result<Vec<_>>>()?.concat() {
+        for file in paths.iter().map(|path| source::files(path, None)).collect::<Result<Vec<_>>>()?.concat() {
             let pairs = file.format == Format::Tsv && has_pairs(&file.path)?;
             let columns: &[Option<&str>] = if pairs { &[Some("sentence1"), Some("sentence2")] } else { &[None] };
             for column in columns {

@@ -12,8 +12,8 @@
 //! |---|---|
 //! | `.txt` | a line; or the whole file, where files are documents |
 //! | `.jsonl`, `.ndjson` | a JSON string a line, or an object with a field `text` (or the column named); empty lines are no rows |
-//! | `.tsv` | a line of fields between tabs, no quoting, names in the first line |
-//! | `.csv` | a record with the usual quoting, names in the first; empty lines are no rows |
+//! | `.tsv` | a line of fields between tabs, as many as names in the first line; no quoting |
+//! | `.csv` | a record with the usual quoting, of as many fields as names in the first; empty lines are no rows |
 //! | `.parquet` | a row; its column holds strings, and a missing one is an empty text |
 //!
 //! A column not named is `text` where there is one, else the only one. A folder stands for all such files in it and
@@ -37,6 +37,7 @@
 //!
 //! Memory stays flat however long the text is, but for 8 bytes a distinct text, which is what finding duplicates costs.
 
+mod csv_records;
 mod decode;
 mod error;
 mod exclude;
@@ -51,7 +52,6 @@ mod sample;
 mod sentences;
 mod sift;
 mod source;
-mod table;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -66,7 +66,6 @@ pub use rows::{Texts, read_lines, read_texts};
 pub use sentences::sentences;
 pub use source::{Source, Unit};
 
-pub(crate) use lines::Lines;
 pub(crate) use records::Table;
 
 /// The hash that finds duplicates and splits off the held-out texts: xxh3 of the bytes, the same everywhere and always.

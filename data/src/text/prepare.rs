@@ -116,7 +116,7 @@ fn read(
     let mut known = HashSet64::default();
     for (index, source) in plan.sources.iter().enumerate() {
         let encodings = Encodings::parse(source.encoding.as_deref())?;
-        for file in source::files(&source.path)? {
+        for file in source::files(&source.path, source.column.as_deref())? {
             let label = if source.label { file.folder_name() } else { None };
             for (row, text) in texts_of(source, &file, &encodings)?.enumerate() {
                 if row % 256 == 0 {

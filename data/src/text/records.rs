@@ -1,5 +1,6 @@
 //! Rows of several named columns, from a `.tsv`, `.csv`, `.jsonl` or `.parquet` file.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, StringArray};
@@ -7,16 +8,19 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use serde_json::{Map, Value};
 
 use super::TextError;
+use super::csv_records::CsvRecords;
 use super::decode::Encodings;
 use super::lines::Lines;
 use super::source::{Format, format_of};
-use super::table::{CsvRecords, open_parquet};
 use crate::error::{Error, Result};
+
+/// How many rows of a Parquet file are decoded at a time.
+const PARQUET_ROWS: usize = 1024;
 
 /// A file with named columns, not yet read beyond the names.
 pub(crate) struct Table {
@@ -29,7 +33,7 @@ enum Kind {
     Tsv(Lines),
     Csv(Box<CsvRecords>),
     Json { lines: Lines, first: Option<Map<String, Value>> },
-    Parquet(Box<ParquetRecordBatchReaderBuilder<std::fs::File>>),
+    Parquet(Box<ParquetRecordBatchReaderBuilder<File>>),
 }
 
 impl Table {
@@ -37,31 +41,41 @@ impl Table {
     ///
     /// # Errors
     /// A file that can't be read, of no known kind, a `.txt`, an empty one.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, encodings: &Encodings) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
-        let format = if metadata.is_dir() { None } else { format_of(path) };
-        let encodings = Encodings::default();
+        match format_of(path).filter(|_| !metadata.is_dir()) {
+            Some(format) => Self::open_as(format, path, encodings),
+            None => Err(TextError::UnknownFormat { path: path.to_owned() }.into()),
+        }
+    }
+
+    /// As [`Table::open`], and TSV where the name doesn't tell of another kind.
+    pub fn open_or_tsv(path: &Path, encodings: &Encodings) -> Result<Self> {
+        let format = format_of(path).filter(|&format| format != Format::Lines).unwrap_or(Format::Tsv);
+        Self::open_as(format, path, encodings)
+    }
+
+    fn open_as(format: Format, path: &Path, encodings: &Encodings) -> Result<Self> {
         let empty = || TextError::Empty { path: path.to_owned() };
         let (kind, names) = match format {
-            None => return Err(TextError::UnknownFormat { path: path.to_owned() }.into()),
-            Some(Format::Lines) => return Err(TextError::NoTable { path: path.to_owned() }.into()),
-            Some(Format::Tsv) => {
-                let mut lines = Lines::open(path, &encodings)?;
+            Format::Lines => return Err(TextError::NoTable { path: path.to_owned() }.into()),
+            Format::Tsv => {
+                let mut lines = Lines::open(path, encodings)?;
                 let header = lines.next_line()?.ok_or_else(empty)?;
                 let names = header.split('\t').map(|name| name.trim().to_owned()).collect();
                 (Kind::Tsv(lines), names)
             }
-            Some(Format::Csv) => {
-                let (records, names) = CsvRecords::open(path, &encodings)?.ok_or_else(empty)?;
+            Format::Csv => {
+                let (records, names) = CsvRecords::open(path, encodings)?.ok_or_else(empty)?;
                 (Kind::Csv(Box::new(records)), names)
             }
-            Some(Format::Json) => {
-                let mut lines = Lines::open(path, &encodings)?;
+            Format::Json => {
+                let mut lines = Lines::open(path, encodings)?;
                 let first = next_object(&mut lines)?.ok_or_else(empty)?;
                 let names = first.keys().cloned().collect();
                 (Kind::Json { lines, first: Some(first) }, names)
             }
-            Some(Format::Parquet) => {
+            Format::Parquet => {
                 let builder = open_parquet(path)?;
                 let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
                 (Kind::Parquet(Box::new(builder)), names)
@@ -73,6 +87,18 @@ impl Table {
     /// The columns' names in order.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The names of the columns that hold strings, as far as the format knows types.
+    pub fn names_of_strings(&self) -> Vec<String> {
+        match &self.kind {
+            Kind::Parquet(builder) => {
+                let fields = builder.schema().fields().iter();
+                let strings = fields.filter(|field| *field.data_type() == DataType::Utf8);
+                strings.map(|field| field.name().clone()).collect()
+            }
+            _ => self.names.clone(),
+        }
     }
 
     /// What a row is called in errors.
@@ -93,7 +119,7 @@ impl Table {
         }
         let kind = match kind {
             Kind::Tsv(lines) => RowKind::Tsv { lines, indices, width: names.len() },
-            Kind::Csv(records) => RowKind::Csv { records, indices, width: names.len() },
+            Kind::Csv(records) => RowKind::Csv { records, indices },
             Kind::Json { lines, first } => RowKind::Json { lines, first, columns: columns.to_vec(), sentences },
             Kind::Parquet(builder) => parquet_rows(*builder, &path, &indices, sentences)?,
         };
@@ -109,7 +135,7 @@ pub(crate) struct Rows {
 
 enum RowKind {
     Tsv { lines: Lines, indices: Vec<usize>, width: usize },
-    Csv { records: Box<CsvRecords>, indices: Vec<usize>, width: usize },
+    Csv { records: Box<CsvRecords>, indices: Vec<usize> },
     Json { lines: Lines, first: Option<Map<String, Value>>, columns: Vec<String>, sentences: usize },
     Parquet { reader: ParquetRecordBatchReader, places: Vec<usize>, batch: Vec<StringArray>, next: usize, row: u64 },
 }
@@ -123,7 +149,7 @@ impl Iterator for Rows {
         let path = &self.path;
         match &mut self.kind {
             RowKind::Tsv { lines, indices, width } => next_tsv(path, lines, indices, *width),
-            RowKind::Csv { records, indices, width } => next_csv(path, records, indices, *width),
+            RowKind::Csv { records, indices } => next_csv(records, indices),
             RowKind::Json { lines, first, columns, sentences } => {
                 let object = first.take().map_or_else(|| next_object(lines), |first| Ok(Some(first)));
                 object.and_then(|object| {
@@ -153,8 +179,7 @@ impl Iterator for Rows {
 }
 
 fn ragged(path: &Path, line: u64, found: usize, wanted: usize) -> Error {
-    let what = format!("{found} fields where {wanted} belong");
-    TextError::Example { path: path.to_owned(), unit: "line", number: line, what }.into()
+    TextError::Ragged { path: path.to_owned(), line, found: found as u64, wanted: wanted as u64 }.into()
 }
 
 fn next_tsv(path: &Path, lines: &mut Lines, indices: &[usize], width: usize) -> Result<Option<Row>> {
@@ -172,14 +197,11 @@ fn next_tsv(path: &Path, lines: &mut Lines, indices: &[usize], width: usize) -> 
     if found == width { Ok(Some((lines.line(), picked))) } else { Err(ragged(path, lines.line(), found, width)) }
 }
 
-fn next_csv(path: &Path, records: &mut CsvRecords, indices: &[usize], width: usize) -> Result<Option<Row>> {
+fn next_csv(records: &mut CsvRecords, indices: &[usize]) -> Result<Option<Row>> {
     if !records.read()? {
         return Ok(None);
     }
-    if records.fields() != width {
-        return Err(ragged(path, records.line(), records.fields(), width));
-    }
-    let fields = indices.iter().map(|&index| Ok(records.field(index)?.unwrap_or_default()));
+    let fields = indices.iter().map(|&index| records.field(index));
     Ok(Some((records.line(), fields.collect::<Result<_>>()?)))
 }
 
@@ -228,8 +250,17 @@ fn failed(path: &Path, source: ParquetError) -> Error {
     TextError::Parquet { operation: "read", path: path.to_owned(), source }.into()
 }
 
+/// Begins to read a `.parquet` file.
+fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    // Plain strings then, whatever the program that wrote it kept them in.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+    Ok(builder.map_err(|source| failed(path, source))?.with_batch_size(PARQUET_ROWS))
+}
+
 fn parquet_rows(
-    builder: ParquetRecordBatchReaderBuilder<std::fs::File>,
+    builder: ParquetRecordBatchReaderBuilder<File>,
     path: &Path,
     indices: &[usize],
     sentences: usize,

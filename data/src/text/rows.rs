@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::TextError;
 use super::decode::Encodings;
 use super::lines::Lines;
+use super::records::Table;
 use super::source::{self, Format, TextFile};
-use super::table::{CsvRows, ParquetRows, TsvRows};
 use crate::error::Result;
 
 type Rows = Box<dyn Iterator<Item = Result<String>> + Send>;
@@ -20,7 +20,7 @@ type Rows = Box<dyn Iterator<Item = Result<String>> + Send>;
 /// error. After an error comes nothing more.
 pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<Texts> {
     let encodings = Encodings::parse(encoding)?;
-    let files = source::files(path)?.into_iter();
+    let files = source::files(path, column)?.into_iter();
     Ok(Texts { files, column: column.map(str::to_owned), encodings, current: None, failed: false })
 }
 
@@ -94,10 +94,24 @@ fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<
             let field = column.unwrap_or("text").to_owned();
             Box::new(JsonRows { lines: Lines::open(path, encodings)?, field })
         }
-        Format::Tsv => Box::new(TsvRows::open(path, column, encodings)?.into_iter().flatten()),
-        Format::Csv => Box::new(CsvRows::open(path, column, encodings)?.into_iter().flatten()),
-        Format::Parquet => Box::new(ParquetRows::open(path, column)?),
+        Format::Tsv | Format::Csv | Format::Parquet => {
+            let table = Table::open(path, encodings)?;
+            let column = match column {
+                Some(column) => column.to_owned(),
+                None => column_of_texts(path, &table)?,
+            };
+            Box::new(table.rows(&[column], 1)?.map(|row| row.map(|(_, fields)| fields.concat())))
+        }
     })
+}
+
+/// The column that holds the texts where none is named: `text`, or the only one.
+fn column_of_texts(path: &Path, table: &Table) -> Result<String> {
+    let columns = table.names_of_strings();
+    match columns.iter().find(|name| *name == "text").or(columns.first()) {
+        Some(column) if column == "text" || columns.len() == 1 => Ok(column.clone()),
+        _ => Err(TextError::WhichColumn { path: path.to_owned(), columns }.into()),
+    }
 }
 
 struct LineRows(Lines);

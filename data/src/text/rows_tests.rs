@@ -88,7 +88,7 @@ fn bad_json_is_named_with_its_line() {
 
 #[test]
 fn tab_separated_fields_have_no_quoting() {
-    let case = file("a.tsv", b"id\ttext\n1\t\"a\n2\t\n3\tb\"\tmore\n");
+    let case = file("a.tsv", b"id\ttext\n1\t\"a\n2\t\n3\tb\"\n");
     assert_eq!(case.read().unwrap(), ["\"a", "", "b\""]);
     assert_eq!(case.read_as(Some("id"), None).unwrap(), ["1", "2", "3"]);
     assert_eq!(file("a.tsv", b"only\na\n\nb\n").read().unwrap(), ["a", "", "b"]);
@@ -107,11 +107,19 @@ fn a_column_that_is_missing_or_unclear_is_named_with_those_there_are() {
         let case = file(name, ["x", "y\n1", "2\n3\n"].join(separator).as_bytes());
         assert_eq!(case.error(), format!("{name} has several columns and none is named `text`"));
         let error = case.read_as(Some("z"), None).unwrap_err();
-        assert_eq!(error.hint().unwrap(), "name the column with the text; there are: x, y");
+        assert_eq!(error.hint().unwrap(), "its columns are: x, y");
         assert_eq!(case.message(Err(error)), format!("{name} has no column `z`"));
         let error = case.message(case.read_as(Some("y"), None));
-        assert_eq!(error, format!("{name}, line 3: 1 fields where the column `y` is number 2"));
+        assert_eq!(error, format!("{name}, line 3: 1 fields where 2 belong"));
     }
+    let case = file("a.txt", b"a line\n");
+    assert_eq!(case.message(case.read_as(Some("x"), None)), "a.txt: plain lines have no columns");
+}
+
+#[test]
+fn a_text_cut_by_a_separator_in_it_is_an_error_and_not_half_a_text() {
+    assert_eq!(file("a.csv", b"id,text\n1,well\n2,well, no\n").error(), "a.csv, line 3: 3 fields where 2 belong");
+    assert_eq!(file("a.tsv", b"id\ttext\n1\twell\tno\n").error(), "a.tsv, line 2: 3 fields where 2 belong");
 }
 
 fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
@@ -191,6 +199,14 @@ fn an_endless_line_is_an_error_and_the_longest_allowed_is_not() {
 fn a_quote_left_open_does_not_swallow_the_file() {
     let content = format!("text\nfine\n\"open\n{}", "line\n".repeat(1 << 20));
     assert_eq!(file("a.csv", content.as_bytes()).error(), "a.csv, line 3: longer than 1048576 bytes");
+    let open = "a.csv, line 3: bad CSV: a quote is left open";
+    assert_eq!(file("a.csv", b"text\nfine\n\"open\nline\r\n").error(), open);
+    let long = format!("text\nfine\n\"open\n{}", "line\n".repeat(10_000));
+    assert_eq!(file("a.csv", long.as_bytes()).error(), open);
+    for end in ["", "\n", "\r\n\r\n"] {
+        let closed = format!("text\n\"one\n{}two\"{end}", "line\n".repeat(10_000));
+        assert_eq!(file("a.csv", closed.as_bytes()).read().unwrap().len(), 1, "{end:?}");
+    }
 }
 
 #[test]

@@ -91,8 +91,17 @@ pub(super) fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
-/// The text files that `path` stands for: itself, or all in that folder and below, by name. Symbolic links are followed.
-pub(super) fn files(path: &Path) -> Result<Vec<TextFile>> {
+/// The text files that `path` stands for: itself, or all in that folder and below, by name. Symbolic links are followed. A
+/// `column` is an error where no file has any.
+pub(super) fn files(path: &Path, column: Option<&str>) -> Result<Vec<TextFile>> {
+    let files = all_files(path)?;
+    if column.is_some() && files.iter().all(|file| file.format == Format::Lines) {
+        return Err(TextError::NoTable { path: path.to_owned() }.into());
+    }
+    Ok(files)
+}
+
+fn all_files(path: &Path) -> Result<Vec<TextFile>> {
     let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
     if !metadata.is_dir() {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
@@ -143,7 +152,7 @@ mod tests {
         for name in ["b/2.txt", "b/10.txt", "a.csv", "c.md", ".git/x.txt", "b/.hidden.txt"] {
             crate::files::write_bytes(&folder.path().join(name), b"x").unwrap();
         }
-        let found = files(folder.path()).unwrap();
+        let found = files(folder.path(), None).unwrap();
         let names: Vec<_> = found.iter().map(|file| file.path.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, ["a.csv", "b/10.txt", "b/2.txt"].map(Path::new));
         assert_eq!(found[1].folder_name().as_deref(), Some("b"));
@@ -152,12 +161,12 @@ mod tests {
     #[test]
     fn what_holds_no_text_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = files(folder.path()).unwrap_err();
+        let error = files(folder.path(), None).unwrap_err();
         assert!(error.to_string().starts_with("no text file in the folder"), "{error}");
-        let error = files(&folder.path().join("gone.txt")).unwrap_err();
+        let error = files(&folder.path().join("gone.txt"), None).unwrap_err();
         assert!(error.to_string().starts_with("cannot read") && error.to_string().ends_with("gone.txt"), "{error}");
         let path = folder.path().join("x.pdf");
         crate::files::write_bytes(&path, b"x").unwrap();
-        assert!(files(&path).unwrap_err().to_string().ends_with("x.pdf: unknown kind of text file"));
+        assert!(files(&path, None).unwrap_err().to_string().ends_with("x.pdf: unknown kind of text file"));
     }
 }
