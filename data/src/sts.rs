@@ -30,11 +30,13 @@ impl Pairs {
         let mut pairs = Self::default();
         for row in table.rows(&["sentence1", "sentence2", "score"].map(str::to_owned), 2)? {
             let (number, fields) = row?;
-            let Ok([left, right, grade]) = <[String; 3]>::try_from(fields) else { continue };
+            let mut fields = fields.into_iter();
+            let [left, right, grade] = std::array::from_fn(|_| fields.next().unwrap_or_default());
             let score = grade.trim().parse::<f64>().ok().filter(|score| score.is_finite());
-            let what = || format!("the score `{}` is no finite number", grade.trim());
-            let bad = || TextError::Pair { path: path.to_owned(), unit, number, what: what() };
-            pairs.scores.push(score.ok_or_else(bad)?);
+            pairs.scores.push(score.ok_or_else(|| {
+                let what = format!("the score `{}` is no finite number", grade.trim());
+                TextError::Pair { path: path.to_owned(), unit, number, what }
+            })?);
             pairs.left.push(left);
             pairs.right.push(right);
         }

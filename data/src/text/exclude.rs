@@ -1,11 +1,10 @@
 //! Sentences that must not be trained on: an evaluation set's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::decode::Encodings;
-use super::lines::Lines;
-use super::source::{self, Format};
-use super::{HashSet64, hash, read_texts};
+use super::records::Table;
+use super::{HashSet64, hash, read_texts, source};
 use crate::error::Result;
 
 /// A set of texts, compared without case, punctuation and spaces.
@@ -13,12 +12,12 @@ use crate::error::Result;
 pub(super) struct Exclusion(HashSet64);
 
 impl Exclusion {
-    /// Reads files or folders: of a `.tsv` with columns `sentence1` and `sentence2` both, of any other file its texts.
+    /// Reads files or folders: of one with columns `sentence1` and `sentence2` both, of any other file its texts.
     pub fn load(paths: &[PathBuf]) -> Result<Self> {
         let mut exclusion = Self::default();
         for file in paths.iter().map(|path| source::files(path, None)).collect::<Result<Vec<_>>>()?.concat() {
-            let pairs = file.format == Format::Tsv && has_pairs(&file.path)?;
-            let columns: &[Option<&str>] = if pairs { &[Some("sentence1"), Some("sentence2")] } else { &[None] };
+            let columns: &[Option<&str>] =
+                if has_pairs(&file.path) { &[Some("sentence1"), Some("sentence2")] } else { &[None] };
             for column in columns {
                 for text in read_texts(&file.path, *column, None)? {
                     exclusion.0.extend(key(&text?));
@@ -34,11 +33,12 @@ impl Exclusion {
     }
 }
 
-fn has_pairs(path: &std::path::Path) -> Result<bool> {
-    let mut lines = Lines::open(path, &Encodings::default())?;
-    let Some(header) = lines.next_line()? else { return Ok(false) };
-    let has = |name| header.split('\t').any(|column| column.trim() == name);
-    Ok(has("sentence1") && has("sentence2"))
+/// Whether the file has columns of graded pairs. What is wrong with one that can't be opened shows when its texts are read.
+fn has_pairs(path: &Path) -> bool {
+    Table::open(path, &Encodings::default()).is_ok_and(|table| {
+        let has = |wanted: &str| table.names().iter().any(|name| name == wanted);
+        has("sentence1") && has("sentence2")
+    })
 }
 
 /// The hash of a text's letters and digits in lower case; none of a text without any.
@@ -56,10 +56,13 @@ mod tests {
     fn case_punctuation_and_spaces_do_not_count() {
         let folder = tempfile::tempdir().unwrap();
         let (pairs, lines) = (folder.path().join("sts.tsv"), folder.path().join("more.txt"));
+        let (csv, json) = (folder.path().join("sts.csv"), folder.path().join("strings.jsonl"));
+        std::fs::write(&csv, "score,sentence1,sentence2\n1,Of a,CSV\n").unwrap();
+        std::fs::write(&json, "\"no object\"\n").unwrap();
         std::fs::write(&pairs, "sentence1\tsentence2\tscore\nA man \"plays\".\tÉté comes\t1\n").unwrap();
         std::fs::write(&lines, "One more\n!!!\n").unwrap();
-        let exclusion = Exclusion::load(&[pairs, lines]).unwrap();
-        for text in ["a man plays", "AMAN PLAYS!", "été, comes", "one-more"] {
+        let exclusion = Exclusion::load(&[pairs, lines, csv, json]).unwrap();
+        for text in ["a man plays", "AMAN PLAYS!", "été, comes", "one-more", "of a", "csv", "no object"] {
             assert!(exclusion.contains(text), "{text}");
         }
         for text in ["a man play", "sentence1", "1", "!!!", "", "?"] {

@@ -55,7 +55,8 @@ impl Table {
         Self::open_as(format, path, encodings)
     }
 
-    fn open_as(format: Format, path: &Path, encodings: &Encodings) -> Result<Self> {
+    /// As [`Table::open`], of a known kind.
+    pub(super) fn open_as(format: Format, path: &Path, encodings: &Encodings) -> Result<Self> {
         let empty = || TextError::Empty { path: path.to_owned() };
         let (kind, names) = match format {
             Format::Lines => return Err(TextError::NoTable { path: path.to_owned() }.into()),

@@ -95,7 +95,7 @@ fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<
             Box::new(JsonRows { lines: Lines::open(path, encodings)?, field })
         }
         Format::Tsv | Format::Csv | Format::Parquet => {
-            let table = Table::open(path, encodings)?;
+            let table = Table::open_as(file.format, path, encodings)?;
             let column = match column {
                 Some(column) => column.to_owned(),
                 None => column_of_texts(path, &table)?,
