@@ -133,8 +133,7 @@ impl Opener<'_> {
     /// Opens the model that `name` (a path or URI) stands for.
     pub fn open(&self, name: &str, options: &Options) -> Result<Box<dyn Encoder>> {
         let uri: Uri = name.parse()?;
-        let asset = self.store.fetch(&uri, None, self.progress)?;
-        self.open_path(&asset.path, options)
+        self.open_path(&self.store.locate(&uri, self.progress)?, options)
     }
 
     /// Opens the model at `path`.
@@ -217,7 +216,7 @@ impl Opener<'_> {
 
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
     pub fn runtime(&self) -> Result<Runtime> {
-        let fetch = || self.store.fetch(&self.runtime, None, self.progress).map(|asset| Some(asset.path));
+        let fetch = || self.store.locate(&self.runtime, self.progress).map(Some);
         Ok(Runtime::find(None, fetch)?)
     }
 

@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
     let open = |path: PathBuf| Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path });
     let tokenizer = match (&arguments.tokenizer, own, cache.tokenizer()) {
-        (Some(uri), ..) => open(session.store()?.fetch(uri, None, session.progress)?.path)?,
+        (Some(uri), ..) => open(session.store()?.locate(uri, session.progress)?)?,
         (None, Some(own), _) => own,
         (None, None, Some(path)) => open(path)?,
         _ => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),

@@ -73,8 +73,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     }
     let store = session.store()?;
     let opener = arguments.model.opener(&store, session.progress)?;
-    let asset = store.fetch(&arguments.teacher.parse()?, None, session.progress)?;
-    let teacher = opener.open_teacher(&asset.path, &arguments.model.options(arguments.prefix.as_deref()))?;
+    let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
+    let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
     let fingerprint = Fingerprint {
         teacher: files::sha256_file(teacher.path())?,
         tokenizer: files::sha256_bytes(teacher.tokenizer().json()),
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     };
     let student = match &arguments.student_tokenizer {
         Some(uri) => {
-            let path = store.fetch(uri, None, session.progress)?.path;
+            let path = store.locate(uri, session.progress)?;
             Some(Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?)
         }
         None => None,

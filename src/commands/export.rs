@@ -64,8 +64,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             Usage(format!("--precision {}: --format {name} has {}", precision.name(), names.join(" and "))).into()
         );
     }
-    let asset = session.store()?.fetch(&arguments.model.parse()?, None, session.progress)?;
-    let folder = student_folder(&asset.path)?;
+    let path = session.store()?.locate(&arguments.model.parse()?, session.progress)?;
+    let folder = student_folder(&path)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     match format {
         Format::Folded => {

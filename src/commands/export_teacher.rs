@@ -32,8 +32,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let asset = session.store()?.fetch(&arguments.model, None, session.progress)?;
-    let folder = TeacherFolder::open(&asset.path)?;
+    let path = session.store()?.locate(&arguments.model, session.progress)?;
+    let folder = TeacherFolder::open(&path)?;
     refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
     let pooler = arguments.pooler.unwrap_or(folder.pooler);
     onnx::export(&folder, pooler, arguments.quantize.unwrap_or_default(), &arguments.to)?;

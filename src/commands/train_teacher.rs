@@ -53,9 +53,9 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = arguments.recipe.read(&["train_teacher"])?;
     let section = recipe.train_teacher.unwrap_or_default();
-    let asset = session.store()?.fetch(&arguments.teacher, None, session.progress)?;
-    let _held = folder_to_fill(&arguments.to, [&asset.path])?;
-    let mut start = TeacherFolder::open(&asset.path)?;
+    let path = session.store()?.locate(&arguments.teacher, session.progress)?;
+    let _held = folder_to_fill(&arguments.to, [&path])?;
+    let mut start = TeacherFolder::open(&path)?;
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
 

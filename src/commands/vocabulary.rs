@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let vocabulary = arguments.vocabulary()?;
     vocabulary.check()?;
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
-    let path = session.store()?.fetch(&arguments.teacher, None, session.progress)?.path;
+    let path = session.store()?.locate(&arguments.teacher, session.progress)?;
     let path = if path.is_dir() { path.join("tokenizer.json") } else { path };
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     let base = Tokenizer::from_file(&path)?;

@@ -165,7 +165,10 @@ impl<'a> Context<'a> {
 
     /// The asset of a recipe's URI, fetched if it is gone.
     pub(super) fn asset(&self, uri: &Uri, sha256: Option<&str>) -> Result<PathBuf> {
-        Ok(self.store.fetch(uri, sha256, self.progress)?.path)
+        match sha256 {
+            Some(_) => Ok(self.store.fetch(uri, sha256, self.progress)?.path),
+            None => Ok(self.store.locate(uri, self.progress)?),
+        }
     }
 
     /// The caches to learn from and to measure on.

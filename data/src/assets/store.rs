@@ -137,6 +137,14 @@ impl AssetStore {
         }
     }
 
+    /// Where the asset named by `uri` lies, fetched if it isn't here yet. Of the user's own files nothing is read.
+    pub fn locate(&self, uri: &Uri, progress: &dyn Progress) -> Result<PathBuf> {
+        match uri {
+            Uri::Path(path) => Ok(found(path)?.0),
+            _ => Ok(self.fetch(uri, None, progress)?.path),
+        }
+    }
+
     /// The whole wheel of a package for this machine.
     fn wheel(&self, package: &str, version: &str, progress: &dyn Progress) -> Result<Record> {
         let requirement = format!("{package}=={version}");
@@ -243,10 +251,15 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// The absolute path of a file or folder of the user's own, and what is known of it.
+fn found(path: &Path) -> Result<(PathBuf, fs::Metadata)> {
+    let metadata = fs::metadata(path).map_err(Error::io("read", path))?;
+    Ok((std::path::absolute(path).map_err(Error::io("find", path))?, metadata))
+}
+
 /// A file or folder of the user's own.
 fn local(path: &Path) -> Result<Record> {
-    let metadata = fs::metadata(path).map_err(Error::io("read", path))?;
-    let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+    let (path, metadata) = found(path)?;
     let (sha256, entries) = if metadata.is_dir() {
         let entries = list(&path)?;
         (sha256_of(&entries), entries)

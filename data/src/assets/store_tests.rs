@@ -147,6 +147,23 @@ fn a_path_stands_for_itself() {
     assert!(!store.root().exists());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_path_is_located_without_reading_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = AssetStore::new(folder.path().join("store"));
+    // Dangling links can be found, not read.
+    std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
+    let uri = Uri::Path(folder.path().into());
+    assert_eq!(store.locate(&uri, &Silent).unwrap(), folder.path());
+    assert!(store.fetch(&uri, None, &Silent).is_err());
+    let error = store.locate(&Uri::Path("no/such/file".into()), &Silent).unwrap_err();
+    assert!(error.to_string().contains("no/such/file"), "{error}");
+    let room = Room::new(&FILES);
+    let uri = "pypi:demo==1.0/demo/a.txt".parse().unwrap();
+    assert_eq!(room.store.locate(&uri, &Silent).unwrap(), room.fetch("pypi:demo==1.0/demo/a.txt").unwrap().path);
+}
+
 #[test]
 fn a_real_wheel_is_fetched_from_the_index() {
     let folder = tempfile::tempdir().unwrap();
