@@ -13,6 +13,7 @@ use std::{
     io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use memmap2::Mmap;
@@ -78,9 +79,21 @@ pub struct Folded {
     pub path: PathBuf,
     pub header: Header,
     pub layout: Layout,
-    /// The tokenizer.json.
+    /// The tokenizer.json, read, not mapped: it is parsed once, and what of a map was touched stays resident.
     pub tokenizer: Vec<u8>,
-    map: Mmap,
+    map: Arc<Mmap>,
+}
+
+/// A section where it is mapped, for who outlives its [`Folded`].
+pub struct Mapped {
+    map: Arc<Mmap>,
+    bytes: Range<usize>,
+}
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        &self.map[self.bytes.clone()]
+    }
 }
 
 impl Folded {
@@ -115,19 +128,26 @@ impl Folded {
             Some((sections, end)) if sections == header.sections && end == map.len() => {}
             _ => return Err(wrong("its sections are not those of its shape".into())),
         }
-        // Read, not mapped: it is needed as memory of its own, and its pages would stay resident beside that.
         let mut tokenizer = vec![0; tokenizer];
         let at = map.len() - tokenizer.len();
         (&file).seek(SeekFrom::Start(at as u64)).map_err(unreadable)?;
         (&file).read_exact(&mut tokenizer).map_err(unreadable)?;
-        Ok(Self { path: path.into(), header, layout, tokenizer, map })
+        Ok(Self { path: path.into(), header, layout, tokenizer, map: Arc::new(map) })
     }
 
     /// The bytes of a section. Empty for a section that this student lacks.
     pub fn bytes(&self, name: &str) -> &[u8] {
+        &self.map[self.range(name)]
+    }
+
+    /// The same, to be kept.
+    pub fn mapped(&self, name: &str) -> Mapped {
+        Mapped { map: Arc::clone(&self.map), bytes: self.range(name) }
+    }
+
+    fn range(&self, name: &str) -> Range<usize> {
         let section = self.header.sections.iter().find(|section| section.name == name);
-        let range = section.map_or(0..0, |section| section.offset..section.offset + section.bytes);
-        &self.map[range]
+        section.map_or(0..0, |section| section.offset..section.offset + section.bytes)
     }
 
     /// A section of floats, copied.

@@ -51,7 +51,7 @@ impl Student {
         let mut file = Folded::open(path)?;
         let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {
-            Tokenizer::from_compared(json, path)
+            Tokenizer::from_compared(&json, file.mapped("tokenizer"), path)
         } else {
             Tokenizer::from_bytes(&json, path)
         }?;
@@ -180,44 +180,41 @@ impl Student {
         fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
     ) -> Result<Embeddings> {
         let dimension = self.dimension();
-        let block = |scratch: &mut Scratch, first: usize| {
+        let block = |scratch: &mut Scratch, (index, out): (usize, &mut [f32])| {
+            let first = index * BLOCK;
             scratch.tokens.clear();
             fill(first..rows.min(first + BLOCK), &mut scratch.tokens)?;
-            self.block(scratch);
+            self.block(scratch, out);
             Ok(())
         };
-        let data = match &self.pool {
-            Some(pool) if rows > BLOCK => pool.install(|| {
-                let mut data = vec![0.0; rows * dimension];
+        // By the caller's thread: each of the pool's, which take turns, would keep as much for its next turn.
+        let mut data = vec![0.0; rows * dimension];
+        match &self.pool {
+            Some(pool) if rows > BLOCK => {
                 let blocks = data.par_chunks_mut(BLOCK * dimension).enumerate();
-                blocks.try_for_each_init(Scratch::default, |scratch, (index, out)| {
-                    block(scratch, index * BLOCK)?;
-                    let rows = scratch.vectors(&self.file.layout).zip(out.chunks_exact_mut(dimension));
-                    rows.for_each(|(from, to)| to.copy_from_slice(from));
-                    Ok(())
-                })?;
-                Ok(data)
-            })?,
-            _ => {
-                // Appended, so that memory which was used before isn't filled with zeros first.
-                let mut data = Vec::with_capacity(rows * dimension);
-                let mut scratch = Scratch::default();
-                for first in (0..rows).step_by(BLOCK) {
-                    block(&mut scratch, first)?;
-                    scratch.vectors(&self.file.layout).for_each(|row| data.extend_from_slice(row));
-                }
-                data
+                pool.install(|| blocks.try_for_each_init(Scratch::default, block))?;
             }
-        };
+            _ => {
+                let mut scratch = Scratch::default();
+                data.chunks_mut(BLOCK * dimension).enumerate().try_for_each(|rows| block(&mut scratch, rows))?;
+            }
+        }
         Ok(Embeddings::new(data, dimension))
     }
 
-    /// Encodes the tokens in `scratch`, none of them outside the vocabulary.
-    fn block(&self, scratch: &mut Scratch) {
+    /// Encodes the tokens in `scratch`, none of them outside the vocabulary, into `vectors`.
+    fn block(&self, scratch: &mut Scratch, vectors: &mut [f32]) {
         let layout = &self.file.layout;
         scratch.features.resize(scratch.tokens.rows() * layout.features, 0.0);
-        scratch.out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
-        self.level.run(BlockWork { student: self, scratch });
+        if layout.outputs == layout.dimension {
+            return self.level.run(BlockWork { student: self, scratch, out: vectors });
+        }
+        let mut out = std::mem::take(&mut scratch.out);
+        out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
+        self.level.run(BlockWork { student: self, scratch, out: &mut out });
+        let rows = out.chunks_exact(layout.outputs).zip(vectors.chunks_exact_mut(layout.dimension));
+        rows.for_each(|(from, to)| to.copy_from_slice(&from[..layout.dimension]));
+        scratch.out = out;
     }
 }
 
@@ -237,23 +234,18 @@ struct Scratch {
     tokens: TokenBatch,
     /// `[texts][layout.features]`
     features: Vec<f32>,
-    /// `[texts][layout.outputs]`
+    /// `[texts][layout.outputs]`, where a vector is not that wide.
     out: Vec<f32>,
     attend: attend::Scratch,
     head: head::Scratch,
-}
-
-impl Scratch {
-    /// The block's vectors.
-    fn vectors(&self, layout: &Layout) -> impl Iterator<Item = &[f32]> {
-        self.out.chunks_exact(layout.outputs).map(|row| &row[..layout.dimension])
-    }
 }
 
 /// One block's work; the ids have been checked.
 struct BlockWork<'a> {
     student: &'a Student,
     scratch: &'a mut Scratch,
+    /// `[texts][layout.outputs]`
+    out: &'a mut [f32],
 }
 
 impl Work for BlockWork<'_> {
@@ -288,7 +280,8 @@ impl BlockWork<'_> {
     fn run_with<S: Simd, T: Scored>(self, simd: S, table: T, weights: head::Weights<'_>) {
         let Student { file, gathers, head_bias, .. } = self.student;
         let layout: &Layout = &file.layout;
-        let Scratch { tokens, features, out, attend, head } = self.scratch;
+        let Scratch { tokens, features, attend, head, .. } = self.scratch;
+        let out = self.out;
         let tools = Tools { simd, table };
         let empty = [file.header.empty_token];
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {

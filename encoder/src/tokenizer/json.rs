@@ -80,7 +80,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Vocabulary<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut tokens = Vec::new();
+                // A list that grows would leave its smaller selves behind in the heap.
+                let mut tokens = Vec::with_capacity(1 << 15);
                 while let Some((Token(token), id)) = map.next_entry()? {
                     tokens.push((token, id));
                 }

@@ -50,9 +50,12 @@ pub struct Tokenizer {
     fast: Option<fast::Fast>,
     cuts: Option<cut::Cuts>,
     vocabulary: usize,
-    json: Vec<u8>,
+    json: Kept,
     source: PathBuf,
 }
+
+/// The text of a tokenizer.json, wherever it lies.
+type Kept = Box<dyn AsRef<[u8]> + Send + Sync>;
 
 /// What `tokenizers` makes of it.
 struct Reference {
@@ -91,26 +94,30 @@ impl Tokenizer {
         let fast = fast::Fast::new(json).filter(|fast| fast.agrees(|text| reference.ids(text, false).ok()));
         let highest = reference.tokenizer.get_vocab(true).values().copied().max();
         let vocabulary = highest.map_or(0, |id| id as usize + 1);
-        Ok(Self::of(json.to_vec(), source, OnceLock::from(reference), fast, vocabulary))
+        Ok(Self::of((json, Box::new(json.to_vec())), source, OnceLock::from(reference), fast, vocabulary))
     }
 
     /// As [`Tokenizer::from_bytes`], for a JSON of which [`Tokenizer::is_fast`] was true before: the reference is made when a text
-    /// needs it, and its errors come then.
-    pub(crate) fn from_compared(json: Vec<u8>, source: &Path) -> Result<Self> {
-        let Some(fast) = fast::Fast::new(&json) else { return Self::from_bytes(&json, source) };
+    /// needs it, and its errors come then. `kept` is the same JSON, to be read again for that.
+    pub(crate) fn from_compared(
+        json: &[u8],
+        kept: impl AsRef<[u8]> + Send + Sync + 'static,
+        source: &Path,
+    ) -> Result<Self> {
+        let Some(fast) = fast::Fast::new(json) else { return Self::from_bytes(json, source) };
         let vocabulary = fast.rows();
-        Ok(Self::of(json, source, OnceLock::new(), Some(fast), vocabulary))
+        Ok(Self::of((json, Box::new(kept)), source, OnceLock::new(), Some(fast), vocabulary))
     }
 
     fn of(
-        json: Vec<u8>,
+        (json, kept): (&[u8], Kept),
         source: &Path,
         reference: OnceLock<Reference>,
         fast: Option<fast::Fast>,
         vocabulary: usize,
     ) -> Self {
-        let cuts = cut::Cuts::new(&json);
-        Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json, source: source.into() }
+        let cuts = cut::Cuts::new(json);
+        Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json: kept, source: source.into() }
     }
 
     /// Whether the fast path is used: it knows this kind of tokenizer, and has the reference's ids on all probe texts; and the JSON has
@@ -128,7 +135,7 @@ impl Tokenizer {
         match self.reference.get() {
             Some(reference) => Ok(reference),
             None => {
-                let made = Reference::new(&self.json, &self.source)?;
+                let made = Reference::new(self.json(), &self.source)?;
                 Ok(self.reference.get_or_init(|| made))
             }
         }
@@ -242,13 +249,13 @@ impl Tokenizer {
 
     /// The id that stands for what the vocabulary doesn't know. WordPiece, WordLevel and BPE give a token, Unigram a number.
     pub fn unknown(&self) -> Option<u32> {
-        let model = serde_json::from_slice::<json::Unknown>(&self.json).ok()?.model;
+        let model = serde_json::from_slice::<json::Unknown>(self.json()).ok()?.model;
         model.unk_token.map_or(model.unk_id, |token| self.id(&token))
     }
 
     /// The tokenizer.json as it was loaded.
     pub fn json(&self) -> &[u8] {
-        &self.json
+        (*self.json).as_ref()
     }
 }
 

@@ -10,14 +10,14 @@ const WINDOW: usize = 16;
 /// The bits of a key.
 const KEY: u128 = (1 << (8 * LONGEST)) - 1;
 
-/// Open addressing with linear probing, at most half full. A place holds a key and above it the id; 0 is a free one.
+/// Open addressing with linear probing, two thirds full. A place holds a key and above it the id; 0 is a free one.
 pub struct ShortWords(Vec<u128>);
 
 impl ShortWords {
     /// From words and their ids. Left out are words that have no key: the empty one, longer ones, those with a NUL.
     pub fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
         let keyed = words.filter_map(|(word, id)| Some((key_of(word)?, id)));
-        let places = (2 * keyed.clone().count()).next_power_of_two().max(2);
+        let places = keyed.clone().count() * 3 / 2 + 1;
         let mut map = Self(vec![0; places]);
         for (key, id) in keyed {
             let at = map.place(key);
@@ -39,10 +39,11 @@ impl ShortWords {
         // Both halves of a 128-bit product, of the key's halves with the digits of π xored in.
         let (low, high) = (key as u64 ^ 0x243f_6a88_85a3_08d3, (key >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
         let product = u128::from(low) * u128::from(high);
-        let mask = self.0.len() - 1;
-        let mut at = (product as u64 ^ (product >> 64) as u64) as usize & mask;
+        let hash = product as u64 ^ (product >> 64) as u64;
+        // The part of all places that the hash is of all numbers.
+        let mut at = ((u128::from(hash) * self.0.len() as u128) >> 64) as usize;
         while self.0[at] != 0 && self.0[at] & KEY != key {
-            at = (at + 1) & mask;
+            at = if at + 1 < self.0.len() { at + 1 } else { 0 };
         }
         at
     }

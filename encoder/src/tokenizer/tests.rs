@@ -257,7 +257,7 @@ fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_ad
     let json = bert(&VOCAB, |_| ());
     let whole = small();
     let text = |text: &str, tokenizer: &Tokenizer| ids(tokenizer, text, Special::Without, None);
-    let tokenizer = Tokenizer::from_compared(json.clone(), Path::new("test")).unwrap();
+    let tokenizer = Tokenizer::from_compared(&json, json.clone(), Path::new("test")).unwrap();
     assert_eq!(tokenizer.vocabulary(), whole.vocabulary());
     for plain in ["Hello, [world] #unbreakable!", "café 我们 🦀", "[CLS", "", "e\u{301}", "\u{7f}", "un\u{7f}able"]
     {
@@ -265,13 +265,13 @@ fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_ad
         assert!(tokenizer.reference.get().is_none(), "{plain:?}");
     }
     for odd in ["a[SEP]b", "é[CLS]", "e\u{301}[MASK]", "\u{7f}[SEP]"] {
-        let tokenizer = Tokenizer::from_compared(json.clone(), Path::new("test")).unwrap();
+        let tokenizer = Tokenizer::from_compared(&json, json.clone(), Path::new("test")).unwrap();
         assert_eq!(text(odd, &tokenizer), reference(&whole, odd), "{odd:?}");
         assert!(tokenizer.reference.get().is_some(), "{odd:?}");
     }
     assert_eq!(ids(&tokenizer, "a", Special::With, None), ids(&whole, "a", Special::With, None));
     let other = bert(&VOCAB, |json| json["pre_tokenizer"]["type"] = "Whitespace".into());
-    assert!(Tokenizer::from_compared(other, Path::new("test")).unwrap().reference.get().is_some());
+    assert!(Tokenizer::from_compared(&other, other.clone(), Path::new("test")).unwrap().reference.get().is_some());
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn an_added_token_with_another_id_than_its_json_says_is_an_error_and_not_taken_f
     });
     let whole = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
     assert!(!whole.is_fast() && ids(&whole, "[OTHER]", Special::Without, None) == reference(&whole, "[OTHER]"));
-    let tokenizer = Tokenizer::from_compared(json, Path::new("test")).unwrap();
+    let tokenizer = Tokenizer::from_compared(&json, json.clone(), Path::new("test")).unwrap();
     let error = tokenizer.encode_into("a [OTHER]", Special::Without, None, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, Error::TokenizerId { .. }) && error.to_string().starts_with("test"), "{error}");
 }
