@@ -123,7 +123,14 @@ pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
 }
 
 /// A flag that Ctrl-C (and SIGTERM) sets; the second time ends the program at once.
+///
+/// And a file past the shell's limit (`ulimit -f`) is an error of writing it, not the program's end.
 pub fn interrupt(log: Log) -> anyhow::Result<Interrupt> {
+    #[cfg(unix)]
+    signal_hook::flag::register(
+        signal_hook::consts::SIGXFSZ,
+        std::sync::Arc::<std::sync::atomic::AtomicBool>::default(),
+    )?;
     let interrupt = Interrupt::new();
     let flag = interrupt.clone();
     ctrlc::set_handler(move || {

@@ -219,7 +219,15 @@ pub fn open_with(
     let open = |name: &String| -> anyhow::Result<Opened> {
         Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
     };
-    names.iter().map(open).collect()
+    let opened = names.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
+    let is_teacher = |opened: &Opened| opened.encoder.info().engine == "onnxruntime";
+    if arguments.run.device != OnnxDevice::Cpu && !opened.iter().any(is_teacher) {
+        return Err(super::Usage(
+            "--device is for teachers, and none is among the models; students run on the CPU".into(),
+        )
+        .into());
+    }
+    Ok(opened)
 }
 
 /// Says that standard output can't be written to.

@@ -7,7 +7,7 @@ use limbeck::evaluate::sts::{StsSet, read_sets, sts};
 use limbeck::evaluate::{Model, Watch, word_order};
 use limbeck::summary::Fidelity;
 use limbeck::vectors::Shortened;
-use limbeck_data::text::read_texts;
+use limbeck_data::text::{bare_name, read_texts};
 use limbeck_encoder::Embeddings;
 
 use super::common::{ModelArguments, Opened, Session, check_dimension, open_all};
@@ -167,7 +167,7 @@ struct Kind {
 impl Kind {
     fn new(file: &Path, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
         let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
-        let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let name = bare_name(file);
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })
     }

@@ -9,10 +9,12 @@ use limbeck_encoder::Student;
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::static_folder::StaticFolder;
 use limbeck_teacher::TeacherFolder;
+use limbeck_training::checkpoint::Files;
+use serde_json::Value;
 
 use super::common::Session;
 
-/// Say what a file or folder is: a cache, a model or a checkpoint
+/// Say what a file or folder is: a cache, a model, a checkpoint or a training that was stopped
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck inspect runs/quickstart/cache/train")]
 pub struct Arguments {
@@ -34,7 +36,13 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         return tensors(path);
     }
-    match kind(path)? {
+    let is_in_training = training(path)?;
+    let found = match kind(path) {
+        // Its model is yet to come.
+        Err(limbeck::error::Error::NoModel { .. }) if is_in_training => return Ok(()),
+        found => found?,
+    };
+    match found {
         Kind::Student(folder) => student(&folder),
         Kind::Folded(file) => {
             let student = Student::load(&file)?;
@@ -75,6 +83,19 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+/// Says where a training stands whose checkpoint is in `folder`; false where there is none.
+fn training(folder: &Path) -> anyhow::Result<bool> {
+    let files = Files::new(folder);
+    let Some((_, state)) = files.load::<Value>()? else { return Ok(false) };
+    say!("training, not finished");
+    say!("  after step  {}", state["step"]);
+    if let [quality, step] = state["best"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        say!("  best so far {quality:.4} after step {step}");
+    }
+    say!("  the command that began it goes on from there");
+    Ok(true)
 }
 
 fn student(folder: &Path) -> anyhow::Result<()> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use limbeck_data::Interrupt;
 use limbeck_data::sts::Pairs;
+use limbeck_data::text::bare_name;
 use limbeck_encoder::Encoder;
 use limbeck_training::contrastive::DevScores;
 use serde::{Deserialize, Serialize};
@@ -125,12 +126,13 @@ fn alike_from(grades: &[f64]) -> f64 {
     if grades.iter().all(|&grade| grade <= 1.0) { 0.8 } else { 4.0 }
 }
 
-/// What the sets in `files` are called: the file's name without `.tsv` or `.tsv.gz`, and with the folders before it (as
-/// many as it takes) where two would be called the same: `en/STSB.test` and `zh/STSB.test`.
+/// What the sets in `files` are called: the file's name without what tells its format (`.tsv`, `.csv.gz` …), and with the folders
+/// before it (as many as it takes) where two would be called the same: `en/STSB.test` and `zh/STSB.test`. Where only the format
+/// tells two apart, their whole names.
 ///
 /// Errors where the same file is given twice.
 pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
-    let parts: Vec<Vec<String>> = files.iter().map(|file| parts_of(file)).collect();
+    let mut parts: Vec<Vec<String>> = files.iter().map(|file| parts_of(file)).collect();
     let mut depths = vec![1; files.len()];
     loop {
         let names: Vec<String> = parts.iter().zip(&depths).map(|(parts, &depth)| name_of(parts, depth)).collect();
@@ -145,8 +147,14 @@ pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
                 longer = true;
             }
         }
-        if !longer {
-            return Err(Error::Twice { path: files[twins[1]].clone() });
+        for &twin in twins.iter().filter(|_| !longer) {
+            let whole = files[twin].file_name().map(|name| name.to_string_lossy().into_owned());
+            if whole.is_none() || parts[twin].last() == whole.as_ref() {
+                return Err(Error::Twice { path: files[twin].clone() });
+            }
+            parts[twin].pop();
+            parts[twin].extend(whole);
+            depths[twin] = 1;
         }
     }
 }
@@ -161,8 +169,7 @@ fn parts_of(file: &Path) -> Vec<String> {
         })
         .collect();
     if let Some(name) = parts.last_mut() {
-        let bare = name.strip_suffix(".gz").unwrap_or(name);
-        *name = bare.strip_suffix(".tsv").unwrap_or(bare).to_owned();
+        *name = bare_name(file);
     }
     parts
 }
@@ -270,6 +277,9 @@ mod tests {
         assert_eq!(names(&["a/x/s.tsv", "b/x/s.tsv", "s.tsv"]).unwrap(), ["a/x/s", "b/x/s", "s"]);
         assert_eq!(names(&["plain", "../up.tsv"]).unwrap(), ["plain", "up"]);
         assert!(names(&[]).unwrap().is_empty());
+        assert_eq!(names(&["s.parquet", "x/t.csv"]).unwrap(), ["s", "t"]);
+        assert_eq!(names(&["s.parquet", "s.csv", "s.tsv.gz"]).unwrap(), ["s.parquet", "s.csv", "s.tsv.gz"]);
+        assert_eq!(names(&["a/s.csv", "a/s.tsv", "b/s.tsv"]).unwrap(), ["s.csv", "s.tsv", "b/s"]);
         assert!(matches!(names(&["a/s.tsv", "./a/s.tsv"]), Err(Error::Twice { .. })));
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{fail, limbeck, project, succeed, text, tiny_teacher};
+use super::support::{fail, limbeck, project, static_model, succeed, text, tiny_teacher};
 
 fn embed(folder: &Path, input: &str) -> String {
     fail(folder, &["embed", "--teacher", "teacher", "--input", input, "--to", "cache"])
@@ -130,4 +130,20 @@ fn a_full_disk_is_said_and_what_was_there_stays() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("standard output"), "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_past_the_shells_limit_is_an_error_that_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    static_model(&folder.path().join("static"), 2);
+    std::fs::write(folder.path().join("text.txt"), "the dog\n".repeat(5_000)).unwrap();
+    // 5,000 vectors of 8 numbers take 160 kB, and the limit is 64 blocks of 512 or 1,024 bytes.
+    let encode = "ulimit -f 64; exec \"$0\" encode --model static --input text.txt --to out/v.npy";
+    let program = limbeck().get_program().to_owned();
+    let output =
+        std::process::Command::new("sh").current_dir(&folder).arg("-c").arg(encode).arg(program).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot write out/v.npy: File too large"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 0);
 }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::support::{fail, limbeck, project, static_model, succeed};
+use super::support::{fail, limbeck, project, run, static_model, succeed, text};
 
 fn vectors(stdout: &str) -> Vec<Vec<f32>> {
     stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -121,6 +121,9 @@ fn a_model2vec_folder_is_a_model() {
     assert!(error.contains("is a static model, where a teacher is needed"), "{error}");
     let error = fail(&folder, &["encode", "--model", "static", "--input", "text.txt", "--engine", "candle"]);
     assert!(error.contains("static") && error.contains("candle"), "{error}");
+    let refused = run(&folder, &["encode", "--model", "static", "--input", "text.txt", "--device", "cuda"]);
+    let error = text(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && error.contains("--device is for teachers"), "{error}");
 }
 
 #[test]

@@ -217,6 +217,8 @@ fn an_interrupted_run_says_what_it_kept_and_how_to_go_on() {
     let next = stderr.lines().find(|line| line.contains("go on with: ")).unwrap_or_else(|| panic!("{stderr}"));
     // --from would throw the checkpoint away.
     assert!(next.ends_with("run tiny.toml --set distil.epochs=2000"), "{next}");
+    let inspected = succeed(&folder, &["inspect", "runs/tiny/student"]);
+    assert!(inspected.starts_with("training, not finished\n  after step  "), "{inspected}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub use prepare::{DOCUMENTS_FILE, Further, HELD_OUT_FILE, TRAIN_FILE, prepare, p
 pub use prepared::{Document, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
 pub use rows::{Texts, read_lines, read_texts};
 pub use sentences::sentences;
-pub use source::{Source, Unit};
+pub use source::{Source, Unit, bare_name};
 
 pub(crate) use records::Table;
 

@@ -91,6 +91,18 @@ pub(super) fn format_of(path: &Path) -> Option<Format> {
     }
 }
 
+/// What a file is called without the extensions that only tell its format: `STSB.test` for `en/STSB.test.tsv.gz`.
+pub fn bare_name(path: &Path) -> String {
+    let mut bare = path.to_owned();
+    if format_of(path).is_some() {
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
+            bare.set_extension("");
+        }
+        bare.set_extension("");
+    }
+    bare.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// The text files that `path` stands for: itself, or all in that folder and below, by name. Symbolic links are followed. A
 /// `column` is an error where no file has any.
 pub(super) fn files(path: &Path, column: Option<&str>) -> Result<Vec<TextFile>> {
@@ -144,6 +156,17 @@ mod tests {
         assert_eq!(format("x.parquet.gz"), None);
         assert_eq!(format("README.md"), None);
         assert_eq!(format("txt"), None);
+    }
+
+    #[test]
+    fn a_bare_name_lacks_what_tells_the_format_and_no_more() {
+        let bare = |name: &str| bare_name(Path::new(name));
+        assert_eq!(bare("en/STSB.test.tsv.GZ"), "STSB.test");
+        assert_eq!(bare("STSB.test.parquet"), "STSB.test");
+        assert_eq!(bare("a/tweets.txt"), "tweets");
+        assert_eq!(bare("a/README.md"), "README.md");
+        assert_eq!(bare("STSB.test"), "STSB.test");
+        assert_eq!(bare("."), ".");
     }
 
     #[test]
