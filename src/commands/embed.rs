@@ -58,7 +58,8 @@ pub struct Arguments {
     model: ModelArguments,
 }
 
-fn storage(name: &str) -> Result<Storage, String> {
+/// Parses how vectors are stored.
+pub fn storage(name: &str) -> Result<Storage, String> {
     [Storage::F16, Storage::F32].into_iter().find(|s| s.name() == name).ok_or_else(|| "f16 or f32 is expected".into())
 }
 

@@ -20,6 +20,7 @@ mod export;
 mod export_teacher;
 mod fetch;
 mod inspect;
+mod join;
 mod man;
 mod material;
 mod report;
@@ -83,6 +84,7 @@ enum Command {
     ExportTeacher(export_teacher::Arguments),
     Vocabulary(vocabulary::Arguments),
     Embed(embed::Arguments),
+    Join(join::Arguments),
     Distil(distil::Arguments),
     Simcse(simcse::Arguments),
     AmSoftmax(am_softmax::Arguments),
@@ -109,6 +111,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, &session), NOTHING_KEPT),
         Command::Vocabulary(arguments) => (vocabulary::run(&arguments, &session), NOTHING_KEPT),
         Command::Embed(arguments) => (embed::run(&arguments, &session), "the cache's finished shards are kept"),
+        Command::Join(arguments) => (join::run(&arguments, &session), "the cache's finished shards are kept"),
         Command::Distil(arguments) => (distil::run(&arguments, &session), "the last checkpoint is kept"),
         Command::Simcse(arguments) => (simcse::run(&arguments, &session), "the last checkpoint is kept"),
         Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, &session), "the last checkpoint is kept"),

@@ -12,6 +12,7 @@ pub mod export;
 pub mod fold;
 pub mod folder;
 pub mod graph;
+pub mod join;
 pub mod model;
 pub mod start;
 pub mod static_folder;

@@ -114,6 +114,7 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "export-teacher",
         "vocabulary",
         "embed",
+        "join",
         "distil",
         "simcse",
         "am-softmax",

@@ -1,0 +1,84 @@
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck_data::cache::{Cache, Precision as Storage};
+use limbeck_student::join::{Join, JoinJob, Settings, join};
+
+use super::Usage;
+use super::common::{Session, folder_to_fill, set_threads, threads};
+use super::embed::storage;
+
+/// Join several teachers' caches of the same texts into one to distil from
+///
+/// The cosine of two joined vectors is the weighted mean of the teachers' cosines, as far as fewer numbers can keep it. Where they
+/// are as wide as the first teacher's, they lie as near to that teacher's as a rotation brings them.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  limbeck embed --teacher e5 \
+                        --prefix 'query: ' --input corpus.txt.gz --student-tokenizer one/tokenizer.json --to two\n  limbeck join \
+                        --cache one --cache two --weights 1,1.5 --to both\n  limbeck distil --cache both --to student"
+)]
+pub struct Arguments {
+    /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in the same order
+    #[arg(long = "cache", value_name = "CACHE", required = true)]
+    caches: Vec<PathBuf>,
+
+    /// What each teacher's cosine counts, in the order of the caches; all the same by default
+    #[arg(long, value_name = "W,W", value_delimiter = ',', conflicts_with = "like")]
+    weights: Vec<f64>,
+
+    /// The share of a teacher's mean vector that is taken from its vectors, from 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, conflicts_with = "like")]
+    centre: f64,
+
+    /// The width of the joined vectors; the first cache's by default
+    #[arg(long, value_name = "N", conflicts_with = "like")]
+    dimension: Option<usize>,
+
+    /// Join as this joined cache was, for the same teachers' caches of other texts
+    #[arg(long, value_name = "JOINED")]
+    like: Option<PathBuf>,
+
+    /// How vectors are stored: f16 or f32
+    #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
+    storage: Storage,
+
+    /// The folder of the joined cache
+    #[arg(long, value_name = "CACHE")]
+    to: PathBuf,
+
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
+    let count = arguments.caches.len();
+    if count < 2 {
+        return Err(Usage("--cache: two or more caches can be joined".into()).into());
+    }
+    if !arguments.weights.is_empty() && arguments.weights.len() != count {
+        return Err(Usage(format!("--weights has {} numbers for {count} caches", arguments.weights.len())).into());
+    }
+    let _held = folder_to_fill(&arguments.to, arguments.caches.iter().chain(&arguments.like))?;
+    let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let map = match &arguments.like {
+        Some(folder) => Join::open(folder)?,
+        None => {
+            let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
+            let dimension = arguments.dimension.unwrap_or(caches[0].dimension());
+            let settings = Settings { weights, centre: arguments.centre, dimension };
+            Join::find(&caches, &settings, session.progress, &session.interrupt)?
+        }
+    };
+    let (progress, interrupt) = (session.progress, &session.interrupt);
+    let (storage, folder) = (arguments.storage, arguments.to.as_path());
+    let summary = join(&JoinJob { caches: &caches, join: &map, storage, folder, progress, interrupt })?;
+    if !summary.tokens {
+        progress.note("a cache lacks the vectors of the first one's tokens (`limbeck embed --student-tokenizer`): students start elsewhere");
+    }
+    progress.note(&format!("{} sentences, {} numbers each", summary.rows, map.dimension()));
+    say!("{}", arguments.to.display());
+    Ok(())
+}

@@ -1,0 +1,162 @@
+use limbeck_data::progress::Silent;
+
+use super::*;
+use crate::test_support::word_tokenizer;
+
+/// Numbers that look like chance.
+fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed;
+    let mut numbers = Vec::with_capacity(rows * width);
+    for _ in 0..rows {
+        let start = numbers.len();
+        numbers.extend((0..width).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Not about zero, so that there is a mean to take away.
+            (state >> 40) as f32 / (1 << 24) as f32 - 0.3
+        }));
+        to_unit(&mut numbers[start..]);
+    }
+    numbers
+}
+
+fn texts(rows: usize) -> Vec<String> {
+    (0..rows).map(|row| format!("text {row}")).collect()
+}
+
+fn cache(folder: &Path, texts: &[String], numbers: &[f32], shard_rows: usize) -> Cache {
+    let width = numbers.len() / texts.len();
+    let fingerprint = Fingerprint { text: "the text".into(), ..Fingerprint::default() };
+    let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, Precision::F32, fingerprint) };
+    let mut writer = CacheWriter::open(folder, spec).unwrap();
+    for (shard, texts) in texts.chunks(shard_rows).enumerate() {
+        let first = shard * shard_rows * width;
+        writer.write(shard, texts, &numbers[first..first + texts.len() * width]).unwrap();
+    }
+    writer.finish(texts.len() as u64).unwrap();
+    Cache::open(folder).unwrap()
+}
+
+fn settings(weights: &[f64], centre: f64, dimension: usize) -> Settings {
+    Settings { weights: weights.to_vec(), centre, dimension }
+}
+
+fn joined(caches: &[Cache], settings: &Settings, folder: &Path) -> (Join, Cache) {
+    let map = Join::find(caches, settings, &Silent, &Interrupt::new()).unwrap();
+    let job = JoinJob {
+        caches,
+        join: &map,
+        storage: Precision::F32,
+        folder,
+        progress: &Silent,
+        interrupt: &Interrupt::new(),
+    };
+    join(&job).unwrap();
+    (map, Cache::open(folder).unwrap())
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+}
+
+#[test]
+fn a_joined_cosine_is_the_weighted_mean_of_the_teachers_cosines() {
+    let room = tempfile::tempdir().unwrap();
+    let (one, two) = (vectors(50, 4, 1), vectors(50, 6, 2));
+    // Shards of different sizes.
+    let caches =
+        [cache(&room.path().join("one"), &texts(50), &one, 16), cache(&room.path().join("two"), &texts(50), &two, 7)];
+    let (_, joined) = joined(&caches, &settings(&[1.0, 3.0], 0.0, 10), &room.path().join("joined"));
+    let shard = joined.read(0).unwrap();
+    assert_eq!((joined.dimension(), &shard.texts), (10, &texts(50)));
+    for (i, j) in [(0, 1), (3, 49), (17, 18)] {
+        let cosine = |numbers: &[f32], width| dot(&numbers[i * width..][..width], &numbers[j * width..][..width]);
+        let expected = (cosine(&one, 4) + 3.0 * cosine(&two, 6)) / 4.0;
+        let found = cosine(&shard.embeddings, 10);
+        assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+    }
+}
+
+#[test]
+fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
+    let room = tempfile::tempdir().unwrap();
+    let one = vectors(60, 5, 3);
+    // The second teacher says what the first does, in other coordinates: nothing is lost, and the rotation undoes them.
+    let two: Vec<f32> = one.chunks_exact(5).flat_map(|row| [row[3], -row[0], row[4], row[1], row[2]]).collect();
+    let caches =
+        [cache(&room.path().join("one"), &texts(60), &one, 60), cache(&room.path().join("two"), &texts(60), &two, 60)];
+    let (map, found) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
+    let found = found.read(0).unwrap().embeddings;
+    assert!(found.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4), "{:?} {:?}", &found[..5], &one[..5]);
+    assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
+
+    // The mean taken away: what is left has none but for the scaling to length 1.
+    let centred = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 5), &Silent, &Interrupt::new()).unwrap();
+    let both = rows::side_by_side(&[(one, 5), (two, 5)]);
+    let mean = |numbers: &[f32]| -> f64 {
+        let sums = (0..5).map(|i| numbers.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
+        sums.map(|x| x * x).sum::<f64>().sqrt()
+    };
+    assert!(mean(&found) > 0.3 && mean(&centred.apply(&both)) < 0.15);
+}
+
+#[test]
+fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
+    let room = tempfile::tempdir().unwrap();
+    let tokenizer = word_tokenizer();
+    let tokens: Vec<String> =
+        (0..=tokenizer.vocabulary() as u32).map(|id| tokenizer.token(id).unwrap_or_default()).collect();
+    let folder = |name: &str| room.path().join(name);
+    let spec = || CacheSpec::new(3, Precision::F32, Fingerprint::default());
+    let numbers = vectors(20, 3, 7);
+    for name in ["one", "two", "bare"] {
+        cache(&folder(name), &texts(20), &numbers, SHARD_ROWS);
+        let _ = std::fs::remove_dir_all(folder(name));
+        let mut writer = CacheWriter::open(&folder(name), spec()).unwrap();
+        writer.write(0, &texts(20), &numbers).unwrap();
+        match name {
+            "one" => writer.write_tokens(tokenizer.json(), &tokens, &vectors(tokens.len(), 3, 8)).unwrap(),
+            "two" => writer.write_student_tokens(tokenizer.json(), &tokens, &vectors(tokens.len(), 3, 9)).unwrap(),
+            _ => {}
+        }
+        writer.finish(20).unwrap();
+    }
+    let open = |name: &str| Cache::open(&folder(name)).unwrap();
+    let (map, found) = joined(&[open("one"), open("two")], &settings(&[1.0, 1.0], 0.5, 3), &folder("joined"));
+    let both = [(vectors(tokens.len(), 3, 8), 3), (vectors(tokens.len(), 3, 9), 3)];
+    let found = found.tokens().unwrap().unwrap();
+    assert_eq!((found.texts, found.embeddings), (tokens, map.apply(&rows::side_by_side(&both))));
+    let (_, found) = joined(&[open("one"), open("bare")], &settings(&[1.0, 1.0], 0.5, 3), &folder("without"));
+    assert!(found.tokens().unwrap().is_none());
+}
+
+#[test]
+fn caches_of_other_texts_and_impossible_settings_are_named() {
+    let room = tempfile::tempdir().unwrap();
+    let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 8);
+    let mut other = texts(20);
+    other[13] = "another".into();
+    let caches = [make("one", &texts(20)), make("two", &texts(20)), make("other", &other), make("short", &texts(19))];
+    let find = |pair: [usize; 2], settings: &Settings| {
+        let pair = pair.map(|index| Cache::open(caches[index].path()).unwrap());
+        Join::find(&pair, settings, &Silent, &Interrupt::new()).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let fine = settings(&[1.0, 1.0], 0.5, 6);
+    assert_eq!(find([0, 1], &fine), Ok(()));
+    let error = find([0, 2], &fine).unwrap_err();
+    assert!(error.contains("other: row 13 has the text Some(\"another\")"), "{error}");
+    let error = find([0, 3], &fine).unwrap_err();
+    assert!(error.contains("short: has 19 rows"), "{error}");
+    for (settings, what) in [
+        (settings(&[1.0], 0.5, 3), "weights"),
+        (settings(&[1.0, 0.0], 0.5, 3), "weights is 0"),
+        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is NaN"),
+        (settings(&[1.0, 1.0], 1.5, 3), "centre is 1.5"),
+        (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
+        (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
+    ] {
+        let error = find([0, 1], &settings).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+    let error = Join::open(room.path()).unwrap_err().to_string();
+    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
+}
