@@ -6,6 +6,7 @@ mod end_to_end {
     mod careful;
     mod encoding;
     mod exporting;
+    mod joining;
     mod methods;
     mod reporting;
     mod results;
