@@ -31,7 +31,7 @@ fn two_teachers_caches_join_into_one_to_distil_from() {
     join(&["--weights", "1,3"], "otherwise");
     assert!(made != bytes_of(&folder.join("otherwise")));
 
-    let recipe = "[cache]\npath = \"both\"\n[student]\nembedding = 16\n[distil]\nepochs = 2\nbatch = 64\n\
+    let recipe = "[cache]\npath = \"both\"\n[student]\nembedding = 16\ntokenizer = \"both/tokenizer.json\"\n[distil]\nepochs = 2\nbatch = 64\n\
                   [evaluate]\nsts = [\"pairs.tsv\"]\n[bench]\nrounds = 1\nseconds = 0.05\n";
     std::fs::write(folder.join("both.toml"), recipe).unwrap();
     let table = succeed(&folder, &["run", "both.toml"]);
