@@ -164,6 +164,23 @@ pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     Ok(())
 }
 
+/// Refuses a folder `to` in which one of `inputs` lies, or which lies in one.
+pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    let absolute = std::path::absolute(to)?;
+    // As much of it as is there already, without links.
+    let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?)));
+    let whole = whole.unwrap_or(absolute);
+    for input in inputs {
+        let Ok(input) = input.as_ref().canonicalize() else { continue };
+        if input.starts_with(&whole) || whole.starts_with(&input) {
+            let (to, input) = (to.display(), input.display());
+            return Err(super::Usage(format!("--to {to} and {input}, which is read, lie in one another")).into());
+        }
+    }
+    Ok(())
+}
+
 /// Makes the folder `to`, which must be none of `inputs`, and keeps other processes out of it for as long as the result is held.
 pub fn folder_to_fill(
     to: &Path,
@@ -219,15 +236,21 @@ pub fn open_with(
     let open = |name: &String| -> anyhow::Result<Opened> {
         Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
     };
-    let opened = names.iter().map(open).collect::<anyhow::Result<Vec<_>>>()?;
-    let is_teacher = |opened: &Opened| opened.encoder.info().engine == "onnxruntime";
-    if arguments.run.device != OnnxDevice::Cpu && !opened.iter().any(is_teacher) {
-        return Err(super::Usage(
-            "--device is for teachers, and none is among the models; students run on the CPU".into(),
-        )
-        .into());
+    names.iter().map(open).collect()
+}
+
+/// Whether ONNX Runtime computes the model, on the device that was asked for.
+pub fn has_device(model: &Opened) -> bool {
+    model.encoder.info().engine == "onnxruntime"
+}
+
+/// An error where a device other than the CPU is asked for and no model of the command, as `any` says, is computed on it.
+pub fn check_device(arguments: &ModelArguments, any: bool) -> anyhow::Result<()> {
+    if arguments.run.device != OnnxDevice::Cpu && !any {
+        let what = "--device is for teachers, and none is among the models; students run on the CPU";
+        return Err(super::Usage(what.into()).into());
     }
-    Ok(opened)
+    Ok(())
 }
 
 /// Says that standard output can't be written to.

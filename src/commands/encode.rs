@@ -8,7 +8,10 @@ use limbeck_data::text::{Texts, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::Usage;
-use super::common::{ModelArguments, RunArguments, Session, check_dimension, open_all, precision, refuse_inputs};
+use super::common::{
+    ModelArguments, RunArguments, Session, check_device, check_dimension, has_device, open_all, precision,
+    refuse_inputs,
+};
 
 /// Encode texts: a vector for every row, an empty one too
 #[derive(Args)]
@@ -85,6 +88,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
     let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
     let [model] = opened.as_slice() else { return Ok(()) };
+    check_device(&run, has_device(model))?;
     if let Some(to) = &arguments.to {
         refuse_inputs(to, [&arguments.input, Path::new(&arguments.model)])?;
     }

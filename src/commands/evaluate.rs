@@ -10,7 +10,7 @@ use limbeck::vectors::Shortened;
 use limbeck_data::text::{bare_name, read_texts};
 use limbeck_encoder::Embeddings;
 
-use super::common::{ModelArguments, Opened, Session, check_dimension, open_all};
+use super::common::{ModelArguments, Opened, Session, check_device, check_dimension, has_device, open_all};
 use super::scored::{OfKind, Scored};
 
 /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
@@ -75,7 +75,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let tasks = Tasks::new(arguments, session)?;
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let (prefix, own) = (arguments.prefix.as_deref().unwrap_or_default(), arguments.prefix.as_ref().map(|_| ""));
-    for mut opened in open_all(&arguments.model, &arguments.run, own, session)? {
+    let all = open_all(&arguments.model, &arguments.run, own, session)?;
+    check_device(&arguments.run, tasks.has_device || all.iter().any(has_device))?;
+    for mut opened in all {
         if let Some(dimension) = arguments.dimension {
             check_dimension(dimension, &opened)?;
             opened.encoder = Box::new(Shortened { encoder: opened.encoder, dimension });
@@ -98,6 +100,8 @@ struct Tasks<'a> {
     kinds: Vec<Kind>,
     /// Pairs in another order, and the teacher's similarities of them.
     order: Option<(Vec<word_order::Pair>, Vec<f64>)>,
+    /// Whether a model that answered, or embeds the documents, is computed on the device.
+    has_device: bool,
     watch: Watch<'a>,
 }
 
@@ -111,8 +115,10 @@ impl<'a> Tasks<'a> {
             None => None,
         };
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
+        let mut on_device = documents.as_ref().is_some_and(|(documents, _)| has_device(documents));
         let (mut kinds, mut order) = (Vec::new(), None);
         if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, None, session)?.pop() {
+            on_device |= has_device(&teacher);
             let teacher = Model::new(&teacher.name, &*teacher.encoder);
             let kind = |file: &PathBuf| Kind::new(file, &teacher, watch);
             kinds = arguments.fidelity.iter().map(kind).collect::<anyhow::Result<_>>()?;
@@ -121,7 +127,7 @@ impl<'a> Tasks<'a> {
                 order = Some((pairs, similarities));
             }
         }
-        Ok(Self { sets, documents, kinds, order, watch })
+        Ok(Self { sets, documents, kinds, order, has_device: on_device, watch })
     }
 
     fn score(&self, model: &Model<'_>) -> anyhow::Result<Scored<'_>> {

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
+use limbeck::Error;
 use limbeck::model::{Kind, kind};
 use limbeck_data::cache::Cache;
 use limbeck_encoder::Student;
@@ -36,12 +37,13 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         return tensors(path);
     }
-    let is_in_training = training(path)?;
     let found = match kind(path) {
-        // Its model is yet to come.
-        Err(limbeck::error::Error::NoModel { .. }) if is_in_training => return Ok(()),
+        // What is in training may have no model yet.
+        Err(error @ Error::NoModel { .. }) => return if training(path)? { Ok(()) } else { Err(error.into()) },
         found => found?,
     };
+    // Beside a model of before; a checkpoint of something else says nothing of it.
+    let _ = training(path);
     match found {
         Kind::Student(folder) => student(&folder),
         Kind::Folded(file) => {
@@ -87,11 +89,10 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
 
 /// Says where a training stands whose checkpoint is in `folder`; false where there is none.
 fn training(folder: &Path) -> anyhow::Result<bool> {
-    let files = Files::new(folder);
-    let Some((_, state)) = files.load::<Value>()? else { return Ok(false) };
+    let Some(state) = Files::new(folder).state::<Value>()? else { return Ok(false) };
     say!("training, not finished");
     say!("  after step  {}", state["step"]);
-    if let [quality, step] = state["best"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    if let (Some(quality), Some(step)) = (state["best"][0].as_f64(), state["best"][1].as_u64()) {
         say!("  best so far {quality:.4} after step {step}");
     }
     say!("  the command that began it goes on from there");

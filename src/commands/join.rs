@@ -5,18 +5,19 @@ use limbeck_data::cache::{Cache, Precision as Storage};
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::Usage;
-use super::common::{Session, folder_to_fill, set_threads, threads};
+use super::common::{Session, folder_to_fill, refuse_nested};
 use super::embed::storage;
 
 /// Join several teachers' caches of the same texts into one to distil from
 ///
-/// The cosine of two joined vectors is the weighted mean of the teachers' cosines, as far as fewer numbers can keep it. Where they
-/// are as wide as the first teacher's, they lie as near to that teacher's as a rotation brings them.
+/// The cosine of two joined vectors is about the weighted mean of the teachers' cosines, once a share of each teacher's mean is taken
+/// away, and as far as fewer numbers can keep it. Joined vectors as wide as the first teacher's lie as near to them as a rotation
+/// brings them.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  limbeck embed --teacher e5 \
-                        --prefix 'query: ' --input corpus.txt.gz --student-tokenizer one/tokenizer.json --to two\n  limbeck join \
-                        --cache one --cache two --weights 1,1.5 --to both\n  limbeck distil --cache both --to student"
+                        --prefix 'query: ' --input corpus.txt.gz \\\n      --student-tokenizer one/tokenizer.json --to two\n  \
+                        limbeck join --cache one --cache two --weights 1,1.5 --to both\n  limbeck distil --cache both --to student"
 )]
 pub struct Arguments {
     /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in the same order
@@ -46,14 +47,9 @@ pub struct Arguments {
     /// The folder of the joined cache
     #[arg(long, value_name = "CACHE")]
     to: PathBuf,
-
-    /// Threads; all cores by default
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<usize>,
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let count = arguments.caches.len();
     if count < 2 {
         return Err(Usage("--cache: two or more caches can be joined".into()).into());
@@ -61,24 +57,34 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if !arguments.weights.is_empty() && arguments.weights.len() != count {
         return Err(Usage(format!("--weights has {} numbers for {count} caches", arguments.weights.len())).into());
     }
-    let _held = folder_to_fill(&arguments.to, arguments.caches.iter().chain(&arguments.like))?;
+    let inputs = || arguments.caches.iter().chain(&arguments.like);
+    refuse_nested(&arguments.to, inputs())?;
     let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let map = match &arguments.like {
-        Some(folder) => Join::open(folder)?,
+    let like = arguments.like.as_deref().map(Join::open).transpose()?;
+    let _held = folder_to_fill(&arguments.to, inputs())?;
+    let (progress, interrupt) = (session.progress, &session.interrupt);
+    let found = match like {
+        Some(like) => like,
         None => {
             let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
             let dimension = arguments.dimension.unwrap_or(caches[0].dimension());
             let settings = Settings { weights, centre: arguments.centre, dimension };
-            Join::find(&caches, &settings, session.progress, &session.interrupt)?
+            // Of an interrupted job the join is there already.
+            match Join::open(&arguments.to) {
+                Ok(before) if before.is_for(&caches, &settings) => before,
+                _ => Join::find(&caches, &settings, progress, interrupt)?,
+            }
         }
     };
-    let (progress, interrupt) = (session.progress, &session.interrupt);
     let (storage, folder) = (arguments.storage, arguments.to.as_path());
-    let summary = join(&JoinJob { caches: &caches, join: &map, storage, folder, progress, interrupt })?;
-    if !summary.tokens {
-        progress.note("a cache lacks the vectors of the first one's tokens (`limbeck embed --student-tokenizer`): students start elsewhere");
+    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, progress, interrupt })?;
+    if let Some(why) = summary.no_tokens {
+        progress.note(&format!("{why}: a student starts from the least-squares model of the vectors"));
     }
-    progress.note(&format!("{} sentences, {} numbers each", summary.rows, map.dimension()));
+    if summary.left_out > 0 {
+        progress.note(&format!("{} rows that not all caches have are left out", summary.left_out));
+    }
+    progress.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -147,14 +147,18 @@ pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
                 longer = true;
             }
         }
-        for &twin in twins.iter().filter(|_| !longer) {
+        if longer {
+            continue;
+        }
+        let before = parts.clone();
+        for &twin in &twins {
             let whole = files[twin].file_name().map(|name| name.to_string_lossy().into_owned());
-            if whole.is_none() || parts[twin].last() == whole.as_ref() {
-                return Err(Error::Twice { path: files[twin].clone() });
-            }
             parts[twin].pop();
             parts[twin].extend(whole);
             depths[twin] = 1;
+        }
+        if parts == before {
+            return Err(Error::Twice { path: files[twins[1]].clone() });
         }
     }
 }
@@ -279,6 +283,7 @@ mod tests {
         assert!(names(&[]).unwrap().is_empty());
         assert_eq!(names(&["s.parquet", "x/t.csv"]).unwrap(), ["s", "t"]);
         assert_eq!(names(&["s.parquet", "s.csv", "s.tsv.gz"]).unwrap(), ["s.parquet", "s.csv", "s.tsv.gz"]);
+        assert_eq!(names(&["s", "s.tsv"]).unwrap(), ["s", "s.tsv"]);
         assert_eq!(names(&["a/s.csv", "a/s.tsv", "b/s.tsv"]).unwrap(), ["s.csv", "s.tsv", "b/s"]);
         assert!(matches!(names(&["a/s.tsv", "./a/s.tsv"]), Err(Error::Twice { .. })));
     }

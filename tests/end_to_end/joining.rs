@@ -47,17 +47,18 @@ fn what_cannot_be_joined_is_said() {
     let embed =
         |input: &str, to: &str| succeed(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
     embed("text.txt", "one");
-    let lines = std::fs::read_to_string(folder.join("text.txt")).unwrap();
-    std::fs::write(folder.join("turned.txt"), lines.lines().rev().collect::<Vec<_>>().join("\n")).unwrap();
-    embed("turned.txt", "turned");
-    let error = fail(&folder, &["join", "--cache", "one", "--cache", "turned", "--to", "both"]);
-    assert!(error.contains("turned: row 0 has the text "), "{error}");
+    std::fs::write(folder.join("others.txt"), (0..1_500).map(|n| format!("the dog {n}\n")).collect::<String>())
+        .unwrap();
+    embed("others.txt", "others");
+    let error = fail(&folder, &["join", "--cache", "one", "--cache", "others", "--to", "both"]);
+    assert!(error.contains("others: from row 0 on its texts are others than those of one"), "{error}");
     let error = fail(&folder, &["join", "--cache", "one", "--cache", "one", "--like", "one", "--to", "both"]);
     assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
     for (arguments, what) in [
         (&["--to", "both"][..], "two or more"),
         (&["--cache", "one", "--weights", "1,2,3", "--to", "both"], "--weights has 3 numbers for 2 caches"),
-        (&["--cache", "one", "--to", "one"], "read here"),
+        (&["--cache", "one", "--to", "one"], "lie in one another"),
+        (&["--cache", "one", "--to", "one/deeper"], "lie in one another"),
     ] {
         let refused = run(&folder, &[&["join", "--cache", "one"], arguments].concat());
         let error = text(&refused.stderr);

@@ -117,18 +117,29 @@ fn broken(path: &Path, error: &dyn std::error::Error) -> Error {
 /// When the file is truncated, isn't safetensors, or its state is missing or of another make.
 pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, S)>> {
     let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(Error::File { path: path.to_path_buf(), operation: "reading", source }),
-    };
-    let (_, header) =
-        SafeTensors::read_metadata(&bytes).map_err(|error| broken(format!("no whole safetensors file ({error})")))?;
-    let state = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-    let state = state.ok_or_else(|| broken("has no limbeck state in its metadata".into()))?;
-    let state = serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))?;
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    let state = state_in(&bytes, path)?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
     Ok(Some((tensors.map_err(|error| broken(format!("no whole safetensors file ({error})")))?, state)))
+}
+
+/// The bytes of a file; `None` where it isn't there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::File { path: path.to_path_buf(), operation: "reading", source }),
+    }
+}
+
+/// The state in the header that `bytes`, which come from `path`, begin with.
+fn state_in<S: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<S> {
+    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
+    let (_, header) =
+        SafeTensors::read_metadata(bytes).map_err(|error| broken(format!("no whole safetensors file ({error})")))?;
+    let state = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+    let state = state.ok_or_else(|| broken("has no limbeck state in its metadata".into()))?;
+    serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))
 }
 
 /// The two checkpoints of a training: where it stands, and its best weights so far.
@@ -166,6 +177,12 @@ impl Files {
     /// Where a training stood; `None` where there is none.
     pub fn load<S: DeserializeOwned>(&self) -> Result<Option<(HashMap<String, Tensor>, S)>> {
         load(&self.checkpoint())
+    }
+
+    /// What [`Files::load`] says of a training, without its tensors.
+    pub fn state<S: DeserializeOwned>(&self) -> Result<Option<S>> {
+        let path = self.checkpoint();
+        read(&path)?.map(|bytes| state_in(&bytes, &path)).transpose()
     }
 
     /// Saves the weights that `step` left as the best so far.

@@ -187,7 +187,7 @@ impl Student {
             self.block(scratch, out);
             Ok(())
         };
-        // By the caller's thread: each of the pool's, which take turns, would keep as much for its next turn.
+        // Allocated here, by the caller: of the pool's threads each would, in its turn, keep as much memory for the next one.
         let mut data = vec![0.0; rows * dimension];
         match &self.pool {
             Some(pool) if rows > BLOCK => {

@@ -1,4 +1,4 @@
-//! A map from words of up to 12 bytes to ids: a word is one number, and a look-up one product and, mostly, one comparison in one
+//! A map from words of up to 12 bytes to ids: a word is one number, and a look-up one product and a few comparisons, mostly in one
 //! line of the cache.
 
 /// The longest word that has a key, in bytes: a key and an id are sixteen.

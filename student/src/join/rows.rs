@@ -5,10 +5,18 @@ use limbeck_data::cache::Cache;
 use crate::error::{Error, Result};
 use crate::unit::to_unit;
 
-/// Walks caches of the same texts in step, whatever their shards.
+/// So many rows in a row may be one cache's only: whoever made the caches left out other duplicates or blanks.
+const GAP: usize = 1024;
+
+/// Walks caches of the same texts in step, whatever their shards. Rows that not all of them have are left out.
 pub(super) struct Rows<'a> {
     readers: Vec<Reader<'a>>,
-    total: u64,
+    /// The rows of the longest cache.
+    pub most: u64,
+    /// Rows given so far.
+    pub given: u64,
+    /// Rows left out so far, of all caches together.
+    pub left_out: u64,
 }
 
 /// Some texts and their vectors.
@@ -20,51 +28,84 @@ pub(super) struct Chunk {
 
 impl<'a> Rows<'a> {
     /// # Errors
-    /// Caches that are not complete, or of different numbers of rows.
+    /// Caches that are not complete, or without a row.
     pub fn new(caches: &'a [Cache]) -> Result<Self> {
-        let total = caches.first().map_or(0, Cache::rows);
         for cache in caches {
-            let wrong = |reason| Err(Error::Targets { path: cache.path().to_owned(), reason });
+            let wrong = |reason: &str| Err(Error::Targets { path: cache.path().to_owned(), reason: reason.into() });
             if !cache.complete() {
-                return wrong("is not complete".into());
+                return wrong("is not complete");
             }
-            if cache.rows() != total {
-                return wrong(format!("has {} rows, and {} has {total}", cache.rows(), caches[0].path().display()));
+            if cache.rows() == 0 {
+                return wrong("holds no text");
             }
         }
-        Ok(Self { readers: caches.iter().map(Reader::new).collect(), total })
-    }
-
-    /// How many rows there are.
-    pub fn total(&self) -> u64 {
-        self.total
+        let most = caches.iter().map(Cache::rows).max().unwrap_or(0);
+        Ok(Self { readers: caches.iter().map(Reader::new).collect(), most, given: 0, left_out: 0 })
     }
 
     /// The next rows, at most `most` of them; none after the last.
     ///
     /// # Errors
-    /// A text that is another one in another cache.
+    /// More than [`GAP`] rows together that a cache lacks; no row that all have.
     pub fn next(&mut self, most: usize) -> Result<Option<Chunk>> {
-        let mut texts = Vec::new();
-        let mut parts = Vec::with_capacity(self.readers.len());
-        for (index, reader) in self.readers.iter_mut().enumerate() {
-            let begin = reader.given;
-            let (found, vectors) = reader.take(most)?;
-            if index == 0 {
-                texts = found;
-            } else if let Some(at) = (0..texts.len().max(found.len())).find(|&at| texts.get(at) != found.get(at)) {
-                let short = |text: Option<&String>| text.map(|text| text.chars().take(60).collect::<String>());
-                let (this, first) = (short(found.get(at)), short(texts.get(at)));
-                let reason = format!("row {} has the text {this:?}, the first cache {first:?}", begin + at as u64);
-                return Err(Error::Targets { path: reader.cache.path().to_owned(), reason });
+        let mut chunk = Chunk { texts: Vec::new(), vectors: Vec::new() };
+        while chunk.texts.len() < most {
+            for reader in &mut self.readers {
+                reader.fill()?;
             }
-            parts.push((vectors, reader.cache.dimension()));
+            if !self.align()? {
+                break;
+            }
+            for reader in &mut self.readers {
+                let start = chunk.vectors.len();
+                chunk.vectors.extend_from_slice(reader.vector());
+                to_unit(&mut chunk.vectors[start..]);
+            }
+            chunk.texts.push(self.readers[0].take());
+            self.readers[1..].iter_mut().for_each(|reader| drop(reader.take()));
         }
-        if texts.is_empty() {
-            return Ok(None);
+        self.given += chunk.texts.len() as u64;
+        if self.given == 0 {
+            let path = self.readers.first().map(|reader| reader.cache.path().to_owned()).unwrap_or_default();
+            return Err(Error::Targets { path, reason: "has no text that the other caches have".into() });
         }
-        let vectors = side_by_side(&parts);
-        Ok(Some(Chunk { texts, vectors }))
+        Ok((!chunk.texts.is_empty()).then_some(chunk))
+    }
+
+    /// Goes on, where need be, to the next text that all readers have; false at the end.
+    fn align(&mut self) -> Result<bool> {
+        let [first, others @ ..] = self.readers.as_mut_slice() else { return Ok(false) };
+        let mut index = 0;
+        while let Some(other) = others.get_mut(index) {
+            let (this, that) = (first.ahead(), other.ahead());
+            if this.first() == that.first() {
+                index += 1;
+                continue;
+            }
+            // The fewer rows of the one that the other can go on after.
+            let of = |text: Option<&String>, ahead: &[String]| {
+                text.and_then(|text| ahead.iter().position(|other| other == text))
+            };
+            let (in_first, in_other) = (of(that.first(), this), of(this.first(), that));
+            let skipped = match (in_first, in_other) {
+                (Some(skipped), other) if other.is_none_or(|other| skipped <= other) => first.skip(skipped),
+                (_, Some(skipped)) => other.skip(skipped),
+                // Neither has the other's: both leave one out.
+                _ => first.skip(1) + other.skip(1),
+            };
+            self.left_out += skipped as u64;
+            let gap = first.gap.max(other.gap);
+            if gap > GAP {
+                let (path, name) = (other.cache.path().to_owned(), first.cache.path().display());
+                let row = other.at - other.gap as u64;
+                let reason = format!("from row {row} on its texts are others than those of {name}");
+                return Err(Error::Targets { path, reason });
+            }
+            first.fill()?;
+            other.fill()?;
+            index = 0;
+        }
+        Ok(!first.ahead().is_empty())
     }
 }
 
@@ -82,31 +123,64 @@ pub(super) fn side_by_side(parts: &[(Vec<f32>, usize)]) -> Vec<f32> {
     all
 }
 
-/// Gives the rows of one cache in pieces of any size.
+/// Gives the rows of one cache one after another, and sees [`GAP`] ahead.
 struct Reader<'a> {
     cache: &'a Cache,
+    /// The next shard to read.
     shard: usize,
     texts: Vec<String>,
     vectors: Vec<f32>,
-    given: u64,
+    /// Of those, how many were given.
+    done: usize,
+    /// The row that comes next, of all.
+    at: u64,
+    /// Rows left out since one was given.
+    gap: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(cache: &'a Cache) -> Self {
-        Self { cache, shard: 0, texts: Vec::new(), vectors: Vec::new(), given: 0 }
+        Self { cache, shard: 0, texts: Vec::new(), vectors: Vec::new(), done: 0, at: 0, gap: 0 }
     }
 
-    fn take(&mut self, most: usize) -> Result<(Vec<String>, Vec<f32>)> {
-        while self.texts.len() < most && self.shard < self.cache.shards() {
+    /// Reads on until more than [`GAP`] rows lie ahead, or all there are.
+    fn fill(&mut self) -> Result<()> {
+        while self.texts.len() - self.done <= GAP && self.shard < self.cache.shards() {
+            self.texts.drain(..self.done);
+            self.vectors.drain(..self.done * self.cache.dimension());
+            self.done = 0;
             let shard = self.cache.read(self.shard)?;
             self.texts.extend(shard.texts);
             self.vectors.extend(shard.embeddings);
             self.shard += 1;
         }
-        let rows = most.min(self.texts.len());
-        let texts_left = self.texts.split_off(rows);
-        let vectors_left = self.vectors.split_off(rows * self.cache.dimension());
-        self.given += rows as u64;
-        Ok((std::mem::replace(&mut self.texts, texts_left), std::mem::replace(&mut self.vectors, vectors_left)))
+        Ok(())
+    }
+
+    fn ahead(&self) -> &[String] {
+        let ahead = &self.texts[self.done..];
+        &ahead[..ahead.len().min(GAP + 1)]
+    }
+
+    fn vector(&self) -> &[f32] {
+        let width = self.cache.dimension();
+        &self.vectors[self.done * width..][..width]
+    }
+
+    fn take(&mut self) -> String {
+        let text = std::mem::take(&mut self.texts[self.done]);
+        self.done += 1;
+        self.at += 1;
+        self.gap = 0;
+        text
+    }
+
+    /// Leaves out the next `rows`, or as many as there are; says how many.
+    fn skip(&mut self, rows: usize) -> usize {
+        let rows = rows.min(self.texts.len() - self.done);
+        self.done += rows;
+        self.at += rows as u64;
+        self.gap += rows;
+        rows
     }
 }

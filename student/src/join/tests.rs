@@ -2,6 +2,7 @@ use limbeck_data::progress::Silent;
 
 use super::*;
 use crate::test_support::word_tokenizer;
+use crate::unit::to_unit;
 
 /// Numbers that look like chance.
 fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
@@ -91,12 +92,12 @@ fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
 
     // The mean taken away: what is left has none but for the scaling to length 1.
     let centred = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 5), &Silent, &Interrupt::new()).unwrap();
-    let both = rows::side_by_side(&[(one, 5), (two, 5)]);
+    let both = side_by_side(&[(one, 5), (two, 5)]);
     let mean = |numbers: &[f32]| -> f64 {
         let sums = (0..5).map(|i| numbers.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
         sums.map(|x| x * x).sum::<f64>().sqrt()
     };
-    assert!(mean(&found) > 0.3 && mean(&centred.apply(&both)) < 0.15);
+    assert!(mean(&found) > 0.3 && mean(&centred.map.apply(&both)) < 0.15);
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
     let (map, found) = joined(&[open("one"), open("two")], &settings(&[1.0, 1.0], 0.5, 3), &folder("joined"));
     let both = [(vectors(tokens.len(), 3, 8), 3), (vectors(tokens.len(), 3, 9), 3)];
     let found = found.tokens().unwrap().unwrap();
-    assert_eq!((found.texts, found.embeddings), (tokens, map.apply(&rows::side_by_side(&both))));
+    assert_eq!((found.texts, found.embeddings), (tokens, map.map.apply(&side_by_side(&both))));
     let (_, found) = joined(&[open("one"), open("bare")], &settings(&[1.0, 1.0], 0.5, 3), &folder("without"));
     assert!(found.tokens().unwrap().is_none());
 }
@@ -133,23 +134,26 @@ fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
 fn caches_of_other_texts_and_impossible_settings_are_named() {
     let room = tempfile::tempdir().unwrap();
     let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 8);
-    let mut other = texts(20);
-    other[13] = "another".into();
-    let caches = [make("one", &texts(20)), make("two", &texts(20)), make("other", &other), make("short", &texts(19))];
+    let other: Vec<String> = (0..2_000).map(|row| format!("other {row}")).collect();
+    let caches = [make("one", &texts(20)), make("two", &texts(20)), make("long", &texts(2_000)), make("other", &other)];
     let find = |pair: [usize; 2], settings: &Settings| {
         let pair = pair.map(|index| Cache::open(caches[index].path()).unwrap());
         Join::find(&pair, settings, &Silent, &Interrupt::new()).map(|_| ()).map_err(|error| error.to_string())
     };
     let fine = settings(&[1.0, 1.0], 0.5, 6);
     assert_eq!(find([0, 1], &fine), Ok(()));
+    let error = find([2, 3], &fine).unwrap_err();
+    assert!(error.contains("other: from row 0 on its texts are others than those of "), "{error}");
     let error = find([0, 2], &fine).unwrap_err();
-    assert!(error.contains("other: row 13 has the text Some(\"another\")"), "{error}");
-    let error = find([0, 3], &fine).unwrap_err();
-    assert!(error.contains("short: has 19 rows"), "{error}");
+    assert!(error.contains("long: from row 20 on its texts are others than those of "), "{error}");
+    let short = [make("few", &other[..20]), make("same", &texts(20))];
+    let error = Join::find(&short, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
+    assert!(error.contains("few: has no text that the other caches have"), "{error}");
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0"),
-        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is NaN"),
+        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is 1"),
+        (settings(&[1e308, 1e308], 0.5, 3), "weights is 1"),
         (settings(&[1.0, 1.0], 1.5, 3), "centre is 1.5"),
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
         (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
@@ -159,4 +163,73 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
     }
     let error = Join::open(room.path()).unwrap_err().to_string();
     assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
+}
+
+#[test]
+fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
+    let room = tempfile::tempdir().unwrap();
+    let make = |name: &str, seed: u64, teacher: &str| {
+        let fingerprint = Fingerprint { teacher: teacher.into(), ..Fingerprint::default() };
+        let mut writer =
+            CacheWriter::open(&room.path().join(name), CacheSpec::new(4, Precision::F32, fingerprint)).unwrap();
+        writer.write(0, &texts(30), &vectors(30, 4, seed)).unwrap();
+        writer.finish(30).unwrap();
+    };
+    for (name, seed) in [("one", 1), ("two", 2), ("three", 3)] {
+        make(name, seed, name);
+    }
+    let open = |names: [&str; 2]| names.map(|name| Cache::open(&room.path().join(name)).unwrap());
+    let equal = settings(&[1.0, 1.0], 0.5, 4);
+    let (map, _) = joined(&open(["one", "two"]), &equal, &room.path().join("joined"));
+    assert!(map.is_for(&open(["one", "two"]), &equal) && !map.is_for(&open(["one", "three"]), &equal));
+    assert!(!map.is_for(&open(["one", "two"]), &settings(&[1.0, 2.0], 0.5, 4)));
+    let job = |caches: &[Cache], folder: &str| {
+        let interrupt = Interrupt::new();
+        let folder = room.path().join(folder);
+        let (storage, progress) = (Precision::F32, &Silent);
+        join(&JoinJob { caches, join: &map, storage, folder: &folder, progress, interrupt: &interrupt })
+    };
+    for other in [["one", "three"], ["two", "one"]] {
+        let error = job(&open(other), "joined").unwrap_err().to_string();
+        assert!(error.contains("is not of the teacher of the join's cache"), "{error}");
+    }
+    // Only the ratios of weights matter.
+    let large = Join::find(&open(["one", "two"]), &settings(&[1e100, 1e100], 0.5, 4), &Silent, &Interrupt::new());
+    let off = large.unwrap().map.matrix.iter().zip(&map.map.matrix).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
+    assert!(off < 1e-5, "{off}");
+}
+
+#[test]
+fn a_text_that_is_only_the_mean_is_told_apart_from_a_direction() {
+    let room = tempfile::tempdir().unwrap();
+    let numbers: Vec<f32> = [0.6, 0.8, 0.0].repeat(3);
+    let caches = ["one", "two"].map(|name| cache(&room.path().join(name), &texts(3), &numbers, 8));
+    let map = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 3), &Silent, &Interrupt::new()).unwrap().map;
+    assert_eq!(map.apply(&side_by_side(&[(numbers.clone(), 3), (numbers, 3)])), [0.0; 9]);
+}
+
+#[test]
+fn rows_that_not_all_caches_have_are_left_out() {
+    let room = tempfile::tempdir().unwrap();
+    let all = texts(40);
+    let numbers = vectors(40, 3, 5);
+    let without = |name: &str, gone: &[usize]| {
+        let kept: Vec<usize> = (0..40).filter(|row| !gone.contains(row)).collect();
+        let texts: Vec<String> = kept.iter().map(|&row| all[row].clone()).collect();
+        let numbers: Vec<f32> = kept.iter().flat_map(|row| &numbers[row * 3..][..3]).copied().collect();
+        cache(&room.path().join(name), &texts, &numbers, 7)
+    };
+    let caches = [without("one", &[3, 4, 20, 39]), without("two", &[0, 4, 5, 21]), without("three", &[])];
+    let mut rows = Rows::new(&caches).unwrap();
+    let mut found = Vec::new();
+    while let Some(chunk) = rows.next(9).unwrap() {
+        for (text, row) in chunk.texts.iter().zip(chunk.vectors.chunks_exact(9)) {
+            let at: usize = text.strip_prefix("text ").unwrap().parse().unwrap();
+            assert!(row.chunks_exact(3).all(|part| dot(part, &numbers[at * 3..][..3]) > 0.999_99), "{text}");
+            found.push(at);
+        }
+    }
+    let gone = [0, 3, 4, 5, 20, 21, 39];
+    assert_eq!(found, (0..40).filter(|row| !gone.contains(row)).collect::<Vec<_>>());
+    assert_eq!((rows.given, rows.left_out), (33, 36 - 33 + 36 - 33 + 40 - 33));
 }
