@@ -37,8 +37,12 @@ fn two_teachers_caches_join_into_one_to_distil_from() {
     let table = succeed(&folder, &["run", "both.toml"]);
     assert!(table.contains("static-trained"), "{table}");
     let log = std::fs::read_to_string(folder.join("runs/both/metrics.jsonl")).unwrap();
-    let start: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
-    assert!(start["fidelity_cosine"].as_f64().unwrap() > 0.5, "{start}");
+    let fidelity: Vec<f64> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["fidelity_cosine"].as_f64())
+        .collect();
+    // The start is the joined vectors of the tokens, and training goes on from there.
+    assert!(fidelity[0] > 0.3 && fidelity.last().unwrap() > &(fidelity[0] + 0.2), "{fidelity:?}");
 }
 
 #[test]

@@ -44,7 +44,8 @@ impl Settings {
             return wrong("weights", value, "one a cache, of at least two caches".into());
         }
         let sum: f64 = self.weights.iter().sum();
-        if let Some(weight) = self.weights.iter().find(|&&weight| !(weight / sum > 0.0)) {
+        let is_none = |weight: f64| weight.is_nan() || weight <= 0.0;
+        if let Some(weight) = self.weights.iter().find(|&&weight| is_none(weight) || is_none(weight / sum)) {
             return wrong("weights", weight.to_string(), "above 0, and with the others a number".into());
         }
         if !(0.0..=1.0).contains(&self.centre) {

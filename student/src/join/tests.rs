@@ -153,6 +153,7 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0"),
         (settings(&[1.0, f64::NAN], 0.5, 3), "weights is 1"),
+        (settings(&[-1.0, -1.0], 0.5, 3), "weights is -1"),
         (settings(&[1e308, 1e308], 0.5, 3), "weights is 1"),
         (settings(&[1.0, 1.0], 1.5, 3), "centre is 1.5"),
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
