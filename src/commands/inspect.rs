@@ -8,6 +8,7 @@ use limbeck::model::{Kind, kind};
 use limbeck_data::cache::Cache;
 use limbeck_encoder::Student;
 use limbeck_student::folder::StudentFolder;
+use limbeck_student::join::{self, Join};
 use limbeck_student::static_folder::StaticFolder;
 use limbeck_teacher::TeacherFolder;
 use limbeck_training::checkpoint::Files;
@@ -133,6 +134,11 @@ fn cache(path: &Path) -> anyhow::Result<()> {
     }
     if let Some(fingerprint) = cache.fingerprint() {
         say!("  made from   {}", serde_json::to_string(fingerprint)?);
+    }
+    if path.join(join::FILE).is_file() {
+        let Join { settings, sources, .. } = Join::open(path)?;
+        let widths: Vec<usize> = sources.iter().map(|source| source.dimension).collect();
+        say!("  joined of   vectors of {widths:?} numbers, weights {:?}, centre {}", settings.weights, settings.centre);
     }
     if let Some(tokens) = cache.tokens()? {
         say!("  tokens      {}", tokens.texts.len());

@@ -21,7 +21,9 @@ fn two_teachers_caches_join_into_one_to_distil_from() {
     };
     join(&["--weights", "1,2"], "both");
     let inspected = succeed(&folder, &["inspect", "both"]);
-    for line in ["rows        900", "dimension   32", "complete    true", "tokens      "] {
+    for line in
+        ["rows        900", "dimension   32", "complete    true", "tokens      ", "weights [1.0, 2.0], centre 0.5"]
+    {
         assert!(inspected.contains(line), "{inspected}");
     }
     let made = bytes_of(&folder.join("both"));
