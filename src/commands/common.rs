@@ -1,6 +1,6 @@
 //! What several commands share.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
@@ -169,8 +169,15 @@ pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     let absolute = std::path::absolute(to)?;
     // As much of it as is there already, without links.
     let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
-    let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?)));
-    let whole = whole.unwrap_or(absolute);
+    let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?))).unwrap_or(absolute);
+    // What isn't there yet is no link, and `..` after it leads back.
+    let whole = whole.components().fold(PathBuf::new(), |mut whole, component| {
+        match component {
+            Component::ParentDir => drop(whole.pop()),
+            other => whole.push(other),
+        }
+        whole
+    });
     for input in inputs {
         let Ok(input) = input.as_ref().canonicalize() else { continue };
         if input.starts_with(&whole) || whole.starts_with(&input) {

@@ -91,8 +91,10 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
 /// Says where a training stands whose checkpoint is in `folder`; false where there is none.
 fn training(folder: &Path) -> anyhow::Result<bool> {
     let Some(state) = Files::new(folder).state::<Value>()? else { return Ok(false) };
+    // Of another make.
+    let Some(step) = state["step"].as_u64() else { return Ok(false) };
     say!("training, not finished");
-    say!("  after step  {}", state["step"]);
+    say!("  after step  {step}");
     if let (Some(quality), Some(step)) = (state["best"][0].as_f64(), state["best"][1].as_u64()) {
         say!("  best so far {quality:.4} after step {step}");
     }

@@ -61,14 +61,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     refuse_nested(&arguments.to, inputs())?;
     let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<Result<Vec<_>, _>>()?;
     let like = arguments.like.as_deref().map(Join::open).transpose()?;
+    let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
+    let dimension = arguments.dimension.unwrap_or(caches[0].dimension());
+    let settings = Settings { weights, centre: arguments.centre, dimension };
+    settings.check(&caches).map_err(|error| Usage(format!("--{error}")))?;
+    if let Some(like) = &like {
+        like.check(&caches)?;
+    }
     let _held = folder_to_fill(&arguments.to, inputs())?;
     let (progress, interrupt) = (session.progress, &session.interrupt);
     let found = match like {
         Some(like) => like,
         None => {
-            let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
-            let dimension = arguments.dimension.unwrap_or(caches[0].dimension());
-            let settings = Settings { weights, centre: arguments.centre, dimension };
             // Of an interrupted job the join is there already.
             match Join::open(&arguments.to) {
                 Ok(before) if before.is_for(&caches, &settings) => before,
@@ -79,7 +83,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let (storage, folder) = (arguments.storage, arguments.to.as_path());
     let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, progress, interrupt })?;
     if let Some(why) = summary.no_tokens {
-        progress.note(&format!("{why}: a student starts from the least-squares model of the vectors"));
+        progress.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
     }
     if summary.left_out > 0 {
         progress.note(&format!("{} rows that not all caches have are left out", summary.left_out));

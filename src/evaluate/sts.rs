@@ -150,6 +150,10 @@ pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
         if longer {
             continue;
         }
+        let place = |at: usize| std::path::absolute(&files[at]).unwrap_or_else(|_| files[at].clone());
+        if place(twins[0]) == place(twins[1]) {
+            return Err(Error::Twice { path: files[twins[1]].clone() });
+        }
         let before = parts.clone();
         for &twin in &twins {
             let whole = files[twin].file_name().map(|name| name.to_string_lossy().into_owned());
@@ -158,7 +162,7 @@ pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
             depths[twin] = 1;
         }
         if parts == before {
-            return Err(Error::Twice { path: files[twins[1]].clone() });
+            twins.iter().for_each(|&twin| parts[twin] = vec![files[twin].display().to_string()]);
         }
     }
 }
@@ -284,6 +288,7 @@ mod tests {
         assert_eq!(names(&["s.parquet", "x/t.csv"]).unwrap(), ["s", "t"]);
         assert_eq!(names(&["s.parquet", "s.csv", "s.tsv.gz"]).unwrap(), ["s.parquet", "s.csv", "s.tsv.gz"]);
         assert_eq!(names(&["s", "s.tsv"]).unwrap(), ["s", "s.tsv"]);
+        assert_eq!(names(&["../a/s.tsv", "a/s.tsv"]).unwrap(), ["../a/s.tsv", "a/s.tsv"]);
         assert_eq!(names(&["a/s.csv", "a/s.tsv", "b/s.tsv"]).unwrap(), ["s.csv", "s.tsv", "b/s"]);
         assert!(matches!(names(&["a/s.tsv", "./a/s.tsv"]), Err(Error::Twice { .. })));
     }

@@ -57,7 +57,7 @@ fn what_cannot_be_joined_is_said() {
         .unwrap();
     embed("others.txt", "others");
     let error = fail(&folder, &["join", "--cache", "one", "--cache", "others", "--to", "both"]);
-    assert!(error.contains("others: from row 0 on its texts are others than those of one"), "{error}");
+    assert!(error.contains("others: from about row 0 on its texts are others than those of one"), "{error}");
     let error = fail(&folder, &["join", "--cache", "one", "--cache", "one", "--like", "one", "--to", "both"]);
     assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
     for (arguments, what) in [
@@ -65,6 +65,8 @@ fn what_cannot_be_joined_is_said() {
         (&["--cache", "one", "--weights", "1,2,3", "--to", "both"], "--weights has 3 numbers for 2 caches"),
         (&["--cache", "one", "--to", "one"], "lie in one another"),
         (&["--cache", "one", "--to", "one/deeper"], "lie in one another"),
+        (&["--cache", "one", "--to", "new/../one"], "lie in one another"),
+        (&["--cache", "one", "--weights", "1,0", "--to", "both"], "--weights is 0e0"),
     ] {
         let refused = run(&folder, &[&["join", "--cache", "one"], arguments].concat());
         let error = text(&refused.stderr);

@@ -10,7 +10,7 @@ use super::columns::{Columns, Decoder, Found};
 use super::error::{CacheError, RowProblem};
 use super::parquet_in::{self, BATCH_ROWS, Part};
 use super::reader::Shard;
-use super::tokens::TOKENS_FILE;
+use super::tokens::is_tokens_name;
 use super::writer::SHARD_ROWS;
 use crate::{Error, Result};
 
@@ -124,7 +124,7 @@ fn parquet_files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let walk = WalkDir::new(path).sort_by_file_name().into_iter().filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
-        entry.depth() == 0 || !(name.starts_with(['.', '_']) || name == TOKENS_FILE)
+        entry.depth() == 0 || !(name.starts_with(['.', '_']) || is_tokens_name(&name))
     });
     for entry in walk {
         let entry = entry.map_err(|error| Error::io("list", path)(error.into()))?;

@@ -29,21 +29,25 @@ pub struct Join {
 pub struct Source {
     /// The width of its vectors.
     pub dimension: usize,
-    /// The cache's own fingerprint without the text's; none for a cache made elsewhere, which has none.
+    /// The cache's own fingerprint; none for a cache made elsewhere, which has none.
     pub teacher: Option<Fingerprint>,
 }
 
 impl Source {
     fn of(cache: &Cache) -> Self {
-        let teacher = cache.fingerprint().cloned();
-        let teacher = teacher.map(|fingerprint| Fingerprint { text: String::new(), ..fingerprint });
-        Self { dimension: cache.dimension(), teacher }
+        Self { dimension: cache.dimension(), teacher: cache.fingerprint().cloned() }
+    }
+
+    /// The same of whatever text.
+    fn without_text(&self) -> Self {
+        let teacher = self.teacher.clone().map(|fingerprint| Fingerprint { text: String::new(), ..fingerprint });
+        Self { teacher, ..*self }
     }
 
     /// Whether vectors of `other` can stand in the place of this one's, as far as both say what they are.
     fn fits(&self, other: &Self) -> bool {
-        let both = self.teacher.as_ref().zip(other.teacher.as_ref());
-        self.dimension == other.dimension && both.is_none_or(|(this, other)| this == other)
+        let can_tell = self.teacher.is_some() && other.teacher.is_some();
+        self.dimension == other.dimension && (!can_tell || self.without_text() == other.without_text())
     }
 }
 
@@ -65,7 +69,7 @@ impl Join {
     }
 
     /// An error where the caches are not of the teachers that this was found for, in their order.
-    pub(super) fn check(&self, caches: &[Cache]) -> Result<()> {
+    pub fn check(&self, caches: &[Cache]) -> Result<()> {
         let wrong = |path: &Path, reason| Err(Error::Targets { path: path.to_owned(), reason });
         if caches.len() != self.sources.len() {
             let reason = format!("is of {} teachers, not of {}", self.sources.len(), caches.len());
@@ -116,8 +120,25 @@ impl Join {
 
     /// A hash of all that the joined vectors depend on but for the texts.
     pub(super) fn hash(&self) -> String {
-        let sources = serde_json::to_vec(&self.sources).unwrap_or_default();
+        let sources: Vec<Source> = self.sources.iter().map(Source::without_text).collect();
+        let sources = serde_json::to_vec(&sources).unwrap_or_default();
         let numbers: Vec<f32> = self.map.matrix.iter().chain(&self.map.offset).copied().collect();
         files::sha256_bytes(&[sources.as_slice(), bytemuck::cast_slice(&numbers)].concat())
     }
+}
+
+/// A hash of the caches' texts: of what ours say of them, and of the length and the first texts of those made elsewhere.
+pub(super) fn hash_of_texts(caches: &[Cache]) -> Result<String> {
+    let mut all = String::new();
+    for cache in caches {
+        all += &match cache.fingerprint() {
+            Some(fingerprint) => fingerprint.text.clone(),
+            None => {
+                let first = cache.read(0)?.texts;
+                files::sha256_bytes(format!("{} {first:?}", cache.rows()).as_bytes())
+            }
+        };
+        all.push('\n');
+    }
+    Ok(files::sha256_bytes(all.as_bytes()))
 }

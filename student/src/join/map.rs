@@ -11,11 +11,11 @@ use crate::error::Result;
 use crate::start::{principal_directions, scatter};
 use crate::unit::to_unit;
 
-/// Of so many rows, or few more, the moments are taken.
+/// Of about so many rows the moments are taken: from half as many where the text has just more, to all of a shorter one.
 const SAMPLE: u64 = 1 << 17;
 
 /// A joined vector shorter than this, of at most 1, is what rounding left of a zero.
-const NOTHING: f64 = 1e-5;
+const NOTHING: f64 = 1e-6;
 
 /// From the unit vectors of several teachers, side by side, to one vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,8 @@ impl Map {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Self> {
+        settings.check(caches)?;
         let widths: Vec<usize> = caches.iter().map(Cache::dimension).collect();
-        settings.check(&widths)?;
         let (total, first) = (widths.iter().sum(), widths[0]);
         let Moments { count, sums, products } = Moments::of(caches, total, progress, interrupt)?;
 

@@ -14,7 +14,7 @@ mod tests;
 use std::path::Path;
 
 use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS, TokenVectors};
 use limbeck_data::progress::Progress;
 use limbeck_encoder::Tokenizer;
 use serde::{Deserialize, Serialize};
@@ -36,17 +36,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// An error where they can't be for caches of these widths.
-    fn check(&self, widths: &[usize]) -> Result<()> {
+    /// An error where they can't be for these caches.
+    pub fn check(&self, caches: &[Cache]) -> Result<()> {
+        let widths: Vec<usize> = caches.iter().map(Cache::dimension).collect();
         let wrong = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
         if widths.len() < 2 || self.weights.len() != widths.len() {
-            let value = format!("{:?} for {} caches", self.weights, widths.len());
+            let value = format!("{:?} of {} caches", self.weights, widths.len());
             return wrong("weights", value, "one a cache, of at least two caches".into());
         }
         let sum: f64 = self.weights.iter().sum();
         let is_none = |weight: f64| weight.is_nan() || weight <= 0.0;
         if let Some(weight) = self.weights.iter().find(|&&weight| is_none(weight) || is_none(weight / sum)) {
-            return wrong("weights", weight.to_string(), "above 0, and with the others a number".into());
+            return wrong("weights", format!("{weight:e}"), "above 0, and their sum a number".into());
         }
         if !(0.0..=1.0).contains(&self.centre) {
             return wrong("centre", self.centre.to_string(), "from 0 to 1".into());
@@ -92,11 +93,10 @@ pub struct JoinSummary {
 pub fn join(job: &JoinJob) -> Result<JoinSummary> {
     job.join.check(job.caches)?;
     let mut rows = Rows::new(job.caches)?;
-    let first = job.caches[0].fingerprint().cloned().unwrap_or_default();
     let fingerprint = Fingerprint {
         teacher: job.join.hash(),
-        tokenizer: first.tokenizer,
-        text: first.text,
+        tokenizer: job.caches[0].fingerprint().map(|first| first.tokenizer.clone()).unwrap_or_default(),
+        text: kept::hash_of_texts(job.caches)?,
         pooling: "joined".into(),
         ..Fingerprint::default()
     };
@@ -131,7 +131,8 @@ fn join_tokens(job: &JoinJob, writer: &mut CacheWriter) -> Result<Option<String>
     for (index, cache) in job.caches.iter().enumerate() {
         let own = index == 0 || cache.tokenizer().is_some_and(|path| std::fs::read(path).is_ok_and(|own| own == json));
         let found = if own { cache.tokens()? } else { cache.student_tokens(json)? };
-        let Some(found) = found.filter(|found| index == 0 || found.texts == texts) else {
+        let fits = |found: &TokenVectors| found.dimension == cache.dimension() && (index == 0 || found.texts == texts);
+        let Some(found) = found.filter(fits) else {
             return lacks(cache, "vectors of the first cache's tokens (embed it with --student-tokenizer)");
         };
         texts = found.texts;

@@ -5,7 +5,7 @@ use limbeck_data::cache::Cache;
 use crate::error::{Error, Result};
 use crate::unit::to_unit;
 
-/// So many rows in a row may be one cache's only: whoever made the caches left out other duplicates or blanks.
+/// So many rows one after another may be one cache's only: whoever made the caches left out other duplicates or blanks.
 const GAP: usize = 1024;
 
 /// Walks caches of the same texts in step, whatever their shards. Rows that not all of them have are left out.
@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
     /// The next rows, at most `most` of them; none after the last.
     ///
     /// # Errors
-    /// More than [`GAP`] rows together that a cache lacks; no row that all have.
+    /// More than [`GAP`] rows one after another that are others in another cache; no row that all have.
     pub fn next(&mut self, most: usize) -> Result<Option<Chunk>> {
         let mut chunk = Chunk { texts: Vec::new(), vectors: Vec::new() };
         while chunk.texts.len() < most {
@@ -75,6 +75,8 @@ impl<'a> Rows<'a> {
     /// Goes on, where need be, to the next text that all readers have; false at the end.
     fn align(&mut self) -> Result<bool> {
         let [first, others @ ..] = self.readers.as_mut_slice() else { return Ok(false) };
+        // Rows left out one after another because of each of the others.
+        let mut lost = vec![0; others.len()];
         let mut index = 0;
         while let Some(other) = others.get_mut(index) {
             let (this, that) = (first.ahead(), other.ahead());
@@ -82,11 +84,14 @@ impl<'a> Rows<'a> {
                 index += 1;
                 continue;
             }
-            // The fewer rows of the one that the other can go on after.
             let of = |text: Option<&String>, ahead: &[String]| {
                 text.and_then(|text| ahead.iter().position(|other| other == text))
             };
-            let (in_first, in_other) = (of(that.first(), this), of(this.first(), that));
+            // One that both have in the other's place, with the rows after it the same: no row is missing.
+            let is_another = this.get(1).is_some() && this.get(1) == that.get(1);
+            let (in_first, in_other) =
+                if is_another { (None, None) } else { (of(that.first(), this), of(this.first(), that)) };
+            // The fewer rows of the one that the other can go on after.
             let skipped = match (in_first, in_other) {
                 (Some(skipped), other) if other.is_none_or(|other| skipped <= other) => first.skip(skipped),
                 (_, Some(skipped)) => other.skip(skipped),
@@ -94,11 +99,11 @@ impl<'a> Rows<'a> {
                 _ => first.skip(1) + other.skip(1),
             };
             self.left_out += skipped as u64;
-            let gap = first.gap.max(other.gap);
-            if gap > GAP {
+            lost[index] = if in_first.or(in_other).is_some() { 0 } else { lost[index] + 1 };
+            if lost[index] > GAP as u64 {
                 let (path, name) = (other.cache.path().to_owned(), first.cache.path().display());
-                let row = other.at - other.gap as u64;
-                let reason = format!("from row {row} on its texts are others than those of {name}");
+                let row = first.at.max(other.at) - lost[index];
+                let reason = format!("from about row {row} on its texts are others than those of {name}");
                 return Err(Error::Targets { path, reason });
             }
             first.fill()?;
@@ -134,13 +139,11 @@ struct Reader<'a> {
     done: usize,
     /// The row that comes next, of all.
     at: u64,
-    /// Rows left out since one was given.
-    gap: usize,
 }
 
 impl<'a> Reader<'a> {
     fn new(cache: &'a Cache) -> Self {
-        Self { cache, shard: 0, texts: Vec::new(), vectors: Vec::new(), done: 0, at: 0, gap: 0 }
+        Self { cache, shard: 0, texts: Vec::new(), vectors: Vec::new(), done: 0, at: 0 }
     }
 
     /// Reads on until more than [`GAP`] rows lie ahead, or all there are.
@@ -171,7 +174,6 @@ impl<'a> Reader<'a> {
         let text = std::mem::take(&mut self.texts[self.done]);
         self.done += 1;
         self.at += 1;
-        self.gap = 0;
         text
     }
 
@@ -180,7 +182,6 @@ impl<'a> Reader<'a> {
         let rows = rows.min(self.texts.len() - self.done);
         self.done += rows;
         self.at += rows as u64;
-        self.gap += rows;
         rows
     }
 }

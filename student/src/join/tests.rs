@@ -143,18 +143,18 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
     let fine = settings(&[1.0, 1.0], 0.5, 6);
     assert_eq!(find([0, 1], &fine), Ok(()));
     let error = find([2, 3], &fine).unwrap_err();
-    assert!(error.contains("other: from row 0 on its texts are others than those of "), "{error}");
+    assert!(error.contains("other: from about row 0 on its texts are others than those of "), "{error}");
     let error = find([0, 2], &fine).unwrap_err();
-    assert!(error.contains("long: from row 20 on its texts are others than those of "), "{error}");
+    assert!(error.contains("long: from about row 20 on its texts are others than those of "), "{error}");
     let short = [make("few", &other[..20]), make("same", &texts(20))];
     let error = Join::find(&short, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
     assert!(error.contains("few: has no text that the other caches have"), "{error}");
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
-        (settings(&[1.0, 0.0], 0.5, 3), "weights is 0"),
-        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is 1"),
-        (settings(&[-1.0, -1.0], 0.5, 3), "weights is -1"),
-        (settings(&[1e308, 1e308], 0.5, 3), "weights is 1"),
+        (settings(&[1.0, 0.0], 0.5, 3), "weights is 0e0"),
+        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is 1e0"),
+        (settings(&[-1.0, -1.0], 0.5, 3), "weights is -1e0"),
+        (settings(&[1e308, 1e308], 0.5, 3), "weights is 1e308"),
         (settings(&[1.0, 1.0], 1.5, 3), "centre is 1.5"),
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
         (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
@@ -233,4 +233,33 @@ fn rows_that_not_all_caches_have_are_left_out() {
     let gone = [0, 3, 4, 5, 20, 21, 39];
     assert_eq!(found, (0..40).filter(|row| !gone.contains(row)).collect::<Vec<_>>());
     assert_eq!((rows.given, rows.left_out), (33, 36 - 33 + 36 - 33 + 40 - 33));
+}
+
+#[test]
+fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
+    let room = tempfile::tempdir().unwrap();
+    let all = texts(5_000);
+    let width_one =
+        |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 1, 5), 700);
+    let without =
+        |name: &str, gone: std::ops::Range<usize>| width_one(name, &[&all[..gone.start], &all[gone.end..]].concat());
+    let read = |caches: &[Cache]| {
+        let mut rows = Rows::new(caches).unwrap();
+        while rows.next(1_000).unwrap().is_some() {}
+        (rows.given, rows.left_out)
+    };
+    let three = [width_one("all", &all), without("a", 2_000..2_900), without("b", 2_900..3_800)];
+    assert_eq!(read(&three), (5_000 - 1_800, 1_800 + 900 + 900));
+    let other: Vec<String> = (0..5_000).map(|row| format!("other {row}")).collect();
+    let mut rows = [width_one("all", &all), width_one("same", &all), width_one("other", &other)];
+    let error = Rows::new(&rows).unwrap().next(10).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("from about row 0 on its texts are others"), "{error}");
+    rows.reverse();
+    assert!(Rows::new(&rows).unwrap().next(10).is_err());
+    // A row that is another one in one cache, and comes again later in both.
+    let mut one = all.clone();
+    one[900] = "again".into();
+    let mut two = one.clone();
+    two[100] = "again".into();
+    assert_eq!(read(&[width_one("one", &one), width_one("two", &two)]), (4_999, 2));
 }
