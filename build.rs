@@ -25,9 +25,8 @@ fn main() {
 /// Whether the machine's C library, which is the one it is built for, reads packed relocations: glibc does from 2.36 on. They take
 /// a hundredth of the room, and all of them are read at every start.
 fn has_relative_relocations() -> bool {
-    let same =
-        |a: &str, b: &str| std::env::var(a).ok().filter(|value| std::env::var(b).is_ok_and(|other| other == *value));
-    if same("HOST", "TARGET").is_none_or(|target| !target.ends_with("-linux-gnu")) {
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    if variable("HOST") != variable("TARGET") || !variable("TARGET").ends_with("-linux-gnu") {
         return false;
     }
     // `glibc 2.36`

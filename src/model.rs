@@ -121,6 +121,11 @@ pub fn kind(path: &Path) -> Result<Kind> {
     }
 }
 
+/// The tokenizer.json that `path` stands for: itself, or the one in that folder.
+pub fn tokenizer_file(path: PathBuf) -> PathBuf {
+    if path.is_dir() { path.join("tokenizer.json") } else { path }
+}
+
 fn beside(file: PathBuf, folder: &Path) -> Result<Kind> {
     let places = [file.parent().unwrap_or(folder).join("tokenizer.json"), folder.join("tokenizer.json")];
     match places.into_iter().find(|path| path.is_file()) {

@@ -156,7 +156,7 @@ fn possible(threads: usize) -> Result<usize, String> {
 
 /// Refuses to write to `to` where it is one of `inputs`, which the command reads.
 pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
-    let Ok(whole) = to.canonicalize() else { return Ok(()) };
+    let whole = resolved(to)?;
     if inputs.into_iter().any(|input| input.as_ref().canonicalize().is_ok_and(|input| input == whole)) {
         let what = format!("--to {}: this is read here, and would be written over; name another place", to.display());
         return Err(super::Usage(what).into());
@@ -164,20 +164,25 @@ pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     Ok(())
 }
 
-/// Refuses a folder `to` in which one of `inputs` lies, or which lies in one.
-pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
-    let absolute = std::path::absolute(to)?;
-    // As much of it as is there already, without links.
+/// The absolute path of what may not be there yet, without links.
+fn resolved(path: &Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    // As much of it as is there already.
     let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
     let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?))).unwrap_or(absolute);
     // What isn't there yet is no link, and `..` after it leads back.
-    let whole = whole.components().fold(PathBuf::new(), |mut whole, component| {
+    Ok(whole.components().fold(PathBuf::new(), |mut whole, component| {
         match component {
             Component::ParentDir => drop(whole.pop()),
             other => whole.push(other),
         }
         whole
-    });
+    }))
+}
+
+/// Refuses a folder `to` in which one of `inputs` lies, or which lies in one.
+pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    let whole = resolved(to)?;
     for input in inputs {
         let Ok(input) = input.as_ref().canonicalize() else { continue };
         if input.starts_with(&whole) || whole.starts_with(&input) {

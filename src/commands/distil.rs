@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
+use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
@@ -71,7 +72,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     }
     let before = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
     let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
-    let open = |path: PathBuf| Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path });
+    let open = |path: PathBuf| Tokenizer::from_file(&tokenizer_file(path));
     let tokenizer = match (&arguments.tokenizer, own, cache.tokenizer()) {
         (Some(uri), ..) => open(session.store()?.locate(uri, session.progress)?)?,
         (None, Some(own), _) => own,

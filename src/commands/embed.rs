@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
 use limbeck_data::text::read_texts;
@@ -86,10 +87,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         precision: teacher.info().precision.to_string(),
     };
     let student = match &arguments.student_tokenizer {
-        Some(uri) => {
-            let path = store.locate(uri, session.progress)?;
-            Some(Tokenizer::from_file(&if path.is_dir() { path.join("tokenizer.json") } else { path })?)
-        }
+        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
         None => None,
     };
     let dimension = teacher.dimension();

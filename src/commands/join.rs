@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck::hold::hold;
 use limbeck_data::cache::{Cache, Precision as Storage};
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::Usage;
-use super::common::{Session, folder_to_fill, refuse_nested};
+use super::common::{Session, refuse_nested};
 use super::embed::storage;
 
 /// Join several teachers' caches of the same texts into one to distil from
@@ -57,8 +58,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if !arguments.weights.is_empty() && arguments.weights.len() != count {
         return Err(Usage(format!("--weights has {} numbers for {count} caches", arguments.weights.len())).into());
     }
-    let inputs = || arguments.caches.iter().chain(&arguments.like);
-    refuse_nested(&arguments.to, inputs())?;
+    refuse_nested(&arguments.to, arguments.caches.iter().chain(&arguments.like))?;
     let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<Result<Vec<_>, _>>()?;
     let like = arguments.like.as_deref().map(Join::open).transpose()?;
     let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if let Some(like) = &like {
         like.check(&caches)?;
     }
-    let _held = folder_to_fill(&arguments.to, inputs())?;
+    let _held = hold(&arguments.to)?;
     let (progress, interrupt) = (session.progress, &session.interrupt);
     let found = match like {
         Some(like) => like,

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::files;
 use limbeck_encoder::Tokenizer;
@@ -77,8 +78,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let vocabulary = arguments.vocabulary()?;
     vocabulary.check()?;
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
-    let path = session.store()?.locate(&arguments.teacher, session.progress)?;
-    let path = if path.is_dir() { path.join("tokenizer.json") } else { path };
+    let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.progress)?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;

@@ -9,6 +9,7 @@ use limbeck_student::vocabulary::{Watch, build};
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
+use crate::model::tokenizer_file;
 use crate::recipe::CacheOrigin;
 
 /// The tokenizer of the student's own vocabulary, in the run's folder.
@@ -52,7 +53,7 @@ impl Context<'_> {
     fn named_tokenizer(&self) -> Result<Option<PathBuf>> {
         let Some(uri) = &self.plan.tokenizer else { return Ok(None) };
         let path = self.asset(uri, None)?;
-        Ok(Some(if path.is_dir() { path.join("tokenizer.json") } else { path }))
+        Ok(Some(tokenizer_file(path)))
     }
 
     /// The tokenizer that a vocabulary is made from: the one named, else the teacher's.

@@ -26,12 +26,13 @@ fn with_student() -> (tempfile::TempDir, std::path::PathBuf) {
 fn what_a_command_reads_it_does_not_write_over() {
     let (_keep, folder) = with_student();
     let teacher = ["vocabulary", "--teacher", "teacher", "--kind", "corpus", "--input", "text.txt", "--to"];
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &["encode", "--model", "student", "--input", "text.txt", "--to", "text.txt"],
         &["encode", "--model", "student", "--input", "text.txt", "--to", "student"],
         &[&teacher[..], &["text.txt"]].concat(),
         &[&teacher[..], &["teacher/tokenizer.json"]].concat(),
         &["word-order", "--input", "text.txt", "--to", "./text.txt"],
+        &["word-order", "--input", "text.txt", "--to", "new/../text.txt"],
         &["simcse", "--student", "student", "--input", "text.txt", "--to", "student"],
         &["am-softmax", "--student", "student", "--input", "text.txt", "--to", "student"],
         &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "teacher"],
