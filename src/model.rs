@@ -44,8 +44,8 @@ pub struct Opener<'a> {
     pub store: &'a AssetStore,
     pub progress: &'a dyn Progress,
     pub threads: usize,
-    /// Where ONNX Runtime comes from, should the model need it.
-    pub runtime: Uri,
+    /// Where ONNX Runtime comes from, should the model need it: what [`runtime_uri`] takes.
+    pub runtime: String,
     pub device: OnnxDevice,
 }
 
@@ -221,7 +221,8 @@ impl Opener<'_> {
 
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
     pub fn runtime(&self) -> Result<Runtime> {
-        let fetch = || self.store.locate(&self.runtime, self.progress).map(Some);
+        let uri = runtime_uri(&self.runtime)?;
+        let fetch = || self.store.locate(&uri, self.progress).map(Some);
         Ok(Runtime::find(None, fetch)?)
     }
 

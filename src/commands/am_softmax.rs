@@ -13,12 +13,6 @@ use limbeck_training::contrastive::Look;
 use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::texts::distinct_texts;
 
-/// Train a student with every sentence its own class (AM-softmax)
-///
-/// Dropout views of a sentence are its class's samples. Class centres lie in a mapped file in the student's folder while it
-/// learns. An interrupted job goes on from its last checkpoint.
-///
-/// Of a recipe, [am_softmax] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz --dev STSB.dev.tsv --to classes\n  \

@@ -11,10 +11,6 @@ use limbeck_encoder::Precision;
 use super::Usage;
 use super::common::{ModelArguments, Session, check_device, has_device, open_with};
 
-/// Measure sentences per second of models side by side, tokenizing included
-///
-/// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed. A student's
-/// folder is folded in int8 unless --precision says otherwise.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"

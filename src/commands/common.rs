@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use limbeck::model::{DEFAULT_RUNTIME, Opener, Options, runtime_uri};
+use limbeck::model::{DEFAULT_RUNTIME, Opener, Options};
 use limbeck::recipe::{self, Recipe};
 use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
@@ -24,7 +24,7 @@ impl Session<'_> {
     }
 }
 
-/// How models are run, and in which precision.
+// How models are run, and in which precision.
 #[derive(Args, Clone)]
 pub struct ModelArguments {
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct ModelArguments {
     pub precision: Option<Precision>,
 }
 
-/// The recipe of a command that does one stage's work.
+// The recipe of a command that does one stage's work.
 #[derive(Args)]
 pub struct RecipeArguments {
     /// A recipe, of which the sections named above are read
@@ -80,7 +80,7 @@ impl RecipeArguments {
     }
 }
 
-/// How models are run.
+// How models are run.
 #[derive(Args, Clone)]
 pub struct RunArguments {
     /// Threads; all cores by default
@@ -118,7 +118,7 @@ impl ModelArguments {
     pub fn opener<'a>(&self, store: &'a AssetStore, progress: &'a dyn Progress) -> anyhow::Result<Opener<'a>> {
         let threads = self.threads()?;
         set_threads(threads);
-        Ok(Opener { store, progress, threads, runtime: runtime_uri(&self.run.runtime)?, device: self.run.device })
+        Ok(Opener { store, progress, threads, runtime: self.run.runtime.clone(), device: self.run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.

@@ -1,7 +1,6 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-/// Print completions for a shell
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck completions bash > /etc/bash_completion.d/limbeck")]
 pub struct Arguments {

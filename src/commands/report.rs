@@ -7,7 +7,6 @@ use limbeck_data::files::write_bytes;
 
 use super::common::Session;
 
-/// Show what runs came to: a table of each, and a page with figures, several runs side by side
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \
                         limbeck report runs/quickstart runs/english --to compared.html")]

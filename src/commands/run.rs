@@ -8,10 +8,6 @@ use limbeck::summary::table;
 use super::common::{Session, set_threads};
 use super::stopped::{Stopped, command_line, is_interrupted};
 
-/// Run a recipe: from a teacher and plain text to a measured student
-///
-/// Stages that are up to date are skipped; an interrupted run goes on where it stopped when the same command is given
-/// again.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck run pipelines/quickstart.toml\n  \
                         limbeck run mine.toml --set distil.epochs=3 --from distil")]

@@ -10,11 +10,6 @@ use limbeck_training::contrastive::{Job, Look};
 use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::material::MaterialArguments;
 
-/// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
-///
-/// An interrupted job goes on from its last checkpoint.
-///
-/// Of a recipe, [train_student] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv --dev STSB.dev.tsv --to tuned\n  \

@@ -5,10 +5,6 @@ use limbeck::summary::{Summary, compare};
 
 use super::common::Session;
 
-/// Print the students of several runs as one Markdown table
-///
-/// The teacher and the static controls stand once, as the first run that measured them has them. Runs whose names differ by
-/// -seedN alone are one row: the mean and the standard deviation of their figures.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck table runs/zh runs/zh-simcse-random\n  \
                         limbeck table docs/results/zh.json docs/results/zh-simcse-random.json")]

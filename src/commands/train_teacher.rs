@@ -11,12 +11,6 @@ use limbeck_training::contrastive::{Job, Look};
 use super::common::{RecipeArguments, Session, folder_to_fill};
 use super::material::MaterialArguments;
 
-/// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
-///
-/// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job goes
-/// on from its last checkpoint.
-///
-/// Of a recipe, [train_teacher] is read.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck train-teacher --teacher ./bert --pooler cls-before-pooler --input corpus.txt.gz --dev STSB.dev.tsv --to teacher\n  \

@@ -11,10 +11,6 @@ use super::Usage;
 use super::common::{Session, refuse_inputs, set_threads, threads};
 use super::texts::chunks;
 
-/// Make a student's vocabulary from text: a teacher's pruned, or one trained
-///
-/// The result is a tokenizer.json: `limbeck embed --student-tokenizer` takes it for the teacher's vectors of its tokens,
-/// `limbeck distil --tokenizer` for the student.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small --kind wordpiece --size 16000 --to tokenizer.json\n  \

@@ -6,11 +6,6 @@ use limbeck_data::text::read_texts;
 
 use super::common::{Session, refuse_inputs};
 
-/// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
-///
-/// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all shuffled. Use text
-/// that no student was trained on, such as runs/NAME/text/held-out.parquet. A run leaves the pairs that it measured by in
-/// runs/NAME/word-order.tsv.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck word-order --input runs/quickstart/text/held-out.parquet --to pairs.tsv\n  \

@@ -158,7 +158,7 @@ impl<'a> Context<'a> {
             store: &self.store,
             progress: self.progress,
             threads: self.plan.threads,
-            runtime: self.plan.runtime.clone(),
+            runtime: self.plan.recipe.runtime.library.clone(),
             device: self.plan.teacher().map_or(OnnxDevice::Cpu, |teacher| teacher.device),
         }
     }

@@ -127,8 +127,13 @@ fn every_command_has_help_with_an_example_and_unknown_ones_exit_with_2() {
         "completions",
         "man",
     ];
+    let list = succeed(folder.path(), &["--help"]);
     for command in commands {
         let help = succeed(folder.path(), &[command, "--help"]);
+        // Long ones go on in the next line.
+        let about =
+            list.lines().find_map(|line| line.trim_start().strip_prefix(&format!("{command} "))).unwrap().trim();
+        assert!(!about.is_empty() && help.starts_with(about), "{about}\n{help}");
         assert!(help.contains(&format!("limbeck {command} ")) && help.contains("Example"), "{help}");
     }
     assert_eq!(run(folder.path(), &["distill"]).status.code(), Some(2));

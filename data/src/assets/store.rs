@@ -33,8 +33,9 @@ pub struct Asset {
 #[derive(Debug, Clone)]
 pub struct AssetStore {
     root: PathBuf,
-    hub: HubSettings,
-    python: OsString,
+    /// The hub and the interpreter that runs pip; the environment says them, and is asked when something is fetched.
+    hub: Option<HubSettings>,
+    python: Option<OsString>,
     interrupt: Interrupt,
 }
 
@@ -63,7 +64,7 @@ impl AssetStore {
     /// A store in the folder `root`, made when something is fetched. The hub's settings and the interpreter that runs
     /// pip come from the environment.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), hub: HubSettings::from_env(), python: python(), interrupt: Interrupt::new() }
+        Self { root: root.into(), hub: None, python: None, interrupt: Interrupt::new() }
     }
 
     /// The user's own store: `LIMBECK_CACHE`, or `limbeck` in the user's cache directory.
@@ -77,12 +78,12 @@ impl AssetStore {
 
     /// Asks for another hub than the environment names.
     pub fn with_hub(self, hub: HubSettings) -> Self {
-        Self { hub, ..self }
+        Self { hub: Some(hub), ..self }
     }
 
     /// Downloads wheels with another interpreter than `LIMBECK_PYTHON` or the usual one.
     pub fn with_python(self, python: impl Into<OsString>) -> Self {
-        Self { python: python.into(), ..self }
+        Self { python: Some(python.into()), ..self }
     }
 
     /// Stops fetching when `interrupt` is set: pip at once, the hub after the file it's at.
@@ -115,9 +116,10 @@ impl AssetStore {
                 })?
             }
             Uri::Hub { repository, revision, path } => {
-                let endpoint = self.hub.endpoint.as_deref().unwrap_or("the usual hub");
+                let hub = self.hub.clone().unwrap_or_else(HubSettings::from_env);
+                let endpoint = hub.endpoint.as_deref().unwrap_or("the usual hub");
                 self.keep(&format!("{uri} from {endpoint}"), &format!("hf:{repository}"), progress, |_| {
-                    let hub = Hub::new(&self.hub, repository, &self.interrupt, progress)?;
+                    let hub = Hub::new(&hub, repository, &self.interrupt, progress)?;
                     let snapshot = hub.fetch(revision.as_deref(), path.as_deref())?;
                     from_hub(uri, snapshot.folder, snapshot.files, path.as_deref())
                 })?
@@ -150,7 +152,7 @@ impl AssetStore {
         let requirement = format!("{package}=={version}");
         let name = format!("pypi:{requirement} on {OS} {ARCH}");
         self.keep(&name, &name, progress, |work| {
-            let pip = Pip { python: self.python.clone(), interrupt: &self.interrupt, progress };
+            let pip = Pip { python: self.python.clone().unwrap_or_else(python), interrupt: &self.interrupt, progress };
             let path = pip.download(&requirement, work)?;
             let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.place(format!("pypi:{requirement}"), path.parent().unwrap_or(work), &file_name)

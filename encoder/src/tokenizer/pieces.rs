@@ -44,10 +44,11 @@ impl Pieces {
     /// From a WordPiece model's vocabulary, whose continuing prefix is `##`; `unknown` is the id of its unknown token, and a word of
     /// more than `most_characters` becomes that. None where that is 0, or more than [`LONGEST_WORD`].
     pub fn new(vocabulary: &[(Cow<'_, str>, u32)], unknown: u32, most_characters: usize) -> Option<Self> {
-        // A word may be `##`, or begin so, where the pre-tokenizer leaves it whole.
-        let first = vocabulary.iter().map(|(token, id)| (token.as_bytes(), *id));
-        let further = first.clone().filter_map(|(token, id)| Some((token.strip_prefix(b"##")?, id)));
-        let longest = first.clone().map(|(token, _)| token.len()).max().unwrap_or(0).max(1);
+        let tokens = vocabulary.iter().map(|(token, id)| (token.as_bytes(), *id));
+        let further = tokens.clone().filter_map(|(token, id)| Some((token.strip_prefix(b"##")?, id)));
+        // No word begins with `##`: each of them is a word of its own, as punctuation is.
+        let first = tokens.clone().filter(|(token, _)| !token.starts_with(b"##"));
+        let longest = tokens.map(|(token, _)| token.len()).max().unwrap_or(0).max(1);
         let all = Self { first: Words::new(first), further: Words::new(further), longest, unknown, most_characters };
         (1..=LONGEST_WORD).contains(&most_characters).then_some(all)
     }
