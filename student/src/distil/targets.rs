@@ -50,9 +50,10 @@ pub struct Examples {
     pub targets: Vec<f32>,
 }
 
-/// Whether the text is among the smallest `share` of all hashes.
+/// Whether the text is among the smallest `share` of all hashes, their bits reversed: by the hash itself texts were held out when the
+/// text was prepared, so the smallest are all held out already, or none is left.
 fn is_held_out(text: &str, share: f64) -> bool {
-    (text::hash(text) as f64) < share * u64::MAX as f64
+    (text::hash(text).reverse_bits() as f64) < share * u64::MAX as f64
 }
 
 /// The share of `rows` that makes about [`HELD_OUT`] texts, at most `most`.

@@ -80,6 +80,30 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
     }
 }
 
+#[test]
+fn texts_are_held_out_of_a_cache_whose_text_was_split_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokenizer = word_tokenizer();
+    // By the hash, as the preparation of the text splits it.
+    let split = |text: &str| limbeck_data::text::hash(text) < u64::MAX / 10;
+    let texts: Vec<String> = (0..30_000).map(|n| format!("{} {n}", WORDS[2 + n % 10])).collect();
+    let (held_out, train): (Vec<String>, Vec<String>) = texts.into_iter().partition(|text| split(text));
+    let [train, held_out] = [("train", train), ("held-out", held_out)].map(|(name, texts)| {
+        let mut writer =
+            CacheWriter::open(&folder.path().join(name), CacheSpec::new(1, Precision::F32, Fingerprint::default()))
+                .unwrap();
+        for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {
+            writer.write(shard, texts, &vec![1.0; texts.len()]).unwrap();
+        }
+        writer.finish(texts.len() as u64).unwrap();
+        Cache::open(&folder.path().join(name)).unwrap()
+    });
+    let alone = targets(&train, &tokenizer).held_out().unwrap();
+    assert!((1_000..1_700).contains(&alone.texts.len()), "{} of a twentieth", alone.texts.len());
+    let beside = Targets { held_out: Some(&held_out), ..targets(&train, &tokenizer) }.held_out().unwrap();
+    assert!((1_800..2_200).contains(&beside.texts.len()), "{} of {}", beside.texts.len(), held_out.rows());
+}
+
 /// Two epochs of two windows.
 fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &Interrupt)) -> Result<String> {
     let tokenizer = word_tokenizer();
