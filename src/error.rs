@@ -145,9 +145,10 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
-    /// Teachers and ONNX.
+    /// Training.
     #[error(transparent)]
     Training(#[from] limbeck_training::Error),
+    /// Teachers and ONNX.
     #[error(transparent)]
     Teacher(Box<limbeck_teacher::Error>),
     /// Students.
@@ -159,7 +160,6 @@ pub enum Error {
     /// Files and texts.
     #[error(transparent)]
     Data(#[from] limbeck_data::Error),
-    /// The caller asked for a stop.
     /// candle can't compute on the GPU asked for.
     #[error("the GPU cuda:{number} can't be had for training")]
     CandleDevice {
@@ -167,6 +167,7 @@ pub enum Error {
         #[source]
         source: Box<candle_core::Error>,
     },
+    /// The caller asked for a stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

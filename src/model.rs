@@ -234,9 +234,11 @@ impl Opener<'_> {
         }
         let pooler = options.pooler.unwrap_or(teacher.pooler);
         let weights = teacher.weights.sha256()?;
-        let name = blake3::hash(
-            format!("{weights} {pooler} {precision} {} {} {EXPORT}", teacher.max_tokens, teacher.prefix).as_bytes(),
-        );
+        // What the weights' shapes don't tell, the number of heads and the like, is in the config.
+        let config = serde_json::Value::from(teacher.config_json.clone());
+        let (most, prefix) = (teacher.max_tokens, &teacher.prefix);
+        let all = format!("{weights} {config} {pooler} {precision} {most} {prefix} {EXPORT}");
+        let name = blake3::hash(all.as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
         if !to.is_file() {
             let _bar = self.progress.stage("exporting the model to ONNX", None, "");

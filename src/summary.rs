@@ -125,7 +125,7 @@ impl From<&fidelity::Fidelity> for Fidelity {
 pub struct Stage {
     /// Its name: `embed`.
     pub name: String,
-    /// How long it took this time.
+    /// How long it took when it was last done.
     pub seconds: f64,
     /// Whether it was up to date.
     pub skipped: bool,

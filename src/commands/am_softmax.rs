@@ -48,7 +48,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(&["am_softmax"])?;
+    let recipe = arguments.recipe.read(&["am_softmax"], &[])?;
     let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
     let _held = folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
     let settings = recipe.am_softmax;

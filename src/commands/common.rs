@@ -54,8 +54,8 @@ pub struct RecipeArguments {
 
 impl RecipeArguments {
     /// The recipe with its overrides; its threads, or those given here, are set. The command reads `sections` of it, and an override
-    /// of another one would do nothing.
-    pub fn read(&self, sections: &[&str]) -> anyhow::Result<Recipe> {
+    /// of another one would do nothing; nor would one of the keys that begin as in `others`, in place of which something else is told.
+    pub fn read(&self, sections: &[&str], others: &[(&str, &str)]) -> anyhow::Result<Recipe> {
         let recipe = match &self.recipe {
             Some(path) => recipe::read(path, &self.overrides)?,
             None => recipe::from_overrides(&self.overrides)?,
@@ -65,6 +65,11 @@ impl RecipeArguments {
             let sections: Vec<String> = sections.iter().map(|section| format!("[{section}]")).collect();
             let what = format!("--set {key}: of a recipe, {} is read here", sections.join(", "));
             return Err(super::Usage(what).into());
+        }
+        for (begin, instead) in others {
+            if let Some(key) = self.overridden().find(|key| key.starts_with(begin)) {
+                return Err(super::Usage(format!("--set {key}: that is for `limbeck run`; {instead}")).into());
+            }
         }
         let asked = self.threads.or(recipe.threads);
         if let Some(asked) = asked {

@@ -47,8 +47,14 @@ pub struct Arguments {
     recipe: RecipeArguments,
 }
 
+/// Keys of the sections that this command reads which say nothing to it.
+const NOT_READ: [(&str, &str); 2] = [
+    ("student.methods", "this command distils"),
+    ("student.vocabulary", "make one with `limbeck vocabulary` and name it with --tokenizer"),
+];
+
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(&["student", "distil"])?;
+    let recipe = arguments.recipe.read(&["student", "distil"], &NOT_READ)?;
     if let Some(key) =
         arguments.recipe.overridden().find(|key| arguments.student.is_some() && key.starts_with("student"))
     {
@@ -59,7 +65,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;
-    if arguments.tokenizer.is_none() && !recipe.student.vocabulary.is_teacher() {
+    let named = recipe.student.tokenizer.as_deref().map(str::parse).transpose()?;
+    let named = arguments.tokenizer.as_ref().or(named.as_ref().filter(|_| arguments.student.is_none()));
+    if named.is_none() && !recipe.student.vocabulary.is_teacher() {
         let what =
             "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with --tokenizer";
         return Err(Usage(what.into()).into());
@@ -67,7 +75,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let before = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
     let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
     let open = |path: PathBuf| Tokenizer::from_file(&tokenizer_file(path));
-    let tokenizer = match (&arguments.tokenizer, own, cache.tokenizer()) {
+    let tokenizer = match (named, own, cache.tokenizer()) {
         (Some(uri), ..) => open(session.store()?.locate(uri, session.progress)?)?,
         (None, Some(own), _) => own,
         (None, None, Some(path)) => open(path)?,

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args};
 use limbeck::evaluate::fidelity::{fidelity, sampled};
 use limbeck::evaluate::one_space::one_space;
-use limbeck::evaluate::sts::{StsSet, read_sets, sts};
+use limbeck::evaluate::sts::{StsSet, read_sets, set_names, sts};
 use limbeck::evaluate::{Model, Watch, word_order};
 use limbeck::summary::Fidelity;
 use limbeck::vectors::Shortened;
-use limbeck_data::text::{bare_name, read_texts};
+use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
 use super::common::{ModelArguments, Opened, Session, check_device, check_dimension, has_device, open_all};
@@ -114,8 +114,8 @@ impl<'a> Tasks<'a> {
         if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, None, session)?.pop() {
             on_device |= has_device(&teacher);
             let teacher = Model::new(&teacher.name, &*teacher.encoder);
-            let kind = |file: &PathBuf| Kind::new(file, &teacher, watch);
-            kinds = arguments.fidelity.iter().map(kind).collect::<anyhow::Result<_>>()?;
+            let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
+            kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, watch)).collect::<anyhow::Result<_>>()?;
             if let Some(pairs) = pairs {
                 let similarities = word_order::similarities(&teacher, &pairs, watch)?;
                 order = Some((pairs, similarities));
@@ -165,9 +165,8 @@ struct Kind {
 }
 
 impl Kind {
-    fn new(file: &Path, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
+    fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
         let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
-        let name = bare_name(file);
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })
     }

@@ -5,7 +5,7 @@ use limbeck::report::{self, curves, page};
 use limbeck::summary::table;
 use limbeck_data::files::write_bytes;
 
-use super::common::Session;
+use super::common::{Session, refuse_inputs};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \
@@ -39,6 +39,8 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         [only] => only.join(report::FILE),
         _ => Path::new(report::FILE).to_path_buf(),
     });
+    let read = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
+    refuse_inputs(&to, folders.iter().flat_map(|folder| read.map(|name| folder.join(name))))?;
     write_bytes(&to, page(&runs)?.as_bytes())?;
     say!("{}", to.display());
     Ok(())

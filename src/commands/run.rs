@@ -6,7 +6,7 @@ use limbeck::run::{Context, Decision, RunOptions, Stage, decide};
 use limbeck::summary::table;
 
 use super::common::{Session, set_threads};
-use super::stopped::{Stopped, command_line, is_interrupted};
+use super::stopped::{Stopped, command_line, given, is_interrupted};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck run pipelines/quickstart.toml\n  \
@@ -38,7 +38,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
-    let context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
+    let mut context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
+    context.share_threads();
+    let context = context;
     set_threads(context.plan.threads);
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
@@ -109,5 +111,5 @@ fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> any
         _ => format!("kept are {done}; {at_work} begins anew"),
     };
     // With --from the stage would be thrown away and begun anew.
-    Stopped::new(&error, &kept, &command_line(std::env::args(), &["--from"])).into()
+    Stopped::new(&error, &kept, &command_line(given(), &["--from"])).into()
 }

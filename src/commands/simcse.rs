@@ -36,7 +36,14 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(&["train_student"])?;
+    let recipe = arguments.recipe.read(
+        &["train_student"],
+        &[
+            ("train_student.dev", "here it is --dev"),
+            ("train_student.examples", "here it is --examples"),
+            ("train_student.start", "here it is --student, and --random"),
+        ],
+    )?;
     let _held = folder_to_fill(&arguments.to, [&arguments.student])?;
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;

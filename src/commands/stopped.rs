@@ -29,7 +29,12 @@ pub fn keeping(error: anyhow::Error, kept: &str, interrupt: &Interrupt) -> anyho
     if error.is::<Stopped>() || !is_interrupted(&error, interrupt) {
         return error;
     }
-    Stopped::new(&error, kept, &command_line(std::env::args(), &[])).into()
+    Stopped::new(&error, kept, &command_line(given(), &[])).into()
+}
+
+/// The words of the command line; what of a file's name is no Unicode is replaced.
+pub fn given() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
 }
 
 /// The command line as it can be typed again, without the options `without` and their values.

@@ -45,7 +45,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(&["train_teacher"])?;
+    let recipe = arguments.recipe.read(
+        &["train_teacher"],
+        &[("train_teacher.dev", "here it is --dev"), ("train_teacher.examples", "here it is --examples")],
+    )?;
     let section = recipe.train_teacher.unwrap_or_default();
     let path = session.store()?.locate(&arguments.teacher, session.progress)?;
     let _held = folder_to_fill(&arguments.to, [&path])?;

@@ -6,7 +6,7 @@ use limbeck_student::config::StudentConfig;
 use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
 
-use super::{Method, Recipe};
+use super::{Method, Recipe, TextSection};
 use crate::error::{Error, Result};
 
 /// More threads than this are taken for a mistake.
@@ -79,6 +79,12 @@ impl Plan {
                 if recipe.text.source.is_empty() {
                     return Err(bad("there is no [[text.source]]", "name a file, folder or URI with text"));
                 }
+                if recipe.cache.text_column.is_some() || recipe.cache.vector_column.is_some() {
+                    return Err(bad(
+                        "cache.text_column and cache.vector_column stand beside [teacher]",
+                        "they name columns of a cache made elsewhere, by cache.path",
+                    ));
+                }
                 let device = teacher.device.as_deref().unwrap_or("cpu").parse()?;
                 CacheOrigin::Teacher(TeacherPlan { uri: teacher.source.parse()?, device })
             }
@@ -90,6 +96,12 @@ impl Plan {
                     return Err(bad(
                         "cache.path stands beside [teacher] or [[text.source]]",
                         "a cache made elsewhere holds texts and vectors already",
+                    ));
+                }
+                if recipe.text != TextSection::default() {
+                    return Err(bad(
+                        "cache.path stands beside [text]",
+                        "a cache made elsewhere is learned from as it is; leave [text] out",
                     ));
                 }
                 let columns =
@@ -228,6 +240,8 @@ mod tests {
             ("", "neither"),
             ("[teacher]\nsource = \"t\"\n", "text.source"),
             ("[cache]\npath = \"c\"\n", "student.tokenizer"),
+            ("[cache]\npath = \"c\"\n[text]\nexclude = [\"a\"]\n[student]\ntokenizer = \"k\"\n", "beside [text]"),
+            (&format!("{TEACHER}[cache]\ntext_column = \"c\"\n"), "text_column"),
             ("[teacher]\nsource = \"t\"\n[cache]\npath = \"c\"\n[student]\ntokenizer = \"k\"\n", "beside"),
         ];
         for (text, word) in cases {

@@ -297,7 +297,7 @@ impl Default for BaselineSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSection {
-    /// STS files: TSV with the header `sentence1 sentence2 score`.
+    /// STS files with the columns `sentence1`, `sentence2` and `score`: TSV, CSV, JSON lines or Parquet.
     pub sts: Vec<String>,
     /// Whether to measure word order; needs a teacher.
     pub word_order: bool,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use limbeck_data::assets::Uri;
 
-use crate::recipe::{Recipe, resolved};
+use crate::recipe::{Method, Recipe, resolved};
 use crate::summary::table::{count, size, speed, times};
 use crate::summary::{ModelSummary, Role, Summary, extra, table_cells};
 
@@ -40,6 +40,19 @@ fn student(summary: &Summary) -> Option<&ModelSummary> {
     summary.models.iter().find(|model| model.role == Role::Student)
 }
 
+fn is_distilled(recipe: &Recipe) -> bool {
+    recipe.student.methods.contains(&Method::Distil)
+}
+
+/// What a method is called in the literature.
+fn name_of(method: Method) -> &'static str {
+    match method {
+        Method::Distil => "distillation",
+        Method::Simcse => "SimCSE",
+        Method::AmSoftmax => "AM-softmax",
+    }
+}
+
 fn front_matter(summary: &Summary, recipe: &Recipe) -> String {
     let mut yaml = String::from("---\n");
     let mut list = |name: &str, values: &[String]| {
@@ -56,8 +69,9 @@ fn front_matter(summary: &Summary, recipe: &Recipe) -> String {
     let mut data: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();
     data.dedup();
     list("datasets", &data);
-    let tags = ["sentence-similarity", "feature-extraction", "limbeck", "textcnn", "distillation"];
-    list("tags", &tags.map(String::from));
+    let mut tags = vec!["sentence-similarity", "feature-extraction", "limbeck", "textcnn"];
+    tags.extend(is_distilled(recipe).then_some("distillation"));
+    list("tags", &tags.into_iter().map(String::from).collect::<Vec<_>>());
     yaml += "library_name: limbeck\npipeline_tag: sentence-similarity\n";
     // One licence and one base model are given as such, not as a list.
     for name in ["license", "base_model"] {
@@ -85,10 +99,19 @@ fn introduction(summary: &Summary, recipe: &Recipe) -> String {
         (None, Some(cache)) => format!("the vectors in `{cache}`"),
         (None, None) => "its teacher".into(),
     };
-    let mut text = format!(
-        "A sentence encoder distilled with limbeck from {teacher}. It gives a text a vector in the teacher's space, so that \
-         either can embed the documents that the other's queries are sought in."
-    );
+    let mut text = if is_distilled(recipe) {
+        format!(
+            "A sentence encoder distilled with limbeck from {teacher}. It gives a text a vector in the teacher's space, so that \
+             either can embed the documents that the other's queries are sought in."
+        )
+    } else {
+        let methods: Vec<&str> = recipe.student.methods.iter().map(|&method| name_of(method)).collect();
+        format!(
+            "A sentence encoder trained with limbeck by {}. It was not distilled: its vectors lie in a space of their own, and \
+             can't be sought among those of {teacher}, which it is measured beside.",
+            methods.join(" and ")
+        )
+    };
     if let Some(student) = student(summary) {
         let _ = write!(text, "\n\n{} parameters, vectors of {} numbers.", count(student.parameters), student.dimension);
     }
@@ -182,11 +205,11 @@ fn limits(summary: &Summary, recipe: &Recipe) -> String {
         Some(tokens) => format!("Text past {tokens} tokens is cut off"),
         None => "Texts of any length are read whole".into(),
     };
-    let _ = writeln!(
-        text,
-        "- {length}; it learned from texts of {} to {} characters.",
-        recipe.text.min_chars, recipe.text.max_chars
-    );
+    // A cache made elsewhere says nothing of its texts.
+    let learned = recipe.teacher.as_ref().map(|_| {
+        format!("; it learned from texts of {} to {} characters", recipe.text.min_chars, recipe.text.max_chars)
+    });
+    let _ = writeln!(text, "- {length}{}.", learned.unwrap_or_default());
     let student_ = &recipe.student;
     let heads = (student_.attention.heads > 0).then_some(student_.attention.width);
     let widest = student_.convolutions.iter().map(|convolution| convolution.width).chain(heads).max();
@@ -205,10 +228,13 @@ fn limits(summary: &Summary, recipe: &Recipe) -> String {
         },
     );
     let _ = writeln!(text, "- {order}{measured}.");
-    let _ = writeln!(
-        text,
-        "- What its teacher gets wrong, it was taught. It has the biases of the teacher and of the text."
-    );
+    let _ = match is_distilled(recipe) {
+        true => writeln!(
+            text,
+            "- What its teacher gets wrong, it was taught. It has the biases of the teacher and of the text."
+        ),
+        false => writeln!(text, "- It has the biases of the text."),
+    };
     text
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::Result;
+use crate::hold::hold;
 
 /// One student of a run.
 struct Pupil<'a> {
@@ -46,6 +47,7 @@ impl Context<'_> {
     }
 
     fn teach(&self, pupil: &Pupil) -> Result<()> {
+        let _held = hold(&pupil.folder)?;
         let (cache, held_out) = self.caches()?;
         let tokenizer = self.tokenizer(&cache)?;
         let max_tokens = self.plan.recipe.student.max_tokens;

@@ -15,6 +15,7 @@ use super::context::Context;
 use super::stage::Stage;
 use crate::error::Result;
 use crate::evaluate::sts::{dev_scores, read_sets};
+use crate::hold::hold;
 use crate::recipe::StudentStart;
 
 impl Context<'_> {
@@ -117,7 +118,8 @@ impl Context<'_> {
                 Material::Texts(&texts)
             }
         };
-        let folder = self.made_folder(stage)?;
+        let folder = self.method_folder(stage);
+        let _held = hold(&folder)?;
         let sets = read_sets(&section.dev)?;
         let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
         let job = Job {
@@ -138,7 +140,8 @@ impl Context<'_> {
         let stage = Stage::AmSoftmax;
         let student = self.beginning(stage)?;
         let (cache, held_out) = self.caches()?;
-        let folder = self.made_folder(stage)?;
+        let folder = self.method_folder(stage);
+        let _held = hold(&folder)?;
         let sets = read_sets(&self.plan.recipe.train_student.dev)?;
         let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
         let job = AmSoftmaxJob {
@@ -167,11 +170,5 @@ impl Context<'_> {
             max_tokens: student.model.config.max_tokens,
         };
         Ok(targets.training_texts(limit)?)
-    }
-
-    fn made_folder(&self, stage: Stage) -> Result<PathBuf> {
-        let folder = self.method_folder(stage);
-        std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
-        Ok(folder)
     }
 }

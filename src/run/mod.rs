@@ -93,11 +93,19 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 state.write(&home.folder)?;
                 if anew {
                     home.discard(stage)?;
+                    state.spent(stage);
+                    state.write(&home.folder)?;
                 }
                 let made = state::Made::from(home, stage);
-                home.do_stage(stage, &rows)?;
+                let done = home.do_stage(stage, &rows);
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&home.folder)?;
+                if let Err(error) = done {
+                    state.spend(stage, seconds);
+                    state.write(&home.folder)?;
+                    return Err(error);
+                }
+                let seconds = seconds + state.spent(stage);
                 state.record(home, stage, made, seconds)?;
                 state.write(&home.folder)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });

@@ -43,11 +43,12 @@ fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
     serde_json::from_slice(&bytes).map_err(|source| Error::Json { what, path: path.to_path_buf(), source })
 }
 
-/// Puts speeds beside the models of the same name.
+/// Puts speeds, and the threads that they were measured with, beside the models of the same name.
 pub fn merge(mut models: Vec<ModelSummary>, speeds: &[Measurement]) -> Vec<ModelSummary> {
     for model in &mut models {
         if let Some(speed) = speeds.iter().find(|speed| speed.model == model.name) {
             model.sentences_per_second = Some(speed.sentences_per_second);
+            model.threads = speed.threads;
             model.extra.insert(extra::MILLISECONDS_ALONE.into(), json!(speed.milliseconds_alone));
         }
     }

@@ -115,15 +115,9 @@ impl Stage {
             Self::Fetch => {
                 let teacher = recipe.teacher.as_ref().map(|teacher| (&teacher.source, &teacher.sha256));
                 let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
-                let mut all = json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
-                                     "tokenizer": recipe.student.tokenizer});
-                if let Some(examples) = recipe.train_teacher.as_ref().and_then(|train| train.examples.as_ref()) {
-                    all["examples"] = json!(examples);
-                }
-                if let Some(examples) = &context.plan.student_examples {
-                    all["student_examples"] = json!(examples.to_string());
-                }
-                all
+                // Of labelled examples the trainings know by themselves: nothing else is done anew for them.
+                json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
+                       "tokenizer": recipe.student.tokenizer})
             }
             Self::Text => {
                 let files: Vec<_> = context.plan.text.iter().chain(&context.plan.exclude).map(Context::stamp).collect();
@@ -151,8 +145,8 @@ impl Stage {
             Self::Embed => {
                 let device = recipe.teacher.as_ref().map(|teacher| teacher.device.clone());
                 let mut all = json!({"cache": recipe.cache, "device": device, "files": context.elsewhere()});
-                // The vectors of its tokens lie in the cache.
-                if let (Some(tokenizer), Some(_)) = (&context.plan.tokenizer, context.plan.teacher()) {
+                // The vectors of its tokens lie in the cache, and students read a cache made elsewhere by it.
+                if let Some(tokenizer) = &context.plan.tokenizer {
                     all["tokenizer"] = Context::stamp(tokenizer);
                 }
                 all

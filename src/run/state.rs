@@ -55,6 +55,9 @@ struct Done {
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     stages: BTreeMap<String, Done>,
+    /// The seconds that stages which were broken off have taken so far.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    spent: BTreeMap<String, f64>,
 }
 
 impl State {
@@ -83,7 +86,17 @@ impl State {
         self.stages.remove(stage.name());
     }
 
-    /// How long the stage took when it last ran.
+    /// Notes that the stage, broken off, has taken so many seconds.
+    pub fn spend(&mut self, stage: Stage, seconds: f64) {
+        *self.spent.entry(stage.name().into()).or_default() += seconds;
+    }
+
+    /// Takes out the seconds that the stage had taken when it was broken off.
+    pub fn spent(&mut self, stage: Stage) -> f64 {
+        self.spent.remove(stage.name()).unwrap_or_default()
+    }
+
+    /// How long the stage took when it was last done.
     pub fn seconds(&self, stage: Stage) -> f64 {
         self.stages.get(stage.name()).map_or(0.0, |done| done.seconds)
     }

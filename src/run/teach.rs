@@ -1,8 +1,8 @@
 //! The teacher's stages: fetching, text, export, embedding.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use limbeck_data::assets::Uri;
+use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
 use limbeck_data::files;
 use limbeck_data::text::{self, PreparedText, Source, TextPlan};
@@ -17,10 +17,17 @@ use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::evaluate::fidelity;
 use crate::evaluate::word_order::another_order;
-use crate::recipe::{CacheOrigin, TeacherSection};
+use crate::recipe::{CacheOrigin, Plan, TeacherSection};
 
 /// The start of a trained teacher, in the teacher's folder.
 pub(super) const START_FILE: &str = "start.onnx";
+
+/// What a run was made from.
+const ASSETS_FILE: &str = "assets.json";
+
+fn noted_as(asset: &Asset) -> serde_json::Value {
+    json!({"path": asset.path, "sha256": asset.sha256})
+}
 
 impl Context<'_> {
     /// Fetches everything that the recipe names, and notes what came with its hash.
@@ -36,20 +43,36 @@ impl Context<'_> {
         wanted.extend(
             self.plan.text.iter().zip(&recipe.text.source).map(|(uri, source)| (uri, source.sha256.as_deref())),
         );
-        wanted.extend(self.plan.tokenizer.iter().chain(&self.plan.examples).map(|uri| (uri, None)));
-        wanted.extend(self.plan.student_examples.iter().map(|uri| (uri, None)));
+        let Plan { tokenizer, examples, student_examples, exclude, .. } = &self.plan;
+        let others = tokenizer.iter().chain(examples).chain(student_examples).chain(exclude);
+        wanted.extend(others.map(|uri| (uri, None)));
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
             self.interrupt.check()?;
             let asset = self.store.fetch(uri, sha256, self.progress)?;
-            fetched.insert(uri.to_string(), json!({"path": asset.path, "sha256": asset.sha256}));
+            fetched.insert(uri.to_string(), noted_as(&asset));
         }
         if self.plan.teacher().is_some() {
             // Found out now rather than after the embedding.
             let (folder, _) = self.start_folder()?;
             self.plan.check_width(folder.config.hidden_size)?;
         }
-        self.write_json("assets.json", &json!(fetched))
+        self.write_json(ASSETS_FILE, &json!(fetched))
+    }
+
+    /// The asset of a recipe's URI, fetched if it is gone, and noted among the others that the run was made from.
+    pub(super) fn noted_asset(&self, uri: &Uri) -> Result<PathBuf> {
+        let asset = self.store.fetch(uri, None, self.progress)?;
+        let path = self.folder.join(ASSETS_FILE);
+        let mut noted: serde_json::Map<String, serde_json::Value> = match std::fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|source| Error::Json { what: "list of assets", path, source })?
+            }
+            Err(_) => serde_json::Map::new(),
+        };
+        noted.insert(uri.to_string(), noted_as(&asset));
+        self.write_json(ASSETS_FILE, &json!(noted))?;
+        Ok(asset.path)
     }
 
     /// Writes `value` to the file `name` of the run's folder.

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::evaluate::sts::{self, read_sets};
+use crate::hold::hold;
 use crate::model::candle_device;
 
 impl Context<'_> {
@@ -32,7 +33,7 @@ impl Context<'_> {
         let sets = read_sets(&section.dev)?;
         let look: Look = &|encoder| Ok(sts::dev_scores(encoder, &sets, &self.interrupt)?);
         let folder = self.folder.join("teacher");
-        std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
+        let _held = hold(&folder)?;
         let job = Job {
             material,
             settings: &section.simcse,
@@ -55,7 +56,8 @@ impl Context<'_> {
         columns: &examples::ExampleColumns,
         limit: usize,
     ) -> Result<Examples> {
-        let mut found = examples::read(&self.asset(uri, None)?, columns)?;
+        let path = self.noted_asset(uri)?;
+        let mut found = examples::read(&path, columns)?;
         found.truncate(limit);
         self.progress.note(&format!("{stage}: {} examples; {}", found.len(), found.skipped));
         Ok(found)

@@ -19,7 +19,9 @@ pub struct Row {
 /// the run's name. Runs whose names differ by `-seedN` alone are one row. Exports to int8 are left out.
 pub fn rows(summaries: &[Summary]) -> Vec<Row> {
     let (mut shared, mut students): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
-    for summary in summaries {
+    // The run whose teacher and baselines stand for all of its seeds'.
+    let first = summaries.iter().position(|summary| !seedless(&summary.name).1).unwrap_or(0);
+    for (at, summary) in summaries.iter().enumerate() {
         let teacher = summary.models.iter().find(|model| model.role == Role::Teacher);
         for model in summary.models.iter().filter(|model| model.precision != "int8") {
             let row = |name: String| Row { name, models: vec![model.clone()], teachers: vec![teacher.cloned()] };
@@ -34,8 +36,7 @@ pub fn rows(summaries: &[Summary]) -> Vec<Row> {
                 }
                 continue;
             }
-            let same = |row: &&Row| row.models[0].scores == model.scores && row.models[0].bytes == model.bytes;
-            if shared.iter().any(|row| same(&row)) || seedless(&summary.name).1 {
+            if shared.iter().any(|row| same(&row.models[0], model)) || (at != first && seedless(&summary.name).1) {
                 continue;
             }
             let taken = shared.iter().any(|row| row.name == model.name);
@@ -44,6 +45,13 @@ pub fn rows(summaries: &[Summary]) -> Vec<Row> {
     }
     shared.extend(students);
     shared
+}
+
+/// Whether two runs measured the same model.
+fn same(a: &ModelSummary, b: &ModelSummary) -> bool {
+    // Without graded pairs nothing but name and agreement with the teacher tells.
+    let told = !a.scores.is_empty() || (&a.name, &a.fidelity) == (&b.name, &b.fidelity);
+    a.bytes == b.bytes && a.scores == b.scores && told
 }
 
 /// A run's name without `-seedN`, and whether that stood there.
@@ -171,6 +179,19 @@ mod tests {
         let text = markdown(&rows(&[summary("one", 60.0), summary("one-seed2", 62.0), summary("one-seed3", 64.0)]));
         assert!(text.contains("| one (3 seeds) | 62.00 ± 2.00 |"), "{text}");
         assert_eq!(text.lines().count(), 4);
+    }
+
+    #[test]
+    fn controls_without_scores_and_of_seeds_alone_have_rows_of_their_own() {
+        let mut one = summary("one-seed2", 60.0);
+        let mut untrained = model("static, untrained", Role::Baseline);
+        untrained.scores.clear();
+        let trained = ModelSummary { name: "static, trained".into(), ..untrained.clone() };
+        one.models.extend([untrained, trained]);
+        let names = |summaries: &[Summary]| rows(summaries).iter().map(|row| row.name.clone()).collect::<Vec<_>>();
+        let expected = ["teacher", "static, untrained", "static, trained", "one"];
+        assert_eq!(names(std::slice::from_ref(&one)), expected);
+        assert_eq!(names(&[one.clone(), Summary { name: "one-seed3".into(), ..one }]), expected);
     }
 
     #[test]

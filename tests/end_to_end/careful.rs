@@ -49,6 +49,12 @@ fn what_a_command_reads_it_does_not_write_over() {
         let stderr = refused(&folder, &["distil", "--cache", "cache", "--student", "student", "--to", to]);
         assert!(stderr.contains("would be written over"), "{stderr}");
     }
+    // A cache in a student's folder would take its tokenizer's place, and one in the text's would be read as text.
+    std::fs::create_dir(folder.join("texts")).unwrap();
+    std::fs::copy(folder.join("text.txt"), folder.join("texts/text.txt")).unwrap();
+    for (input, to) in [("text.txt", "student"), ("text.txt", "teacher"), ("texts", "texts/cache")] {
+        refused(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
+    }
     assert!(whole == names.map(before));
 }
 
@@ -59,6 +65,18 @@ fn a_setting_that_a_command_does_not_read_is_refused() {
     for set in ["cache.storage=f32", "name=x", "train_student.start=random"] {
         let stderr = refused(&folder, &[&distil[..], &[set]].concat());
         assert!(stderr.contains("[student], [distil]"), "{stderr}");
+    }
+    let train: [(&[&str], &str); 3] = [
+        (&distil, "student.methods=[\"simcse\"]"),
+        (&["simcse", "--student", "s", "--input", "text.txt", "--to", "x", "--set"], "train_student.start=random"),
+        (
+            &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "x", "--set"],
+            "train_teacher.dev=[]",
+        ),
+    ];
+    for (command, set) in train {
+        let stderr = refused(&folder, &[command, &[set]].concat());
+        assert!(stderr.contains("that is for `limbeck run`"), "{stderr}");
     }
     let stderr = refused(&folder, &[&distil[..], &["student.embedding=8", "--student", "student"]].concat());
     assert!(stderr.contains("shape is kept"), "{stderr}");

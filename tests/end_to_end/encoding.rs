@@ -88,6 +88,14 @@ fn evaluate_and_bench_print_an_object_a_model() {
     assert_eq!(scores["model"], "teacher");
     assert_eq!(scores["scores"]["pairs"]["pairs"], 200);
     assert!(scores["average"].is_f64());
+    for place in ["en", "zh"] {
+        std::fs::create_dir(folder.join(place)).unwrap();
+        std::fs::copy(folder.join("text.txt"), folder.join(place).join("news.txt")).unwrap();
+    }
+    let fidelity = ["evaluate", "--model", "teacher", "--teacher", "teacher", "--json", "--fidelity"];
+    let stdout = succeed(&folder, &[&fidelity[..], &["en/news.txt", "zh/news.txt"]].concat());
+    let kinds: Value = serde_json::from_str(stdout.trim()).unwrap();
+    assert!(["en/news", "zh/news"].iter().all(|name| kinds["fidelity"][name]["cosine"].is_f64()), "{stdout}");
 
     let bench = ["bench", "--model", "teacher", "--input", "text.txt", "--threads", "1", "--json", "--rounds", "1"];
     let stdout = succeed(&folder, &[&bench[..], &["--seconds", "0.05"]].concat());

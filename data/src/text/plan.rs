@@ -13,8 +13,8 @@ use crate::error::Result;
 pub struct TextPlan {
     /// Where text comes from, in order; of duplicates the first stays.
     pub sources: Vec<Source>,
-    /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a `.tsv` with
-    /// columns `sentence1` and `sentence2` both count.
+    /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file of
+    /// pairs, with columns `sentence1` and `sentence2`, both count.
     pub exclude: Vec<PathBuf>,
     /// The most texts in all, train and held out together: a uniform sample, kept in the sources' order.
     pub limit: Option<usize>,

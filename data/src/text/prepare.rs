@@ -34,7 +34,7 @@ pub fn prepare(plan: &TextPlan, folder: &Path, progress: &dyn Progress, interrup
 }
 
 /// The same, with a further text beside each text to train on for which `further` gives one; it follows that text, and no limit
-/// counts it.
+/// counts it. One that is excluded is left out, and no text is both further to a text and held out.
 pub fn prepare_with(
     plan: &TextPlan,
     folder: &Path,
@@ -56,14 +56,20 @@ pub fn prepare_with(
     let documents = folder.join(DOCUMENTS_FILE);
     let mut write = Write {
         plan,
-        further: (further, 0),
+        further: Furthering {
+            give: further,
+            exclusion: &exclusion,
+            count: 0,
+            given: HashSet64::default(),
+            held_out: HashSet64::default(),
+        },
         draw: &draw,
         train: TextWriter::create(&folder.join(TRAIN_FILE))?,
         held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
         documents: labelled.then(|| DocumentWriter::create(&documents)).transpose()?,
     };
     let mut counts = read(plan, &exclusion, &*bar, interrupt, &mut write)?;
-    counts.further = write.further.1;
+    counts.further = write.further.count;
     (counts.train, counts.held_out) = (write.train.rows() - counts.further, write.held_out.rows());
     let fit = counts.read - (counts.blank + counts.too_short + counts.too_long + counts.excluded + counts.duplicate);
     counts.not_drawn = fit - counts.train - counts.held_out;
@@ -217,11 +223,44 @@ impl Sink for Draw {
     }
 }
 
+/// The texts that are further to others.
+struct Furthering<'a> {
+    give: Further<'a>,
+    exclusion: &'a Exclusion,
+    count: u64,
+    /// The hashes of those given.
+    given: HashSet64,
+    /// The hashes of the texts held out so far.
+    held_out: HashSet64,
+}
+
+impl Furthering<'_> {
+    /// The one to `text`, if it may be trained on.
+    fn of(&mut self, text: &str) -> Option<String> {
+        let further = (self.give)(text)?;
+        let hash = hash(&further);
+        let fits = !self.held_out.contains(&hash) && !self.exclusion.contains(&further);
+        fits.then(|| {
+            self.given.insert(hash);
+            self.count += 1;
+            further
+        })
+    }
+
+    /// Whether a text may be held out: it isn't trained on already.
+    fn leaves(&mut self, hash: u64) -> bool {
+        let leaves = !self.given.contains(&hash);
+        if leaves {
+            self.held_out.insert(hash);
+        }
+        leaves
+    }
+}
+
 /// The last pass: writes what the limits let through.
 struct Write<'a> {
     plan: &'a TextPlan,
-    /// What gives further texts, and how many it gave.
-    further: (Further<'a>, u64),
+    further: Furthering<'a>,
     draw: &'a Draw,
     train: TextWriter,
     held_out: TextWriter,
@@ -239,15 +278,14 @@ impl Sink for Write<'_> {
             return Ok(());
         }
         if self.plan.holds_out(record.group) {
-            return self.held_out.write(record.text, record.group, record.label);
+            let leaves = self.further.leaves(record.hash);
+            return if leaves { self.held_out.write(record.text, record.group, record.label) } else { Ok(()) };
         }
         self.train.write(record.text, record.group, record.label)?;
-        let (further, count) = &mut self.further;
-        if let Some(text) = further(record.text) {
-            *count += 1;
-            self.train.write(&text, record.group, record.label)?;
+        match self.further.of(record.text) {
+            Some(text) => self.train.write(&text, record.group, record.label),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

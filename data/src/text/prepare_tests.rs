@@ -265,3 +265,24 @@ fn further_texts_stand_after_their_own_and_never_among_the_held_out() {
     }
     assert!(summary.to_string().contains(&format!("({} more made of them)", summary.further)), "{summary}");
 }
+
+#[test]
+fn a_further_text_is_none_that_is_excluded_or_held_out() {
+    let room = Room::new();
+    let text = room.put("a.txt", &numbered(0..400));
+    let excluded = room.put("no.txt", &numbered(400..420));
+    let plan = TextPlan { hold_out: 0.25, exclude: vec![excluded], ..plan(vec![Source::new(text)]) };
+    // Each is further to one before or after it, or to an excluded one.
+    let of = |n: usize| numbered(n..n + 1).trim().to_owned();
+    let texts: Vec<String> = (0..420).map(of).collect();
+    for step in [7, 413] {
+        let further = |text: &str| {
+            let at = texts.iter().position(|other| other == text)?;
+            Some(texts[(at + step) % 420].clone())
+        };
+        prepare_with(&plan, &room.path("out"), &further, &Silent, &Interrupt::new()).unwrap();
+        let (train, held_out) = (room.rows(TRAIN_FILE).texts, room.rows(HELD_OUT_FILE).texts);
+        assert!(train.iter().all(|text| !held_out.contains(text) && !texts[400..].contains(text)));
+        assert!(train.len() > 450 && held_out.len() > 20, "{} {}", train.len(), held_out.len());
+    }
+}

@@ -79,7 +79,7 @@ impl TextFile {
 
 /// The format that a file's name tells.
 pub(super) fn format_of(path: &Path) -> Option<Format> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
     match name.rsplit_once('.')?.1 {
         "txt" => Some(Format::Lines),

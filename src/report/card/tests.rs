@@ -78,3 +78,10 @@ fn a_student_with_heads_needs_its_module_and_one_without_needs_none() {
     let without = card(&summary(), &recipe("[student.attention]\nheads = 0\n"));
     assert!(!without.contains("trust_remote_code") && without.contains("a bag of words"), "{without}");
 }
+
+#[test]
+fn a_student_that_was_not_distilled_claims_no_space_of_a_teacher() {
+    let card = card(&summary(), &recipe("[student]\nmethods = [\"am-softmax\", \"simcse\"]\n"));
+    assert!(card.contains("by AM-softmax and SimCSE") && card.contains("a space of their own"), "{card}");
+    assert!(!card.contains("distillation") && !card.contains("it was taught"), "{card}");
+}
