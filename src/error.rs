@@ -184,6 +184,9 @@ impl From<limbeck_teacher::Error> for Error {
     }
 }
 
+/// What [`Error::Json`] calls the file that says which stages are done.
+pub(crate) const STATE: &str = "state of a run";
+
 impl Error {
     /// What the user could do next, where there is something to say.
     pub fn hint(&self) -> Option<String> {
@@ -195,6 +198,9 @@ impl Error {
                 Some("name the folder of a run, as in runs/quickstart; `limbeck run RECIPE` ends one".into())
             }
             Self::TooFew { .. } => Some("give more text".into()),
+            Self::Json { what, path, .. } if *what == STATE => {
+                Some(format!("delete {}, and the run's stages are done again", path.display()))
+            }
             Self::Twice { .. } => Some("name each file once".into()),
             Self::Recipe { hint, .. } => hint.clone(),
             Self::NoModel { .. } => Some(

@@ -31,7 +31,7 @@ impl Interrupt {
 
 /// The work was stopped from outside; what it had finished is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("interrupted; what was finished is kept")]
+#[error("interrupted")]
 pub struct Interrupted;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::Look;
 
-use super::common::{RecipeArguments, Session, folder_to_fill};
+use super::common::{RecipeArguments, Session, student_folder_to_fill};
 use super::texts::distinct_texts;
 
 #[derive(Args)]
@@ -50,7 +50,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = arguments.recipe.read(&["am_softmax"], &[])?;
     let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
-    let _held = folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
+    let _held = student_folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
     let settings = recipe.am_softmax;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {

@@ -9,7 +9,7 @@ use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
 use super::Usage;
-use super::common::{ModelArguments, Session, check_device, has_device, open_with};
+use super::common::{ModelArguments, Session, check_teachers, is_teacher, open_with};
 
 #[derive(Args)]
 #[command(
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     // A student's folder is benched as it is meant to be used where speed counts.
     let options = Options { folded: Some(Precision::Int8), ..arguments.run.options(None) };
     let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
-    check_device(&arguments.run, opened.iter().any(has_device))?;
+    check_teachers(&arguments.run, opened.iter().any(is_teacher))?;
     let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };

@@ -9,6 +9,7 @@ use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, Precision};
+use limbeck_student::folder::{is_student, other_kind};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
 /// What every command gets beside its arguments.
@@ -198,13 +199,34 @@ pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     Ok(())
 }
 
-/// Makes the folder `to`, which must be none of `inputs`, and keeps other processes out of it for as long as the result is held.
-pub fn folder_to_fill(
+/// Makes the folder `to` for a student, which must be none of `inputs` and hold nothing of another kind, and keeps other processes out of it
+/// for as long as the result is held.
+pub fn student_folder_to_fill(
     to: &Path,
     inputs: impl IntoIterator<Item = impl AsRef<Path>>,
 ) -> anyhow::Result<limbeck::hold::Hold> {
     refuse_inputs(to, inputs)?;
+    match other_kind(to) {
+        Some(what) => Err(refuse_occupied(to, what)),
+        None => Ok(limbeck::hold::hold(to)?),
+    }
+}
+
+/// As [`student_folder_to_fill`] for a teacher; one that was trained there may be trained anew.
+pub fn teacher_folder_to_fill(to: &Path, input: &Path) -> anyhow::Result<limbeck::hold::Hold> {
+    refuse_inputs(to, [input])?;
+    if is_student(to) {
+        return Err(refuse_occupied(to, "a student"));
+    }
+    if let Some(what) = other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file()) {
+        return Err(refuse_occupied(to, what));
+    }
     Ok(limbeck::hold::hold(to)?)
+}
+
+fn refuse_occupied(to: &Path, what: &str) -> anyhow::Error {
+    super::Usage(format!("--to {}: {what} lies there, and would be written over; name another folder", to.display()))
+        .into()
 }
 
 /// Parses a precision.
@@ -256,18 +278,27 @@ pub fn open_with(
     names.iter().map(open).collect()
 }
 
-/// Whether ONNX Runtime computes the model, on the device that was asked for.
-pub fn has_device(model: &Opened) -> bool {
+/// Whether the model is a teacher: ONNX Runtime computes it, on the device that was asked for.
+pub fn is_teacher(model: &Opened) -> bool {
     model.encoder.info().engine == "onnxruntime"
 }
 
-/// An error where a device other than the CPU is asked for and no model of the command, as `any` says, is computed on it.
-pub fn check_device(arguments: &ModelArguments, any: bool) -> anyhow::Result<()> {
-    if arguments.run.device != OnnxDevice::Cpu && !any {
-        let what = "--device is for teachers, and none is among the models; students run on the CPU";
-        return Err(super::Usage(what.into()).into());
+/// An error where an option is given that only teachers have, and no model of the command, as `any` says, is one.
+pub fn check_teachers(arguments: &ModelArguments, any: bool) -> anyhow::Result<()> {
+    let run = &arguments.run;
+    let given = [
+        ("--device", run.device != OnnxDevice::Cpu),
+        ("--pooler", run.pooler.is_some()),
+        ("--max-tokens", run.max_tokens.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given && !any) {
+        Some((option, _)) => {
+            let what =
+                format!("{option} is for teachers, and none is among the models; students run on the CPU as they are");
+            Err(super::Usage(what).into())
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Says that standard output can't be written to.

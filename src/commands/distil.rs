@@ -11,7 +11,7 @@ use limbeck_student::folder::StudentFolder;
 use serde_json::json;
 
 use super::Usage;
-use super::common::{RecipeArguments, Session, folder_to_fill};
+use super::common::{RecipeArguments, Session, student_folder_to_fill};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
@@ -61,7 +61,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage(format!("--set {key}: with --student, its shape is kept")).into());
     }
     let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), arguments.student.as_ref()];
-    let _held = folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
+    let _held = student_folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let cache = Cache::open_columns(&arguments.cache, &columns)?;
     let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;

@@ -93,11 +93,16 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
         None => None,
     };
+    let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();
+    if let Some(Err(_)) = texts.peek() {
+        // Found out now rather than after the vocabulary.
+        texts.next().transpose()?;
+    }
     let dimension = teacher.dimension();
     let spec = CacheSpec { part: arguments.shard, ..CacheSpec::new(dimension, arguments.storage, fingerprint) };
     let summary = embed(EmbedJob {
         teacher: &teacher,
-        texts: Box::new(chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?),
+        texts: Box::new(texts),
         total: None,
         folder: &arguments.to,
         spec,

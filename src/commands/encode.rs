@@ -9,7 +9,7 @@ use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::Usage;
 use super::common::{
-    ModelArguments, RunArguments, Session, check_device, check_dimension, has_device, open_all, precision,
+    ModelArguments, RunArguments, Session, check_dimension, check_teachers, is_teacher, open_all, precision,
     refuse_inputs,
 };
 
@@ -81,13 +81,16 @@ enum Format {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+    if let Some(extension) = compressed(arguments.to.as_deref()) {
+        return Err(Usage(format!("--to: nothing is written compressed; leave .{extension} out")).into());
+    }
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
     // The prefix given here stands in place of the model's own.
     let own = arguments.prefix.as_ref().map(|_| "");
     let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
     let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
     let [model] = opened.as_slice() else { return Ok(()) };
-    check_device(&run, has_device(model))?;
+    check_teachers(&run, is_teacher(model))?;
     if let Some(to) = &arguments.to {
         refuse_inputs(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
@@ -136,6 +139,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
 /// of a time; what else there is puts texts of like length together, which more texts are better for.
 fn texts_at_once(info: &EncoderInfo) -> usize {
     if info.engine == "folded" { info.threads.max(1).saturating_mul(64) } else { 1024 }
+}
+
+/// The name's extension where it tells of a compression, which nothing here writes.
+fn compressed(to: Option<&Path>) -> Option<&str> {
+    let extension = to.and_then(Path::extension).and_then(|extension| extension.to_str());
+    extension.filter(|extension| ["gz", "zst", "bz2", "xz", "zip"].contains(extension))
 }
 
 fn by_name(to: Option<&Path>) -> Format {

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use limbeck::evaluate::fidelity::{fidelity, sampled};
+use limbeck::evaluate::fidelity::{NEIGHBOURLY, fidelity, sampled};
 use limbeck::evaluate::one_space::one_space;
 use limbeck::evaluate::sts::{StsSet, read_sets, set_names, sts};
 use limbeck::evaluate::{Model, Watch, word_order};
@@ -10,7 +10,8 @@ use limbeck::vectors::Shortened;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
-use super::common::{ModelArguments, Opened, Session, check_device, check_dimension, has_device, open_all};
+use super::Usage;
+use super::common::{ModelArguments, Opened, Session, check_dimension, check_teachers, is_teacher, open_all};
 use super::scored::{OfKind, Scored};
 
 #[derive(Args)]
@@ -49,9 +50,13 @@ pub struct Arguments {
     #[arg(long, value_name = "M", requires = "followed")]
     teacher: Option<String>,
 
-    /// What is put before every text, such as "query: "; a teacher's own by default
+    /// What is put before every text of --model, such as "query: "; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
+
+    /// What is put before every text of --teacher and --documents; its own by default
+    #[arg(long, value_name = "TEXT")]
+    teacher_prefix: Option<String>,
 
     /// Only the first N numbers of every vector
     #[arg(long, value_name = "N")]
@@ -70,7 +75,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let (prefix, own) = (arguments.prefix.as_deref().unwrap_or_default(), arguments.prefix.as_ref().map(|_| ""));
     let all = open_all(&arguments.model, &arguments.run, own, session)?;
-    check_device(&arguments.run, tasks.has_device || all.iter().any(has_device))?;
+    check_teachers(&arguments.run, tasks.has_teacher || all.iter().any(is_teacher))?;
     for mut opened in all {
         if let Some(dimension) = arguments.dimension {
             check_dimension(dimension, &opened)?;
@@ -95,7 +100,7 @@ struct Tasks<'a> {
     /// Pairs in another order, and the teacher's similarities of them.
     order: Option<(Vec<word_order::Pair>, Vec<f64>)>,
     /// Whether a model that answered, or embeds the documents, is computed on the device.
-    has_device: bool,
+    has_teacher: bool,
     watch: Watch<'a>,
 }
 
@@ -103,16 +108,17 @@ impl<'a> Tasks<'a> {
     fn new(arguments: &Arguments, session: &'a Session) -> anyhow::Result<Self> {
         let sets = read_sets(&arguments.sts)?;
         let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-        // The documents' model has its own prefix: the one given is the queries'.
-        let documents = match open_all(arguments.documents.as_slice(), &arguments.run, None, session)?.pop() {
+        // These have a prefix of their own: the other one is the students', or the queries'.
+        let own = arguments.teacher_prefix.as_deref();
+        let documents = match open_all(arguments.documents.as_slice(), &arguments.run, own, session)?.pop() {
             Some(documents) => Some((documents, texts_of(arguments, &sets)?)),
             None => None,
         };
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
-        let mut on_device = documents.as_ref().is_some_and(|(documents, _)| has_device(documents));
+        let mut has_teacher = documents.as_ref().is_some_and(|(documents, _)| is_teacher(documents));
         let (mut kinds, mut order) = (Vec::new(), None);
-        if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, None, session)?.pop() {
-            on_device |= has_device(&teacher);
+        if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, own, session)?.pop() {
+            has_teacher |= is_teacher(&teacher);
             let teacher = Model::new(&teacher.name, &*teacher.encoder);
             let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
             kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, watch)).collect::<anyhow::Result<_>>()?;
@@ -121,7 +127,11 @@ impl<'a> Tasks<'a> {
                 order = Some((pairs, similarities));
             }
         }
-        Ok(Self { sets, documents, kinds, order, has_device: on_device, watch })
+        if arguments.teacher_prefix.is_some() && !has_teacher {
+            let what = "--teacher-prefix is for a teacher, named by --teacher or --documents";
+            return Err(Usage(what.into()).into());
+        }
+        Ok(Self { sets, documents, kinds, order, has_teacher, watch })
     }
 
     fn score(&self, model: &Model<'_>) -> anyhow::Result<Scored<'_>> {
@@ -167,6 +177,10 @@ struct Kind {
 impl Kind {
     fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
         let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
+        if texts.len() < NEIGHBOURLY {
+            let found = texts.len();
+            watch.progress.note(&format!("{name}: of {found} texts all are near: nn@10 takes {NEIGHBOURLY} or more"));
+        }
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })
     }

@@ -5,7 +5,9 @@ use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck::model::{Kind, kind};
 use limbeck_encoder::Precision;
-use limbeck_student::export::{has_own_modules, write_onnx, write_onnx_folder, write_sentence_transformers};
+use limbeck_student::export::{
+    has_own_modules, refuse_other_kind, write_onnx, write_onnx_folder, write_sentence_transformers,
+};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
@@ -91,7 +93,10 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
                 session.progress.note(note);
             }
         }
-        Format::Safetensors => student.save(to)?,
+        Format::Safetensors => {
+            refuse_other_kind(to)?;
+            student.save(to)?;
+        }
     }
     say!("{}", to.display());
     Ok(())

@@ -7,7 +7,7 @@ use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session, folder_to_fill};
+use super::common::{RecipeArguments, Session, student_folder_to_fill};
 use super::material::MaterialArguments;
 
 #[derive(Args)]
@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             ("train_student.start", "here it is --student, and --random"),
         ],
     )?;
-    let _held = folder_to_fill(&arguments.to, [&arguments.student])?;
+    let _held = student_folder_to_fill(&arguments.to, [&arguments.student])?;
     let section = recipe.train_student;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {

@@ -16,7 +16,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     let mut summaries = Vec::with_capacity(arguments.runs.len());
-    for run in &arguments.runs {
+    for (at, run) in arguments.runs.iter().enumerate() {
+        let place = |run: &PathBuf| run.canonicalize().unwrap_or_else(|_| run.clone());
+        if arguments.runs[..at].iter().any(|other| place(other) == place(run)) {
+            return Err(limbeck::Error::Twice { path: run.clone() }.into());
+        }
         summaries.push(Summary::open(run)?);
     }
     say!("{}", compare::markdown(&compare::rows(&summaries)).trim_end());

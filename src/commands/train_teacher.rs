@@ -8,7 +8,7 @@ use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session, folder_to_fill};
+use super::common::{RecipeArguments, Session, teacher_folder_to_fill};
 use super::material::MaterialArguments;
 
 #[derive(Args)]
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     )?;
     let section = recipe.train_teacher.unwrap_or_default();
     let path = session.store()?.locate(&arguments.teacher, session.progress)?;
-    let _held = folder_to_fill(&arguments.to, [&path])?;
+    let _held = teacher_folder_to_fill(&arguments.to, &path)?;
     let mut start = TeacherFolder::open(&path)?;
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);

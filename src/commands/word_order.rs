@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     column: Option<String>,
 
-    /// So many sentences at most, the first
+    /// So many sentences of five words or more at most, the first
     #[arg(long, value_name = "N", default_value_t = 500)]
     limit: usize,
 
@@ -35,14 +35,17 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     refuse_inputs(&arguments.to, [&arguments.input])?;
-    let mut sentences = Vec::new();
-    for text in read_texts(&arguments.input, arguments.column.as_deref(), None)?.take(arguments.limit) {
+    let (mut all, mut sentences) = (Vec::new(), 0);
+    for text in read_texts(&arguments.input, arguments.column.as_deref(), None)? {
         session.interrupt.check()?;
-        sentences.push(text?);
+        let of_text = pairs(&[&text?], arguments.seed);
+        sentences += usize::from(!of_text.is_empty());
+        all.extend(of_text);
+        if sentences >= arguments.limit {
+            break;
+        }
     }
-    let sentences: Vec<&str> = sentences.iter().map(String::as_str).collect();
-    let pairs = pairs(&sentences, arguments.seed);
-    write(&arguments.to, &pairs)?;
-    say!("{}: {} pairs of {} sentences", arguments.to.display(), pairs.len(), sentences.len());
+    write(&arguments.to, &all)?;
+    say!("{}: {} pairs of {sentences} sentences", arguments.to.display(), all.len());
     Ok(())
 }

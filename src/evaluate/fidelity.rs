@@ -11,6 +11,8 @@ use crate::error::{Error, Result};
 
 /// Fewer texts than this say nothing.
 pub const FEWEST: usize = 3;
+/// The fewest texts of which ten nearest neighbours say anything: with fewer, every other text is one.
+pub const NEIGHBOURLY: usize = 12;
 /// How many pairs of texts the Spearman is taken over, at most.
 pub const PAIRS: usize = 50_000;
 /// How many nearest neighbours are asked for.
@@ -55,10 +57,10 @@ pub fn sampled(texts: &[String]) -> Vec<String> {
 
 /// Compares the two models' vectors of the same texts, row by row.
 ///
-/// Pairs of texts are a fixed sample of at most [`PAIRS`]; neighbours are sought among all the texts (with fewer than 11
-/// texts, all the others are neighbours). Memory beyond the vectors: two blocks of similarities.
+/// Pairs of texts are a fixed sample of at most [`PAIRS`]; neighbours are sought among all the texts (with fewer than
+/// [`NEIGHBOURLY`], all the others are neighbours). Memory beyond the vectors: two blocks of similarities.
 ///
-/// Errors where the numbers of rows differ or there are fewer than three.
+/// Errors where the numbers of rows differ or there are fewer than [`FEWEST`].
 pub fn fidelity(teacher: &Embeddings, student: &Embeddings) -> Result<Fidelity> {
     let sentences = teacher.rows();
     if sentences != student.rows() {

@@ -24,7 +24,7 @@ pub struct OneSpace {
 /// Measures `queries` against `documents` on the distinct ones of `texts`.
 ///
 /// # Errors
-/// Vectors of two widths, which no index holds; fewer than three texts; what encoding gives.
+/// Vectors of two widths, which no index holds; fewer than [`FEWEST`](super::fidelity::FEWEST) texts; what encoding gives.
 pub fn one_space(queries: &Model<'_>, documents: &Model<'_>, texts: &[&str], watch: Watch<'_>) -> Result<OneSpace> {
     let mut distinct = Distinct::default();
     for text in texts {

@@ -42,7 +42,8 @@ pub struct Score {
     pub pairs: usize,
 }
 
-/// A model's scores on several sets. As JSON it's `{"model", "scores": {SET: {"spearman", "pearson", "pairs"}}, "average"}`.
+/// A model's scores on several sets. As JSON it's `{"model", "scores": {SET: {"spearman", "pearson", "pairs"}}, "average",
+/// "alignment", "uniformity"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StsScores {
     /// The model's name.
@@ -53,10 +54,10 @@ pub struct StsScores {
     pub average: f64,
     /// [Alignment](space::alignment) over all pairs graded at least 4 of 5 (or 0.8 of 1, which in a set of zeros and ones is
     /// the ones); `None` without such a pair.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<f64>,
     /// [Uniformity](space::uniformity) over all distinct sentences.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub uniformity: Option<f64>,
 }
 
@@ -260,7 +261,10 @@ mod tests {
     #[test]
     fn the_json_is_the_one_that_others_read() {
         let json = serde_json::to_value(score(&[letters()]).unwrap()).unwrap();
-        assert_eq!(json.as_object().unwrap().keys().collect::<Vec<_>>(), ["model", "scores", "average"]);
+        assert_eq!(
+            json.as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["model", "scores", "average", "alignment", "uniformity"]
+        );
         let keys: Vec<_> = json["scores"]["letters"].as_object().unwrap().keys().collect();
         assert_eq!(keys, ["spearman", "pearson", "pairs"]);
     }

@@ -199,6 +199,7 @@ impl Plan {
 
     /// Refuses a student wider than its teacher.
     pub fn check_width(&self, teacher: usize) -> Result<()> {
+        self.recipe.distil.losses.matryoshka.check(teacher)?;
         let width = self.recipe.student.embedding;
         if width <= teacher {
             return Ok(());
@@ -206,6 +207,27 @@ impl Plan {
         let what = format!("student.embedding is {width}, the teacher's vectors have {teacher} numbers");
         let hint = Some(format!("student.embedding = {teacher} is the widest"));
         Err(Error::Recipe { path: self.recipe.name.clone().into(), what, hint })
+    }
+
+    /// Refuses files of this machine that the recipe names and that aren't there.
+    pub fn check_files(&self) -> Result<()> {
+        let named: [(&str, Vec<&Uri>); 6] = [
+            ("teacher.source", self.teacher().map(|teacher| &teacher.uri).into_iter().collect()),
+            ("text.source", self.text.iter().collect()),
+            ("text.exclude", self.exclude.iter().collect()),
+            ("student.tokenizer", self.tokenizer.iter().collect()),
+            ("train_teacher.examples", self.examples.iter().collect()),
+            ("train_student.examples", self.student_examples.iter().collect()),
+        ];
+        for (key, uri) in named.into_iter().flat_map(|(key, uris)| uris.into_iter().map(move |uri| (key, uri))) {
+            if let Uri::Path(path) = uri
+                && !path.exists()
+            {
+                let what = format!("{key}: there is no {}", path.display());
+                return Err(Error::Recipe { path: self.recipe.name.clone().into(), what, hint: None });
+            }
+        }
+        Ok(())
     }
 
     /// Whether the recipe has a teacher that can be asked.

@@ -72,6 +72,9 @@ fn put_over(mut table: Table, overrides: &[String], bad: &dyn Fn(String, Option<
     for assignment in overrides {
         let wrong = |what: &str| bad(format!("--set {assignment}: {what}"), Some("write --set distil.epochs=3".into()));
         let (key, value) = assignment.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
+        if key.trim() == "base" {
+            return Err(wrong("a recipe's base stands in its file"));
+        }
         set(&mut table, key.trim(), value.trim()).map_err(wrong)?;
     }
     table.try_into().map_err(|error| explain(&error, bad))

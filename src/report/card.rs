@@ -218,12 +218,21 @@ fn limits(summary: &Summary, recipe: &Recipe) -> String {
         None => "It is a bag of words and sees no order at all".into(),
     };
     let measured = student(summary).and_then(|student| student.extra.get(extra::WORD_ORDER)?.as_f64());
+    // Of tokens that reach over words another order makes other ones: then a bag of them isn't blind to it.
+    let control = summary.models.iter().filter(|model| model.role == Role::Baseline);
+    let control = control.filter_map(|model| model.extra.get(extra::WORD_ORDER)?.as_f64()).last();
+    let scale = match control.filter(|figure| figure.abs() >= 0.05) {
+        Some(figure) => {
+            format!("1 is the teacher; the static control has {figure:.2}, since its tokens change with the order")
+        }
+        None => "1 is the teacher, 0 a bag of words".into(),
+    };
     let measured = measured.map_or_else(
         || "; word order was not measured".to_owned(),
         |figure| {
             format!(
                 ". Its similarities of sentences with the same words in another order have a Spearman of {figure:.2} with \
-                 the teacher's (1 is the teacher, 0 a bag of words)"
+                 the teacher's ({scale})"
             )
         },
     );

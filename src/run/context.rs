@@ -236,6 +236,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What tells a small file from another: what is in it.
+    pub(super) fn stamp_content(path: &Path) -> Value {
+        json!([path.display().to_string(), limbeck_data::files::sha256_file(path).unwrap_or_default()])
+    }
+
     /// See [`Context::stamp`].
     pub(super) fn stamp_path(path: &Path) -> Value {
         let mut entries = Vec::new();

@@ -49,7 +49,7 @@ impl Context<'_> {
 
     /// What tells the dev sets' files from changed ones.
     pub(super) fn stamped_dev(&self) -> Vec<Value> {
-        self.plan.recipe.train_student.dev.iter().map(|file| Self::stamp_path(file.as_ref())).collect()
+        self.plan.recipe.train_student.dev.iter().map(|file| Self::stamp_content(file.as_ref())).collect()
     }
 
     /// What `stage` begins with: the student of the method before it, the static start, or random weights.

@@ -65,10 +65,17 @@ fn reason(context: &Context, stage: Stage, redo: bool) -> Result<Option<String>>
 
 /// Refuses stages that the recipe doesn't have.
 fn check(context: &Context, options: &RunOptions) -> Result<()> {
-    match [options.from, options.to].into_iter().flatten().find(|wanted| !context.stages().contains(wanted)) {
-        Some(wanted) => Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() }),
-        None => Ok(()),
+    let stages = context.stages();
+    if let Some(wanted) = [options.from, options.to].into_iter().flatten().find(|wanted| !stages.contains(wanted)) {
+        return Err(Error::Stage { stage: wanted.name().into(), what: "is not in this recipe".into() });
     }
+    let place = |wanted: Option<Stage>| stages.iter().position(|&stage| Some(stage) == wanted);
+    if let (Some(from), Some(to), Some(stage)) = (place(options.from), place(options.to), options.to)
+        && to < from
+    {
+        return Err(Error::Stage { stage: stage.name().into(), what: "comes before the stage to begin with".into() });
+    }
+    context.plan.check_files()
 }
 
 /// Runs the plan's stages and gives the summary, if the run has come to one.
@@ -88,15 +95,16 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
                 let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
                 // From here on its files are neither the old ones nor yet the new ones.
+                let made = state::Made::from(home, stage);
                 let mut state = state::State::read(&home.folder)?;
                 state.forget(stage);
-                state.write(&home.folder)?;
-                if anew {
+                // The checkpoint of another training is none to go on from.
+                let is_other = state.begin(stage, &made) && stage.is_training();
+                if anew || is_other {
                     home.discard(stage)?;
                     state.spent(stage);
-                    state.write(&home.folder)?;
                 }
-                let made = state::Made::from(home, stage);
+                state.write(&home.folder)?;
                 let done = home.do_stage(stage, &rows);
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&home.folder)?;

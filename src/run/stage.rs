@@ -127,7 +127,7 @@ impl Stage {
                 let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, &t.device));
                 let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev);
                 let uris = context.plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&context.plan.examples);
-                let files = uris.map(Context::stamp).chain(dev.map(|file| Context::stamp_path(file.as_ref())));
+                let files = uris.map(Context::stamp).chain(dev.map(|file| Context::stamp_content(file.as_ref())));
                 let files: Vec<_> = files.collect();
                 json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files})
             }
@@ -165,13 +165,18 @@ impl Stage {
                 "max_tokens": recipe.student.max_tokens, "distil": recipe.distil}),
             Self::ExportStudent => json!({}),
             Self::Evaluate => {
-                let files: Vec<_> = context.plan.sts.iter().map(|path| Context::stamp_path(path)).collect();
+                let files: Vec<_> = context.plan.sts.iter().map(|path| Context::stamp_content(path)).collect();
                 json!({"evaluate": recipe.evaluate, "files": files})
             }
             Self::Bench => json!({"bench": recipe.bench, "threads": context.plan.threads}),
             // The card tells of the text beyond what is in its files.
             Self::Report => json!({"name": recipe.name, "card": recipe.card, "text": recipe.text}),
         }
+    }
+
+    /// Whether it trains, and keeps checkpoints.
+    pub(super) fn is_training(self) -> bool {
+        matches!(self, Self::TrainTeacher | Self::Distil | Self::Simcse | Self::AmSoftmax | Self::Baselines)
     }
 
     /// The files that those who read it know it by, if not by what it was made from: a text file that was touched, or edited where nothing

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::stage::Stage;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, STATE};
 
 const FILE: &str = "state.json";
 
@@ -58,6 +58,9 @@ pub struct State {
     /// The seconds that stages which were broken off have taken so far.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     spent: BTreeMap<String, f64>,
+    /// The fingerprints of what stages that were broken off were begun with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    begun: BTreeMap<String, String>,
 }
 
 impl State {
@@ -65,9 +68,7 @@ impl State {
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
         match std::fs::read(&path) {
-            Ok(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|source| Error::Json { what: "state of a run", path, source })
-            }
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::Json { what: STATE, path, source }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(source) => Err(limbeck_data::Error::io("read", &path)(source).into()),
         }
@@ -76,7 +77,7 @@ impl State {
     /// Writes it.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let json = |source| Error::Json { what: "state of a run", path: path.clone(), source };
+        let json = |source| Error::Json { what: STATE, path: path.clone(), source };
         let text = serde_json::to_string_pretty(self).map_err(json)?;
         Ok(files::write_bytes(&path, text.as_bytes())?)
     }
@@ -84,6 +85,12 @@ impl State {
     /// Takes out what is said of `stage`, which is about to be done anew.
     pub fn forget(&mut self, stage: Stage) {
         self.stages.remove(stage.name());
+    }
+
+    /// Notes what the stage is begun with; gives whether it was broken off before, begun with something else.
+    pub fn begin(&mut self, stage: Stage, made: &Made) -> bool {
+        let before = self.begun.insert(stage.name().into(), made.fingerprint.clone());
+        before.is_some_and(|before| before != made.fingerprint)
     }
 
     /// Notes that the stage, broken off, has taken so many seconds.
@@ -112,6 +119,7 @@ impl State {
             Ok((path.strip_prefix(&context.folder).unwrap_or(&path).to_path_buf(), bytes))
         };
         let files = stage.large(context).into_iter().map(size).collect::<Result<_>>()?;
+        self.begun.remove(stage.name());
         self.stages.insert(stage.name().into(), Done { made, seconds, files, content });
         Ok(())
     }

@@ -114,6 +114,11 @@ impl Context<'_> {
             let what = "sentences that text.hold_out holds out to measure by".into();
             return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
         }
+        if held_out < fidelity::NEIGHBOURLY {
+            let least = fidelity::NEIGHBOURLY;
+            self.progress
+                .note(&format!("text: of {held_out} held-out texts all are near: nn@10 takes {least} or more"));
+        }
         Ok(())
     }
 

@@ -19,6 +19,8 @@ use crate::model::{Dense, TABLE, TextCnn, is_finite};
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
+/// What the config of an export to ONNX calls its model.
+pub(crate) const ONNX_MODEL_TYPE: &str = "limbeck-textcnn";
 
 /// A student with what it needs to read text.
 pub struct StudentFolder {
@@ -41,6 +43,18 @@ pub fn is_student(folder: &Path) -> bool {
     let config = std::fs::read(folder.join(CONFIG)).ok();
     let config: Option<Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     config.is_some_and(|config| config["architecture"] == ARCHITECTURE || read::is_modules(&config))
+}
+
+/// What of another kind lies in `folder`, which a student's files there would write over: a cache, or a model that is no student.
+pub fn other_kind(folder: &Path) -> Option<&'static str> {
+    if folder.join("cache.json").is_file() {
+        return Some("an embedding cache");
+    }
+    let config = std::fs::read(folder.join(CONFIG)).ok();
+    let config: Option<Value> = config.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let is_ours = is_student(folder) || config.is_some_and(|config| config["model_type"] == ONNX_MODEL_TYPE);
+    let is_model = [CONFIG, "modules.json"].into_iter().any(|name| folder.join(name).is_file());
+    (is_model && !is_ours).then_some("a model of another kind")
 }
 
 /// The files that a student's folder is read from.

@@ -55,6 +55,20 @@ fn what_a_command_reads_it_does_not_write_over() {
     for (input, to) in [("text.txt", "student"), ("text.txt", "teacher"), ("texts", "texts/cache")] {
         refused(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
     }
+    // Nor over what is of another kind.
+    let student = ["--student", "student", "--input", "text.txt", "--to"];
+    for command in ["simcse", "am-softmax"] {
+        for to in ["teacher", "cache"] {
+            let stderr = refused(&folder, &[&[command], &student[..], &[to]].concat());
+            assert!(stderr.contains("lies there, and would be written over"), "{stderr}");
+        }
+    }
+    refused(&folder, &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "student"]);
+    refused(&folder, &[&teacher[..], &["student/tokenizer.json"]].concat());
+    for (format, to) in [("onnx", "teacher"), ("sentence-transformers", "cache"), ("safetensors", "teacher")] {
+        let stderr = fail(&folder, &["export", "--model", "student", "--format", format, "--to", to]);
+        assert!(stderr.contains("would be written over"), "{stderr}");
+    }
     assert!(whole == names.map(before));
 }
 
@@ -110,6 +124,37 @@ fn a_second_training_in_a_folder_is_refused() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(second.contains("another process is at work there"), "{second}");
+}
+
+/// Starts a training and kills it once it has left a checkpoint.
+fn broken_off(folder: &Path, command: &[&str], checkpoint: &Path) {
+    let mut training = limbeck().current_dir(folder).args(command).stderr(Stdio::null()).spawn().unwrap();
+    while !checkpoint.is_file() {
+        assert!(training.try_wait().unwrap().is_none(), "it ended");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    training.kill().unwrap();
+    training.wait().unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_other_settings_is_kept_by_a_command_and_begun_anew_by_a_changed_recipe() {
+    let (_keep, folder) = with_student();
+    let long = ["--set", "distil.epochs=1000", "--set", "distil.checkpoint_every=5"];
+    let distil = ["distil", "--cache", "cache", "--to", "other", "--set", "student.embedding=16"];
+    let distil = [&distil[..], &long].concat();
+    let checkpoint = folder.join("other/checkpoint.safetensors");
+    broken_off(&folder, &distil, &checkpoint);
+    let short = ["--set", "distil.epochs=2"];
+    let stderr = fail(&folder, &[&distil[..], &short].concat());
+    assert!(stderr.contains("is the checkpoint of another training") && checkpoint.is_file(), "{stderr}");
+
+    let run = [&["run", "tiny.toml", "--to", "distil"], &long[..]].concat();
+    broken_off(&folder, &run, &folder.join("runs/tiny/student/checkpoint.safetensors"));
+    succeed(&folder, &[&run[..], &short].concat());
+    succeed(&folder, &[&run[..], &short, &["--runs", "calm"]].concat());
+    let student = |runs: &str| std::fs::read(folder.join(runs).join("tiny/student/model.safetensors")).unwrap();
+    assert!(student("runs") == student("calm"));
 }
 
 #[test]

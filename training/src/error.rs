@@ -30,6 +30,9 @@ pub enum Error {
     /// A file of the checkpoint or the metrics log doesn't hold what it should.
     #[error("{path}: {reason}", path = path.display())]
     Checkpoint { path: PathBuf, reason: String },
+    /// The checkpoint that a training would go on from is not its own.
+    #[error("{path}: is the checkpoint of another training: other settings, other text or another start", path = path.display())]
+    OtherTraining { path: PathBuf },
     /// The loss or a gradient of a training is no number.
     #[error(
         "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the weights \
@@ -62,6 +65,10 @@ impl Error {
             Self::Diverged { .. } => Some("lower simcse.learning_rate, or raise simcse.temperature".into()),
             Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
             Self::Checkpoint { path, .. } => Some(format!("delete {} to begin this stage again", path.display())),
+            Self::OtherTraining { path } => Some(format!(
+                "go on with what that one was begun with, name another folder, or delete {} to begin anew",
+                path.display()
+            )),
             Self::Data(error) => error.hint(),
             _ => None,
         }

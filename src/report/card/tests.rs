@@ -68,7 +68,11 @@ fn the_control_stands_beside_the_student_and_speeds_say_their_threads() {
     assert!(line("student")[0].contains("78.62") && line("static, trained")[0].contains("77.34"), "{card}");
     let speed = line("student")[1];
     assert!(speed.contains("277,131 | 277 |") && speed.contains("| 2 |"), "{speed}");
-    assert!(card.contains("a Spearman of 0.29 with the teacher's"), "{card}");
+    assert!(card.contains("a Spearman of 0.29 with the teacher's (1 is the teacher, 0 a bag of words)"), "{card}");
+    let mut of_pieces = summary();
+    of_pieces.models[2].extra.insert(extra::WORD_ORDER.into(), 0.43.into());
+    let card = self::card(&of_pieces, &recipe(""));
+    assert!(card.contains("the static control has 0.43"), "{card}");
 }
 
 #[test]

@@ -34,11 +34,14 @@ pub fn save(files: &Files, model: &TextCnn, optimiser: &AdamW, progressed: &Prog
     Ok(files.save(&tensors, progressed)?)
 }
 
-/// Puts model and optimiser back to where a run of the same identity stood; `None` where there is none.
+/// Puts model and optimiser back to where a run of the same identity stood; `None` where there is no checkpoint.
+///
+/// # Errors
+/// A checkpoint of another identity, and what loading gives.
 pub fn resume(files: &Files, model: &mut TextCnn, optimiser: &mut AdamW, identity: &str) -> Result<Option<Progressed>> {
     let Some((tensors, progressed)) = files.load::<Progressed>()? else { return Ok(None) };
     if progressed.identity != identity {
-        return Ok(None);
+        return Err(limbeck_training::Error::OtherTraining { path: files.checkpoint() }.into());
     }
     let find = |name: &str| tensors.get(name).cloned();
     model.set_weights(find, missing_in(&files.checkpoint()))?;

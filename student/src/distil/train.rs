@@ -92,9 +92,6 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let mut progressed = match resumed {
         Some(progressed) => progressed,
         None => {
-            if files.any() {
-                progress.note(&format!("{}: the checkpoint there is of another run; beginning anew", job.stage));
-            }
             save_best(&files, &model, 0)?;
             Progressed { identity, step: 0, best: Some((start_fidelity, 0)) }
         }

@@ -30,7 +30,7 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
     write_onnx(student, precision, &to.join("model.onnx"))?;
     write_tokenizer(&TokenizerFiles::plain(&student.tokenizer, config.max_tokens)?, to)?;
     let described = json!({
-        "model_type": "limbeck-textcnn",
+        "model_type": crate::folder::ONNX_MODEL_TYPE,
         "architectures": ["LimbeckTextCnn"],
         "vocab_size": config.vocabulary,
         "hidden_size": config.dimension,
@@ -45,7 +45,18 @@ fn refuse_student(to: &Path) -> Result<()> {
         let reason = "holds a student, whose files the export would write over; choose another folder".into();
         return Err(Error::Folder { path: to.to_path_buf(), reason });
     }
-    Ok(())
+    refuse_other_kind(to)
+}
+
+/// Refuses to write over a cache or a model that is no student.
+pub fn refuse_other_kind(to: &Path) -> Result<()> {
+    match crate::folder::other_kind(to) {
+        Some(what) => {
+            let reason = format!("holds {what}, whose files would be written over; choose another folder");
+            Err(Error::Folder { path: to.to_path_buf(), reason })
+        }
+        None => Ok(()),
+    }
 }
 
 fn write_tokenizer(files: &TokenizerFiles, folder: &Path) -> Result<()> {

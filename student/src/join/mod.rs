@@ -46,7 +46,8 @@ impl Settings {
         }
         let sum: f64 = self.weights.iter().sum();
         let is_none = |weight: f64| weight.is_nan() || weight <= 0.0;
-        if let Some(weight) = self.weights.iter().find(|&&weight| is_none(weight) || is_none(weight / sum)) {
+        let shares = || self.weights.iter().filter(|&&weight| is_none(weight / sum));
+        if let Some(weight) = self.weights.iter().find(|&&weight| is_none(weight)).or_else(|| shares().next()) {
             return wrong("weights", format!("{weight:e}"), "above 0, and their sum a number".into());
         }
         if !(0.0..=1.0).contains(&self.centre) {

@@ -152,7 +152,7 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0e0"),
-        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is 1e0"),
+        (settings(&[1.0, f64::NAN], 0.5, 3), "weights is NaN"),
         (settings(&[-1.0, -1.0], 0.5, 3), "weights is -1e0"),
         (settings(&[1e308, 1e308], 0.5, 3), "weights is 1e308"),
         (settings(&[1.0, 1.0], 1.5, 3), "centre is 1.5"),

@@ -29,11 +29,14 @@ pub fn save<L: Learner>(files: &Files, learner: &mut L, progressed: &Progressed)
     learner.kept(progressed.step)
 }
 
-/// Puts the learner back to where a training of the same identity stood; `None` where there is none.
+/// Puts the learner back to where a training of the same identity stood; `None` where there is no checkpoint.
+///
+/// # Errors
+/// A checkpoint of another identity, and what loading gives.
 pub fn resume<L: Learner>(files: &Files, learner: &mut L, identity: &str) -> Result<Option<Progressed>, L::Error> {
     let Some((tensors, progressed)) = files.load::<Progressed>()? else { return Ok(None) };
     if progressed.identity != identity {
-        return Ok(None);
+        return Err(crate::Error::OtherTraining { path: files.checkpoint() }.into());
     }
     let find = |name: &str| tensors.get(name).cloned();
     learner.set_weights(&find)?;

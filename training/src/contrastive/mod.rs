@@ -165,9 +165,6 @@ pub fn train<L: Learner>(
     let identity = json!({"settings": settings, "learner": learner.identity(), "examples": views.hash(), "dev": job.dev.is_some()});
     let identity = identity.to_string();
     let resumed = resume(&files, learner, &identity)?;
-    if resumed.is_none() && files.any() {
-        progress.note(&format!("{}: the checkpoint there is of another training; beginning anew", job.stage));
-    }
     learner.begin(resumed.as_ref().map(|resumed| resumed.step))?;
     let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map(|resumed| resumed.step))?;
     let mut progressed = match resumed {
