@@ -22,15 +22,16 @@ pub struct Arguments {
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 
-    /// The teacher, whose tokenizer is pruned, or says whether capitals matter: a folder, a tokenizer.json or a URI
+    /// The teacher, whose tokenizer is pruned or extended, or says whether capitals matter: a folder, a tokenizer.json or a URI
     #[arg(long, value_name = "M")]
     teacher: Uri,
 
-    /// corpus: the teacher's tokens that the text uses; wordpiece or unigram: trained on the text
-    #[arg(long, value_name = "KIND", value_parser = ["corpus", "wordpiece", "unigram"])]
+    /// corpus: the teacher's tokens that the text uses; extended: the teacher's and the text's most frequent words; wordpiece or unigram:
+    /// trained on the text
+    #[arg(long, value_name = "KIND", value_parser = ["corpus", "extended", "wordpiece", "unigram"])]
     kind: String,
 
-    /// At most so many tokens are trained; 16000 by default
+    /// At most so many tokens; 16000 by default where they are trained, 60000 with --kind extended
     #[arg(long, value_name = "N")]
     size: Option<usize>,
 
@@ -57,16 +58,18 @@ pub struct Arguments {
 
 impl Arguments {
     fn vocabulary(&self) -> anyhow::Result<Vocabulary> {
-        use limbeck::recipe::{DEFAULT_MIN_COUNT, DEFAULT_SIZE};
+        use limbeck::recipe::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE};
         let size = self.size.unwrap_or(DEFAULT_SIZE);
         match (self.kind.as_str(), self.size, self.min_count) {
             ("corpus", None, min_count) => Ok(Vocabulary::Corpus { min_count: min_count.unwrap_or(DEFAULT_MIN_COUNT) }),
+            ("extended", size, None) => Ok(Vocabulary::Extended { size: size.unwrap_or(DEFAULT_EXTENDED_SIZE) }),
             ("wordpiece", _, None) => Ok(Vocabulary::WordPiece { size }),
             ("unigram", _, None) => Ok(Vocabulary::Unigram { size }),
             ("corpus", ..) => {
-                Err(Usage("--size is for wordpiece and unigram; --kind corpus takes --min-count".into()).into())
+                Err(Usage("--size is for extended, wordpiece and unigram; --kind corpus takes --min-count".into())
+                    .into())
             }
-            _ => Err(Usage("--min-count is for --kind corpus; a trained vocabulary takes --size".into()).into()),
+            _ => Err(Usage("--min-count is for --kind corpus; the others take --size".into()).into()),
         }
     }
 }

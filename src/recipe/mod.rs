@@ -16,4 +16,4 @@ pub use sections::{
     SourceSection, StudentSection, TeacherSection, TextSection, TrainTeacherSection,
 };
 pub use train_student::{StudentStart, TrainStudentSection};
-pub use vocabulary::{DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};
+pub use vocabulary::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};

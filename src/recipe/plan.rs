@@ -165,7 +165,7 @@ impl Plan {
         }
         let student_examples = student.examples.as_deref().filter(|_| by_simcse).map(str::parse).transpose()?;
         let examples = train.and_then(|train| train.examples.as_deref()).map(str::parse).transpose()?;
-        let hint = "vocabulary is \"teacher\", \"corpus\" or \"trained\"";
+        let hint = "vocabulary is \"teacher\", \"corpus\", \"extended\" or \"trained\"";
         let vocabulary = recipe.student.own_vocabulary().map_err(|what| bad(what, hint))?;
         vocabulary.iter().try_for_each(Vocabulary::check)?;
         let bench = &recipe.bench;

@@ -222,13 +222,14 @@ pub struct StudentSection {
     /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
-    /// `teacher`, `corpus` (less what the training text doesn't use) or `trained` on the training text.
+    /// `teacher`, `corpus` (less what the training text doesn't use), `extended` (and the text's most frequent words) or `trained` on the
+    /// training text.
     #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
     pub vocabulary: VocabularySource,
     /// With `corpus`: how often a token must stand in the text to stay, 2 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_min_count: Option<u64>,
-    /// With `trained`: the most tokens, 16,000 where nothing is said.
+    /// With `trained` and `extended`: the most tokens, 16,000 and 60,000 where nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_size: Option<usize>,
     /// With `trained`: `wordpiece` or `unigram`.

@@ -14,6 +14,8 @@ pub enum VocabularySource {
     Teacher,
     /// The same, less the tokens that the training text doesn't use.
     Corpus,
+    /// The same, WordPiece, and the most frequent words of the training text beside its tokens.
+    Extended,
     /// Trained on the training text.
     Trained,
 }
@@ -38,6 +40,8 @@ pub enum VocabularyKind {
 
 /// How many tokens a trained vocabulary has at most where nothing is said.
 pub const DEFAULT_SIZE: usize = 16_000;
+/// How many tokens an extended vocabulary has at most where nothing is said.
+pub const DEFAULT_EXTENDED_SIZE: usize = 60_000;
 /// How often a token must stand in the text to stay where nothing is said.
 pub const DEFAULT_MIN_COUNT: u64 = 2;
 
@@ -48,18 +52,25 @@ impl StudentSection {
     /// Keys that say nothing beside the others, in words.
     pub fn own_vocabulary(&self) -> Result<Option<Vocabulary>, &'static str> {
         let trained = self.vocabulary == VocabularySource::Trained;
-        if !trained && (self.vocabulary_size.is_some() || self.vocabulary_kind.is_some()) {
-            return Err("student.vocabulary_size and vocabulary_kind are for student.vocabulary = \"trained\"");
+        if !trained && self.vocabulary_kind.is_some() {
+            return Err("student.vocabulary_kind is for student.vocabulary = \"trained\"");
+        }
+        if !trained && self.vocabulary != VocabularySource::Extended && self.vocabulary_size.is_some() {
+            return Err("student.vocabulary_size is for student.vocabulary = \"trained\" or \"extended\"");
         }
         if self.vocabulary != VocabularySource::Corpus && self.vocabulary_min_count.is_some() {
             return Err("student.vocabulary_min_count is for student.vocabulary = \"corpus\"");
         }
-        let size = self.vocabulary_size.unwrap_or(DEFAULT_SIZE);
+        let size = self.vocabulary_size.unwrap_or(match trained {
+            true => DEFAULT_SIZE,
+            false => DEFAULT_EXTENDED_SIZE,
+        });
         Ok(match (self.vocabulary, self.vocabulary_kind.unwrap_or_default()) {
             (VocabularySource::Teacher, _) => None,
             (VocabularySource::Corpus, _) => {
                 Some(Vocabulary::Corpus { min_count: self.vocabulary_min_count.unwrap_or(DEFAULT_MIN_COUNT) })
             }
+            (VocabularySource::Extended, _) => Some(Vocabulary::Extended { size }),
             (VocabularySource::Trained, VocabularyKind::WordPiece) => Some(Vocabulary::WordPiece { size }),
             (VocabularySource::Trained, VocabularyKind::Unigram) => Some(Vocabulary::Unigram { size }),
         })
@@ -80,12 +91,14 @@ mod tests {
             "vocabulary_size = 300",
             "vocabulary = \"corpus\"\nvocabulary_kind = \"unigram\"",
             "vocabulary_min_count = 3",
+            "vocabulary = \"extended\"\nvocabulary_kind = \"wordpiece\"",
         ] {
             assert!(section(text).own_vocabulary().is_err(), "{text}");
         }
         let own = |text: &str| section(text).own_vocabulary().unwrap();
         assert_eq!(own(""), None);
         assert_eq!(own("vocabulary = \"corpus\""), Some(Vocabulary::Corpus { min_count: 2 }));
+        assert_eq!(own("vocabulary = \"extended\""), Some(Vocabulary::Extended { size: 60_000 }));
         assert_eq!(own("vocabulary = \"trained\""), Some(Vocabulary::WordPiece { size: 16_000 }));
         let text = "vocabulary = \"trained\"\nvocabulary_kind = \"unigram\"\nvocabulary_size = 500";
         assert_eq!(own(text), Some(Vocabulary::Unigram { size: 500 }));

@@ -220,7 +220,7 @@ fn limits(summary: &Summary, recipe: &Recipe) -> String {
     let measured = student(summary).and_then(|student| student.extra.get(extra::WORD_ORDER)?.as_f64());
     // Of tokens that reach over words another order makes other ones: then a bag of them isn't blind to it.
     let control = summary.models.iter().filter(|model| model.role == Role::Baseline);
-    let control = control.filter_map(|model| model.extra.get(extra::WORD_ORDER)?.as_f64()).last();
+    let control = control.filter_map(|model| model.extra.get(extra::WORD_ORDER)?.as_f64()).next_back();
     let scale = match control.filter(|figure| figure.abs() >= 0.05) {
         Some(figure) => {
             format!("1 is the teacher; the static control has {figure:.2}, since its tokens change with the order")

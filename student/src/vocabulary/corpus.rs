@@ -23,11 +23,7 @@ pub(super) fn prune(base: &Tokenizer, texts: Texts, min_count: u64, watch: Watch
     let often = |id: u64| counts.get(id as usize).is_some_and(|&count| count >= min_count);
     if kind == "WordPiece" {
         let words = Words::of(&json);
-        let mut tokens: Vec<(u64, String)> = Vec::new();
-        for (token, id) in json.0["model"]["vocab"].as_object().into_iter().flatten() {
-            tokens.push((id.as_u64().unwrap_or_default(), token.clone()));
-        }
-        tokens.sort_unstable();
+        let tokens = json.words();
         let keep =
             |id: u64, token: &str| id == 0 || often(id) || special.contains(token) || words.is_needed_character(token);
         let mut kept: HashSet<&str> =

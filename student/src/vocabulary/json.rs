@@ -66,6 +66,14 @@ impl Base {
         }
     }
 
+    /// The tokens of a WordPiece model in the order of their ids.
+    pub fn words(&self) -> Vec<(u64, String)> {
+        let vocab = self.0["model"]["vocab"].as_object().into_iter().flatten();
+        let mut tokens: Vec<_> = vocab.map(|(token, id)| (id.as_u64().unwrap_or_default(), token.clone())).collect();
+        tokens.sort_unstable();
+        tokens
+    }
+
     /// The tokenizer.json with a WordPiece vocabulary of these tokens, ids in their order.
     pub fn with_words(mut self, tokens: &[String]) -> Result<Vec<u8>> {
         let vocab: Map<String, Value> =
@@ -131,6 +139,15 @@ fn renumber_processor(processor: &mut Value, ids: &HashMap<&str, u32>) -> Result
         special["ids"] = new?.into();
     }
     Ok(())
+}
+
+/// An error for a tokenizer that words can't be added to.
+pub(super) fn cannot_extend(kind: &str) -> Error {
+    Error::Setting {
+        name: "student.vocabulary",
+        value: format!("\"extended\", the tokenizer's model {kind:?}"),
+        allowed: "\"teacher\" or \"trained\" there: WordPiece can be extended".into(),
+    }
 }
 
 /// An error for a tokenizer of a kind that nothing is known about.

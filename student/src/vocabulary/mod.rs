@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! teacher's tokenizer ──► corpus      tokens that the text doesn't use are dropped
+//!                     ──► extended    the text's most frequent words stand beside its tokens
 //! training text       ──► wordpiece   BERT's, trained on the text
 //!                     ──► unigram     sentencepiece's, trained on the text
 //! ```
@@ -13,6 +14,7 @@
 mod alphabet;
 mod characters;
 mod corpus;
+mod extended;
 mod json;
 mod unigram;
 mod wordpiece;
@@ -37,6 +39,8 @@ pub const MOST_SIZE: usize = 1_000_000;
 pub enum Vocabulary {
     /// The given tokenizer's, less the tokens that stand fewer than `min_count` times in the text.
     Corpus { min_count: u64 },
+    /// The given WordPiece tokenizer's, and as many frequent words of the text as make `size` tokens.
+    Extended { size: usize },
     /// At most `size` tokens of BERT's WordPiece, trained on the text.
     WordPiece { size: usize },
     /// At most `size` pieces of a unigram language model (Kudo 2018), trained on the text.
@@ -59,7 +63,9 @@ impl Vocabulary {
         let setting = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
         match *self {
             Self::Corpus { min_count: 0 } => setting("student.vocabulary_min_count", "0".into(), "at least 1".into()),
-            Self::WordPiece { size } | Self::Unigram { size } if !(LEAST_SIZE..=MOST_SIZE).contains(&size) => {
+            Self::Extended { size } | Self::WordPiece { size } | Self::Unigram { size }
+                if !(LEAST_SIZE..=MOST_SIZE).contains(&size) =>
+            {
                 let allowed = format!("between {LEAST_SIZE} and {MOST_SIZE}");
                 setting("student.vocabulary_size", size.to_string(), allowed)
             }
@@ -77,6 +83,7 @@ pub fn build(vocabulary: Vocabulary, base: &Tokenizer, texts: Texts, watch: Watc
     vocabulary.check()?;
     match vocabulary {
         Vocabulary::Corpus { min_count } => corpus::prune(base, texts, min_count, watch),
+        Vocabulary::Extended { size } => extended::extend(base, texts, size, watch),
         Vocabulary::WordPiece { size } => wordpiece::train(base, texts, size, watch),
         Vocabulary::Unigram { size } => unigram::train(base, texts, size, watch),
     }

@@ -109,6 +109,29 @@ fn a_trained_wordpiece_has_the_frequent_words_whole_and_reads_everything_in_asci
 }
 
 #[test]
+fn an_extended_vocabulary_keeps_its_tokens_and_has_frequent_words_whole() {
+    let base = bert(&["trans", "##form", "##ation", "the", "a", "##s", "."]);
+    let mut texts = vec!["The transformation, transformations. a 中文 rare".to_string(); 30];
+    texts.extend(vec!["Zebra".to_string(); 40]);
+    texts.push("seldom".into());
+    let tokenizer = made(Vocabulary::Extended { size: 300 }, &base, &texts).unwrap();
+    assert_eq!(own(&tokenizer, "The zebra transformations."), ["the", "zebra", "transformations", "."]);
+    assert_eq!(own(&tokenizer, "transforms"), own(&base, "transforms"));
+    // Neither what is rare nor an ideograph, which is a word already.
+    assert_eq!(own(&tokenizer, "seldom 中"), ["[UNK]", "[UNK]"]);
+    assert_eq!(tokens(&tokenizer, "zebra", Special::With), ["[CLS]", "zebra", "[SEP]"]);
+    assert!(format!("{tokenizer:?}").contains("fast: true"), "{tokenizer:?}");
+    // The most frequent first, in the room there is.
+    let word = |n: u8| format!("w{}{}", char::from(b'a' + n / 26), char::from(b'a' + n % 26));
+    texts.extend((0..=u8::MAX).flat_map(|n| vec![word(n); 300 - usize::from(n)]));
+    let full = made(Vocabulary::Extended { size: 256 }, &base, &texts).unwrap();
+    assert_eq!(full.vocabulary(), 256);
+    assert_eq!(own(&full, &format!("{} {}", word(0), word(u8::MAX))), [word(0), "[UNK]".into()]);
+    let unigram = sentencepiece(&[("▁the", -1.0)]);
+    assert!(made(Vocabulary::Extended { size: 300 }, &unigram, &texts).is_err());
+}
+
+#[test]
 fn a_teacher_that_tells_capitals_has_a_student_that_does() {
     let base = sentencepiece(&[("▁the", -1.0), ("▁THE", -2.0), ("▁", -3.0)]);
     let texts = vec!["Paris paris Paris paris".to_string(); 20];
