@@ -47,7 +47,13 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     match found {
         Kind::Student(folder) => student(&folder),
         Kind::Folded(file) => {
-            let student = Student::load(&file)?;
+            let student = Student::load(&file).map_err(|error| match error {
+                limbeck_encoder::Error::NotFolded { path } => {
+                    let what = "is none of the files known here: a folded student, Parquet, safetensors, ONNX";
+                    Error::NoModel { path, what: what.into() }
+                }
+                other => other.into(),
+            })?;
             let info = student.info();
             say!("folded student, {}", info.precision);
             say!("  dimension   {}", info.dimension);
