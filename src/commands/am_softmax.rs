@@ -10,7 +10,8 @@ use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::Look;
 
-use super::common::{RecipeArguments, Session, student_folder_to_fill};
+use super::common::{RecipeArguments, Session};
+use super::guard::student_folder_to_fill;
 use super::texts::distinct_texts;
 
 #[derive(Args)]

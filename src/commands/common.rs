@@ -1,6 +1,6 @@
 //! What several commands share.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options};
@@ -9,7 +9,6 @@ use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
 use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, Precision};
-use limbeck_student::folder::{is_student, other_kind};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
 /// What every command gets beside its arguments.
@@ -158,75 +157,6 @@ fn possible(threads: usize) -> Result<usize, String> {
     all.contains(&threads)
         .then_some(threads)
         .ok_or_else(|| format!("1 to {} is expected; leave it out for all cores", all.end()))
-}
-
-/// Refuses to write to `to` where it is one of `inputs`, which the command reads.
-pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
-    let whole = resolved(to)?;
-    if inputs.into_iter().any(|input| input.as_ref().canonicalize().is_ok_and(|input| input == whole)) {
-        let what = format!("--to {}: this is read here, and would be written over; name another place", to.display());
-        return Err(super::Usage(what).into());
-    }
-    Ok(())
-}
-
-/// The absolute path of what may not be there yet, without links.
-fn resolved(path: &Path) -> anyhow::Result<PathBuf> {
-    let absolute = std::path::absolute(path)?;
-    // As much of it as is there already.
-    let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
-    let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?))).unwrap_or(absolute);
-    // What isn't there yet is no link, and `..` after it leads back.
-    Ok(whole.components().fold(PathBuf::new(), |mut whole, component| {
-        match component {
-            Component::ParentDir => drop(whole.pop()),
-            other => whole.push(other),
-        }
-        whole
-    }))
-}
-
-/// Refuses a folder `to` in which one of `inputs` lies, or which lies in one.
-pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
-    let whole = resolved(to)?;
-    for input in inputs {
-        let Ok(input) = input.as_ref().canonicalize() else { continue };
-        if input.starts_with(&whole) || whole.starts_with(&input) {
-            let (to, input) = (to.display(), input.display());
-            return Err(super::Usage(format!("--to {to} and {input}, which is read, lie in one another")).into());
-        }
-    }
-    Ok(())
-}
-
-/// Makes the folder `to` for a student, which must be none of `inputs` and hold nothing of another kind, and keeps other processes out of it
-/// for as long as the result is held.
-pub fn student_folder_to_fill(
-    to: &Path,
-    inputs: impl IntoIterator<Item = impl AsRef<Path>>,
-) -> anyhow::Result<limbeck::hold::Hold> {
-    refuse_inputs(to, inputs)?;
-    match other_kind(to) {
-        Some(what) => Err(refuse_occupied(to, what)),
-        None => Ok(limbeck::hold::hold(to)?),
-    }
-}
-
-/// As [`student_folder_to_fill`] for a teacher; one that was trained there may be trained anew.
-pub fn teacher_folder_to_fill(to: &Path, input: &Path) -> anyhow::Result<limbeck::hold::Hold> {
-    refuse_inputs(to, [input])?;
-    if is_student(to) {
-        return Err(refuse_occupied(to, "a student"));
-    }
-    if let Some(what) = other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file()) {
-        return Err(refuse_occupied(to, what));
-    }
-    Ok(limbeck::hold::hold(to)?)
-}
-
-fn refuse_occupied(to: &Path, what: &str) -> anyhow::Error {
-    super::Usage(format!("--to {}: {what} lies there, and would be written over; name another folder", to.display()))
-        .into()
 }
 
 /// Parses a precision.

@@ -11,7 +11,8 @@ use limbeck_student::folder::StudentFolder;
 use serde_json::json;
 
 use super::Usage;
-use super::common::{RecipeArguments, Session, student_folder_to_fill};
+use super::common::{RecipeArguments, Session};
+use super::guard::student_folder_to_fill;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \

@@ -7,11 +7,11 @@ use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
 use limbeck_data::text::read_texts;
 use limbeck_data::{files, progress::Progress};
 use limbeck_encoder::{Encoder as _, Tokenizer};
-use limbeck_student::folder::is_student;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
-use super::common::{ModelArguments, Session, refuse_nested};
+use super::common::{ModelArguments, Session};
+use super::guard::{refuse_nested, refuse_student};
 use super::texts::chunks;
 
 #[derive(Args)]
@@ -72,10 +72,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
     }
     let store = session.store()?;
-    if is_student(&arguments.to) {
-        let what = format!("--to {}: a student lies there; name another folder", arguments.to.display());
-        return Err(Usage(what).into());
-    }
+    refuse_student(&arguments.to, &arguments.to)?;
     let opener = arguments.model.opener(&store, session.progress)?;
     let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
     refuse_nested(&arguments.to, [&path, &arguments.input])?;

@@ -10,8 +10,8 @@ use limbeck_encoder::{EncoderInfo, Precision};
 use super::Usage;
 use super::common::{
     ModelArguments, RunArguments, Session, check_dimension, check_teachers, is_teacher, open_all, precision,
-    refuse_inputs,
 };
+use super::guard::refuse_inputs;
 
 #[derive(Args)]
 #[command(

@@ -6,7 +6,8 @@ use limbeck_data::assets::Uri;
 use limbeck_teacher::onnx::{self, OnnxPrecision};
 use limbeck_teacher::{Pooler, TeacherFolder};
 
-use super::common::{Session, refuse_inputs};
+use super::common::Session;
+use super::guard::refuse_inputs;
 
 #[derive(Args)]
 #[command(

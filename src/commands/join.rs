@@ -6,8 +6,9 @@ use limbeck_data::cache::{Cache, Precision as Storage};
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::Usage;
-use super::common::{Session, refuse_nested};
+use super::common::Session;
 use super::embed::storage;
+use super::guard::refuse_nested;
 
 #[derive(Args)]
 #[command(

@@ -19,6 +19,7 @@ mod evaluate;
 mod export;
 mod export_teacher;
 mod fetch;
+mod guard;
 mod inspect;
 mod join;
 mod man;

@@ -5,7 +5,8 @@ use limbeck::report::{self, curves, page};
 use limbeck::summary::table;
 use limbeck_data::files::write_bytes;
 
-use super::common::{Session, refuse_inputs};
+use super::common::Session;
+use super::guard::refuse_inputs;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \

@@ -7,7 +7,8 @@ use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session, student_folder_to_fill};
+use super::common::{RecipeArguments, Session};
+use super::guard::student_folder_to_fill;
 use super::material::MaterialArguments;
 
 #[derive(Args)]

@@ -8,7 +8,8 @@ use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 use limbeck_training::contrastive::{Job, Look};
 
-use super::common::{RecipeArguments, Session, teacher_folder_to_fill};
+use super::common::{RecipeArguments, Session};
+use super::guard::teacher_folder_to_fill;
 use super::material::MaterialArguments;
 
 #[derive(Args)]

@@ -5,11 +5,11 @@ use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::files;
 use limbeck_encoder::Tokenizer;
-use limbeck_student::folder::is_student;
 use limbeck_student::vocabulary::{Vocabulary, Watch, build};
 
 use super::Usage;
-use super::common::{Session, refuse_inputs, set_threads, threads};
+use super::common::{Session, set_threads, threads};
+use super::guard::{refuse_inputs, refuse_student};
 use super::texts::chunks;
 
 #[derive(Args)]
@@ -80,10 +80,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.progress)?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
-    if arguments.to.parent().is_some_and(is_student) {
-        let what = format!("--to {}: a student lies in that folder; name another place", arguments.to.display());
-        return Err(Usage(what).into());
-    }
+    arguments.to.parent().map_or(Ok(()), |folder| refuse_student(&arguments.to, folder))?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };

@@ -4,7 +4,8 @@ use clap::Args;
 use limbeck::evaluate::word_order::{pairs, write};
 use limbeck_data::text::read_texts;
 
-use super::common::{Session, refuse_inputs};
+use super::common::Session;
+use super::guard::refuse_inputs;
 
 #[derive(Args)]
 #[command(

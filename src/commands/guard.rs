@@ -1,0 +1,76 @@
+//! What a command refuses to write over: what it reads, and what of another kind lies there.
+
+use std::path::{Component, Path, PathBuf};
+
+use limbeck::hold::{Hold, hold};
+use limbeck_student::folder::{is_student, other_kind};
+
+use super::Usage;
+
+/// Refuses to write to `to` where it is one of `inputs`, which the command reads.
+pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    let whole = resolved(to)?;
+    if inputs.into_iter().any(|input| input.as_ref().canonicalize().is_ok_and(|input| input == whole)) {
+        let what = format!("--to {}: this is read here, and would be written over; name another place", to.display());
+        return Err(Usage(what).into());
+    }
+    Ok(())
+}
+
+/// The absolute path of what may not be there yet, without links.
+fn resolved(path: &Path) -> anyhow::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    // As much of it as is there already.
+    let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
+    let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?))).unwrap_or(absolute);
+    // What isn't there yet is no link, and `..` after it leads back.
+    Ok(whole.components().fold(PathBuf::new(), |mut whole, component| {
+        match component {
+            Component::ParentDir => drop(whole.pop()),
+            other => whole.push(other),
+        }
+        whole
+    }))
+}
+
+/// Refuses a folder `to` in which one of `inputs` lies, or which lies in one.
+pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    let whole = resolved(to)?;
+    for input in inputs {
+        let Ok(input) = input.as_ref().canonicalize() else { continue };
+        if input.starts_with(&whole) || whole.starts_with(&input) {
+            let (to, input) = (to.display(), input.display());
+            return Err(Usage(format!("--to {to} and {input}, which is read, lie in one another")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder `to` for a student, which must be none of `inputs` and hold nothing of another kind, and keeps other processes out of it
+/// for as long as the result is held.
+pub fn student_folder_to_fill(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<Hold> {
+    refuse_inputs(to, inputs)?;
+    match other_kind(to) {
+        Some(what) => Err(refuse_occupied(to, what)),
+        None => Ok(hold(to)?),
+    }
+}
+
+/// As [`student_folder_to_fill`] for a teacher; one that was trained there may be trained anew.
+pub fn teacher_folder_to_fill(to: &Path, input: &Path) -> anyhow::Result<Hold> {
+    refuse_inputs(to, [input])?;
+    refuse_student(to, to)?;
+    if let Some(what) = other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file()) {
+        return Err(refuse_occupied(to, what));
+    }
+    Ok(hold(to)?)
+}
+
+/// Refuses to write to `to` where a student lies in `folder`.
+pub fn refuse_student(to: &Path, folder: &Path) -> anyhow::Result<()> {
+    if is_student(folder) { Err(refuse_occupied(to, "a student")) } else { Ok(()) }
+}
+
+fn refuse_occupied(to: &Path, what: &str) -> anyhow::Error {
+    Usage(format!("--to {}: {what} lies there, and would be written over; name another folder", to.display())).into()
+}
