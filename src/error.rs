@@ -188,6 +188,23 @@ impl From<limbeck_teacher::Error> for Error {
 pub(crate) const STATE: &str = "state of a run";
 
 impl Error {
+    /// Whether a training found the checkpoint of another one.
+    pub fn is_other_training(&self) -> bool {
+        let training = match self {
+            Self::Training(error) => error,
+            Self::Student(error) => match &**error {
+                limbeck_student::Error::Training(error) => error,
+                _ => return false,
+            },
+            Self::Teacher(error) => match &**error {
+                limbeck_teacher::Error::Training(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(training, limbeck_training::Error::OtherTraining { .. })
+    }
+
     /// What the user could do next, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -11,7 +11,7 @@ use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
 use super::common::{ModelArguments, Session};
-use super::guard::{refuse_nested, refuse_student};
+use super::guard::refuse_cache;
 use super::texts::chunks;
 
 #[derive(Args)]
@@ -72,10 +72,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
     }
     let store = session.store()?;
-    refuse_student(&arguments.to, &arguments.to)?;
     let opener = arguments.model.opener(&store, session.progress)?;
     let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
-    refuse_nested(&arguments.to, [&path, &arguments.input])?;
+    refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
     let fingerprint = Fingerprint {
         teacher: files::sha256_file(teacher.path())?,

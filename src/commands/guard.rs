@@ -46,6 +46,31 @@ pub fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     Ok(())
 }
 
+/// Refuses a folder `to` for the cache of a teacher's vectors of `input` where it would be read as text itself, or lie among the files of
+/// this or another model.
+pub fn refuse_cache(to: &Path, teacher: &Path, input: &Path) -> anyhow::Result<()> {
+    let whole = resolved(to)?;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (teacher, input) = (real(teacher), real(input));
+    let teacher = if teacher.is_file() { teacher.parent().unwrap_or(&teacher) } else { &teacher };
+    let is_text = match input.is_dir() {
+        true => whole.starts_with(&input),
+        false => input.extension().is_some_and(|kind| kind == "parquet") && input.parent() == Some(&whole),
+    };
+    if whole == teacher || is_text {
+        let what = format!(
+            "--to {}: what is read lies there, and the cache would lie among it; name another folder",
+            to.display()
+        );
+        return Err(Usage(what).into());
+    }
+    refuse_student(to)?;
+    match other_kind(to).filter(|_| !to.join("cache.json").is_file()) {
+        Some(what) => Err(refuse_occupied(to, what)),
+        None => Ok(()),
+    }
+}
+
 /// Makes the folder `to` for a student, which must be none of `inputs` and hold nothing of another kind, and keeps other processes out of it
 /// for as long as the result is held.
 pub fn student_folder_to_fill(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<Hold> {
@@ -59,16 +84,22 @@ pub fn student_folder_to_fill(to: &Path, inputs: impl IntoIterator<Item = impl A
 /// As [`student_folder_to_fill`] for a teacher; one that was trained there may be trained anew.
 pub fn teacher_folder_to_fill(to: &Path, input: &Path) -> anyhow::Result<Hold> {
     refuse_inputs(to, [input])?;
-    refuse_student(to, to)?;
+    refuse_student(to)?;
     if let Some(what) = other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file()) {
         return Err(refuse_occupied(to, what));
     }
     Ok(hold(to)?)
 }
 
-/// Refuses to write to `to` where a student lies in `folder`.
-pub fn refuse_student(to: &Path, folder: &Path) -> anyhow::Result<()> {
-    if is_student(folder) { Err(refuse_occupied(to, "a student")) } else { Ok(()) }
+fn refuse_student(to: &Path) -> anyhow::Result<()> {
+    if is_student(to) { Err(refuse_occupied(to, "a student")) } else { Ok(()) }
+}
+
+/// Refuses to write over the tokenizer.json of a model or cache.
+pub fn refuse_tokenizer(to: &Path) -> anyhow::Result<()> {
+    let folder = to.parent().filter(|_| to.file_name().is_some_and(|name| name == "tokenizer.json"));
+    let what = folder.and_then(|folder| if is_student(folder) { Some("a student") } else { other_kind(folder) });
+    what.map_or(Ok(()), |what| Err(refuse_occupied(to, what)))
 }
 
 fn refuse_occupied(to: &Path, what: &str) -> anyhow::Error {

@@ -98,7 +98,7 @@ enum Command {
     TrainTeacher(train_teacher::Arguments),
     /// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
     ExportTeacher(export_teacher::Arguments),
-    /// Make a student's vocabulary from text: a teacher's pruned, or one trained
+    /// Make a student's vocabulary from text: a teacher's pruned or extended, or one trained
     ///
     /// The result is a tokenizer.json: `limbeck embed --student-tokenizer` takes it for the teacher's vectors of its tokens,
     /// `limbeck distil --tokenizer` for the student.

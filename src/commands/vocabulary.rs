@@ -9,7 +9,7 @@ use limbeck_student::vocabulary::{Vocabulary, Watch, build};
 
 use super::Usage;
 use super::common::{Session, set_threads, threads};
-use super::guard::{refuse_inputs, refuse_student};
+use super::guard::{refuse_inputs, refuse_tokenizer};
 use super::texts::chunks;
 
 #[derive(Args)]
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
     let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.progress)?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
-    arguments.to.parent().map_or(Ok(()), |folder| refuse_student(&arguments.to, folder))?;
+    refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
     let watch = Watch { progress: session.progress, interrupt: &session.interrupt };

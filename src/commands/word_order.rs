@@ -22,8 +22,8 @@ pub struct Arguments {
     column: Option<String>,
 
     /// So many sentences of five words or more at most, the first
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value = "500")]
+    limit: std::num::NonZeroUsize,
 
     /// The seed of what is swapped and shuffled
     #[arg(long, default_value_t = 1)]
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         let of_text = pairs(&[&text?], arguments.seed);
         sentences += usize::from(!of_text.is_empty());
         all.extend(of_text);
-        if sentences >= arguments.limit {
+        if sentences == arguments.limit.get() {
             break;
         }
     }

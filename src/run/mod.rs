@@ -95,22 +95,33 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
                 let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
                 // From here on its files are neither the old ones nor yet the new ones.
-                let made = state::Made::from(home, stage);
                 let mut state = state::State::read(&home.folder)?;
                 state.forget(stage);
-                // The checkpoint of another training is none to go on from.
-                let is_other = state.begin(stage, &made) && stage.is_training();
-                if anew || is_other {
+                state.write(&home.folder)?;
+                if anew {
                     home.discard(stage)?;
+                }
+                let made = state::Made::from(home, stage);
+                if state.begin(stage, &made) || anew {
                     state.spent(stage);
                 }
                 state.write(&home.folder)?;
-                let done = home.do_stage(stage, &rows);
+                let done = match home.do_stage(stage, &rows) {
+                    // Left by other settings, or where another method's student was to lie: none to go on from.
+                    Err(error) if error.is_other_training() => {
+                        context.progress.note(&format!("{}: {error}; beginning anew", stage.name()));
+                        home.discard(stage)?;
+                        home.do_stage(stage, &rows)
+                    }
+                    done => done,
+                };
                 let seconds = begun.elapsed().as_secs_f64();
                 let mut state = state::State::read(&home.folder)?;
                 if let Err(error) = done {
-                    state.spend(stage, seconds);
-                    state.write(&home.folder)?;
+                    if stage.goes_on() {
+                        state.spend(stage, seconds);
+                        state.write(&home.folder)?;
+                    }
                     return Err(error);
                 }
                 let seconds = seconds + state.spent(stage);

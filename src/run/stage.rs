@@ -174,9 +174,11 @@ impl Stage {
         }
     }
 
-    /// Whether it trains, and keeps checkpoints.
-    pub(super) fn is_training(self) -> bool {
-        matches!(self, Self::TrainTeacher | Self::Distil | Self::Simcse | Self::AmSoftmax | Self::Baselines)
+    /// Whether it goes on where it was broken off.
+    pub(super) fn goes_on(self) -> bool {
+        let trains =
+            matches!(self, Self::TrainTeacher | Self::Distil | Self::Simcse | Self::AmSoftmax | Self::Baselines);
+        trains || matches!(self, Self::Embed | Self::Evaluate)
     }
 
     /// The files that those who read it know it by, if not by what it was made from: a text file that was touched, or edited where nothing

@@ -19,14 +19,18 @@ pub struct Row {
 /// the run's name. Runs whose names differ by `-seedN` alone are one row. Exports to int8 are left out.
 pub fn rows(summaries: &[Summary]) -> Vec<Row> {
     let (mut shared, mut students): (Vec<Row>, Vec<Row>) = (Vec::new(), Vec::new());
-    // The run whose teacher and baselines stand for all of its seeds'.
-    let first = summaries.iter().position(|summary| !seedless(&summary.name).1).unwrap_or(0);
     for (at, summary) in summaries.iter().enumerate() {
+        // One run's teacher and baselines stand for all of its seeds': the one without a number, else the first.
+        let (name, is_seed) = seedless(&summary.name);
+        let stands_for = |(other_at, other): (usize, &Summary)| {
+            let (other, other_is_seed) = seedless(&other.name);
+            other == name && (!other_is_seed || other_at < at)
+        };
+        let is_another_seed = is_seed && summaries.iter().enumerate().any(stands_for);
         let teacher = summary.models.iter().find(|model| model.role == Role::Teacher);
         for model in summary.models.iter().filter(|model| model.precision != "int8") {
             let row = |name: String| Row { name, models: vec![model.clone()], teachers: vec![teacher.cloned()] };
             if model.role == Role::Student {
-                let (name, _) = seedless(&summary.name);
                 match students.iter_mut().find(|row| row.name == name) {
                     Some(row) => {
                         row.models.push(model.clone());
@@ -36,7 +40,7 @@ pub fn rows(summaries: &[Summary]) -> Vec<Row> {
                 }
                 continue;
             }
-            if shared.iter().any(|row| same(&row.models[0], model)) || (at != first && seedless(&summary.name).1) {
+            if shared.iter().any(|row| same(&row.models[0], model)) || is_another_seed {
                 continue;
             }
             let taken = shared.iter().any(|row| row.name == model.name);
@@ -191,7 +195,11 @@ mod tests {
         let names = |summaries: &[Summary]| rows(summaries).iter().map(|row| row.name.clone()).collect::<Vec<_>>();
         let expected = ["teacher", "static, untrained", "static, trained", "one"];
         assert_eq!(names(std::slice::from_ref(&one)), expected);
-        assert_eq!(names(&[one.clone(), Summary { name: "one-seed3".into(), ..one }]), expected);
+        let mut other = summary("other-seed2", 50.0);
+        other.models[0].scores["STSB.test"].spearman = 70.0;
+        assert_eq!(names(&[one.clone(), Summary { name: "one-seed3".into(), ..one.clone() }]), expected);
+        let both = names(&[one, other, summary("plain", 55.0)]);
+        assert_eq!(both, [&expected[..3], &["other-seed2, teacher", "one", "other", "plain"]].concat());
     }
 
     #[test]

@@ -74,7 +74,10 @@ impl Error {
             Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
             Self::Unfoldable { .. } => Some("change the recipe's [student]".into()),
             Self::NotFinite { .. } => {
-                Some("lower learning_rate, or look for strange targets with `limbeck inspect CACHE`".into())
+                Some(
+                    "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without the checkpoint"
+                        .into(),
+                )
             }
             Self::Training(error) => error.hint(),
             Self::Data(error) => error.hint(),

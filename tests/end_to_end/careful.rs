@@ -49,12 +49,19 @@ fn what_a_command_reads_it_does_not_write_over() {
         let stderr = refused(&folder, &["distil", "--cache", "cache", "--student", "student", "--to", to]);
         assert!(stderr.contains("would be written over"), "{stderr}");
     }
-    // A cache in a student's folder would take its tokenizer's place, and one in the text's would be read as text.
+    // A cache in a model's folder would take its tokenizer's place, and one in the text's would be read as text.
     std::fs::create_dir(folder.join("texts")).unwrap();
     std::fs::copy(folder.join("text.txt"), folder.join("texts/text.txt")).unwrap();
     for (input, to) in [("text.txt", "student"), ("text.txt", "teacher"), ("texts", "texts/cache")] {
         refused(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
     }
+    // Beside a file of text it does no harm, and may be made again.
+    for to in [".", ".", "teacher/cache"] {
+        succeed(&folder, &["embed", "--teacher", "teacher", "--input", "text.txt", "--to", to]);
+    }
+    let stderr = refused(&folder, &[&teacher[..], &["cache/tokenizer.json"]].concat());
+    assert!(stderr.contains("an embedding cache lies there"), "{stderr}");
+    succeed(&folder, &[&teacher[..], &["student/mine.json"]].concat());
     // Nor over what is of another kind.
     let student = ["--student", "student", "--input", "text.txt", "--to"];
     for command in ["simcse", "am-softmax"] {
@@ -155,6 +162,28 @@ fn a_checkpoint_of_other_settings_is_kept_by_a_command_and_begun_anew_by_a_chang
     succeed(&folder, &[&run[..], &short, &["--runs", "calm"]].concat());
     let student = |runs: &str| std::fs::read(folder.join(runs).join("tiny/student/model.safetensors")).unwrap();
     assert!(student("runs") == student("calm"));
+    // Where one method's student was to lie, another's lies in the end.
+    let more = [&run[..], &["--runs", "more"]].concat();
+    broken_off(&folder, &more, &folder.join("more/tiny/student/checkpoint.safetensors"));
+    let two = [
+        "run",
+        "tiny.toml",
+        "--runs",
+        "more",
+        "--set",
+        "student.methods=[\"distil\", \"am-softmax\"]",
+        "--to",
+        "am-softmax",
+    ];
+    let said = run_of(&folder, &[&two[..], &long, &short].concat());
+    assert!(said.contains("am-softmax: ") && said.contains("beginning anew"), "{said}");
+}
+
+/// What a run that ends well tells on standard error.
+fn run_of(folder: &Path, arguments: &[&str]) -> String {
+    let Output { status, stderr, .. } = run(folder, arguments);
+    assert!(status.success(), "{}", text(&stderr));
+    text(&stderr)
 }
 
 #[test]

@@ -62,7 +62,10 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("lower the learning rate, or look for NaN in the targets with `limbeck inspect`".into())
             }
-            Self::Diverged { .. } => Some("lower simcse.learning_rate, or raise simcse.temperature".into()),
+            Self::Diverged { .. } => Some(
+                "lower simcse.learning_rate or raise simcse.temperature, in another folder or without this checkpoint"
+                    .into(),
+            ),
             Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
             Self::Checkpoint { path, .. } => Some(format!("delete {} to begin this stage again", path.display())),
             Self::OtherTraining { path } => Some(format!(
