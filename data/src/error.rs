@@ -60,3 +60,11 @@ impl Error {
         }
     }
 }
+
+/// What helps where [`is_of_other_codec`].
+pub(crate) const OTHER_CODEC: &str = "write it compressed with snappy, zstd or gzip, or not at all";
+
+/// Whether a Parquet file is compressed by what the library was built without: brotli or LZ4.
+pub(crate) fn is_of_other_codec(error: &parquet::errors::ParquetError) -> bool {
+    error.to_string().contains("Disabled feature")
+}

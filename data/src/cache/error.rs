@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 use parquet::errors::ParquetError;
 
+use crate::error::{OTHER_CODEC, is_of_other_codec};
+
 pub(super) type CacheResult<T> = Result<T, CacheError>;
 
 /// What can be wrong with an embedding cache, ours or made elsewhere. Rows are counted from 0 within their file.
@@ -189,6 +191,7 @@ impl CacheError {
     /// What the user could do next, where there is something to say.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Parquet { source, .. } if is_of_other_codec(source) => OTHER_CODEC.into(),
             Self::Parquet { operation: "read", .. } => {
                 "the file is truncated, damaged or no Parquet file: make it anew".into()
             }

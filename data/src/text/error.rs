@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::error::{OTHER_CODEC, is_of_other_codec};
+
 /// What can be wrong with a text file, a file of graded pairs or of training examples, or a plan for
 /// text.
 #[derive(Debug, thiserror::Error)]
@@ -289,6 +291,7 @@ impl TextError {
                     .into()
             }
             Self::Csv { .. } => "a field with quotes in it stands in quotes, and each quote in it twice".into(),
+            Self::Parquet { source, .. } if is_of_other_codec(source) => OTHER_CODEC.into(),
             Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,
         };
         Some(hint)

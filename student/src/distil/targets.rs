@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::tokens::tokenise;
 use crate::unit::to_unit;
 
-/// At most about this many texts are held out of training and measure fidelity.
+/// About this many texts of a cache are held out of training and measure fidelity.
 pub const HELD_OUT: usize = 2_000;
 
 /// What a student learns from: cached vectors, and those it is measured on.
@@ -51,9 +51,13 @@ pub struct Examples {
 }
 
 /// Whether the text is among the smallest `share` of all hashes, their bits reversed: by the hash itself texts were held out when the
-/// text was prepared, so the smallest are all held out already, or none is left.
+/// text was prepared, and of those left none would be among the smallest.
 fn is_held_out(text: &str, share: f64) -> bool {
-    (text::hash(text).reverse_bits() as f64) < share * u64::MAX as f64
+    is_below(text::hash(text).reverse_bits(), share)
+}
+
+fn is_below(hash: u64, share: f64) -> bool {
+    (hash as f64) < share * u64::MAX as f64
 }
 
 /// The share of `rows` that makes about [`HELD_OUT`] texts, at most `most`.
@@ -148,7 +152,8 @@ impl Targets<'_> {
         Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out: self.held_out()? })
     }
 
-    /// The texts that measure fidelity, about [`HELD_OUT`] of them.
+    /// The texts that measure fidelity: about [`HELD_OUT`] of the cache to learn from; or of a cache held out those with the smallest
+    /// hashes, which are all where that hash split it off, and about [`HELD_OUT`] where articles were.
     pub fn held_out(&self) -> Result<HeldOut> {
         let (cache, most) = match self.held_out {
             Some(held_out) => (held_out, 1.0),
@@ -159,7 +164,11 @@ impl Targets<'_> {
         for shard in 0..cache.shards() {
             let shard = cache.read(shard)?;
             for (text, vector) in shard.texts.into_iter().zip(shard.embeddings.chunks_exact(cache.dimension())) {
-                if most == 1.0 && share == 1.0 || is_held_out(&text, share) {
+                let measures = match self.held_out {
+                    Some(_) => share == 1.0 || is_below(text::hash(&text), share),
+                    None => is_held_out(&text, share),
+                };
+                if measures {
                     let start = held_out.vectors.len();
                     held_out.vectors.extend_from_slice(vector);
                     match to_unit(&mut held_out.vectors[start..]) {
