@@ -37,6 +37,8 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::summary::{Stage as StageRow, Summary};
 
+use state::{Made, State};
+
 /// What is to happen with each stage of the plan, without doing it. (A stage that is done may turn out to leave what it left before:
 /// then those that read it are skipped after all.)
 pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Decision)>> {
@@ -59,7 +61,7 @@ pub fn decide(context: &Context, options: &RunOptions) -> Result<Vec<(Stage, Dec
 /// Why `stage` is to be done now, given what was done before it; `None` where it is up to date.
 fn reason(context: &Context, stage: Stage, redo: bool) -> Result<Option<String>> {
     let home = context.home(stage);
-    let reason = state::State::read(&home.folder)?.reason(home, stage);
+    let reason = State::read(&home.folder)?.reason(home, stage);
     Ok(reason.or_else(|| redo.then(|| "asked for by --from".into())))
 }
 
@@ -88,50 +90,18 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     let mut anew = false;
     for stage in context.stages() {
         anew |= options.from == Some(stage);
-        let (begun, home) = (Instant::now(), context.home(stage));
+        let home = context.home(stage);
         match reason(context, stage, anew)? {
             Some(reason) => {
                 context.interrupt.check()?;
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
                 let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
-                // From here on its files are neither the old ones nor yet the new ones.
-                let mut state = state::State::read(&home.folder)?;
-                state.forget(stage);
-                state.write(&home.folder)?;
-                if anew {
-                    home.discard(stage)?;
-                }
-                let made = state::Made::from(home, stage);
-                if state.begin(stage, &made) || anew {
-                    state.spent(stage);
-                }
-                state.write(&home.folder)?;
-                let done = match home.do_stage(stage, &rows) {
-                    // Left by other settings, or where another method's student was to lie: none to go on from.
-                    Err(error) if error.is_other_training() => {
-                        context.progress.note(&format!("{}: {error}; beginning anew", stage.name()));
-                        home.discard(stage)?;
-                        home.do_stage(stage, &rows)
-                    }
-                    done => done,
-                };
-                let seconds = begun.elapsed().as_secs_f64();
-                let mut state = state::State::read(&home.folder)?;
-                if let Err(error) = done {
-                    if stage.goes_on() {
-                        state.spend(stage, seconds);
-                        state.write(&home.folder)?;
-                    }
-                    return Err(error);
-                }
-                let seconds = seconds + state.spent(stage);
-                state.record(home, stage, made, seconds)?;
-                state.write(&home.folder)?;
+                let seconds = make(home, stage, anew, &rows)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
             }
             None => {
                 context.progress.note(&format!("{}: up to date, skipped", stage.name()));
-                let seconds = state::State::read(&home.folder)?.seconds(stage);
+                let seconds = State::read(&home.folder)?.seconds(stage);
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: true });
             }
         }
@@ -147,6 +117,46 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     summary.stages = rows;
     summary.write(&path)?;
     Ok(Some(summary))
+}
+
+/// Does the stage in its run's folder, `anew` without going on from what is there, and notes it in the run's state; gives the seconds that it
+/// took, with those before it was broken off.
+fn make(home: &Context, stage: Stage, anew: bool, rows: &[StageRow]) -> Result<f64> {
+    let begun = Instant::now();
+    // From here on its files are neither the old ones nor yet the new ones.
+    let mut state = State::read(&home.folder)?;
+    state.forget(stage);
+    state.write(&home.folder)?;
+    if anew {
+        home.discard(stage)?;
+    }
+    let made = Made::from(home, stage);
+    if state.begin(stage, &made) || anew {
+        state.spent(stage);
+    }
+    state.write(&home.folder)?;
+    let done = match home.do_stage(stage, rows) {
+        // Left by other settings, or where another method's student was to lie: none to go on from.
+        Err(error) if error.is_other_training() => {
+            home.progress.note(&format!("{}: {error}; beginning anew", stage.name()));
+            home.discard(stage)?;
+            home.do_stage(stage, rows)
+        }
+        done => done,
+    };
+    let seconds = begun.elapsed().as_secs_f64();
+    let mut state = State::read(&home.folder)?;
+    if let Err(error) = done {
+        if stage.goes_on() {
+            state.spend(stage, seconds);
+            state.write(&home.folder)?;
+        }
+        return Err(error);
+    }
+    let seconds = seconds + state.spent(stage);
+    state.record(home, stage, made, seconds)?;
+    state.write(&home.folder)?;
+    Ok(seconds)
 }
 
 /// Makes a run's folder ready, and keeps a second process out of it for as long as the file is held.
