@@ -38,9 +38,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
-    let mut context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
-    context.share_threads();
-    let context = context;
+    let context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
     set_threads(context.plan.threads);
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
@@ -76,9 +74,12 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The run of `recipe`, which was read from `path`, and those of the recipes that it is laid over.
+/// The run of `recipe`, which was read from `path`, and those of the recipes that it is laid over, with as many threads.
 fn context<'a>(mut recipe: Recipe, path: &Path, runs: &Path, session: &Session<'a>) -> anyhow::Result<Context<'a>> {
-    let base = recipe.over.take().map(|base| context(base.1, &base.0, runs, session).map(Box::new)).transpose()?;
+    let threads = recipe.threads;
+    let base =
+        recipe.over.take().map(|base| context(Recipe { threads, ..base.1 }, &base.0, runs, session).map(Box::new));
+    let base = base.transpose()?;
     let plan = Plan::new(recipe, path)?;
     Ok(Context {
         folder: runs.join(&plan.recipe.name),

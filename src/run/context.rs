@@ -60,16 +60,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Has the stages that are done in other runs' folders use this run's number of threads.
-    pub fn share_threads(&mut self) {
-        let threads = self.plan.threads;
-        let mut base = self.base.as_mut();
-        while let Some(context) = base {
-            context.plan.threads = threads;
-            base = context.base.as_mut();
-        }
-    }
-
     /// Whether `stage` may be done in another run: all up to the student, which is a run's own.
     fn may_share(&self, stage: Stage) -> bool {
         !matches!(stage, Stage::ExportStudent | Stage::Evaluate | Stage::Bench | Stage::Report)

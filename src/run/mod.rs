@@ -125,16 +125,15 @@ fn make(home: &Context, stage: Stage, anew: bool, rows: &[StageRow]) -> Result<f
     let begun = Instant::now();
     // From here on its files are neither the old ones nor yet the new ones.
     let mut state = State::read(&home.folder)?;
+    let made = Made::from(home, stage);
     state.forget(stage);
+    if anew {
+        state.spent(stage, &made);
+    }
     state.write(&home.folder)?;
     if anew {
         home.discard(stage)?;
     }
-    let made = Made::from(home, stage);
-    if state.begin(stage, &made) || anew {
-        state.spent(stage);
-    }
-    state.write(&home.folder)?;
     let done = match home.do_stage(stage, rows) {
         // Left by other settings, or where another method's student was to lie: none to go on from.
         Err(error) if error.is_other_training() => {
@@ -144,16 +143,15 @@ fn make(home: &Context, stage: Stage, anew: bool, rows: &[StageRow]) -> Result<f
         }
         done => done,
     };
-    let seconds = begun.elapsed().as_secs_f64();
     let mut state = State::read(&home.folder)?;
+    let seconds = begun.elapsed().as_secs_f64() + state.spent(stage, &made);
     if let Err(error) = done {
         if stage.goes_on() {
-            state.spend(stage, seconds);
+            state.spend(stage, &made, seconds);
             state.write(&home.folder)?;
         }
         return Err(error);
     }
-    let seconds = seconds + state.spent(stage);
     state.record(home, stage, made, seconds)?;
     state.write(&home.folder)?;
     Ok(seconds)

@@ -55,12 +55,9 @@ struct Done {
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     stages: BTreeMap<String, Done>,
-    /// The seconds that stages which were broken off have taken so far.
+    /// Stages that were broken off: the fingerprint of what they were begun with, and the seconds that they have taken so far.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    spent: BTreeMap<String, f64>,
-    /// The fingerprints of what stages that were broken off were begun with.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    begun: BTreeMap<String, String>,
+    broken_off: BTreeMap<String, (String, f64)>,
 }
 
 impl State {
@@ -87,20 +84,15 @@ impl State {
         self.stages.remove(stage.name());
     }
 
-    /// Notes what the stage is begun with; gives whether it was broken off before, begun with something else.
-    pub fn begin(&mut self, stage: Stage, made: &Made) -> bool {
-        let before = self.begun.insert(stage.name().into(), made.fingerprint.clone());
-        before.is_some_and(|before| before != made.fingerprint)
+    /// Notes that the stage, begun with `made` and broken off, has taken so many seconds.
+    pub fn spend(&mut self, stage: Stage, made: &Made, seconds: f64) {
+        self.broken_off.insert(stage.name().into(), (made.fingerprint.clone(), seconds));
     }
 
-    /// Notes that the stage, broken off, has taken so many seconds.
-    pub fn spend(&mut self, stage: Stage, seconds: f64) {
-        *self.spent.entry(stage.name().into()).or_default() += seconds;
-    }
-
-    /// Takes out the seconds that the stage had taken when it was broken off.
-    pub fn spent(&mut self, stage: Stage) -> f64 {
-        self.spent.remove(stage.name()).unwrap_or_default()
+    /// Takes out the seconds that the stage had taken when it was broken off, begun with `made`.
+    pub fn spent(&mut self, stage: Stage, made: &Made) -> f64 {
+        let spent = self.broken_off.remove(stage.name());
+        spent.filter(|(fingerprint, _)| *fingerprint == made.fingerprint).map_or(0.0, |(_, seconds)| seconds)
     }
 
     /// How long the stage took when it was last done.
@@ -119,7 +111,6 @@ impl State {
             Ok((path.strip_prefix(&context.folder).unwrap_or(&path).to_path_buf(), bytes))
         };
         let files = stage.large(context).into_iter().map(size).collect::<Result<_>>()?;
-        self.begun.remove(stage.name());
         self.stages.insert(stage.name().into(), Done { made, seconds, files, content });
         Ok(())
     }

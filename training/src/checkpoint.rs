@@ -164,11 +164,6 @@ impl Files {
         self.folder.join("best.safetensors")
     }
 
-    /// Whether a checkpoint lies there, of whatever training.
-    pub fn any(&self) -> bool {
-        self.checkpoint().exists()
-    }
-
     /// Saves the training as it stands.
     pub fn save<S: Serialize>(&self, tensors: &[(String, Stored)], state: &S) -> Result<()> {
         save(&self.checkpoint(), tensors, state)

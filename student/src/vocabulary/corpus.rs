@@ -36,8 +36,7 @@ pub(super) fn prune(base: &Tokenizer, texts: Texts, min_count: u64, watch: Watch
         kept.extend(lost);
         let mut tokens: Vec<String> =
             tokens.iter().filter(|(_, token)| kept.contains(token.as_str())).map(|(_, token)| token.clone()).collect();
-        let outside: Vec<String> = json.special().into_iter().filter(|token| !tokens.contains(token)).collect();
-        tokens.extend(outside);
+        tokens.extend(json.outside(&tokens));
         return json.with_words(&tokens);
     }
     let vocab = json.0["model"]["vocab"].as_array().cloned().unwrap_or_default();

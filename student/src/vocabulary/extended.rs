@@ -25,8 +25,7 @@ pub(super) fn extend(base: &Tokenizer, texts: Texts, size: usize, watch: Watch) 
     let splitter = tokenizers::Tokenizer::from_bytes(base.json()).map_err(during("splitting text into words"))?;
     let longest = json.0["model"]["max_input_chars_per_word"].as_u64().unwrap_or(100) as usize;
     let mut tokens: Vec<String> = json.words().into_iter().map(|(_, token)| token).collect();
-    let outside: Vec<String> = json.special().into_iter().filter(|token| !tokens.contains(token)).collect();
-    tokens.extend(outside);
+    tokens.extend(json.outside(&tokens));
     let there: HashSet<&str> = tokens.iter().map(String::as_str).collect();
     // An ideograph is a word of its own, and rare ones are better known as unknown.
     let fits = |word: &str| {

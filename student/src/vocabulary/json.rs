@@ -45,6 +45,11 @@ impl Base {
         special
     }
 
+    /// Those of [`Base::special`] that aren't among `tokens`.
+    pub fn outside(&self, tokens: &[String]) -> Vec<String> {
+        self.special().into_iter().filter(|token| !tokens.contains(token)).collect()
+    }
+
     /// What a trained vocabulary begins with: [`Base::special`], and before it a token that no text has where the first is
     /// the unknown one, since a student's row 0 is padding.
     pub fn reserved(&self) -> Vec<String> {
