@@ -8,6 +8,7 @@ pub mod model;
 pub mod output;
 pub mod recipe;
 pub mod report;
+pub mod resident;
 pub mod run;
 pub mod summary;
 pub mod vectors;
