@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         options.threads = threads.parse()?;
     }
     if let Some(tokens) = numbers.get(1) {
-        options.batch_tokens = tokens.parse()?;
+        options.batch_tokens = Some(tokens.parse()?);
     }
     let runtime = Runtime::load(Path::new(library))?;
     let fingerprint = Fingerprint {
