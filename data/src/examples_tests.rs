@@ -139,7 +139,7 @@ fn objects_a_line_may_have_their_fields_in_any_order() {
     assert_eq!((examples.anchors.join(" "), examples.positives.join(" ")), ("a c".into(), "b d".into()));
     assert_eq!(examples.skipped.blank, 1);
     let wrong = |line: &str| read_file("a.jsonl", &format!("{{\"anchor\": \"a\", \"positive\": \"b\"}}\n{line}\n"));
-    assert_eq!(wrong("{\"anchor\": \"a\"}").unwrap_err(), "a.jsonl, line 2: no field `positive`");
+    assert_eq!(wrong("{\"anchor\": \"a\"}").unwrap_err(), "a.jsonl, line 2: no field `positive`, only `anchor`");
     assert_eq!(
         wrong("{\"anchor\": \"a\", \"positive\": 3}").unwrap_err(),
         "a.jsonl, line 2: the field `positive` is of the wrong type"

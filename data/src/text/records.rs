@@ -234,17 +234,28 @@ fn fields_of(
     sentences: usize,
 ) -> Result<Row> {
     let bad = |what: String| TextError::Example { path: path.to_owned(), unit: "line", number: lines.line(), what };
+    if let Some(wanted) = columns.iter().find(|&column| !object.contains_key(column)) {
+        return Err(bad(no_field(wanted, &object)).into());
+    }
     let mut fields = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         fields.push(match object.remove(column) {
             Some(Value::String(text)) => text,
-            Some(Value::Null) => String::new(),
+            Some(Value::Null) | None => String::new(),
             Some(Value::Number(number)) if index >= sentences => number.to_string(),
             Some(_) => return Err(bad(format!("the field `{column}` is of the wrong type")).into()),
-            None => return Err(bad(format!("no field `{column}`")).into()),
         });
     }
     Ok((lines.line(), fields))
+}
+
+/// What is wrong with an object that lacks the field `wanted`.
+pub(super) fn no_field(wanted: &str, object: &Map<String, Value>) -> String {
+    let others: Vec<String> = object.keys().map(|name| format!("`{name}`")).collect();
+    match others.is_empty() {
+        true => format!("no field `{wanted}`"),
+        false => format!("no field `{wanted}`, only {}", others.join(", ")),
+    }
 }
 
 fn failed(path: &Path, source: ParquetError) -> Error {

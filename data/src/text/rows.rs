@@ -161,8 +161,10 @@ fn text_of(value: Value, field: &str) -> std::result::Result<String, String> {
         Value::String(text) => return Ok(text),
         Value::Object(mut object) => match object.remove(field) {
             Some(Value::String(text)) => return Ok(text),
+            // As in a table.
+            Some(Value::Null) => return Ok(String::new()),
             Some(other) => format!("the field `{field}` is {}, not a string", kind(&other)),
-            None => format!("no field `{field}`"),
+            None => super::records::no_field(field, &object),
         },
         other => format!("{} where a string or an object belongs", kind(&other)),
     };

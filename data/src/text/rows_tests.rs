@@ -68,9 +68,9 @@ fn a_truncated_gzip_file_is_named() {
 }
 
 #[test]
-fn json_lines_are_strings_or_objects() {
-    let case = file("a.jsonl", b"\"one\\n\"\n\n{\"text\": \"two\", \"n\": 1}\n");
-    assert_eq!(case.read().unwrap(), ["one\n", "two"]);
+fn json_lines_are_strings_or_objects_and_null_is_empty() {
+    let case = file("a.jsonl", b"\"one\\n\"\n\n{\"text\": \"two\", \"n\": 1}\n{\"text\": null}\n");
+    assert_eq!(case.read().unwrap(), ["one\n", "two", ""]);
     let case = file("a.ndjson", b"{\"body\": \"x\"}\n");
     assert_eq!(case.read_as(Some("body"), None).unwrap(), ["x"]);
 }
@@ -78,7 +78,8 @@ fn json_lines_are_strings_or_objects() {
 #[test]
 fn bad_json_is_named_with_its_line() {
     assert_eq!(file("a.jsonl", b"\"a\"\n{oops\n").error(), "a.jsonl, line 2: no JSON");
-    assert_eq!(file("a.jsonl", b"\"a\"\n{\"t\": 1}\n").error(), "a.jsonl, line 2: no field `text`");
+    assert_eq!(file("a.jsonl", b"\"a\"\n{\"t\": 1}\n").error(), "a.jsonl, line 2: no field `text`, only `t`");
+    assert_eq!(file("a.jsonl", b"{}\n").error(), "a.jsonl, line 1: no field `text`");
     assert_eq!(
         file("a.jsonl", b"{\"text\": 1}").error(),
         "a.jsonl, line 1: the field `text` is a number, not a string"
