@@ -30,11 +30,11 @@ pub use context::{Context, RunOptions};
 pub use report::merge;
 pub use stage::{Decision, Stage};
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::hold::{Hold, hold};
 use crate::summary::{Stage as StageRow, Summary};
 
 use state::{Made, State};
@@ -83,7 +83,7 @@ fn check(context: &Context, options: &RunOptions) -> Result<()> {
 /// Runs the plan's stages and gives the summary, if the run has come to one.
 pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
     check(context, options)?;
-    let _lock = lock(&context.folder)?;
+    let _held = take(&context.folder)?;
     let recipe = crate::recipe::resolved(&context.plan.recipe);
     limbeck_data::files::write_bytes(&context.folder.join("recipe.toml"), recipe.as_bytes())?;
     let mut rows = Vec::new();
@@ -95,7 +95,7 @@ pub fn run(context: &Context, options: &RunOptions) -> Result<Option<Summary>> {
             Some(reason) => {
                 context.interrupt.check()?;
                 context.progress.note(&format!("{}: {reason}{}", stage.name(), context.place(stage)));
-                let _lock = (home.folder != context.folder).then(|| lock(&home.folder)).transpose()?;
+                let _held = (home.folder != context.folder).then(|| take(&home.folder)).transpose()?;
                 let seconds = make(home, stage, anew, &rows)?;
                 rows.push(StageRow { name: stage.name().into(), seconds, skipped: false });
             }
@@ -157,17 +157,9 @@ fn make(home: &Context, stage: Stage, anew: bool, rows: &[StageRow]) -> Result<f
     Ok(seconds)
 }
 
-/// Makes a run's folder ready, and keeps a second process out of it for as long as the file is held.
-fn lock(folder: &Path) -> Result<File> {
-    std::fs::create_dir_all(folder).map_err(limbeck_data::Error::io("create the folder", folder))?;
-    let path = folder.join(".lock");
-    let file = File::create(&path).map_err(limbeck_data::Error::io("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => {
-            limbeck_data::files::remove_leftovers(folder)?;
-            Ok(file)
-        }
-        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: folder.to_path_buf() }),
-        Err(TryLockError::Error(source)) => Err(limbeck_data::Error::io("lock", &path)(source).into()),
-    }
+/// Makes a run's folder ready, and keeps a second process out of it for as long as it is held.
+fn take(folder: &Path) -> Result<Hold> {
+    let held = hold(folder)?;
+    limbeck_data::files::remove_leftovers(folder)?;
+    Ok(held)
 }
