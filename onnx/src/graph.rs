@@ -280,7 +280,13 @@ impl<'a, E> Graph<'a, E> {
                 file.write_all(before.as_bytes())?;
                 for (head, tensor) in heads.iter().zip(&self.initializers) {
                     file.write_all(head.as_bytes())?;
-                    (tensor.fill)(file)?;
+                    let mut counted = Counted { to: &mut *file, bytes: 0 };
+                    (tensor.fill)(&mut counted)?;
+                    if counted.bytes != tensor.bytes {
+                        let what =
+                            format!("a tensor came out with {} bytes instead of {}", counted.bytes, tensor.bytes);
+                        return Err(FillError::Sink(io::Error::other(what)));
+                    }
                 }
                 Ok(file.write_all(after.as_bytes())?)
             };
@@ -297,6 +303,24 @@ impl<E> Initializer<'_, E> {
     fn encode_head(&self) -> Message {
         let field = Message::new().length_of(5, self.head.len() + self.bytes);
         field.then(&self.head)
+    }
+}
+
+/// Counts what is written through it.
+struct Counted<W> {
+    to: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
