@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck::model::{Kind, kind};
+use limbeck_data::files::remove_leftovers;
 use limbeck_encoder::Precision;
 use limbeck_student::export::{
     has_own_modules, refuse_other_kind, write_onnx, write_onnx_folder, write_sentence_transformers,
@@ -68,6 +69,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let path = session.store()?.locate(&arguments.model.parse()?, session.progress)?;
     let folder = student_folder(&path)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
+    // An export that was killed may have left hundreds of megabytes there.
+    let beside = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    remove_leftovers(if to.is_dir() { to } else { beside })?;
     match format {
         Format::Folded => {
             if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {

@@ -82,6 +82,7 @@ impl Context<'_> {
     pub(super) fn export_student(&self) -> Result<()> {
         let exports = self.folder.join("exports");
         std::fs::create_dir_all(&exports).map_err(limbeck_data::Error::io("create the folder", &exports))?;
+        limbeck_data::files::remove_leftovers(&exports)?;
         let student = StudentFolder::open(&self.folder.join("student"), &Device::Cpu)?;
         for precision in [Precision::F32, Precision::Int8] {
             write_folded(&student, precision, &exports.join(format!("student.{}.limbeck", precision.name())))?;

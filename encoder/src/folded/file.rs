@@ -215,10 +215,17 @@ fn u64_at(file: &[u8], at: usize) -> u64 {
 /// Something that writes the bytes of a section.
 pub type Content<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 
-/// Writes the file beside its place, syncs it, and renames it there. `sections` are written in order; the header's own
-/// table of them is filled in here.
+/// Writes the file beside its place, syncs it, and renames it there; a symbolic link is followed. `sections` are written in order; the
+/// header's own table of them is filled in here.
 pub fn write(path: &Path, mut header: Header, sections: Vec<(String, usize, Content<'_>)>) -> Result<u64> {
     let unwritable = |source| Error::Write { path: path.into(), source };
+    let followed;
+    let path = if path.is_symlink() {
+        followed = path.canonicalize().map_err(unwritable)?;
+        &followed
+    } else {
+        path
+    };
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(unwritable(io::Error::new(io::ErrorKind::InvalidInput, "something that is no file lies there")));
     }
@@ -227,13 +234,16 @@ pub fn write(path: &Path, mut header: Header, sections: Vec<(String, usize, Cont
         place(&mut header, &lengths).ok_or_else(|| Error::Parts { what: "too large for a file".into() })?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".folded-");
+    // As all of limbeck's: by name and lock its own clearing away tells what a killed process left from what a living one writes.
+    builder.prefix(".limbeck-").suffix(".tmp");
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(unwritable)?;
+    let _ = file.as_file().try_lock();
 
     fill(file.as_file_mut(), &json, length, sections, &header.sections).map_err(unwritable)?;
-    file.persist(path).map_err(|error| unwritable(error.error))?;
+    let file = file.persist(path).map_err(|error| unwritable(error.error))?;
+    let _ = file.unlock();
     if let Ok(folder) = File::open(folder) {
         let _ = folder.sync_all(); // the rename itself; not every system can
     }

@@ -44,6 +44,10 @@ impl std::fmt::Debug for Student {
 impl Student {
     /// Maps the file and checks all of it. One thread, the caller's, is used until [`Student::with_threads`].
     ///
+    /// The file must not be changed in place while the student is in use, as no mapped file may: written over, vectors would come out wrong;
+    /// cut short, the system would end the program. To put another file there, rename it over this one, as limbeck does: then the student
+    /// keeps what it opened.
+    ///
     /// # Errors
     /// When the file can't be read, is of another kind or version, or is damaged in any place.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {

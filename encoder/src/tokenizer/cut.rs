@@ -45,7 +45,9 @@ impl Cuts {
     pub fn first(&self, text: &str) -> usize {
         let bytes = text.as_bytes();
         let is_cut = |&at: &usize| {
-            bytes[at - 1].is_ascii_alphanumeric() && self.ends_word.get(usize::from(bytes[at])) == Some(&true)
+            // A letter or digit before it, or any character beyond ASCII: a mark belongs to what stands before it.
+            (bytes[at - 1].is_ascii_alphanumeric() || !bytes[at - 1].is_ascii())
+                && self.ends_word.get(usize::from(bytes[at])) == Some(&true)
                 || self.ideographs
                     && is_ideograph(bytes.get(at.wrapping_sub(3)..at))
                     && is_ideograph(bytes.get(at..at + 3))

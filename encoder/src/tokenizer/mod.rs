@@ -30,6 +30,7 @@ use std::{
 };
 
 use rayon::prelude::*;
+use tokenizers::ModelWrapper;
 
 use crate::{Error, Result, TokenBatch};
 
@@ -234,7 +235,7 @@ impl Tokenizer {
     pub fn text(&self, id: u32) -> Option<String> {
         let reference = &self.reference().ok()?.tokenizer;
         let token = reference.id_to_token(id)?;
-        if let tokenizers::ModelWrapper::WordPiece(model) = reference.get_model() {
+        if let ModelWrapper::WordPiece(model) = reference.get_model() {
             let rest = token.strip_prefix(&model.continuing_subword_prefix).filter(|rest| !rest.is_empty());
             return Some(rest.unwrap_or(&token).to_owned());
         }
@@ -266,9 +267,12 @@ impl Reference {
         if !template::is_whole(json).map_err(|error| wrong(error.into()))? {
             return Err(wrong("its post-processor's template names a token or a text that isn't there".into()));
         }
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(wrong)?;
+        let mut tokenizer = caught(|| tokenizers::Tokenizer::from_bytes(json)).map_err(wrong)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(wrong)?;
+        if let Some(model) = never_random(tokenizer.get_model()) {
+            tokenizer.with_model(model);
+        }
         let mut reference = Self { tokenizer, before: Vec::new(), after: Vec::new() };
         let ids = |text, special| reference.ids(text, special).map_err(wrong);
         let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
@@ -285,6 +289,33 @@ impl Reference {
     }
 
     fn ids(&self, text: &str, special: bool) -> tokenizers::Result<Vec<u32>> {
-        Ok(self.tokenizer.encode_fast(text, special)?.get_ids().to_vec())
+        caught(|| Ok(self.tokenizer.encode_fast(text, special)?.get_ids().to_vec()))
     }
+}
+
+/// The model without what has it tell the same text in another way each time (BPE's dropout, Unigram's sampling: both are for training
+/// language models); `None` where it has nothing of the kind.
+fn never_random(model: &ModelWrapper) -> Option<ModelWrapper> {
+    match model {
+        ModelWrapper::BPE(model) if model.dropout.is_some() => {
+            let mut model = model.clone();
+            model.dropout = None;
+            Some(ModelWrapper::BPE(model))
+        }
+        ModelWrapper::Unigram(model) if model.alpha.is_some() => {
+            let mut model = model.clone();
+            (model.alpha, model.nbest_size) = (None, None);
+            Some(ModelWrapper::Unigram(model))
+        }
+        _ => None,
+    }
+}
+
+/// What the library does, its panics as errors: of some files it finds out only when it uses them that they aren't what they should be.
+fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    outcome.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(format!("the tokenizers library panicked: {}", said.unwrap_or("without saying why")).into())
+    })
 }

@@ -239,6 +239,8 @@ fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
         "a".repeat(100_000),
         "a,".repeat(50_000),
         "hello_world[MASK]_".repeat(5_000),
+        "Привет, мир! во́лки и ёлки ".repeat(2_000),
+        "हिन्दी में लिखा hello\u{301} वाक्य। 한국어 \u{1112}\u{1161}\u{11ab} كتاب\u{200d} ".repeat(2_000),
     ];
     texts.push(texts.concat());
     for text in &texts {
@@ -248,8 +250,10 @@ fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
             assert_eq!(ids(&tokenizer, text, Special::Without, Some(room)), whole[..room.min(whole.len())]);
         }
     }
-    let pieces = tokenizer.cuts.as_ref().unwrap().first(&texts[0]);
-    assert!((16_384..16_500).contains(&pieces), "{pieces}");
+    for text in [&texts[0], &texts[6], &texts[7]] {
+        let piece = tokenizer.cuts.as_ref().unwrap().first(text);
+        assert!((16_384..16_500).contains(&piece), "{piece}");
+    }
 }
 
 #[test]
@@ -332,6 +336,35 @@ fn what_is_no_tokenizer_is_an_error_that_names_the_file() {
     }
     for cut in (0..whole.len()).step_by(13) {
         assert!(Tokenizer::from_bytes(&whole[..cut], &path).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_the_library_panics_over_is_an_error_that_names_the_file() {
+    let changes: [fn(&mut serde_json::Value); 2] = [
+        |json| json["pre_tokenizer"] = serde_json::json!({"type": "FixedLength", "length": 0}),
+        |json| json["normalizer"] = serde_json::json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
+    ];
+    for change in changes {
+        let error = Tokenizer::from_bytes(&bert(&VOCAB, change), Path::new("test")).unwrap_err();
+        assert!(matches!(error, Error::TokenizerJson { .. }) && error.to_string().starts_with("test"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_random_for_training_is_not_random_here() {
+    let models = [
+        serde_json::json!({"type": "BPE", "dropout": 0.5, "unk_token": null, "vocab": {"a": 0, "b": 1, "ab": 2, "abab": 3},
+                           "merges": [["a", "b"], ["ab", "ab"]]}),
+        serde_json::json!({"type": "Unigram", "unk_id": 0, "alpha": 0.1, "nbest_size": 8,
+                           "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -1.5], ["abab", -2.5]]}),
+    ];
+    for model in models {
+        let json = serde_json::json!({"version": "1.0", "added_tokens": [], "model": model});
+        let tokenizer = Tokenizer::from_bytes(&serde_json::to_vec(&json).unwrap(), Path::new("test")).unwrap();
+        for _ in 0..50 {
+            assert_eq!(ids(&tokenizer, "ababababab", Special::Without, None).len(), 3, "{model}");
+        }
     }
 }
 

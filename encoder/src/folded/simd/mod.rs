@@ -17,8 +17,9 @@ mod x86;
 
 /// Maps a whole file, read-only.
 pub fn map(file: &File) -> io::Result<Mmap> {
-    // SAFETY: the mapping is private to this crate and read-only. As with every mapping, the file must not be cut short
-    // while it is open; the crate's own writer never changes a file in place but renames a new one over it.
+    // SAFETY: the mapping is private to this crate and read-only. As with every mapping, the file must not be changed while
+    // it is open, which `Student::load` says to its callers; the crate's own writer never changes a file in place but renames a new one
+    // over it. Bytes are read as plain numbers only, each in bounds that were checked, so that other bytes would give other vectors and no more.
     unsafe { Mmap::map(file) }
 }
 
