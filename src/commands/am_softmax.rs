@@ -3,12 +3,12 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::evaluate::sts::DevSets;
 use limbeck_data::cache::Cache;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
-use limbeck_training::contrastive::Look;
+use limbeck_training::contrastive::Dev;
 
 use super::common::{RecipeArguments, Session};
 use super::guard::student_folder_to_fill;
@@ -70,12 +70,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             Sentences::Texts(&texts)
         }
     };
-    let sets = read_sets(&arguments.dev)?;
-    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    let dev = DevSets::read(&arguments.dev, &session.interrupt)?;
     let job = AmSoftmaxJob {
         sentences,
         settings: &settings,
-        dev: (!sets.is_empty()).then_some(look),
+        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "am-softmax",

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::evaluate::sts::DevSets;
 use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
-use limbeck_training::contrastive::{Job, Look};
+use limbeck_training::contrastive::{Dev, Job};
 
 use super::common::{RecipeArguments, Session};
 use super::guard::student_folder_to_fill;
@@ -52,12 +52,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         student = unlearned(student.model.config, student.tokenizer, section.simcse.seed)?;
     }
     let found = arguments.material.read(&section.columns, section.limit, session)?;
-    let sets = read_sets(&arguments.material.dev)?;
-    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    let dev = DevSets::read(&arguments.material.dev, &session.interrupt)?;
     let job = Job {
         material: found.view(),
         settings: &section.simcse,
-        dev: (!sets.is_empty()).then_some(look),
+        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "simcse",

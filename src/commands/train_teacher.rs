@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::evaluate::sts::{dev_scores, read_sets};
+use limbeck::evaluate::sts::DevSets;
 use limbeck::model::candle_device;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::train::train;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
-use limbeck_training::contrastive::{Job, Look};
+use limbeck_training::contrastive::{Dev, Job};
 
 use super::common::{RecipeArguments, Session};
 use super::guard::teacher_folder_to_fill;
@@ -58,12 +58,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
 
     let found = arguments.material.read(&section.columns, section.limit, session)?;
-    let sets = read_sets(&arguments.material.dev)?;
-    let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &session.interrupt)?);
+    let dev = DevSets::read(&arguments.material.dev, &session.interrupt)?;
     let job = Job {
         material: found.view(),
         settings: &section.simcse,
-        dev: (!sets.is_empty()).then_some(look),
+        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "train-teacher",

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use limbeck_data::Interrupt;
+use limbeck_data::files::sha256_bytes;
 use limbeck_data::sts::Pairs;
 use limbeck_data::text::bare_name;
 use limbeck_encoder::Encoder;
-use limbeck_training::contrastive::DevScores;
+use limbeck_training::contrastive::{Dev, DevScores};
 use serde::{Deserialize, Serialize};
 
 use super::correlation::{mean, pearson, spearman};
@@ -113,13 +114,34 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
     })
 }
 
-/// How a model in training does on `sets` together.
-///
-/// # Errors
-/// As [`sts`].
-pub fn dev_scores(encoder: &dyn Encoder, sets: &[StsSet], interrupt: &Interrupt) -> Result<DevScores> {
-    let scores = sts(&Model::new("the model in training", encoder), sets, Watch::silent(interrupt))?;
-    Ok(DevScores { spearman: scores.average, alignment: scores.alignment, uniformity: scores.uniformity })
+/// The sets that a model in training is looked at by, together.
+pub struct DevSets<'a> {
+    sets: Vec<StsSet>,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> DevSets<'a> {
+    /// Reads them; `None` where there are none.
+    ///
+    /// # Errors
+    /// As [`read_sets`].
+    pub fn read(files: &[impl AsRef<Path>], interrupt: &'a Interrupt) -> Result<Option<Self>> {
+        let sets = read_sets(files)?;
+        Ok((!sets.is_empty()).then_some(Self { sets, interrupt }))
+    }
+}
+
+impl Dev for DevSets<'_> {
+    fn scores(&self, model: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
+        let scores = sts(&Model::new("the model in training", model), &self.sets, Watch::silent(self.interrupt))?;
+        Ok(DevScores { spearman: scores.average, alignment: scores.alignment, uniformity: scores.uniformity })
+    }
+
+    fn hash(&self) -> String {
+        let pairs = |pairs: &Pairs| format!("{:?}", (&pairs.left, &pairs.right, &pairs.scores));
+        let all: Vec<String> = self.sets.iter().map(|set| pairs(&set.pairs)).collect();
+        sha256_bytes(all.concat().as_bytes())
+    }
 }
 
 /// From which grade on two sentences mean the same: four fifths of the scale, which ends at 1 or at 5.

@@ -8,13 +8,13 @@ use limbeck_student::contrast::{self, of_words, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::start::Neighbours;
-use limbeck_training::contrastive::{Job, Look, Material};
+use limbeck_training::contrastive::{Dev, Job, Material};
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::Result;
-use crate::evaluate::sts::{dev_scores, read_sets};
+use crate::evaluate::sts::DevSets;
 use crate::hold::hold;
 use crate::recipe::StudentStart;
 
@@ -120,12 +120,11 @@ impl Context<'_> {
         };
         let folder = self.method_folder(stage);
         let _held = hold(&folder)?;
-        let sets = read_sets(&section.dev)?;
-        let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
+        let dev = DevSets::read(&section.dev, &self.interrupt)?;
         let job = Job {
             material,
             settings: &section.simcse,
-            dev: (!sets.is_empty()).then_some(look),
+            dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage: stage.name(),
@@ -142,12 +141,11 @@ impl Context<'_> {
         let (cache, held_out) = self.caches()?;
         let folder = self.method_folder(stage);
         let _held = hold(&folder)?;
-        let sets = read_sets(&self.plan.recipe.train_student.dev)?;
-        let look: Look = &|encoder| Ok(dev_scores(encoder, &sets, &self.interrupt)?);
+        let dev = DevSets::read(&self.plan.recipe.train_student.dev, &self.interrupt)?;
         let job = AmSoftmaxJob {
             sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
             settings: &self.plan.recipe.am_softmax,
-            dev: (!sets.is_empty()).then_some(look),
+            dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage: stage.name(),

@@ -2,12 +2,12 @@
 
 use limbeck_data::examples::{self, Examples};
 use limbeck_teacher::train::train;
-use limbeck_training::contrastive::{Job, Look, Material};
+use limbeck_training::contrastive::{Dev, Job, Material};
 
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
-use crate::evaluate::sts::{self, read_sets};
+use crate::evaluate::sts::DevSets;
 use crate::hold::hold;
 use crate::model::candle_device;
 
@@ -30,14 +30,13 @@ impl Context<'_> {
                 Material::Texts(&texts)
             }
         };
-        let sets = read_sets(&section.dev)?;
-        let look: Look = &|encoder| Ok(sts::dev_scores(encoder, &sets, &self.interrupt)?);
+        let dev = DevSets::read(&section.dev, &self.interrupt)?;
         let folder = self.folder.join("teacher");
         let _held = hold(&folder)?;
         let job = Job {
             material,
             settings: &section.simcse,
-            dev: (!sets.is_empty()).then_some(look),
+            dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage,

@@ -1,6 +1,6 @@
 //! Training a tiny teacher: what it keeps, what it refuses, and that it ends in the same bytes however it got there.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use limbeck_encoder::Encoder;
 use limbeck_teacher::train::{BertSettings, Head, train};
 use limbeck_teacher::{Error, Pooler, Result, TeacherFolder};
 use limbeck_training::Error as TrainingError;
-use limbeck_training::contrastive::{ContrastiveSettings, DevScores, Job, Look, Material, Summary};
+use limbeck_training::contrastive::{ContrastiveSettings, Dev, DevScores, Job, Material, Summary};
 use limbeck_training::losses::Denominator;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
@@ -74,8 +74,23 @@ fn weights(folder: &Path) -> BTreeMap<String, Vec<f32>> {
     tensors.iter().map(|(name, tensor)| (name.clone(), numbers(tensor))).collect()
 }
 
+type Scores = std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Scores as a function gives them, by a name for what it looks at.
+struct By<F>(F, &'static str);
+
+impl<F: Fn(&dyn Encoder) -> Scores> Dev for By<F> {
+    fn scores(&self, model: &dyn Encoder) -> Scores {
+        (self.0)(model)
+    }
+
+    fn hash(&self) -> String {
+        self.1.into()
+    }
+}
+
 /// A dev score that knows nothing of quality, but depends on every weight.
-fn look(encoder: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
+fn look(encoder: &dyn Encoder) -> Scores {
     let vectors = encoder.encode(&["a b c", "d", "e f"])?;
     let spearman = vectors.row(0).iter().zip(vectors.row(1)).map(|(x, y)| f64::from(x * y)).sum();
     Ok(DevScores { spearman, alignment: Some(1.0), uniformity: None })
@@ -88,34 +103,46 @@ fn an_interrupted_training_goes_on_and_ends_in_the_same_files() {
     let bert = BertSettings::default();
     let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
     [&whole, &parts].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
-    let once = Job { dev: Some(&look), ..job(Material::Texts(&texts), &settings, &whole) };
+    let once = Job { dev: Some(&By(look, "dev")), ..job(Material::Texts(&texts), &settings, &whole) };
     let summary = run(&start, &bert, &once).unwrap();
     assert_eq!((summary.steps, summary.examples), (12, 60));
     assert!(summary.best.unwrap().0 >= summary.start.unwrap());
 
-    // Interrupted after the third step, then failing in the middle of an evaluation, as a kill would leave it.
-    let interrupt = Interrupt::new();
+    // Interrupted in the first look, after the third step and in the look after the sixth, then failing in the middle of an evaluation, as a
+    // kill would leave it.
+    let interrupts = RefCell::new(Interrupt::new());
     let looks = Cell::new(0);
-    let failing: Look = &|encoder| {
-        looks.set(looks.get() + 1);
-        match looks.get() {
-            2 => interrupt.set(),
-            4 => return Err("the power went".into()),
-            _ => {}
-        }
-        look(encoder)
-    };
-    let again = |dev, interrupt: &Interrupt| {
+    let failing = By(
+        |encoder: &dyn Encoder| {
+            looks.set(looks.get() + 1);
+            if [1, 3, 4].contains(&looks.get()) {
+                interrupts.borrow().set();
+            }
+            match looks.get() {
+                1 | 4 => Err("interrupted".into()),
+                6 => Err("the power went".into()),
+                _ => look(encoder),
+            }
+        },
+        "dev",
+    );
+    let again = |dev: &dyn Dev| {
+        *interrupts.borrow_mut() = Interrupt::new();
+        let interrupt = interrupts.borrow().clone();
         let job = Job { dev: Some(dev), ..job(Material::Texts(&texts), &settings, &parts) };
-        train(&start, &bert, &job, &Device::Cpu, (&Silent, interrupt))
+        train(&start, &bert, &job, &Device::Cpu, (&Silent, &interrupt))
     };
     let cause = |result: Result<Summary>| match result {
         Err(Error::Training(error)) => *error,
         other => panic!("{other:?}"),
     };
-    assert!(matches!(cause(again(failing, &interrupt)), TrainingError::Interrupted { step: 3, total: 12 }));
-    assert!(matches!(cause(again(failing, &Interrupt::new())), TrainingError::Evaluation(_)));
-    assert_eq!(again(&look, &Interrupt::new()).unwrap(), summary);
+    for at in [0, 3, 6] {
+        assert!(matches!(cause(again(&failing)), TrainingError::Interrupted { step, total: 12 } if step == at));
+    }
+    assert!(matches!(cause(again(&failing)), TrainingError::Evaluation(_)));
+    // Scores of another dev set are not compared with those so far.
+    assert!(matches!(cause(again(&By(look, "another"))), TrainingError::OtherTraining { .. }));
+    assert_eq!(again(&By(look, "dev")).unwrap(), summary);
     for file in ["model.safetensors", "config.json", "metrics.jsonl"] {
         let read = |folder: &Path| std::fs::read(folder.join(file)).unwrap();
         assert_eq!(read(&parts), read(&whole), "{file}");
@@ -248,12 +275,12 @@ fn no_dropout_and_a_dev_score_that_stays_low_are_warned_of() {
     let bert = BertSettings { dropout: 0.0, attention_dropout: 0.0, ..BertSettings::default() };
     let settings = ContrastiveSettings { evaluate_every: 1, patience: 3, ..settings() };
     let looks = Cell::new(0.0);
-    let falling: Look = &|_| {
+    let falling = |_: &dyn Encoder| {
         looks.set(looks.get() - 1.0);
         Ok(DevScores { spearman: looks.get(), alignment: None, uniformity: None })
     };
     let to = tempfile::tempdir().unwrap();
-    let job = Job { dev: Some(falling), ..job(Material::Texts(&texts), &settings, to.path()) };
+    let job = Job { dev: Some(&By(falling, "dev")), ..job(Material::Texts(&texts), &settings, to.path()) };
     let notes = Notes::default();
     let summary = train(&start, &bert, &job, &Device::Cpu, (&notes, &Interrupt::new())).unwrap();
     let notes = notes.0.into_inner().unwrap();

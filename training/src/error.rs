@@ -16,9 +16,6 @@ pub enum Error {
     /// A setting is outside what it may be.
     #[error("{name} is {value}, but must be {allowed}")]
     Setting { name: &'static str, value: String, allowed: &'static str },
-    /// A gradient or a loss is NaN or infinite.
-    #[error("{what} is not finite at step {step}")]
-    NotFinite { what: String, step: u64 },
     /// A file could not be read or written.
     #[error("{path}: {operation} failed", path = path.display())]
     File {
@@ -59,9 +56,6 @@ impl Error {
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFinite { .. } => {
-                Some("lower the learning rate, or look for NaN in the targets with `limbeck inspect`".into())
-            }
             Self::Diverged { .. } => Some(
                 "lower simcse.learning_rate or raise simcse.temperature, in another folder or without this checkpoint"
                     .into(),

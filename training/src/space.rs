@@ -7,13 +7,16 @@ use rayon::prelude::*;
 /// Rows of similarities computed at once.
 const BLOCK: usize = 256;
 
-/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows, which are of length 1 (or zero);
-/// -8 to 0, lower is more even. `None` with fewer than two.
+/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows, which are of length 1 (or zero, which a
+/// collapsed model's are); -8 to 0, lower is more even. `None` with fewer than two.
 pub fn uniformity(rows: ArrayView2<f32>) -> Option<f64> {
     let n = rows.nrows();
     if n < 2 {
         return None;
     }
+    // ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y
+    let squares: Vec<f64> =
+        rows.outer_iter().map(|row| if row.iter().all(|&x| x == 0.0) { 0.0 } else { 1.0 }).collect();
     let mut sum = 0.0;
     for first in (0..n).step_by(BLOCK) {
         let block = rows.slice(s![first..(first + BLOCK).min(n), ..]);
@@ -22,8 +25,10 @@ pub fn uniformity(rows: ArrayView2<f32>) -> Option<f64> {
         let sums: Vec<f64> = (0..cosines.nrows())
             .into_par_iter()
             .map(|row| {
-                let right = cosines.slice(s![row, first + row + 1..]);
-                right.iter().map(|&cosine| (-4.0 * (1.0 - f64::from(cosine))).exp()).sum()
+                let at = first + row;
+                let right = cosines.slice(s![row, at + 1..]);
+                let distance = |(&cosine, &square): (&f32, &f64)| squares[at] + square - 2.0 * f64::from(cosine);
+                right.iter().zip(&squares[at + 1..]).map(|pair| (-2.0 * distance(pair)).exp()).sum()
             })
             .collect();
         sum += sums.iter().sum::<f64>();
@@ -43,5 +48,11 @@ mod tests {
         let of = |other: [f32; 2]| uniformity(arr2(&[[1.0, 0.0], other]).view()).unwrap();
         assert_eq!([of([1.0, 0.0]), of([0.0, 1.0]), of([-1.0, 0.0])], [0.0, -4.0, -8.0]);
         assert_eq!(uniformity(arr2(&[[1.0f32, 0.0]]).view()), None);
+    }
+
+    #[test]
+    fn a_collapse_to_zeros_is_the_worst_there_is() {
+        assert_eq!(uniformity(arr2(&[[0.0f32, 0.0], [0.0, 0.0]]).view()), Some(0.0));
+        assert_eq!(uniformity(arr2(&[[0.0f32, 0.0], [0.0, 1.0]]).view()), Some(-2.0));
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use limbeck_data::cache::Cache;
 use limbeck_data::progress::Progress;
 use limbeck_data::{Interrupt, files};
-use limbeck_training::contrastive::{Job, Look, Material, Summary, forget, train as learn};
+use limbeck_training::contrastive::{Dev, Job, Material, Summary, forget, train as learn};
 use serde_json::json;
 
 use self::learner::{ClassLearner, Sources, needs_cache};
@@ -47,8 +47,8 @@ pub enum Sentences<'a> {
 pub struct AmSoftmaxJob<'a> {
     pub sentences: Sentences<'a>,
     pub settings: &'a AmSoftmaxSettings,
-    /// Looks at the dev set; without one the last step's weights are taken.
-    pub dev: Option<Look<'a>>,
+    /// The dev set; without one the last step's weights are taken.
+    pub dev: Option<&'a dyn Dev>,
     /// The trained student's folder: checkpoints and centres lie here while it learns.
     pub folder: &'a Path,
     /// Where the metrics are logged, and as which stage.

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use candle_core::Device;
 use limbeck_data::progress::Silent;
 use limbeck_encoder::Encoder;
-use limbeck_training::contrastive::DevScores;
+use limbeck_training::contrastive::{Dev, DevScores};
 use serde_json::Value;
 
 use super::*;
@@ -57,7 +57,7 @@ fn settings() -> AmSoftmaxSettings {
 fn learn(
     folder: &Path,
     settings: &AmSoftmaxSettings,
-    dev: Option<Look>,
+    dev: Option<&dyn Dev>,
     watch: (&dyn Progress, &Interrupt),
 ) -> Result<Summary> {
     let (metrics, texts) = (folder.join("metrics.jsonl"), texts());
@@ -129,16 +129,25 @@ fn a_checkpoint_of_other_settings_is_neither_gone_on_from_nor_lost() {
     learn(folder.path(), &settings(), None, (&Silent, &Interrupt::new())).unwrap();
 }
 
+/// The third look, after step 20, is the best.
+struct ThirdIsBest(AtomicU64);
+
+impl Dev for ThirdIsBest {
+    fn scores(&self, _: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
+        let at = self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(DevScores { spearman: if at == 2 { 50.0 } else { 10.0 }, alignment: None, uniformity: None })
+    }
+
+    fn hash(&self) -> String {
+        "dev".into()
+    }
+}
+
 #[test]
 fn the_weights_of_the_best_dev_score_are_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let looks = AtomicU64::new(0);
-    // The third look, after step 20, is the best.
-    let look: Look = &|_: &dyn Encoder| {
-        let at = looks.fetch_add(1, Ordering::Relaxed);
-        Ok(DevScores { spearman: if at == 2 { 50.0 } else { 10.0 }, alignment: None, uniformity: None })
-    };
-    let summary = learn(folder.path(), &settings(), Some(look), (&Silent, &Interrupt::new())).unwrap();
+    let summary =
+        learn(folder.path(), &settings(), Some(&ThirdIsBest(AtomicU64::new(0))), (&Silent, &Interrupt::new())).unwrap();
     assert_eq!(summary.best, Some((50.0, 20)));
 }
 

@@ -1,6 +1,7 @@
 //! A learner on disk and back.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Learner;
 use crate::checkpoint::Files;
@@ -8,10 +9,13 @@ use crate::checkpoint::Files;
 /// Where a training stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progressed {
-    /// Settings, examples and start of the training as text: a checkpoint of another one is not gone on from.
+    /// Settings, examples, dev set and start of the training as text: a checkpoint of another one is not gone on from.
     pub identity: String,
     /// The last step taken.
     pub step: u64,
+    /// The line of the metrics log that tells of this step, where the look at the dev set that belongs in it was broken off.
+    #[serde(default)]
+    pub unseen: Option<Value>,
     /// Dev Spearman before the first step.
     pub start: Option<f64>,
     /// The best dev Spearman so far and its step.

@@ -122,7 +122,9 @@ impl Order {
                 allowed: "at least 2",
             });
         }
-        let steps_an_epoch = (examples as f64 / settings.batch as f64).round().max(1.0) as u64;
+        // At least two examples a batch: the others are its negatives.
+        let most = (examples / 2) as f64;
+        let steps_an_epoch = (examples as f64 / settings.batch as f64).round().clamp(1.0, most) as u64;
         Ok(Self { examples, steps_an_epoch, seed: settings.seed, epoch: None })
     }
 
@@ -132,8 +134,12 @@ impl Order {
     }
 
     /// How many steps `epochs` take.
-    pub fn steps(&self, epochs: usize) -> u64 {
-        self.steps_an_epoch * epochs as u64
+    pub fn steps(&self, epochs: usize) -> Result<u64> {
+        self.steps_an_epoch.checked_mul(epochs as u64).ok_or_else(|| Error::Setting {
+            name: "epochs",
+            value: epochs.to_string(),
+            allowed: "so many that their steps can be counted",
+        })
     }
 
     /// The examples of `step`, from 1.
@@ -167,7 +173,8 @@ mod tests {
     fn every_example_comes_once_an_epoch_and_the_order_is_a_function_of_seed_and_epoch() {
         let (views, settings) = (views(103), ContrastiveSettings { batch: 10, ..ContrastiveSettings::default() });
         let mut order = Order::new(&views, &settings).unwrap();
-        assert_eq!(order.steps(2), 20);
+        assert_eq!(order.steps(2).unwrap(), 20);
+        assert!(order.steps(usize::MAX).is_err());
         let mut epochs = Vec::new();
         for epoch in 0..2 {
             let mut all: Vec<u32> = Vec::new();

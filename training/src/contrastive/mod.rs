@@ -110,16 +110,21 @@ pub struct DevScores {
     pub uniformity: Option<f64>,
 }
 
-/// Looks at a model as it is; its errors are passed on.
-pub type Look<'a> =
-    &'a dyn Fn(&dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>>;
+/// What a model in training is looked at by, every so often.
+pub trait Dev {
+    /// How the model does, as it is now; errors are passed on.
+    fn scores(&self, model: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>>;
+
+    /// A hash of what it looks at: scores of another one are not compared with its.
+    fn hash(&self) -> String;
+}
 
 /// One training.
 pub struct Job<'a> {
     pub material: Material<'a>,
     pub settings: &'a ContrastiveSettings,
-    /// Looks at the dev set; without one the last step's weights are taken.
-    pub dev: Option<Look<'a>>,
+    /// The dev set; without one the last step's weights are taken.
+    pub dev: Option<&'a dyn Dev>,
     /// Where checkpoints lie while it learns.
     pub folder: &'a Path,
     /// Where the metrics are logged, and as which stage.
@@ -155,66 +160,74 @@ pub fn train<L: Learner>(
     files::remove_leftovers(job.folder).map_err(Error::from)?;
     let views = Views::new(job.material, &|texts| learner.tokenise(texts))?;
     let mut order = Order::new(&views, settings)?;
-    let total = order.steps(settings.epochs);
+    let total = order.steps(settings.epochs)?;
     let schedule = settings.schedule(total)?;
-    let look = |learner: &L| -> Result<Option<DevScores>> {
-        job.dev.map(|dev| dev(&*learner.encoder()).map_err(Error::Evaluation)).transpose()
-    };
 
     let files = Files::new(job.folder);
-    let identity = json!({"settings": settings, "learner": learner.identity(), "examples": views.hash(), "dev": job.dev.is_some()});
+    let identity = json!({"settings": settings, "learner": learner.identity(), "examples": views.hash(), "dev": job.dev.map(Dev::hash)});
     let identity = identity.to_string();
     let resumed = resume(&files, learner, &identity)?;
     learner.begin(resumed.as_ref().map(|resumed| resumed.step))?;
     let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map(|resumed| resumed.step))?;
-    let mut progressed = match resumed {
-        Some(progressed) => progressed,
-        None => {
-            let scores = look(learner)?;
-            let mut entry = json!({"stage": job.stage, "step": 0, "epoch": 0});
-            scores.iter().for_each(|scores| scores.note_in(&mut entry));
-            log.log(&entry)?;
-            save_best(&files, learner, 0)?;
-            let start = scores.map(|scores| scores.spearman);
-            let progressed = Progressed { identity, step: 0, start, best: start.map(|start| (start, 0)) };
-            save(&files, learner, &progressed)?;
-            progressed
-        }
-    };
+    let mut progressed = resumed.unwrap_or_else(|| {
+        let entry = json!({"stage": job.stage, "step": 0, "epoch": 0});
+        Progressed { identity, unseen: Some(entry), ..Progressed::default() }
+    });
 
     let bar = progress.stage(job.stage, Some(total), "steps");
     bar.add(progressed.step);
-    for step in progressed.step + 1..=total {
-        let examples = order.batch(step);
-        let rate = schedule.learning_rate(step);
-        learner.next_examples(examples);
-        let outcome = learner.step(&views.batch(examples), views.count(), step, rate)?;
-        if !outcome.is_finite() {
-            save(&files, learner, &progressed)?;
-            return Err(diverged(job, step, examples, files.checkpoint()).into());
-        }
-        progressed.step = step;
-        let mut entry = json!({
-            "stage": job.stage, "step": step, "epoch": order.epoch(step), "loss": outcome.loss, "learning_rate": rate,
-            "gradient_norm": outcome.gradient_norm,
-        });
-        if step % settings.evaluate_every == 0 || step == total {
-            if let Some(scores) = look(learner)? {
-                scores.note_in(&mut entry);
-                bar.set(&format!("loss {:.4}, dev {scores}", outcome.loss));
-                if progressed.best.is_none_or(|(best, _)| scores.spearman > best) {
-                    progressed.best = Some((scores.spearman, step));
-                    save_best(&files, learner, step)?;
+    while progressed.step < total || progressed.unseen.is_some() {
+        let mut entry = match progressed.unseen.take() {
+            Some(entry) => entry,
+            None => {
+                let step = progressed.step + 1;
+                let examples = order.batch(step);
+                let rate = schedule.learning_rate(step);
+                learner.next_examples(examples);
+                let outcome = learner.step(&views.batch(examples), views.count(), step, rate)?;
+                if !outcome.is_finite() {
+                    save(&files, learner, &progressed)?;
+                    return Err(diverged(job, step, examples, files.checkpoint()).into());
                 }
-                warn_of_falling(job, &progressed, scores.spearman, progress);
-            } else {
-                bar.set(&format!("loss {:.4}", outcome.loss));
+                progressed.step = step;
+                bar.add(1);
+                json!({
+                    "stage": job.stage, "step": step, "epoch": order.epoch(step), "loss": outcome.loss,
+                    "learning_rate": rate, "gradient_norm": outcome.gradient_norm,
+                })
             }
+        };
+        let step = progressed.step;
+        let loss = entry["loss"].as_f64().map(|loss| format!("loss {loss:.4}"));
+        let due = step % settings.evaluate_every == 0 || step == total;
+        if let Some(dev) = job.dev.filter(|_| due) {
+            let looked = dev.scores(&*learner.encoder());
+            let scores = match looked {
+                Ok(scores) => scores,
+                Err(_) if interrupt.is_set() => {
+                    progressed.unseen = Some(entry);
+                    save(&files, learner, &progressed)?;
+                    return Err(Error::Interrupted { step, total }.into());
+                }
+                Err(error) => return Err(Error::Evaluation(error).into()),
+            };
+            scores.note_in(&mut entry);
+            let told: Vec<String> = loss.into_iter().chain([format!("dev {scores}")]).collect();
+            bar.set(&told.join(", "));
+            if step == 0 {
+                progressed.start = Some(scores.spearman);
+            }
+            if progressed.best.is_none_or(|(best, _)| scores.spearman > best) {
+                progressed.best = Some((scores.spearman, step));
+                save_best(&files, learner, step)?;
+            }
+            warn_of_falling(job, &progressed, scores.spearman, progress);
+        } else if let Some(loss) = loss.filter(|_| due) {
+            bar.set(&loss);
         }
         log.log(&entry)?;
-        bar.add(1);
         let stop = interrupt.is_set();
-        if stop || (step % settings.checkpoint_every == 0 && step < total) {
+        if stop || step == 0 || (step % settings.checkpoint_every == 0 && step < total) {
             save(&files, learner, &progressed)?;
         }
         if stop && step < total {
@@ -264,7 +277,7 @@ impl std::fmt::Display for Summary {
 
 fn warn_of_falling(job: &Job, progressed: &Progressed, now: f64, progress: &dyn Progress) {
     let Some((best, best_step)) = progressed.best else { return };
-    if progressed.step - best_step == job.settings.patience * job.settings.evaluate_every {
+    if progressed.step - best_step == job.settings.patience.saturating_mul(job.settings.evaluate_every) {
         progress.note(&format!(
             "{}: warning: the dev Spearman is {now:.2}; its best, {best:.2}, was at step {best_step}, and it has not been \
              reached since. Fewer steps or a lower learning rate may do better",

@@ -13,8 +13,9 @@ impl Number for f64 {}
 /// An embedding table that learns only where it is touched.
 ///
 /// It lives in host memory; a step takes the rows of its distinct tokens out ([`SparseTable::rows`]) as a variable, and
-/// gives their gradient back ([`SparseTable::update`]). The update is Adam without decay on just those rows: moments of
-/// other rows are untouched and the bias correction counts global steps, the rule of `torch.optim.SparseAdam`.
+/// gives their gradient back ([`SparseTable::update`]). The update is Adam (Kingma and Ba 2015, as `torch.optim.Adam` has it, without decay) on
+/// just those rows: moments of other rows are untouched and the bias correction counts global steps, both as in `torch.optim.SparseAdam`, which
+/// differs in that its epsilon isn't corrected.
 /// Row 0 is padding: it never learns.
 pub struct SparseTable<T> {
     width: usize,
@@ -70,7 +71,6 @@ impl<T: Number> SparseTable<T> {
         let number = |x: f64| <T as WithDType>::from_f64(x);
         let (beta1, beta2, epsilon) = (number(settings.beta1), number(settings.beta2), number(settings.epsilon));
         let one = T::one();
-        // SparseAdam folds both corrections into the step size.
         let correct1 = 1.0 - settings.beta1.powf(step as f64);
         let correct2 = 1.0 - settings.beta2.powf(step as f64);
         let (rate, root2) = (number(learning_rate / correct1), number(correct2.sqrt()));
@@ -161,6 +161,31 @@ mod tests {
         assert_eq!(moved, [false, false, false, false, true, true, false, false, true, true]);
         // The first step of Adam is the learning rate long.
         assert!((table.values()[4] - 3.9).abs() < 1e-6 && (table.values()[5] - 5.1).abs() < 1e-6);
+    }
+
+    #[test]
+    fn rows_that_occur_in_every_step_are_those_of_pytorchs_adam_for_small_gradients_too() {
+        let mut table = SparseTable::new(vec![0.0, 0.0, 0.5, -0.25, 1.0, 2.0], 2).unwrap();
+        // torch 2.15, torch.optim.Adam([p], lr=1e-2), float64
+        let steps = [
+            ([[1e-7, -3.0], [2e-8, 0.5]], [0.4909090909090909, -0.24000000003333333, 0.9933333333333333, 1.9900000002]),
+            (
+                [[-2e-7, 1.0], [1e-8, 0.25]],
+                [0.49435238576631113, -0.23599781433169098, 0.9876233742453797, 1.9806782040477462],
+            ),
+            (
+                [[5e-8, -0.5], [0.0, 1e-6]],
+                [0.4956232195185958, -0.23194356031863309, 0.9835635692284465, 1.9734724172078866],
+            ),
+        ];
+        for (step, (rows, expected)) in (1..).zip(steps) {
+            table.update(&[1, 2], &gradient(&rows), 1e-2, step, &AdamWSettings::default()).unwrap();
+            let near = table.values()[2..]
+                .iter()
+                .zip(expected)
+                .all(|(found, wanted): (&f64, f64)| (found - wanted).abs() < 1e-12);
+            assert!(near, "{:?}", table.values());
+        }
     }
 
     #[test]
