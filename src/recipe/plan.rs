@@ -64,7 +64,8 @@ impl Plan {
                 "choose letters, digits and dashes",
             ));
         }
-        recipe.distil.check()?;
+        let of_value = |error: limbeck_student::Error| bad(&error.to_string(), &error.hint().unwrap_or_default());
+        recipe.distil.check().map_err(of_value)?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let threads = recipe.threads.unwrap_or(cores);
         if !(1..=MOST_THREADS).contains(&threads) {
@@ -188,7 +189,7 @@ impl Plan {
             student_examples,
             recipe,
         };
-        plan.student_config(2, plan.recipe.student.embedding).check()?;
+        plan.student_config(2, plan.recipe.student.embedding).check().map_err(of_value)?;
         Ok(plan)
     }
 
@@ -200,7 +201,7 @@ impl Plan {
     /// Refuses a student wider than its teacher.
     pub fn check_width(&self, teacher: usize) -> Result<()> {
         self.recipe.distil.losses.matryoshka.check(teacher)?;
-        let width = self.recipe.student.embedding;
+        let width = self.recipe.student.width(teacher);
         if width <= teacher {
             return Ok(());
         }
@@ -211,7 +212,12 @@ impl Plan {
 
     /// Refuses files of this machine that the recipe names and that aren't there.
     pub fn check_files(&self) -> Result<()> {
-        let named: [(&str, Vec<&Uri>); 6] = [
+        let elsewhere = match &self.cache {
+            CacheOrigin::Elsewhere { path, .. } => Some(Uri::Path(path.clone())),
+            CacheOrigin::Teacher(_) => None,
+        };
+        let named: [(&str, Vec<&Uri>); 7] = [
+            ("cache.path", elsewhere.iter().collect()),
             ("teacher.source", self.teacher().map(|teacher| &teacher.uri).into_iter().collect()),
             ("text.source", self.text.iter().collect()),
             ("text.exclude", self.exclude.iter().collect()),
@@ -224,7 +230,8 @@ impl Plan {
                 && !path.exists()
             {
                 let what = format!("{key}: there is no {}", path.display());
-                return Err(Error::Recipe { path: self.recipe.name.clone().into(), what, hint: None });
+                let hint = path.is_relative().then(|| "paths are relative to the folder that limbeck runs in".into());
+                return Err(Error::Recipe { path: self.recipe.name.clone().into(), what, hint });
             }
         }
         Ok(())
@@ -254,6 +261,15 @@ mod tests {
         let plan = plan(TEACHER).unwrap();
         assert!(plan.teacher().is_some());
         assert!(plan.student_config(10, 384).attention.is_some());
+    }
+
+    #[test]
+    fn the_default_width_stops_at_the_teachers_and_a_greater_one_that_was_asked_for_is_refused() {
+        assert_eq!(plan(TEACHER).unwrap().student_config(10, 128).embedding, 128);
+        assert_eq!(plan(TEACHER).unwrap().student_config(10, 384).embedding, 256);
+        assert!(plan(TEACHER).unwrap().check_width(128).is_ok());
+        let wide = plan(&format!("{TEACHER}[student]\nembedding = 200\n")).unwrap();
+        assert!(wide.check_width(128).unwrap_err().to_string().contains("200"));
     }
 
     #[test]

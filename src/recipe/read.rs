@@ -42,7 +42,9 @@ fn read_table(path: &Path, overrides: &[String], depth: usize) -> Result<(Table,
         table = below;
         over = Some(Box::new((base, recipe)));
     }
-    let mut recipe = put_over(table.clone(), overrides, &bad)?;
+    // The file's own mistakes first: what is wrong then, the overrides brought.
+    put_over(table.clone(), &[], &bad)?;
+    let mut recipe = put_over(table.clone(), overrides, &of_command_line)?;
     recipe.over = over;
     if recipe.name.is_empty() {
         recipe.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -64,8 +66,11 @@ fn lay_over(lower: &mut Table, upper: Table) {
 
 /// A recipe of `overrides` alone.
 pub fn from_overrides(overrides: &[String]) -> Result<Recipe> {
-    let bad = |what: String, hint: Option<String>| Error::Recipe { path: "the command line".into(), what, hint };
-    put_over(Table::new(), overrides, &bad)
+    put_over(Table::new(), overrides, &of_command_line)
+}
+
+fn of_command_line(what: String, hint: Option<String>) -> Error {
+    Error::Recipe { path: "the command line".into(), what, hint }
 }
 
 fn put_over(mut table: Table, overrides: &[String], bad: &dyn Fn(String, Option<String>) -> Error) -> Result<Recipe> {
@@ -120,7 +125,10 @@ fn explain(error: &toml::de::Error, bad: &dyn Fn(String, Option<String>) -> Erro
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize as _;
+
     use super::*;
+    use crate::recipe::{SourceSection, TeacherSection, TextSection, TrainTeacherSection};
 
     fn recipe(text: &str, overrides: &[&str]) -> Result<Recipe> {
         let folder = tempfile::tempdir().unwrap();
@@ -135,6 +143,64 @@ mod tests {
         assert_eq!(recipe, Recipe { name: "mine".into(), ..Recipe::default() });
     }
 
+    /// The reference of all keys, as it stands and with those behind `#`.
+    fn every_key() -> [Table; 2] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/every-key.toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let key = |line: &str| {
+            let (name, _) = line.split_once(" = ").unwrap_or_default();
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        };
+        let whole = text.lines().map(|line| line.strip_prefix("# ").filter(|line| key(line)).unwrap_or(line));
+        [text.parse().unwrap(), whole.collect::<Vec<_>>().join("\n").parse().unwrap()]
+    }
+
+    #[test]
+    fn the_reference_of_all_keys_has_the_defaults() {
+        let [defaults, whole] = every_key();
+        let expected = Recipe {
+            teacher: Some(TeacherSection::default()),
+            train_teacher: Some(TrainTeacherSection::default()),
+            text: TextSection { source: vec![SourceSection::default()], ..TextSection::default() },
+            ..Recipe::default()
+        };
+        assert_eq!(Recipe::deserialize(defaults).unwrap(), expected);
+        assert!(Recipe::deserialize(whole).is_ok());
+    }
+
+    #[test]
+    fn the_reference_of_all_keys_has_every_key() {
+        let [_, whole] = every_key();
+        // An unknown key's error names all that are known in its place.
+        fn check(whole: &Table, places: &mut Vec<String>, checked: &mut usize) {
+            let mut asked: Table = Table::new();
+            let mut here = &mut asked;
+            let mut there = whole;
+            for place in places.iter() {
+                here = here.entry(place).or_insert_with(|| Value::Table(Table::new())).as_table_mut().unwrap();
+                there = there[place].as_table().unwrap();
+            }
+            here.insert("unknown".into(), Value::Boolean(true));
+            if let Err(error) = Recipe::deserialize(asked)
+                && error.message().starts_with("unknown field `unknown`")
+            {
+                for known in error.message().split('`').skip(3).step_by(2) {
+                    assert!(there.contains_key(known), "docs/every-key.toml has no `{known}` in {places:?}");
+                    *checked += 1;
+                }
+            }
+            let tables = there.iter().filter(|(_, value)| value.is_table()).map(|(key, _)| key.clone());
+            for table in tables.collect::<Vec<_>>() {
+                places.push(table);
+                check(whole, places, checked);
+                places.pop();
+            }
+        }
+        let mut checked = 0;
+        check(&whole, &mut Vec::new(), &mut checked);
+        assert!(checked > 120, "{checked}");
+    }
+
     #[test]
     fn an_unknown_key_names_the_nearest_and_its_line() {
         let error = recipe("name = \"x\"\n[distil]\nepoch = 3\n", &[]).unwrap_err();
@@ -142,6 +208,16 @@ mod tests {
         assert_eq!(error.hint().unwrap(), "the nearest known one is `epochs`");
         let error = recipe("[sudent]\n", &[]).unwrap_err();
         assert_eq!(error.hint().unwrap(), "the nearest known one is `student`");
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_override_is_said_of_the_command_line_and_not_of_the_file() {
+        for wrong in ["distil.epoch=3", "distil.epochs=x", "distil=3", "distil.epochs"] {
+            let error = recipe("[distil]\nepochs = 1\n", &[wrong]).unwrap_err().to_string();
+            assert!(error.starts_with("the command line: ") && !error.contains("mine.toml"), "{error}");
+        }
+        let error = recipe("[distil]\nepoch = 1\n", &["distil.epochs=2"]).unwrap_err().to_string();
+        assert!(error.contains("mine.toml"), "{error}");
     }
 
     #[test]

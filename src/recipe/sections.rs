@@ -210,7 +210,7 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudentSection {
-    /// The width of the embedding table; at most the teacher's.
+    /// The width of the embedding table; at most the teacher's, where the default stops too.
     pub embedding: usize,
     pub convolutions: Vec<ConvolutionConfig>,
     /// `attention.heads = 0` leaves attention out.
@@ -263,12 +263,18 @@ impl Default for StudentSection {
 }
 
 impl StudentSection {
+    /// The width of the embedding for a teacher of this width, which is the most there can be: the default stops there.
+    pub fn width(&self, teacher: usize) -> usize {
+        let is_default = self.embedding == Self::default().embedding;
+        if is_default { self.embedding.min(teacher) } else { self.embedding }
+    }
+
     /// The student's shape for a teacher of this width and a table of so many rows.
     pub fn config(&self, vocabulary: usize, dimension: usize) -> StudentConfig {
         StudentConfig {
             architecture: ARCHITECTURE.into(),
             vocabulary,
-            embedding: self.embedding,
+            embedding: self.width(dimension),
             dimension,
             convolutions: self.convolutions.clone(),
             attention: (self.attention.heads > 0).then_some(self.attention),
