@@ -12,7 +12,7 @@ use super::Usage;
 use super::common::{
     ModelArguments, RunArguments, Session, check_dimension, check_teachers, is_teacher, open_all, precision,
 };
-use super::guard::refuse_inputs;
+use super::guard::refuse_kept;
 
 #[derive(Args)]
 #[command(
@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let [model] = opened.as_slice() else { return Ok(()) };
     check_teachers(&run, is_teacher(model))?;
     if let Some(to) = &arguments.to {
-        refuse_inputs(to, [&arguments.input, Path::new(&arguments.model)])?;
+        refuse_kept(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
     let mut texts = open_texts(arguments)?;
     let info = model.encoder.info();

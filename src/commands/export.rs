@@ -14,6 +14,7 @@ use limbeck_student::folder::StudentFolder;
 
 use super::Usage;
 use super::common::{Session, precision};
+use super::guard::{refuse_folded_over, refuse_inputs};
 
 #[derive(Args)]
 #[command(
@@ -74,6 +75,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     remove_leftovers(if to.is_dir() { to } else { beside })?;
     match format {
         Format::Folded => {
+            refuse_folded_over(to)?;
             if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             }
@@ -98,6 +100,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             }
         }
         Format::Safetensors => {
+            refuse_inputs(to, [&folder])?;
             refuse_other_kind(to)?;
             student.save(to)?;
         }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use limbeck::hold::{Hold, hold};
+use limbeck_encoder::folded::is_folded;
 use limbeck_student::folder::{is_student, other_kind};
 
 use super::Usage;
@@ -16,6 +17,47 @@ pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     }
     Ok(())
 }
+
+/// Refuses to write to the file `to` where it is one of `inputs`, or a file of a model, a cache or a run.
+pub fn refuse_kept(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    refuse_inputs(to, inputs)?;
+    let whole = resolved(to)?;
+    let (Some(folder), Some(name), true) = (whole.parent(), whole.file_name(), whole.is_file()) else { return Ok(()) };
+    let name = name.to_string_lossy();
+    let of_run = folder.join("state.json").is_file() && RUN_FILES.contains(&&*name);
+    let of_model = MODEL_FILES.contains(&&*name)
+        || [".safetensors", ".onnx"].iter().any(|ending| name.ends_with(ending))
+        || name.starts_with("shard-") && name.ends_with(".parquet");
+    let what = match of_model {
+        true if is_student(folder) => Some("a student"),
+        true => other_kind(folder),
+        false => of_run.then_some("a run"),
+    };
+    match what {
+        Some(what) => {
+            let what = format!("--to {}: this is a file of {what}, and would be written over", to.display());
+            Err(Usage(format!("{what}; name another place")).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses to write a folded student over anything but another one.
+pub fn refuse_folded_over(to: &Path) -> anyhow::Result<()> {
+    refuse_kept(to, [""; 0])?;
+    let is_other = std::fs::metadata(to).is_ok_and(|found| found.is_file() && found.len() > 0) && !is_folded(to);
+    match is_other {
+        true => Err(refuse_occupied(to, "a file of another kind")),
+        false => Ok(()),
+    }
+}
+
+/// What models and caches are read from, beside weights and shards.
+const MODEL_FILES: [&str; 6] =
+    ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json", "cache.json", "tokens.parquet"];
+
+/// What a run can't be read or gone on with without.
+const RUN_FILES: [&str; 4] = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
 
 /// The absolute path of what may not be there yet, without links.
 fn resolved(path: &Path) -> anyhow::Result<PathBuf> {

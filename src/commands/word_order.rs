@@ -5,7 +5,7 @@ use limbeck::evaluate::word_order::{pairs, write};
 use limbeck_data::text::read_texts;
 
 use super::common::Session;
-use super::guard::refuse_inputs;
+use super::guard::refuse_kept;
 
 #[derive(Args)]
 #[command(
@@ -35,7 +35,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    refuse_inputs(&arguments.to, [&arguments.input])?;
+    refuse_kept(&arguments.to, [&arguments.input])?;
     let (mut all, mut sentences) = (Vec::new(), 0);
     for text in read_texts(&arguments.input, arguments.column.as_deref(), None)? {
         session.interrupt.check()?;

@@ -26,9 +26,25 @@ fn with_student() -> (tempfile::TempDir, std::path::PathBuf) {
 fn what_a_command_reads_it_does_not_write_over() {
     let (_keep, folder) = with_student();
     let teacher = ["vocabulary", "--teacher", "teacher", "--kind", "corpus", "--input", "text.txt", "--to"];
-    let commands: [&[&str]; 10] = [
+    let export = ["export", "--model", "student", "--format", "folded", "--to"];
+    let commands: [&[&str]; 15] = [
         &["encode", "--model", "student", "--input", "text.txt", "--to", "text.txt"],
         &["encode", "--model", "student", "--input", "text.txt", "--to", "student"],
+        &[
+            "encode",
+            "--model",
+            "student",
+            "--input",
+            "text.txt",
+            "--to",
+            "student/model.safetensors",
+            "--format",
+            "jsonl",
+        ],
+        &[&export[..], &["student/model.safetensors"]].concat(),
+        &[&export[..], &["cache/tokens.parquet"]].concat(),
+        &[&export[..], &["text.txt"]].concat(),
+        &["export", "--model", "student", "--format", "safetensors", "--to", "student"],
         &[&teacher[..], &["text.txt"]].concat(),
         &[&teacher[..], &["teacher/tokenizer.json"]].concat(),
         &["word-order", "--input", "text.txt", "--to", "./text.txt"],
@@ -62,6 +78,11 @@ fn what_a_command_reads_it_does_not_write_over() {
     let stderr = refused(&folder, &[&teacher[..], &["cache/tokenizer.json"]].concat());
     assert!(stderr.contains("an embedding cache lies there"), "{stderr}");
     succeed(&folder, &[&teacher[..], &["student/mine.json"]].concat());
+    // What it wrote itself may be written again, also beside a model's files.
+    for _ in 0..2 {
+        succeed(&folder, &[&export[..], &["student/student.limbeck"]].concat());
+        succeed(&folder, &["encode", "--model", "student", "--input", "text.txt", "--to", "student/vectors.npy"]);
+    }
     // Nor over what is of another kind.
     let student = ["--student", "student", "--input", "text.txt", "--to"];
     for command in ["simcse", "am-softmax"] {
@@ -121,7 +142,7 @@ fn a_caches_folder_as_text_has_its_texts_and_not_its_tokens() {
 #[test]
 fn a_second_training_in_a_folder_is_refused() {
     let (_keep, folder) = with_student();
-    let long = ["distil", "--cache", "cache", "--student", "student", "--to", "held", "--set", "distil.epochs=100000"];
+    let long = ["distil", "--cache", "cache", "--student", "student", "--to", "held", "--set", "distil.epochs=10000"];
     let mut first = limbeck().current_dir(&folder).args(long).stderr(Stdio::null()).spawn().unwrap();
     while !folder.join("held/metrics.jsonl").is_file() {
         assert!(first.try_wait().unwrap().is_none(), "the first one ended");

@@ -212,6 +212,12 @@ fn u64_at(file: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(std::array::from_fn(|i| file[at + i]))
 }
 
+/// Whether the file at `path` begins as a folded student does.
+pub fn is_folded(path: &Path) -> bool {
+    let mut beginning = [0; MAGIC.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok() && beginning == MAGIC
+}
+
 /// Something that writes the bytes of a section.
 pub type Content<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 

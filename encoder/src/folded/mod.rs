@@ -20,6 +20,7 @@ mod table;
 mod tests;
 mod write;
 
+pub use file::is_folded;
 pub use layout::{AttentionShape, ConvolutionShape, Shape};
 pub use parts::{Attention, Convolution, MaxPooled, Parts};
 pub use student::Student;
