@@ -255,7 +255,17 @@ fn remove(path: &Path) -> Result<()> {
 
 /// The absolute path of a file or folder of the user's own, and what is known of it.
 fn found(path: &Path) -> Result<(PathBuf, fs::Metadata)> {
-    let metadata = fs::metadata(path).map_err(Error::io("read", path))?;
+    let metadata = fs::metadata(path).map_err(|error| {
+        let uri = path.to_string_lossy();
+        match error.kind() {
+            // What users of the hub's own libraries would write.
+            std::io::ErrorKind::NotFound if matches!(format!("hf:{uri}").parse(), Ok(Uri::Hub { path: None, .. })) => {
+                let why = "there is no such file or folder; a model of the Hugging Face hub is written hf:owner/name";
+                Error::from(AssetError::BadUri { uri: uri.into_owned(), why })
+            }
+            _ => Error::io("read", path)(error),
+        }
+    })?;
     Ok((std::path::absolute(path).map_err(Error::io("find", path))?, metadata))
 }
 

@@ -144,6 +144,8 @@ fn a_path_stands_for_itself() {
     assert_ne!(store.fetch(&Uri::Path(folder.path().into()), None, &Silent).unwrap().sha256, before);
     let error = store.fetch(&Uri::Path("no/such/file".into()), None, &Silent).unwrap_err();
     assert_eq!(error.to_string(), "cannot read no/such/file");
+    let error = store.fetch(&Uri::Path("owner/name".into()), None, &Silent).unwrap_err();
+    assert!(error.to_string().contains("written hf:owner/name"), "{error}");
     assert!(!store.root().exists());
 }
 

@@ -143,6 +143,17 @@ fn a_parquet_column_of_strings_is_read_and_null_is_empty() {
 }
 
 #[test]
+fn a_parquet_column_of_texts_that_are_no_strings_is_told_by_its_type() {
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let case = file("a.parquet", &parquet(vec![("text", numbers.clone()), ("n", numbers.clone())]));
+    assert_eq!(case.error(), "a.parquet: the column `text` holds Int32, not strings");
+    assert_eq!(
+        file("a.parquet", &parquet(vec![("n", numbers)])).error(),
+        "a.parquet: the column `n` holds Int32, not strings"
+    );
+}
+
+#[test]
 fn a_truncated_parquet_file_is_named() {
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["one"; 100]));
     let mut content = parquet(vec![("text", texts)]);
