@@ -185,6 +185,8 @@ impl Context<'_> {
         if let CacheOrigin::Elsewhere { .. } = self.plan.cache {
             let (cache, _) = self.caches()?;
             let (rows, dimension) = (cache.rows(), cache.dimension());
+            // Found out now rather than after the tokens are counted.
+            self.plan.check_width(dimension)?;
             self.progress.note(&format!("embed: {rows} vectors of {dimension} numbers are there, made elsewhere"));
             return Ok(());
         }

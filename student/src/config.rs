@@ -60,6 +60,9 @@ pub struct StudentConfig {
     pub max_tokens: Option<usize>,
 }
 
+/// No embedding model's vectors are nearly as wide; a wider table is asked for by mistake.
+pub(crate) const MOST_NUMBERS: usize = 1 << 16;
+
 impl StudentConfig {
     /// The token that stands for a text without any.
     pub fn empty_token(&self) -> u32 {
@@ -147,7 +150,15 @@ impl StudentConfig {
         if self.vocabulary < 2 || self.embedding == 0 || self.dimension == 0 || self.max_tokens == Some(0) {
             return setting("a size of the student", "0".into(), "at least 1");
         }
+        if let Some(width) = [self.embedding, self.dimension].into_iter().find(|&width| width > MOST_NUMBERS) {
+            return setting("a width of the student", width.to_string(), &format!("at most {MOST_NUMBERS}"));
+        }
         Ok(())
+    }
+
+    /// Whether there are features of convolutions or attention, which is what dropout drops.
+    pub fn has_features(&self) -> bool {
+        !self.convolutions.is_empty() || self.attention.is_some()
     }
 
     /// The same student as tables of rows: what [`crate::fold`] makes of it.

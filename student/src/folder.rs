@@ -91,7 +91,7 @@ impl StudentFolder {
             path: path.clone(),
             reason: format!("is no student's config ({error})"),
         })?;
-        config.check()?;
+        config.check().map_err(|error| Error::Folder { path: path.clone(), reason: error.to_string() })?;
         let tokenizer = Tokenizer::from_file(&folder.join(TOKENIZER))?;
         if tokenizer.vocabulary() + 1 != config.vocabulary {
             let reason =

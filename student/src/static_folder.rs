@@ -17,6 +17,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
 
+use crate::config::MOST_NUMBERS;
 use crate::error::{Error, Result};
 
 /// How many tokens Model2Vec reads where the config doesn't say.
@@ -138,7 +139,12 @@ impl StaticFolder {
                     return Err(Error::Folder { path: layout.config, reason });
                 }
                 // That library leaves the tokenizer's own truncation on.
-                max_tokens = tokenizer_json["truncation"]["max_length"].as_u64().map(|most| most as usize);
+                let truncation = &tokenizer_json["truncation"];
+                max_tokens = truncation["max_length"].as_u64().map(|most| most as usize);
+                if max_tokens == Some(0) || truncation["direction"] == "Left" {
+                    let reason = "cuts texts to no token, or their beginnings off, which is not known here".into();
+                    return Err(Error::Folder { path: layout.tokenizer, reason });
+                }
             }
         }
         let names = match layout.maker {
@@ -251,6 +257,9 @@ fn table(path: &Path, names: [&str; 2], tokens: usize) -> Result<Table> {
     };
     if dimension == 0 || tokens == 0 || mapping.is_none() && rows < tokens {
         return Err(broken(format!("{name} has the shape [{rows}, {dimension}], the tokenizer makes {tokens} tokens")));
+    }
+    if dimension > MOST_NUMBERS {
+        return Err(broken(format!("{name} has rows of {dimension} numbers; {MOST_NUMBERS} are the most")));
     }
     let mut table = Vec::with_capacity(tokens * dimension);
     for token in 0..tokens {

@@ -111,6 +111,9 @@ impl BertConfig {
         if let Some((name, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
             return Err(unsupported(format!("{name} is 0")));
         }
+        if !(raw.layer_norm_eps.is_finite() && raw.layer_norm_eps >= 0.0) {
+            return Err(unsupported(format!("layer_norm_eps is {}", raw.layer_norm_eps)));
+        }
         Ok(Self {
             vocab_size: raw.vocab_size,
             hidden_size: raw.hidden_size,
@@ -198,6 +201,7 @@ mod tests {
             (r#""num_attention_heads": 4"#, r#""num_attention_heads": 5"#, "5 attention heads"),
             (r#""num_attention_heads": 4"#, r#""num_attention_heads": 0"#, "0 attention heads"),
             (r#""vocab_size": 100"#, r#""vocab_size": 0"#, "vocab_size is 0"),
+            (r#""hidden_act""#, r#""layer_norm_eps": -1000, "hidden_act""#, "layer_norm_eps is -1000"),
         ] {
             let error = parse(&BERT.replace(from, to)).unwrap_err();
             assert!(error.to_string().contains(what), "{error}");

@@ -70,6 +70,8 @@ pub struct OnnxEncoder {
     special: Special,
     signature: Signature,
     pooler: Pooler,
+    /// The pooler that was asked for, where the model says another one or none: a model that pools by itself can't follow.
+    other_pooler: Option<Pooler>,
     max_tokens: Option<usize>,
     prefix: String,
     batch_tokens: usize,
@@ -116,6 +118,7 @@ impl OnnxEncoder {
             special: stated.special,
             signature,
             pooler,
+            other_pooler: options.pooler.filter(|_| options.pooler != stated.pooler),
             max_tokens,
             prefix: options.prefix.clone().or(stated.prefix).unwrap_or_default(),
             batch_tokens: options.batch_tokens.unwrap_or(by_device).max(1),
@@ -241,6 +244,9 @@ impl OnnxEncoder {
         let (shape, values) = floats(value, numbers).map_err(failed)?;
         match shape[..] {
             [h, width] if h == height && width > 0 => {
+                if let Some(asked) = self.other_pooler {
+                    return Err(unfit(format!("it pools by itself, and can't be pooled by {asked}")).into());
+                }
                 vectors.clear();
                 vectors.extend_from_slice(&values[..rows.len() * width]);
                 Ok(width)

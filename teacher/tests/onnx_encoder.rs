@@ -107,6 +107,9 @@ fn the_first_token_serves_where_the_pooler_says_so() {
     assert_near(encoder.encode(&["cat"]).unwrap().row(0), &of(&[2]), 1e-6);
     let error = load(&runtime, "tokens.onnx", &options(Pooler::LastTwo)).err().unwrap();
     assert!(error.to_string().contains("last-two"), "{error}");
+    // One that pools by itself can't be told how.
+    let error = load(&runtime, "pooled.onnx", &options(Pooler::ClsBeforePooler)).err().unwrap();
+    assert!(error.to_string().contains("pools by itself"), "{error}");
 }
 
 #[test]

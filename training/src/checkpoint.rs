@@ -17,6 +17,8 @@ use crate::error::{During, Error, Result};
 use crate::optimiser::Number;
 
 const KEY: &str = "limbeck";
+/// A longer header of a safetensors file is refused by that library.
+const MOST_HEADER: usize = 100_000_000;
 /// The header of a safetensors file ends at a multiple of so many bytes.
 const ALIGNMENT: usize = 8;
 
@@ -98,6 +100,10 @@ pub fn write(path: &Path, tensors: &[(String, Stored)], metadata: Option<HashMap
     let header = Metadata::new(metadata, infos.collect()).map_err(|error| broken(path, &error))?;
     let mut header = serde_json::to_vec(&header).map_err(|error| broken(path, &error))?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    if header.len() > MOST_HEADER {
+        let reason = format!("its header would have {} bytes, which no reader takes", header.len());
+        return Err(Error::Checkpoint { path: path.to_path_buf(), reason });
+    }
     limbeck_data::files::write_atomically(path, |file| {
         let all = [&(header.len() as u64).to_le_bytes()[..], &header[..]];
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(limbeck_data::Error::io("write", path));

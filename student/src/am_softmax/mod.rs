@@ -5,8 +5,8 @@
 //!              classes and a random share of the others ─► the student by AdamW, the sampled centres by SGD
 //! ```
 //!
-//! Steps, order, dev set and checkpoints are those of [`limbeck_training::contrastive`]. Memory holds the sentences' tokens and
-//! the rows of a step; centres stay in their file, so that their number is limited by the disk.
+//! Steps, order, dev set and checkpoints are those of [`limbeck_training::contrastive`]. Memory holds the sentences, their
+//! tokens and the rows of a step; centres, which take more than both, stay in their file.
 
 mod centres;
 mod learner;
@@ -64,6 +64,8 @@ pub struct AmSoftmaxJob<'a> {
 pub fn train(student: StudentFolder, job: &AmSoftmaxJob, watch: (&dyn Progress, &Interrupt)) -> Result<Summary> {
     let settings = job.settings;
     settings.check()?;
+    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && student.model.config.has_features());
+    settings.classes().check(varies)?;
     let limit = settings.limit.unwrap_or(usize::MAX);
     let read;
     let (texts, cache) = match job.sentences {

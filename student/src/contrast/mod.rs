@@ -64,10 +64,7 @@ pub fn train(
         Material::Texts(_) => "unsupervised SimCSE",
         Material::Examples(_) => "supervised SimCSE",
     };
-    // Only pooled features of convolutions and attention are dropped from: a static student has its embeddings alone.
-    let config = &student.model.config;
-    let features = config.filters() > 0 || config.attention.is_some();
-    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && features);
+    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && student.model.config.has_features());
     if matches!(job.material, Material::Texts(_)) && !varies {
         progress.note(&format!("{}: warning: nothing is dropped, so both views of a text are the same", job.stage));
     }

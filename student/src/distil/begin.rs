@@ -85,7 +85,7 @@ pub fn identity(job: &DistilJob, survey: &Survey) -> Result<String> {
     let cache = job.targets.cache;
     let mut identity = json!({
         "config": job.config, "settings": job.settings, "rows": survey.train_rows,
-        "order": order::VERSION, "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.texts,
+        "order": order::VERSION, "targets": survey.hash, "dimension": cache.dimension(), "held_out": survey.held_out.hash(),
     });
     if let Some(student) = job.student {
         identity["start"] = json!(weights_hash(student)?);

@@ -115,6 +115,9 @@ pub struct DistilSettings {
     pub window: usize,
 }
 
+/// The windows of all epochs are planned before the first step.
+const MOST_EPOCHS: usize = 10_000;
+
 impl Default for DistilSettings {
     fn default() -> Self {
         Self {
@@ -134,6 +137,20 @@ impl Default for DistilSettings {
     }
 }
 
+impl Losses {
+    fn weights(&self) -> [f64; 7] {
+        [
+            self.cosine,
+            self.centred,
+            self.infonce.weight,
+            self.relational_kl.weight,
+            self.contrastive_kd.weight,
+            self.am_softmax.weight,
+            self.matryoshka.weight,
+        ]
+    }
+}
+
 impl DistilSettings {
     /// The same settings for a static student, which has no pooled features for dropout to work on.
     pub fn static_control(&self) -> Self {
@@ -142,22 +159,16 @@ impl DistilSettings {
             am_softmax: AmSoftmaxLoss { weight: 0.0, ..self.losses.am_softmax },
             ..self.losses.clone()
         };
-        Self { dropout: 0.0, losses, ..self.clone() }
+        // What is learned by these two alone leaves nothing for it: then the targets' cosine.
+        let cosine = if losses.weights().iter().all(|&weight| weight == 0.0) { 1.0 } else { losses.cosine };
+        Self { dropout: 0.0, losses: Losses { cosine, ..losses }, ..self.clone() }
     }
 
     /// Refuses settings that can't be.
     pub fn check(&self) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         let losses = &self.losses;
-        let weights = [
-            losses.cosine,
-            losses.centred,
-            losses.infonce.weight,
-            losses.relational_kl.weight,
-            losses.contrastive_kd.weight,
-            losses.am_softmax.weight,
-            losses.matryoshka.weight,
-        ];
+        let weights = losses.weights();
         if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
             return refuse("a loss's weight", format!("{weights:?}"), "0 or above");
         }
@@ -172,6 +183,9 @@ impl DistilSettings {
         ];
         if !temperatures.iter().all(|t| t.is_finite() && *t > 0.0) {
             return refuse("a loss's temperature", format!("{temperatures:?}"), "above 0");
+        }
+        if self.epochs > MOST_EPOCHS {
+            return refuse("distil.epochs", self.epochs.to_string(), &format!("at most {MOST_EPOCHS}"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return refuse("distil.dropout", self.dropout.to_string(), "from 0 to below 1");
@@ -220,6 +234,17 @@ mod tests {
         assert!(settings.check().unwrap_err().to_string().contains("dropout"));
         settings.dropout = 0.1;
         assert!(settings.check().is_ok() && settings.static_control().check().is_ok());
+    }
+
+    #[test]
+    fn the_static_control_learns_by_the_cosine_where_its_students_losses_are_not_for_it() {
+        let of = |cosine: f64, centred: f64| {
+            let infonce = InfoNce { weight: 0.5, ..InfoNce::default() };
+            let losses = Losses { cosine, centred, infonce, ..Losses::default() };
+            DistilSettings { dropout: 0.1, losses, ..DistilSettings::default() }.static_control()
+        };
+        assert!(of(0.0, 0.0).check().is_ok());
+        assert_eq!([of(0.0, 0.0), of(0.0, 1.0), of(0.5, 0.0)].map(|control| control.losses.cosine), [1.0, 0.0, 0.5]);
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub struct HeldOut {
     pub dimension: usize,
 }
 
+impl HeldOut {
+    /// A hash of the texts.
+    pub fn hash(&self) -> String {
+        let lines = self.texts.iter().map(|text| files::sha256_bytes(text.as_bytes()));
+        files::sha256_bytes(lines.collect::<String>().as_bytes())
+    }
+}
+
 /// What a first look through the cache finds.
 pub struct Survey {
     /// How often each token occurs in the texts to train on.
@@ -79,7 +87,14 @@ impl Targets<'_> {
     /// The teacher's vectors of this tokenizer's tokens, where the cache has them: the student's own, or those of the teacher
     /// where the tokenizer has the same tokens.
     pub fn token_vectors(&self) -> Result<Option<TokenVectors>> {
-        if let Some(vectors) = self.cache.student_tokens(self.tokenizer.json())? {
+        let of_width = |vectors: Option<TokenVectors>| match vectors.as_ref().map(|vectors| vectors.dimension) {
+            Some(width) if width != self.dimension() => {
+                let reason = format!("its tokens have vectors of {width} numbers, its texts of {}", self.dimension());
+                Err(Error::Targets { path: self.cache.path().to_path_buf(), reason })
+            }
+            _ => Ok(vectors),
+        };
+        if let Some(vectors) = of_width(self.cache.student_tokens(self.tokenizer.json())?)? {
             return Ok(Some(vectors));
         }
         let same = |vectors: &TokenVectors| {
@@ -87,7 +102,7 @@ impl Targets<'_> {
             vectors.texts.len() == self.vocabulary()
                 && (0..self.tokenizer.vocabulary()).all(|id| vectors.texts[id] == token(id))
         };
-        Ok(self.cache.tokens()?.filter(same))
+        of_width(self.cache.tokens()?.filter(same))
     }
 
     /// Refuses a cache that isn't whole, and a held-out cache of another teacher.

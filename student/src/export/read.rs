@@ -34,7 +34,7 @@ pub fn open(folder: &Path, config: &Value, device: &Device) -> Result<StudentFol
     let own = &config["limbeck"];
     let config: StudentConfig = serde_json::from_value(own["student"].clone())
         .map_err(|error| wrong(&path, format!("is no student's config ({error})")))?;
-    config.check()?;
+    config.check().map_err(|error| wrong(&path, error.to_string()))?;
     let (d, filters) = (config.embedding, config.filters());
     let load = |name: &str| -> Result<(PathBuf, HashMap<String, Tensor>)> {
         let path = folder.join(name).join("model.safetensors");
@@ -77,7 +77,8 @@ pub fn open(folder: &Path, config: &Value, device: &Device) -> Result<StudentFol
     if config.skip {
         found.insert("skip.weight".into(), columns(filters + 1, d).during(part)?);
     }
-    let dense = Dense::new(&config, |name| found.get(name).cloned())?;
+    let dense = Dense::new(&config, |name| found.get(name).cloned());
+    let dense = dense.map_err(|error| wrong(folder, error.to_string()))?;
     let tokenizer = tokenizer(&folder.join("tokenizer.json"))?;
     if tokenizer.vocabulary() + 1 != config.vocabulary {
         let reason = format!("says {} tokens, the tokenizer makes {}", config.vocabulary, tokenizer.vocabulary() + 1);

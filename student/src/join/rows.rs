@@ -17,6 +17,10 @@ pub(super) struct Rows<'a> {
     pub given: u64,
     /// Rows left out so far, of all caches together.
     pub left_out: u64,
+    /// Rows that all have, so far.
+    matched: u64,
+    /// Of the first cache and each of the others, the rows left out where these two differed.
+    apart: Vec<[u64; 2]>,
 }
 
 /// Some texts and their vectors.
@@ -40,7 +44,8 @@ impl<'a> Rows<'a> {
             }
         }
         let most = caches.iter().map(Cache::rows).max().unwrap_or(0);
-        Ok(Self { readers: caches.iter().map(Reader::new).collect(), most, given: 0, left_out: 0 })
+        let apart = vec![[0; 2]; caches.len().saturating_sub(1)];
+        Ok(Self { readers: caches.iter().map(Reader::new).collect(), most, given: 0, left_out: 0, matched: 0, apart })
     }
 
     /// The next rows, at most `most` of them; none after the last.
@@ -93,24 +98,33 @@ impl<'a> Rows<'a> {
                 if is_another { (None, None) } else { (of(that.first(), this), of(this.first(), that)) };
             // The fewer rows of the one that the other can go on after.
             let skipped = match (in_first, in_other) {
-                (Some(skipped), other) if other.is_none_or(|other| skipped <= other) => first.skip(skipped),
-                (_, Some(skipped)) => other.skip(skipped),
+                (Some(skipped), other) if other.is_none_or(|other| skipped <= other) => [first.skip(skipped), 0],
+                (_, Some(skipped)) => [0, other.skip(skipped)],
                 // Neither has the other's: both leave one out.
-                _ => first.skip(1) + other.skip(1),
+                _ => [first.skip(1), other.skip(1)],
             };
-            self.left_out += skipped as u64;
+            self.left_out += skipped.iter().sum::<usize>() as u64;
             lost[index] = if in_first.or(in_other).is_some() { 0 } else { lost[index] + 1 };
+            let apart = &mut self.apart[index];
+            (0..2).for_each(|side| apart[side] += skipped[side] as u64);
+            let (path, name) = (|| other.cache.path().to_owned(), first.cache.path().display());
             if lost[index] > GAP as u64 {
-                let (path, name) = (other.cache.path().to_owned(), first.cache.path().display());
                 let row = first.at.max(other.at) - lost[index];
                 let reason = format!("from about row {row} on its texts are others than those of {name}");
-                return Err(Error::Targets { path, reason });
+                return Err(Error::Targets { path: path(), reason });
+            }
+            // One cache may be a part of the other; of two in another order each lacks most of what comes in the other.
+            if apart[0].min(apart[1]) > GAP as u64 + self.matched {
+                let reason = format!("its texts are others than those of {name}, or in another order");
+                return Err(Error::Targets { path: path(), reason });
             }
             first.fill()?;
             other.fill()?;
             index = 0;
         }
-        Ok(!first.ahead().is_empty())
+        let found = !first.ahead().is_empty();
+        self.matched += u64::from(found);
+        Ok(found)
     }
 }
 

@@ -1,4 +1,5 @@
 use limbeck_data::progress::Silent;
+use limbeck_training::random::Random;
 
 use super::*;
 use crate::test_support::word_tokenizer;
@@ -149,6 +150,15 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
     let short = [make("few", &other[..20]), make("same", &texts(20))];
     let error = Join::find(&short, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
     assert!(error.contains("few: has no text that the other caches have"), "{error}");
+    let mut shuffled = texts(5_000);
+    Random::new(1, &[]).shuffle(&mut shuffled);
+    let numbers = vectors(5_000, 3, 5);
+    let orders = [
+        cache(&room.path().join("ordered"), &texts(5_000), &numbers, 700),
+        cache(&room.path().join("shuffled"), &shuffled, &numbers, 700),
+    ];
+    let error = Join::find(&orders, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
+    assert!(error.contains("shuffled") && error.contains("others than those of"), "{error}");
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0e0"),
