@@ -78,6 +78,9 @@ pub enum Kind {
     Onnx { file: PathBuf, tokenizer: PathBuf },
 }
 
+const STATIC: &str = "is a static model, where a teacher is needed; `limbeck encode --to vectors.parquet` makes a cache of its vectors, \
+                      which cache.path names";
+
 /// Says what `path` is by looking at its files.
 pub fn kind(path: &Path) -> Result<Kind> {
     let no_model = |what: &str| Error::NoModel { path: path.to_path_buf(), what: what.into() };
@@ -197,7 +200,7 @@ impl Opener<'_> {
                 self.exported(&folder, options, precision)?
             }
             Kind::Static(path) => {
-                return Err(Error::NoModel { path, what: "is a static model, where a teacher is needed".into() });
+                return Err(Error::NoModel { path, what: STATIC.into() });
             }
             Kind::Student(path) | Kind::Folded(path) => {
                 return Err(Error::NoModel { path, what: "is a student, where a teacher is needed".into() });

@@ -111,7 +111,11 @@ impl<'a> Tasks<'a> {
         // These have a prefix of their own: the other one is the students', or the queries'.
         let own = arguments.teacher_prefix.as_deref();
         let documents = match open_all(arguments.documents.as_slice(), &arguments.run, own, session)?.pop() {
-            Some(documents) => Some((documents, texts_of(arguments, &sets)?)),
+            Some(documents) => {
+                let texts = texts_of(arguments, &sets)?;
+                note_few("one space", texts.len(), watch);
+                Some((documents, texts))
+            }
             None => None,
         };
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
@@ -177,10 +181,7 @@ struct Kind {
 impl Kind {
     fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
         let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
-        if texts.len() < NEIGHBOURLY {
-            let found = texts.len();
-            watch.progress.note(&format!("{name}: of {found} texts all are near: nn@10 takes {NEIGHBOURLY} or more"));
-        }
+        note_few(&name, texts.len(), watch);
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })
     }
@@ -188,6 +189,13 @@ impl Kind {
     fn agreement(&self, model: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Fidelity> {
         let vectors = encode(model, &self.texts, &self.name, watch)?;
         Ok(Fidelity::from(&fidelity(&self.vectors, &vectors)?))
+    }
+}
+
+/// Says so where there are too few texts for a share of the ten nearest to tell anything.
+fn note_few(name: &str, found: usize, watch: Watch<'_>) {
+    if found < NEIGHBOURLY {
+        watch.progress.note(&format!("{name}: of {found} texts all are near: nn@10 takes {NEIGHBOURLY} or more"));
     }
 }
 

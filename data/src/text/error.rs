@@ -245,9 +245,9 @@ impl TextError {
                     .into()
             }
             Self::EncodingAlone { .. } => "name it alone".into(),
-            Self::Empty { .. } => "take it out of the sources, or write it anew".into(),
+            Self::Empty { .. } => "there is nothing to read in it: leave it out, or write it anew".into(),
             Self::LineTooLong { .. } => "a text a line is expected: is this a text file, with line ends? In CSV, is a \
-                 quote left open? For whole documents, one a file, say so in the source (`unit = \"file\"`)"
+                 quote left open? Whole documents, one a file, are for a recipe's sources (`unit = \"file\"`)"
                 .into(),
             Self::DocumentTooLong { .. } => "cut it into several files, or read it a text a line".into(),
             Self::NoColumn { columns, .. } => format!("its columns are: {}", columns.join(", ")),

@@ -30,6 +30,19 @@ pub struct HeldOut {
 }
 
 impl HeldOut {
+    fn new(dimension: usize) -> Self {
+        Self { texts: Vec::new(), vectors: Vec::new(), dimension }
+    }
+
+    /// Refuses so few, which come from `cache`, that they measure nothing.
+    fn enough(self, cache: &Cache) -> Result<Self> {
+        if self.texts.len() >= 2 {
+            return Ok(self);
+        }
+        let reason = format!("{} texts to measure fidelity on are too few", self.texts.len());
+        Err(Error::Targets { path: cache.path().to_path_buf(), reason })
+    }
+
     /// A hash of the texts.
     pub fn hash(&self) -> String {
         let lines = self.texts.iter().map(|text| files::sha256_bytes(text.as_bytes()));
@@ -142,9 +155,14 @@ impl Targets<'_> {
         let mut train_rows = Vec::with_capacity(slices.len());
         let mut sum = vec![0f64; self.dimension()];
         let mut hash = files::sha256_bytes(self.tokenizer.json());
+        let mut held_out = HeldOut::new(self.dimension());
         for shard in 0..self.cache.shards() {
             interrupt.check()?;
-            let (examples, kept) = self.examples_and_rows(&self.cache.read(shard)?)?;
+            let read = self.cache.read(shard)?;
+            if self.held_out.is_none() {
+                self.hold_out(&read, &mut held_out);
+            }
+            let (examples, kept) = self.examples_and_rows(&read)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
             let rows_before = |row: usize| kept.partition_point(|&kept| kept < row);
             let of_shard = slices[train_rows.len()..].iter().take_while(|slice| slice.shard == shard);
@@ -164,40 +182,38 @@ impl Targets<'_> {
             return Err(Error::Targets { path, reason: "no text is left to train on".into() });
         }
         let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
-        Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out: self.held_out()? })
+        let held_out = if self.held_out.is_some() { self.held_out()? } else { held_out.enough(self.cache)? };
+        Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out })
     }
 
     /// The texts that measure fidelity: about [`HELD_OUT`] of the cache to learn from; or of a cache held out those with the smallest
     /// hashes, which are all where that hash split it off, and about [`HELD_OUT`] where articles were.
     pub fn held_out(&self) -> Result<HeldOut> {
-        let (cache, most) = match self.held_out {
-            Some(held_out) => (held_out, 1.0),
-            None => (self.cache, 0.05),
-        };
-        let share = share(cache.rows(), most);
-        let mut held_out = HeldOut { texts: Vec::new(), vectors: Vec::new(), dimension: cache.dimension() };
+        let cache = self.held_out.unwrap_or(self.cache);
+        let mut held_out = HeldOut::new(cache.dimension());
         for shard in 0..cache.shards() {
-            let shard = cache.read(shard)?;
-            for (text, vector) in shard.texts.into_iter().zip(shard.embeddings.chunks_exact(cache.dimension())) {
-                let measures = match self.held_out {
-                    Some(_) => share == 1.0 || is_below(text::hash(&text), share),
-                    None => is_held_out(&text, share),
-                };
-                if measures {
-                    let start = held_out.vectors.len();
-                    held_out.vectors.extend_from_slice(vector);
-                    match to_unit(&mut held_out.vectors[start..]) {
-                        true => held_out.texts.push(text),
-                        false => held_out.vectors.truncate(start),
-                    }
+            self.hold_out(&cache.read(shard)?, &mut held_out);
+        }
+        held_out.enough(cache)
+    }
+
+    /// Adds what measures fidelity of a shard: of the held-out cache where there is one, else of the cache to learn from.
+    fn hold_out(&self, shard: &Shard, held_out: &mut HeldOut) {
+        let share = share(self.held_out.unwrap_or(self.cache).rows(), if self.held_out.is_some() { 1.0 } else { 0.05 });
+        for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(held_out.dimension)) {
+            let measures = match self.held_out {
+                Some(_) => share == 1.0 || is_below(text::hash(text), share),
+                None => is_held_out(text, share),
+            };
+            if measures {
+                let start = held_out.vectors.len();
+                held_out.vectors.extend_from_slice(vector);
+                match to_unit(&mut held_out.vectors[start..]) {
+                    true => held_out.texts.push(text.clone()),
+                    false => held_out.vectors.truncate(start),
                 }
             }
         }
-        if held_out.texts.len() < 2 {
-            let reason = format!("{} texts to measure fidelity on are too few", held_out.texts.len());
-            return Err(Error::Targets { path: cache.path().to_path_buf(), reason });
-        }
-        Ok(held_out)
     }
 
     /// Whether `text`, which is in the cache to learn from, is trained on and not held out.
