@@ -28,7 +28,7 @@ pub enum Error {
     #[error("{path}: {reason}", path = path.display())]
     Checkpoint { path: PathBuf, reason: String },
     /// The checkpoint that a training would go on from is not its own.
-    #[error("{path}: is the checkpoint of another training: other settings, other text or another start", path = path.display())]
+    #[error("{path}: is the checkpoint of another training: other settings, other text, another dev set or another start", path = path.display())]
     OtherTraining { path: PathBuf },
     /// The loss or a gradient of a training is no number.
     #[error(
