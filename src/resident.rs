@@ -20,8 +20,9 @@ fn unwritten(smaps: &str) -> Vec<std::ops::Range<usize>> {
     for line in smaps.lines() {
         let mut fields = line.split_ascii_whitespace();
         match (fields.next(), fields.next()) {
-            // `Anonymous:      0 kB`: pages that are this process's own.
-            (Some("Anonymous:"), Some("0")) => found.extend(mapping.take()),
+            // `Anonymous:      0 kB`: pages that are this process's own, and are there; `Swap:`, which comes after it: those that are not.
+            (Some("Anonymous:"), Some(own)) if own != "0" => mapping = None,
+            (Some("Swap:"), Some("0")) => found.extend(mapping.take()),
             // `7f3a1c028000-7f3a1c1bd000 r-xp 00028000 fe:00 1234       /usr/lib/libc.so.6`
             (Some(addresses), Some("r-xp" | "r--p")) => {
                 let is_file = fields.nth(3).is_some_and(|path| path.starts_with('/'));
@@ -58,13 +59,14 @@ mod tests {
     #[test]
     fn what_was_written_what_is_shared_and_what_is_no_file_stays() {
         let smaps = "\
-1000-2000 r--p 00000000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\nVmFlags: rd mr\n\
-2000-3000 r-xp 00001000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\nVmFlags: rd ex mr\n\
-3000-4000 r--p 00002000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             4 kB\nVmFlags: rd mr\n\
-4000-5000 rw-p 00003000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\n\
-5000-6000 r--s 00000000 fe:00 8    /home/me/r-xp\nRss:    4 kB\nAnonymous:             0 kB\n\
-6000-7000 r--p 00000000 00:00 0 \nRss:    4 kB\nAnonymous:             0 kB\n\
-7000-8000 r-xp 00000000 00:00 0    [vdso]\nRss:    4 kB\nAnonymous:             0 kB\n";
+1000-2000 r--p 00000000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\nVmFlags: rd mr\n\
+2000-3000 r-xp 00001000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\nVmFlags: rd ex mr\n\
+3000-4000 r--p 00002000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             4 kB\nSwap:    0 kB\nVmFlags: rd mr\n\
+4000-5000 rw-p 00003000 fe:00 7    /usr/bin/limbeck\nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\n\
+5000-6000 r--s 00000000 fe:00 8    /home/me/r-xp\nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\n\
+6000-7000 r--p 00000000 00:00 0 \nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\n\
+8000-9000 r--p 00002000 fe:00 7    /usr/lib/libc.so\nRss:    0 kB\nAnonymous:             0 kB\nSwap:    4 kB\n\
+7000-8000 r-xp 00000000 00:00 0    [vdso]\nRss:    4 kB\nAnonymous:             0 kB\nSwap:    0 kB\n";
         assert_eq!(unwritten(smaps), [0x1000..0x2000, 0x2000..0x3000]);
     }
 

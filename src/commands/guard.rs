@@ -18,33 +18,40 @@ pub fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path
     Ok(())
 }
 
-/// Refuses to write to the file `to` where it is one of `inputs`, or a file of a model, a cache or a run.
+/// Refuses to write to the file `to` where it is one of `inputs`, or by its name or beginning a file of a model, a cache or a run.
 pub fn refuse_kept(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
+    if is_folded(to) {
+        return Err(refuse_file_of(to, "a folded student"));
+    }
+    refuse_part(to, inputs)
+}
+
+/// As [`refuse_kept`], but for folded students.
+fn refuse_part(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> anyhow::Result<()> {
     refuse_inputs(to, inputs)?;
     let whole = resolved(to)?;
     let (Some(folder), Some(name), true) = (whole.parent(), whole.file_name(), whole.is_file()) else { return Ok(()) };
     let name = name.to_string_lossy();
-    let of_run = folder.join("state.json").is_file() && RUN_FILES.contains(&&*name);
     let of_model = MODEL_FILES.contains(&&*name)
         || [".safetensors", ".onnx"].iter().any(|ending| name.ends_with(ending))
         || name.starts_with("shard-") && name.ends_with(".parquet");
-    let what = match of_model {
-        true if is_student(folder) => Some("a student"),
-        true => other_kind(folder),
-        false => of_run.then_some("a run"),
-    };
-    match what {
-        Some(what) => {
-            let what = format!("--to {}: this is a file of {what}, and would be written over", to.display());
-            Err(Usage(format!("{what}; name another place")).into())
-        }
-        None => Ok(()),
+    if of_model {
+        return Err(refuse_file_of(to, "a model or a cache"));
     }
+    match RUN_FILES.contains(&&*name) && folder.join("state.json").is_file() {
+        true => Err(refuse_file_of(to, "a run")),
+        false => Ok(()),
+    }
+}
+
+fn refuse_file_of(to: &Path, what: &str) -> anyhow::Error {
+    Usage(format!("--to {}: this is a file of {what}, and would be written over; name another place", to.display()))
+        .into()
 }
 
 /// Refuses to write a folded student over anything but another one.
 pub fn refuse_folded_over(to: &Path) -> anyhow::Result<()> {
-    refuse_kept(to, [""; 0])?;
+    refuse_part(to, [""; 0])?;
     let is_other = std::fs::metadata(to).is_ok_and(|found| found.is_file() && found.len() > 0) && !is_folded(to);
     match is_other {
         true => Err(refuse_occupied(to, "a file of another kind")),

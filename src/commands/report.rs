@@ -40,7 +40,8 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         [only] => only.join(report::FILE),
         _ => Path::new(report::FILE).to_path_buf(),
     });
-    refuse_kept(&to, &folders)?;
+    let read = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
+    refuse_kept(&to, folders.iter().flat_map(|folder| read.map(|name| folder.join(name))))?;
     write_bytes(&to, page(&runs)?.as_bytes())?;
     say!("{}", to.display());
     Ok(())

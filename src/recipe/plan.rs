@@ -159,7 +159,7 @@ impl Plan {
             }
         }
         if methods.contains(&Method::AmSoftmax) {
-            recipe.am_softmax.check()?;
+            recipe.am_softmax.check().map_err(of_value)?;
         }
         if let Some(missing) = student.dev.iter().find(|file| !Path::new(file).is_file()) {
             return Err(bad(&format!("train_student.dev: there is no file {missing}"), ""));
@@ -189,7 +189,14 @@ impl Plan {
             student_examples,
             recipe,
         };
-        plan.student_config(2, plan.recipe.student.embedding).check().map_err(of_value)?;
+        let config = plan.student_config(2, plan.recipe.student.embedding);
+        config.check().map_err(of_value)?;
+        if plan.recipe.student.methods.contains(&Method::Distil) {
+            plan.recipe.distil.check_for(&config).map_err(of_value)?;
+        }
+        if plan.recipe.student.methods.contains(&Method::AmSoftmax) {
+            plan.recipe.am_softmax.check_for(&config).map_err(of_value)?;
+        }
         Ok(plan)
     }
 
@@ -297,6 +304,8 @@ mod tests {
         );
         assert!(plan(&format!("{TEACHER}[am_softmax]\nviews = 0\n[student]\nmethods = [\"am-softmax\"]\n")).is_err());
         assert!(plan(&format!("threads = 0\n{TEACHER}")).is_err());
+        let flat = "[student.attention]\nheads = 0\n[distil]\ndropout = 0.1\nlosses = { infonce = { weight = 0.1 } }\n";
+        assert!(plan(&format!("{TEACHER}{flat}")).unwrap_err().to_string().contains("views would be the same"));
         assert!(plan(&format!("{TEACHER}[distil]\nbatch = 0\n")).is_err());
         assert!(
             plan(&format!("{TEACHER}[student]\nskip = false\nattention = {{ heads = 0, width = 5, filters = 1 }}\n"))

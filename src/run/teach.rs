@@ -55,7 +55,7 @@ impl Context<'_> {
         if self.plan.teacher().is_some() {
             // Found out now rather than after the embedding.
             let (folder, _) = self.start_folder()?;
-            self.plan.check_width(folder.config.hidden_size)?;
+            self.check_width(folder.config.hidden_size)?;
         }
         self.write_json(ASSETS_FILE, &json!(fetched))
     }
@@ -180,13 +180,23 @@ impl Context<'_> {
         Ok(OnnxEncoder::load(&opener.runtime()?, &file, tokenizer, &options)?)
     }
 
+    /// Refuses a student wider than its teacher, and says where the default is.
+    fn check_width(&self, teacher: usize) -> Result<()> {
+        self.plan.check_width(teacher)?;
+        let student = &self.plan.recipe.student;
+        if student.width(teacher) < student.embedding {
+            self.progress.note(&format!("student.embedding is {teacher}, as wide as the teacher's vectors"));
+        }
+        Ok(())
+    }
+
     /// Fills the two caches: text to learn from, with the token vectors beside it, and held-out text.
     pub(super) fn embed(&self) -> Result<()> {
         if let CacheOrigin::Elsewhere { .. } = self.plan.cache {
             let (cache, _) = self.caches()?;
             let (rows, dimension) = (cache.rows(), cache.dimension());
             // Found out now rather than after the tokens are counted.
-            self.plan.check_width(dimension)?;
+            self.check_width(dimension)?;
             self.progress.note(&format!("embed: {rows} vectors of {dimension} numbers are there, made elsewhere"));
             return Ok(());
         }

@@ -229,7 +229,7 @@ fn next_object(lines: &mut Lines) -> Result<Option<Map<String, Value>>> {
 fn fields_of(
     path: &Path,
     lines: &Lines,
-    mut object: Map<String, Value>,
+    object: Map<String, Value>,
     columns: &[String],
     sentences: usize,
 ) -> Result<Row> {
@@ -239,11 +239,11 @@ fn fields_of(
     }
     let mut fields = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
-        fields.push(match object.remove(column) {
-            Some(Value::String(text)) => text,
-            Some(Value::Null) | None => String::new(),
-            Some(Value::Number(number)) if index >= sentences => number.to_string(),
-            Some(_) => return Err(bad(format!("the field `{column}` is of the wrong type")).into()),
+        fields.push(match &object[column] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            Value::Number(number) if index >= sentences => number.to_string(),
+            _ => return Err(bad(format!("the field `{column}` is of the wrong type")).into()),
         });
     }
     Ok((lines.line(), fields))

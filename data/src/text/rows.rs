@@ -108,14 +108,16 @@ fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<
 /// The column that holds the texts where none is named: `text`, or the only one.
 fn column_of_texts(path: &Path, table: &Table) -> Result<String> {
     let columns = table.names_of_strings();
-    let all = table.names();
-    // Where it is no column of strings, reading it says so.
-    if let Some(only) = all.iter().find(|name| *name == "text").or(all.first().filter(|_| all.len() == 1)) {
-        return Ok(only.clone());
+    if let Some(column) = columns.iter().find(|name| *name == "text").or(columns.first().filter(|_| columns.len() == 1))
+    {
+        return Ok(column.clone());
     }
-    match columns.iter().find(|name| *name == "text").or(columns.first()) {
-        Some(column) if column == "text" || columns.len() == 1 => Ok(column.clone()),
-        _ => Err(TextError::WhichColumn { path: path.to_owned(), columns }.into()),
+    let all = table.names();
+    // No column of strings: reading one that would be meant says what it is.
+    let meant = all.iter().find(|name| *name == "text").or(all.first().filter(|_| all.len() == 1));
+    match meant.filter(|_| columns.is_empty()) {
+        Some(column) => Ok(column.clone()),
+        None => Err(TextError::WhichColumn { path: path.to_owned(), columns }.into()),
     }
 }
 

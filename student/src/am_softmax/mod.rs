@@ -63,9 +63,7 @@ pub struct AmSoftmaxJob<'a> {
 /// what [`limbeck_training::contrastive::train`] refuses, and files that can't be read or written.
 pub fn train(student: StudentFolder, job: &AmSoftmaxJob, watch: (&dyn Progress, &Interrupt)) -> Result<Summary> {
     let settings = job.settings;
-    settings.check()?;
-    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && student.model.config.has_features());
-    settings.classes().check(varies)?;
+    settings.check_for(&student.model.config)?;
     let limit = settings.limit.unwrap_or(usize::MAX);
     let read;
     let (texts, cache) = match job.sentences {

@@ -2,6 +2,7 @@ use limbeck_training::contrastive::ContrastiveSettings;
 use limbeck_training::schedule::Decay;
 use serde::{Deserialize, Serialize};
 
+use crate::config::StudentConfig;
 use crate::contrast::ContrastSettings;
 use crate::error::{Error, Result};
 
@@ -201,6 +202,12 @@ impl AmSoftmaxSettings {
     pub(crate) fn classes(&self) -> ClassSettings {
         let &Self { views, scale, margin, sampled_classes, centres, centre_rate, .. } = self;
         ClassSettings { views, scale, margin, sampled_classes, centres, centre_rate }
+    }
+
+    /// [`AmSoftmaxSettings::check`], and refuses views of a student of this shape that would be the same.
+    pub fn check_for(&self, config: &StudentConfig) -> Result<()> {
+        self.check()?;
+        self.classes().check(self.embedding_dropout > 0.0 || (self.dropout > 0.0 && config.has_features()))
     }
 
     /// What concerns the student's dropout.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::matryoshka::Matryoshka;
 use crate::am_softmax::AmSoftmaxLoss;
+use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 
 /// The student's own dropout contrastive loss: two dropout masks over one pooling, InfoNCE between the two outputs.
@@ -162,6 +163,19 @@ impl DistilSettings {
         // What is learned by these two alone leaves nothing for it: then the targets' cosine.
         let cosine = if losses.weights().iter().all(|&weight| weight == 0.0) { 1.0 } else { losses.cosine };
         Self { dropout: 0.0, losses: Losses { cosine, ..losses }, ..self.clone() }
+    }
+
+    /// [`DistilSettings::check`], and refuses what a student of this shape has no use for: losses over dropout views where there is
+    /// nothing to drop.
+    pub fn check_for(&self, config: &StudentConfig) -> Result<()> {
+        self.check()?;
+        let (losses, drops) = (&self.losses, self.dropout > 0.0 && config.has_features());
+        if losses.infonce.weight > 0.0 && !drops {
+            let allowed = "0 for a student without convolutions and attention: its views would be the same".into();
+            let value = losses.infonce.weight.to_string();
+            return Err(Error::Setting { name: "distil.losses.infonce.weight", value, allowed });
+        }
+        if losses.am_softmax.is_off() { Ok(()) } else { losses.am_softmax.classes().check(drops) }
     }
 
     /// Refuses settings that can't be.

@@ -45,17 +45,8 @@ pub struct DistilJob<'a> {
 impl DistilJob<'_> {
     /// Refuses what can't be, or would be of no use, before any work.
     pub(super) fn check(&self) -> Result<()> {
-        self.settings.check()?;
+        self.settings.check_for(&self.config)?;
         self.config.check_folds()?;
-        let (losses, drops) = (&self.settings.losses, self.settings.dropout > 0.0 && self.config.has_features());
-        if losses.infonce.weight > 0.0 && !drops {
-            let allowed = "0 for a student without convolutions and attention: its views would be the same".into();
-            let value = losses.infonce.weight.to_string();
-            return Err(Error::Setting { name: "distil.losses.infonce.weight", value, allowed });
-        }
-        if !losses.am_softmax.is_off() {
-            losses.am_softmax.classes().check(drops)?;
-        }
         self.settings.losses.matryoshka.check(self.config.dimension)
     }
 }

@@ -168,7 +168,12 @@ pub fn train<L: Learner>(
     let identity = identity.to_string();
     let resumed = resume(&files, learner, &identity)?;
     learner.begin(resumed.as_ref().map(|resumed| resumed.step))?;
-    let mut log = MetricsLog::resume(&job.metrics, job.stage, resumed.as_ref().map(|resumed| resumed.step))?;
+    // The line of a step whose look was broken off is written once that is made up for.
+    let logged = resumed.as_ref().and_then(|resumed| match resumed.unseen {
+        Some(_) => resumed.step.checked_sub(1),
+        None => Some(resumed.step),
+    });
+    let mut log = MetricsLog::resume(&job.metrics, job.stage, logged)?;
     let mut progressed = resumed.unwrap_or_else(|| {
         let entry = json!({"stage": job.stage, "step": 0, "epoch": 0});
         Progressed { identity, unseen: Some(entry), ..Progressed::default() }
