@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck::model::{Kind, kind};
-use limbeck_data::files::remove_leftovers;
+use limbeck_data::files::{folder_of, remove_leftovers};
 use limbeck_encoder::Precision;
 use limbeck_student::export::{
     has_own_modules, refuse_other_kind, write_onnx, write_onnx_folder, write_sentence_transformers,
@@ -67,18 +67,18 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             Usage(format!("--precision {}: --format {name} has {}", precision.name(), names.join(" and "))).into()
         );
     }
+    if matches!(format, Format::Folded) {
+        refuse_folded_over(to)?;
+    }
     let path = session.store()?.locate(&arguments.model.parse()?, session.progress)?;
     let folder = student_folder(&path)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     // An export that was killed may have left hundreds of megabytes there.
-    let beside = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    remove_leftovers(if to.is_dir() { to } else { beside })?;
+    let beside = folder_of(to);
+    remove_leftovers(if to.is_dir() { to } else { &beside })?;
     match format {
         Format::Folded => {
-            refuse_folded_over(to)?;
-            if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-            }
+            std::fs::create_dir_all(&beside).with_context(|| beside.display().to_string())?;
             let bytes = write_folded(&student, precision, to)?;
             session.progress.note(&format!("{bytes} bytes"));
         }

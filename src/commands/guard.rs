@@ -64,7 +64,7 @@ const MODEL_FILES: [&str; 6] =
     ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json", "cache.json", "tokens.parquet"];
 
 /// What a run can't be read or gone on with without.
-const RUN_FILES: [&str; 4] = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
+pub const RUN_FILES: [&str; 4] = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
 
 /// The absolute path of what may not be there yet, without links.
 fn resolved(path: &Path) -> anyhow::Result<PathBuf> {

@@ -6,7 +6,7 @@ use limbeck::summary::table;
 use limbeck_data::files::write_bytes;
 
 use super::common::Session;
-use super::guard::refuse_kept;
+use super::guard::{RUN_FILES, refuse_kept};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \
@@ -40,8 +40,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         [only] => only.join(report::FILE),
         _ => Path::new(report::FILE).to_path_buf(),
     });
-    let read = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
-    refuse_kept(&to, folders.iter().flat_map(|folder| read.map(|name| folder.join(name))))?;
+    refuse_kept(&to, folders.iter().flat_map(|folder| RUN_FILES.map(|name| folder.join(name))))?;
     write_bytes(&to, page(&runs)?.as_bytes())?;
     say!("{}", to.display());
     Ok(())

@@ -158,8 +158,13 @@ impl Plan {
                 return Err(bad("train_student.limit is 0", "leave it out for all examples"));
             }
         }
+        let shape = recipe.student.config(2, recipe.student.embedding);
+        shape.check().map_err(of_value)?;
+        if methods.contains(&Method::Distil) {
+            recipe.distil.check_for(&shape).map_err(of_value)?;
+        }
         if methods.contains(&Method::AmSoftmax) {
-            recipe.am_softmax.check().map_err(of_value)?;
+            recipe.am_softmax.check_for(&shape).map_err(of_value)?;
         }
         if let Some(missing) = student.dev.iter().find(|file| !Path::new(file).is_file()) {
             return Err(bad(&format!("train_student.dev: there is no file {missing}"), ""));
@@ -176,7 +181,7 @@ impl Plan {
                 "rounds = 5, seconds = 2.0 are the defaults",
             ));
         }
-        let plan = Self {
+        Ok(Self {
             threads,
             runtime: crate::model::runtime_uri(&recipe.runtime.library)?,
             cache,
@@ -188,16 +193,7 @@ impl Plan {
             examples,
             student_examples,
             recipe,
-        };
-        let config = plan.student_config(2, plan.recipe.student.embedding);
-        config.check().map_err(of_value)?;
-        if plan.recipe.student.methods.contains(&Method::Distil) {
-            plan.recipe.distil.check_for(&config).map_err(of_value)?;
-        }
-        if plan.recipe.student.methods.contains(&Method::AmSoftmax) {
-            plan.recipe.am_softmax.check_for(&config).map_err(of_value)?;
-        }
-        Ok(plan)
+        })
     }
 
     /// The student's shape for a teacher of this width and a table of so many rows.

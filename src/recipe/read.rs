@@ -43,8 +43,10 @@ fn read_table(path: &Path, overrides: &[String], depth: usize) -> Result<(Table,
         over = Some(Box::new((base, recipe)));
     }
     // The file's own mistakes first: what is wrong then, the overrides brought.
-    put_over(table.clone(), &[], &bad)?;
-    let mut recipe = put_over(table.clone(), overrides, &of_command_line)?;
+    let mut recipe = put_over(table.clone(), &[], &bad)?;
+    if !overrides.is_empty() {
+        recipe = put_over(table.clone(), overrides, &of_command_line)?;
+    }
     recipe.over = over;
     if recipe.name.is_empty() {
         recipe.name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

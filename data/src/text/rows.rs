@@ -108,17 +108,12 @@ fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<
 /// The column that holds the texts where none is named: `text`, or the only one.
 fn column_of_texts(path: &Path, table: &Table) -> Result<String> {
     let columns = table.names_of_strings();
-    if let Some(column) = columns.iter().find(|name| *name == "text").or(columns.first().filter(|_| columns.len() == 1))
-    {
-        return Ok(column.clone());
-    }
-    let all = table.names();
-    // No column of strings: reading one that would be meant says what it is.
-    let meant = all.iter().find(|name| *name == "text").or(all.first().filter(|_| all.len() == 1));
-    match meant.filter(|_| columns.is_empty()) {
-        Some(column) => Ok(column.clone()),
-        None => Err(TextError::WhichColumn { path: path.to_owned(), columns }.into()),
-    }
+    let meant = |names: &[String]| {
+        names.iter().find(|name| *name == "text").or(names.first().filter(|_| names.len() == 1)).cloned()
+    };
+    // Without a column of strings the one that would be meant is read, which says what it is.
+    let found = if columns.is_empty() { meant(table.names()) } else { meant(&columns) };
+    found.ok_or_else(|| TextError::WhichColumn { path: path.to_owned(), columns }.into())
 }
 
 struct LineRows(Lines);

@@ -207,7 +207,7 @@ impl AmSoftmaxSettings {
     /// [`AmSoftmaxSettings::check`], and refuses views of a student of this shape that would be the same.
     pub fn check_for(&self, config: &StudentConfig) -> Result<()> {
         self.check()?;
-        self.classes().check(self.embedding_dropout > 0.0 || (self.dropout > 0.0 && config.has_features()))
+        self.classes().check(self.contrast().varies(config))
     }
 
     /// What concerns the student's dropout.

@@ -47,6 +47,11 @@ impl ContrastSettings {
         }
         Ok(())
     }
+
+    /// Whether two views of a text differ for a student of this shape: of its features it must have some for dropout to drop.
+    pub fn varies(&self, config: &StudentConfig) -> bool {
+        self.embedding_dropout > 0.0 || (self.dropout > 0.0 && config.has_features())
+    }
 }
 
 /// Trains `student` and writes it to the job's folder. An interrupted training goes on from its checkpoint there.
@@ -64,8 +69,7 @@ pub fn train(
         Material::Texts(_) => "unsupervised SimCSE",
         Material::Examples(_) => "supervised SimCSE",
     };
-    let varies = settings.embedding_dropout > 0.0 || (settings.dropout > 0.0 && student.model.config.has_features());
-    if matches!(job.material, Material::Texts(_)) && !varies {
+    if matches!(job.material, Material::Texts(_)) && !settings.varies(&student.model.config) {
         progress.note(&format!("{}: warning: nothing is dropped, so both views of a text are the same", job.stage));
     }
     let origin = json!({"objective": objective, "examples": job.material.len(), "simcse": job.settings,

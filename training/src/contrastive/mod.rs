@@ -203,8 +203,8 @@ pub fn train<L: Learner>(
             }
         };
         let step = progressed.step;
-        let loss = entry["loss"].as_f64().map(|loss| format!("loss {loss:.4}"));
         let due = step % settings.evaluate_every == 0 || step == total;
+        let mut told: Vec<String> = entry["loss"].as_f64().map(|loss| format!("loss {loss:.4}")).into_iter().collect();
         if let Some(dev) = job.dev.filter(|_| due) {
             let looked = dev.scores(&*learner.encoder());
             let scores = match looked {
@@ -217,8 +217,7 @@ pub fn train<L: Learner>(
                 Err(error) => return Err(Error::Evaluation(error).into()),
             };
             scores.note_in(&mut entry);
-            let told: Vec<String> = loss.into_iter().chain([format!("dev {scores}")]).collect();
-            bar.set(&told.join(", "));
+            told.push(format!("dev {scores}"));
             if step == 0 {
                 progressed.start = Some(scores.spearman);
             }
@@ -227,8 +226,9 @@ pub fn train<L: Learner>(
                 save_best(&files, learner, step)?;
             }
             warn_of_falling(job, &progressed, scores.spearman, progress);
-        } else if let Some(loss) = loss.filter(|_| due) {
-            bar.set(&loss);
+        }
+        if due && !told.is_empty() {
+            bar.set(&told.join(", "));
         }
         log.log(&entry)?;
         let stop = interrupt.is_set();
