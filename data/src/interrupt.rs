@@ -30,9 +30,17 @@ impl Interrupt {
 }
 
 /// The work was stopped from outside; what it had finished is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("interrupted")]
+#[diagnostic(code(limbeck::interrupted), help("give the same command again to go on"))]
 pub struct Interrupted;
+
+/// Whether `error`, of any crate of this workspace, says that the work was interrupted. It asks for the diagnostic code that
+/// [`Interrupted`] has; every error that carries an interruption forwards or repeats that code.
+pub fn is_interrupted(error: &dyn miette::Diagnostic) -> bool {
+    let expected = miette::Diagnostic::code(&Interrupted).map(|code| code.to_string());
+    error.code().map(|code| code.to_string()) == expected
+}
 
 #[cfg(test)]
 mod tests {
@@ -45,5 +53,11 @@ mod tests {
         assert_eq!(clone.check(), Ok(()));
         interrupt.set();
         assert_eq!(clone.check(), Err(Interrupted));
+    }
+
+    #[test]
+    fn an_interruption_is_known_by_its_code_also_inside_another_error() {
+        assert!(is_interrupted(&Interrupted));
+        assert!(!is_interrupted(&miette::MietteError::OutOfBounds));
     }
 }

@@ -6,9 +6,11 @@ pub mod error;
 pub mod examples;
 pub mod files;
 pub mod interrupt;
+pub mod monitor;
 pub mod progress;
 pub mod sts;
 pub mod text;
 
 pub use error::{Error, Result};
-pub use interrupt::{Interrupt, Interrupted};
+pub use interrupt::{Interrupt, Interrupted, is_interrupted};
+pub use monitor::Monitor;
