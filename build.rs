@@ -1,10 +1,10 @@
-//! Finds out what `limbeck --version` says of the build: the commit, the target and the features.
+//! Passes the commit, the target and the features of the build to `limbeck --version`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    // Without any such line cargo would run this after every change of a file.
+    // Without such a line cargo would run this after every change of a file.
     println!("cargo::rerun-if-changed=build.rs");
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let commit = of_checkout(&root).or_else(|| of_package(&root)).unwrap_or_else(|| "unknown commit".into());
@@ -17,28 +17,9 @@ fn main() {
     features.sort();
     let features = if features.is_empty() { "none".into() } else { features.join(", ") };
     println!("cargo::rustc-env=LIMBECK_FEATURES={features}");
-    if has_relative_relocations() {
-        println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
-    }
 }
 
-/// Whether the machine's C library, which is the one it is built for, reads packed relocations: glibc does from 2.36 on. They take
-/// a hundredth of the room, and all of them are read at every start.
-fn has_relative_relocations() -> bool {
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    if variable("HOST") != variable("TARGET") || !variable("TARGET").ends_with("-linux-gnu") {
-        return false;
-    }
-    // `glibc 2.36`
-    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
-    let version = output.ok().and_then(|output| String::from_utf8(output.stdout).ok()).unwrap_or_default();
-    let version = version.trim().trim_start_matches("glibc ").split_once('.');
-    version
-        .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
-        .is_some_and(|v: (u32, u32)| v >= (2, 36))
-}
-
-/// The commit of the checkout whose root this is; a repository that merely lies around it is another project's.
+/// The commit of the checkout with this root; a repository around it belongs to another project.
 fn of_checkout(root: &Path) -> Option<String> {
     let top = PathBuf::from(git(root, &["rev-parse", "--show-toplevel"])?);
     if top.canonicalize().ok()? != root.canonicalize().ok()? {

@@ -1,16 +1,31 @@
-//! The one error type of this crate's library part.
+//! The error of the library and the command `limbeck`.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use limbeck_data::Interrupted;
 use limbeck_encoder::EncodeError;
+use miette::Diagnostic;
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What can go wrong while models are measured and results are written down.
-#[derive(Debug, thiserror::Error)]
+/// Everything that a command, a stage or a measurement can fail with. The help of a variant says what to do next.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
+    /// Arguments that contradict one another: exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// A command was interrupted.
+    #[error("{message}")]
+    #[diagnostic(code(limbeck::interrupted))]
+    Stopped {
+        /// What the work said when it stopped.
+        message: String,
+        /// What is kept, and the command that goes on.
+        #[help]
+        next: String,
+    },
     /// An engine failed.
     #[error("{model} cannot encode {what}")]
     Encode {
@@ -36,18 +51,20 @@ pub enum Error {
     },
     /// An engine gave a NaN or an infinity.
     #[error("{model} gave {value} in the vector of {text:?} ({what})")]
+    #[diagnostic(help("the model's weights are damaged or its training diverged: see it with `limbeck inspect`"))]
     NotFinite {
         /// The model's name.
         model: String,
         /// Which texts.
         what: String,
-        /// The first number that is none.
+        /// The first value that isn't finite.
         value: f32,
         /// The beginning of the text.
         text: String,
     },
     /// There is too little to measure on.
     #[error("{what}: {found} found, at least {needed} needed")]
+    #[diagnostic(help("give more text"))]
     TooFew {
         /// What there is too little of, and for what.
         what: String,
@@ -67,13 +84,14 @@ pub enum Error {
         right: usize,
     },
     /// A linear system without a solution.
-    #[error("the linear probe has no solution at a penalty of {penalty:e}: its vectors hold numbers too large")]
+    #[error("the linear probe has no solution at a penalty of {penalty:e}: its vectors hold values too large")]
     Singular {
         /// The ridge penalty.
         penalty: f64,
     },
-    /// The same evaluation set was given twice.
+    /// The same file or run was given twice.
     #[error("{} is given twice", path.display())]
+    #[diagnostic(help("name each file once"))]
     Twice {
         /// The file.
         path: PathBuf,
@@ -99,8 +117,19 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// The state of a run can't be read or written.
+    #[error("{} is no state of a run", path.display())]
+    #[diagnostic(help("delete {}, and the run's stages are done again", path.display()))]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// The parser's error, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A folder without a finished run.
-    #[error("{} holds no summary.json: no run has come to its end there", path.display())]
+    #[error("{}: no finished run here (summary.json is missing)", path.display())]
+    #[diagnostic(help("name the folder of a run, as in runs/quickstart; `limbeck run RECIPE` makes one"))]
     NoRun {
         /// The folder.
         path: PathBuf,
@@ -113,62 +142,89 @@ pub enum Error {
         /// What was in the way.
         what: String,
     },
-    /// A recipe that can't be read or means nothing.
+    /// A recipe that can't be read or has no meaning.
     #[error("{}: {what}", path.display())]
     Recipe {
         /// The recipe's file.
         path: PathBuf,
         /// What is wrong, with its place.
         what: String,
-        /// What to write instead, where that can be told.
+        /// What to write instead, where that is known.
+        #[help]
         hint: Option<String>,
     },
     /// A path that names no model.
     #[error("{}: {what}", path.display())]
+    #[diagnostic(help(
+        "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file beside \
+         its tokenizer.json, or the URI of one"
+    ))]
     NoModel {
         /// What was to be a model.
         path: PathBuf,
         /// Why it is none.
         what: String,
     },
-    /// A stage was asked for that the recipe doesn't have, or one whose inputs aren't there.
-    #[error("stage {stage}: {what}")]
+    /// A stage was asked for that the recipe lacks, or whose inputs are missing.
+    #[error("stage {stage}: {problem}")]
+    #[diagnostic(help("`limbeck run RECIPE --dry-run` shows the recipe's stages"))]
     Stage {
         /// The stage's name.
-        stage: String,
+        stage: &'static str,
         /// What is wrong.
-        what: String,
+        problem: String,
     },
-    /// Another process is at work in the folder.
-    #[error("{}: another process is at work there", path.display())]
-    Busy {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Training.
-    #[error(transparent)]
-    Training(#[from] limbeck_training::Error),
-    /// Teachers and ONNX.
-    #[error(transparent)]
-    Teacher(Box<limbeck_teacher::Error>),
-    /// Students.
-    #[error(transparent)]
-    Student(Box<limbeck_student::Error>),
-    /// Tokenizers and folded files.
-    #[error(transparent)]
-    Encoder(#[from] limbeck_encoder::Error),
-    /// Files and texts.
-    #[error(transparent)]
-    Data(#[from] limbeck_data::Error),
     /// candle can't compute on the GPU asked for.
     #[error("the GPU cuda:{number} can't be had for training")]
+    #[diagnostic(help(
+        "training on a GPU takes a build with `--features cuda` and the CUDA toolkit; leave the device out for the CPU"
+    ))]
     CandleDevice {
+        /// The GPU's number.
         number: u32,
+        /// Why.
         #[source]
         source: Box<candle_core::Error>,
     },
+    /// Reading or writing a tensor file failed.
+    #[error("{}: cannot read its tensors", path.display())]
+    Tensors {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<candle_core::Error>,
+    },
+    /// The system refused a signal handler.
+    #[error("cannot handle Ctrl-C")]
+    Signal {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Training.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Training(#[from] limbeck_training::Error),
+    /// Teachers and ONNX.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Teacher(Box<limbeck_teacher::Error>),
+    /// Students.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Student(Box<limbeck_student::Error>),
+    /// Tokenizers and folded files.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Encoder(#[from] limbeck_encoder::Error),
+    /// Files and texts.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Data(#[from] limbeck_data::Error),
     /// The caller asked for a stop.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
@@ -184,60 +240,54 @@ impl From<limbeck_teacher::Error> for Error {
     }
 }
 
-/// What [`Error::Json`] calls the file that says which stages are done.
-pub(crate) const STATE: &str = "state of a run";
-
 impl Error {
+    /// An error of parsing or writing the JSON file `path`, which should be `what`: serves `map_err`.
+    pub(crate) fn json(what: &'static str, path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Json { what, path: path.to_path_buf(), source }
+    }
+
     /// Whether a training found the checkpoint of another one.
     pub fn is_other_training(&self) -> bool {
         let training = match self {
-            Self::Training(error) => error,
-            Self::Student(error) => match &**error {
-                limbeck_student::Error::Training(error) => error,
-                _ => return false,
-            },
-            Self::Teacher(error) => match &**error {
-                limbeck_teacher::Error::Training(error) => error,
-                _ => return false,
-            },
-            _ => return false,
+            Self::Training(error) => Some(error),
+            Self::Student(error) => error.training(),
+            Self::Teacher(error) => error.training(),
+            _ => None,
         };
-        matches!(training, limbeck_training::Error::OtherTraining { .. })
+        matches!(training, Some(limbeck_training::Error::OtherTraining { .. }))
     }
 
-    /// What the user could do next, where there is something to say.
+    /// What the user could do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NotFinite { .. } => {
-                Some("the model's weights are damaged or its training diverged: see it with `limbeck inspect`".into())
+        self.help().map(|help| help.to_string())
+    }
+
+    /// Whether the work was asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        limbeck_data::is_interrupted(self)
+    }
+
+    /// The error and its causes in one line; a cause that the text before it already contains is left out.
+    pub fn message(&self) -> String {
+        let mut parts = vec![self.to_string()];
+        for cause in self.causes() {
+            let text = cause.to_string();
+            if !parts.last().is_some_and(|last| last.contains(&text)) {
+                parts.push(text);
             }
-            Self::NoRun { .. } => {
-                Some("name the folder of a run, as in runs/quickstart; `limbeck run RECIPE` ends one".into())
-            }
-            Self::TooFew { .. } => Some("give more text".into()),
-            Self::Json { what, path, .. } if *what == STATE => {
-                Some(format!("delete {}, and the run's stages are done again", path.display()))
-            }
-            Self::Twice { .. } => Some("name each file once".into()),
-            Self::Recipe { hint, .. } => hint.clone(),
-            Self::NoModel { .. } => Some(
-                "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file \
-                 beside its tokenizer.json, or the URI of one"
-                    .into(),
-            ),
-            Self::CandleDevice { .. } => Some(
-                "training on a GPU takes a build with `--features cuda` and the CUDA toolkit; leave the device out for \
-                 the CPU"
-                    .into(),
-            ),
-            Self::Busy { .. } => Some("wait for it, or give this run a name or folder of its own".into()),
-            Self::Stage { .. } => Some("`limbeck run RECIPE --dry-run` shows the recipe's stages".into()),
-            Self::Teacher(source) => source.hint(),
-            Self::Training(source) => source.hint(),
-            Self::Student(source) => source.hint(),
-            Self::Encoder(source) => source.hint(),
-            Self::Data(source) => source.hint(),
-            _ => None,
         }
+        parts.join(": ")
+    }
+
+    /// Whether stdout was closed by its reader, as `head` does.
+    pub fn is_closed_pipe(&self) -> bool {
+        self.causes().any(|cause| {
+            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+        })
+    }
+
+    /// The causes, from the nearest to the first.
+    fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        std::iter::successors(std::error::Error::source(self), |cause| cause.source())
     }
 }

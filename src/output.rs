@@ -1,4 +1,4 @@
-//! Vectors given out: JSON lines, NumPy's format, Parquet.
+//! Writers of encoded vectors: JSON lines, NumPy's format, Parquet.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,12 +19,12 @@ use parquet::schema::types::ColumnPath;
 use crate::error::{Error, Result};
 use crate::vectors::{VectorType, binary, int8};
 
-/// Takes vectors, row by row in the order of their texts.
-pub trait Sink {
-    /// Takes the vectors of `texts`.
+/// Writes vectors, row by row in the order of their texts.
+pub trait VectorSink {
+    /// Writes the vectors of `texts`.
     fn write(&mut self, texts: &[String], vectors: &Embeddings) -> Result<()>;
 
-    /// Puts the file in its place; gives the number of rows.
+    /// Moves the file to its place and returns the number of rows.
     fn finish(self: Box<Self>) -> Result<u64>;
 }
 
@@ -33,7 +33,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
     move |source| limbeck_data::Error::io("write", &path)(source).into()
 }
 
-/// As [`failed`], for what writing Parquet gives: an error of the disk keeps its kind.
+/// As [`failed`], for the Parquet writer: an error of the disk keeps its kind.
 fn failed_parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Error {
     let failed = failed(path);
     move |error| {
@@ -65,14 +65,14 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl JsonLines<PendingFile> {
-    /// Writes to a file, seen once it is whole.
+    /// Writes to a file, which appears once it is whole.
     pub fn to_file(path: &Path, kind: VectorType) -> Result<Self> {
         let commit = |file: PendingFile| file.commit().map(|_| ()).map_err(Error::from);
         Ok(Self { to: PendingFile::create(path)?, kind, path: path.to_path_buf(), rows: 0, commit })
     }
 }
 
-impl<W: Write> Sink for JsonLines<W> {
+impl<W: Write> VectorSink for JsonLines<W> {
     fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
         for row in vectors.iter() {
             let line = match self.kind {
@@ -95,11 +95,12 @@ impl<W: Write> Sink for JsonLines<W> {
 }
 
 /// The nearest f16.
-fn rounded(number: f32) -> f32 {
-    f16::from_f32(number).to_f32()
+fn rounded(value: f32) -> f32 {
+    f16::from_f32(value).to_f32()
 }
 
-/// NumPy's format, version 1.0: a matrix of little-endian numbers.
+/// NumPy's format, version 1.0: a little-endian matrix. It is written here, in 40 lines, since the crates for it want the
+/// number of rows before the first row.
 pub struct Npy {
     kind: VectorType,
     file: PendingFile,
@@ -108,11 +109,11 @@ pub struct Npy {
     dimension: usize,
 }
 
-/// The header's whole length: the number of rows is put in at the end, in the same space.
+/// The length of the header, into which the number of rows is written at the end.
 const NPY_HEADER: usize = 128;
 
 impl Npy {
-    /// Begins the file at `path`.
+    /// Starts the file at `path`.
     pub fn create(path: &Path, dimension: usize, kind: VectorType) -> Result<Self> {
         let mut file = PendingFile::create(path)?;
         file.write_all(&[0; NPY_HEADER]).map_err(failed(path))?;
@@ -131,15 +132,15 @@ fn npy_header(rows: u64, width: usize, kind: VectorType) -> Vec<u8> {
     header
 }
 
-impl Sink for Npy {
+impl VectorSink for Npy {
     fn write(&mut self, _texts: &[String], vectors: &Embeddings) -> Result<()> {
         let mut bytes = Vec::new();
         for row in vectors.iter() {
             bytes.clear();
             match self.kind {
-                VectorType::F32 => bytes.extend(row.iter().flat_map(|number| number.to_le_bytes())),
-                VectorType::F16 => bytes.extend(row.iter().flat_map(|&number| f16::from_f32(number).to_le_bytes())),
-                VectorType::Int8 => bytes.extend(int8(row).map(|number| number as u8)),
+                VectorType::F32 => bytes.extend(row.iter().flat_map(|value| value.to_le_bytes())),
+                VectorType::F16 => bytes.extend(row.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes())),
+                VectorType::Int8 => bytes.extend(int8(row).map(|value| value as u8)),
                 VectorType::Binary => bytes.extend(binary(row)),
             }
             self.file.write_all(&bytes).map_err(failed(&self.path))?;
@@ -167,16 +168,16 @@ pub struct Parquet {
 }
 
 impl Parquet {
-    /// Begins the file at `path`.
+    /// Starts the file at `path`.
     pub fn create(path: &Path, dimension: usize, kind: VectorType) -> Result<Self> {
-        let number = match kind {
+        let item = match kind {
             VectorType::F32 => DataType::Float32,
             VectorType::F16 => DataType::Float16,
             VectorType::Int8 => DataType::Int8,
             VectorType::Binary => DataType::UInt8,
         };
         let width = kind.width(dimension);
-        let vector = DataType::FixedSizeList(Arc::new(Field::new("item", number, false)), width as i32);
+        let vector = DataType::FixedSizeList(Arc::new(Field::new("item", item, false)), width as i32);
         let schema = Arc::new(Schema::new(vec![
             Field::new("text", DataType::Utf8, false),
             Field::new("embedding", vector, false),
@@ -193,18 +194,18 @@ impl Parquet {
     }
 }
 
-impl Sink for Parquet {
+impl VectorSink for Parquet {
     fn write(&mut self, texts: &[String], vectors: &Embeddings) -> Result<()> {
         let DataType::FixedSizeList(item, _) = self.schema.field(1).data_type() else { return Ok(()) };
         let all = vectors.as_slice();
-        let numbers: ArrayRef = match self.kind {
+        let values: ArrayRef = match self.kind {
             VectorType::F32 => Arc::new(Float32Array::from(all.to_vec())),
             VectorType::F16 => Arc::new(Float16Array::from_iter_values(all.iter().map(|&x| f16::from_f32(x)))),
             VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
             VectorType::Binary => Arc::new(UInt8Array::from_iter_values(vectors.iter().flat_map(binary))),
         };
         let other = |error: arrow::error::ArrowError| std::io::Error::other(error);
-        let list = FixedSizeListArray::try_new(item.clone(), self.width as i32, numbers, None);
+        let list = FixedSizeListArray::try_new(item.clone(), self.width as i32, values, None);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from_iter_values(texts)),
             Arc::new(list.map_err(other).map_err(failed(&self.path))?),

@@ -1,7 +1,6 @@
-//! What the command shows on stderr while it works: bars on a terminal, a line a stage elsewhere, JSON where it's asked for;
-//! and Ctrl-C.
+//! Progress on stderr (bars on a terminal, a line for each stage elsewhere, JSON by `--log json`), and Ctrl-C.
 
-/// A line on standard error. Where nobody reads it any more, or the disk that it goes to is full, it is lost, and the work goes on.
+/// A line on standard error. A closed stream or a full disk loses the line, and the work goes on.
 macro_rules! tell {
     ($($argument:tt)*) => {{
         use std::io::Write as _;
@@ -21,7 +20,9 @@ use serde_json::json;
 
 use lines::Counted;
 
-/// How progress is told.
+use crate::error::{Error, Result};
+
+/// The form of progress on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Log {
     /// Bars on a terminal, a line a stage elsewhere
@@ -81,7 +82,7 @@ impl Progress for Terminal {
     }
 }
 
-/// What is done, of how much, and how fast, as indicatif's template.
+/// indicatif's template for the units done, their total and their rate.
 fn counts(unit: &str, has_total: bool) -> String {
     match (unit, has_total) {
         ("bytes", true) => "{bytes}/{total_bytes} {bytes_per_sec}".into(),
@@ -109,7 +110,7 @@ impl Drop for Shown {
     }
 }
 
-/// Tells of the error that ended the command.
+/// Prints the error that ended the command.
 pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
     match log {
         Log::Json => tell!("{}", json!({"event": "error", "message": message, "hint": hint})),
@@ -122,15 +123,19 @@ pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
     }
 }
 
-/// A flag that Ctrl-C (and SIGTERM) sets; the second time ends the program at once.
+/// A flag that Ctrl-C (and SIGTERM) sets; a second Ctrl-C ends the program at once.
 ///
-/// And a file past the shell's limit (`ulimit -f`) is an error of writing it, not the program's end.
-pub fn interrupt(log: Log) -> anyhow::Result<Interrupt> {
+/// A file past the shell's limit (`ulimit -f`) then fails with an error of writing instead of ending the program.
+///
+/// # Errors
+/// When the system refuses a signal handler.
+pub fn interrupt(log: Log) -> Result<Interrupt> {
     #[cfg(unix)]
     signal_hook::flag::register(
         signal_hook::consts::SIGXFSZ,
         std::sync::Arc::<std::sync::atomic::AtomicBool>::default(),
-    )?;
+    )
+    .map_err(|source| Error::Signal { source: source.into() })?;
     let interrupt = Interrupt::new();
     let flag = interrupt.clone();
     ctrlc::set_handler(move || {
@@ -143,6 +148,7 @@ pub fn interrupt(log: Log) -> anyhow::Result<Interrupt> {
             Log::Json => tell!("{}", json!({"event": "note", "text": text})),
             Log::Text => tell!("{text}"),
         }
-    })?;
+    })
+    .map_err(|source| Error::Signal { source: source.into() })?;
     Ok(interrupt)
 }

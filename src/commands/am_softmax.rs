@@ -1,30 +1,31 @@
+//! `limbeck am-softmax`: the am-softmax stage on a student and sentences named on the command line.
+
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::DevSets;
 use limbeck_data::cache::Cache;
-use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
+use limbeck_student::am_softmax::Sentences;
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
-use limbeck_training::contrastive::Dev;
 
 use super::common::{RecipeArguments, Session};
-use super::guard::student_folder_to_fill;
-use super::texts::distinct_texts;
+use super::input::distinct_texts;
+use super::overwrite_guard::lock_student_folder;
+use crate::error::{Error, Result};
+use crate::pipeline::stages::am_softmax::{AmSoftmaxInput, am_softmax_into};
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz --dev STSB.dev.tsv --to classes\n  \
-                        limbeck am-softmax --student student --cache cache --to classes --set am_softmax.centres=teacher --set am_softmax.views=4"
-)]
-pub struct Arguments {
+#[command(after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz \
+                        --dev STSB.dev.tsv --to classes\n  \
+                        limbeck am-softmax --student student --cache cache --to classes \
+                        --set am_softmax.centres=teacher --set am_softmax.views=4")]
+pub(super) struct Arguments {
     /// The student's folder to start from
     #[arg(long, value_name = "DIR")]
     student: PathBuf,
 
-    /// Forget its weights: begin with random ones
+    /// Keep its shape, and start from random weights
     #[arg(long)]
     random: bool,
 
@@ -48,11 +49,10 @@ pub struct Arguments {
     recipe: RecipeArguments,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(&["am_softmax"], &[])?;
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+    let settings = arguments.recipe.read(&["am_softmax"], &[])?.am_softmax;
     let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
-    let _held = student_folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
-    let settings = recipe.am_softmax;
+    let _lock = lock_student_folder(&arguments.to, inputs.into_iter().flatten())?;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
         student = unlearned(student.model.config, student.tokenizer, settings.seed)?;
@@ -63,24 +63,21 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             cache = Cache::open(path)?;
             Sentences::Cache { cache: &cache, held_out: None }
         }
-        (None, input) => {
-            let input = input.as_deref().context("--input or --cache is needed")?;
+        (None, Some(input)) => {
             let limit = settings.limit.unwrap_or(usize::MAX);
-            texts = distinct_texts(input, None, None)?.take(limit).collect::<Result<Vec<_>, _>>()?;
+            texts = distinct_texts(input, None, None)?.take(limit).collect::<limbeck_data::Result<Vec<_>>>()?;
             Sentences::Texts(&texts)
         }
+        (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),
     };
-    let dev = DevSets::read(&arguments.dev, &session.interrupt)?;
-    let job = AmSoftmaxJob {
+    let input = AmSoftmaxInput {
         sentences,
         settings: &settings,
-        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
+        dev: arguments.dev.clone(),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
-        stage: "am-softmax",
     };
-    let summary = train(student, &job, (session.progress, &session.interrupt))?;
-    session.progress.note(&summary.to_string());
+    am_softmax_into(input, student, session.monitor)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

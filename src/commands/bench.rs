@@ -1,21 +1,23 @@
+//! `limbeck bench`: sentences per second of models side by side.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use limbeck::bench::{Settings, bench};
-use limbeck::evaluate::{Model, Watch};
-use limbeck::model::Options;
+use crate::measure::speed::{Settings, bench};
+use crate::measure::{Model};
+use crate::models::ModelOptions;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
-use super::Usage;
 use super::common::{ModelArguments, Session, check_teachers, is_teacher, open_with};
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one; several are measured side by side
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
@@ -44,26 +46,25 @@ pub struct Arguments {
     run: ModelArguments,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
-        return Err(Usage("--rounds must be above 0, --seconds too and at most 3600".into()).into());
+        return Err(Error::Usage("--rounds must be above 0, --seconds too and at most 3600".into()));
     }
     let texts: Vec<String> = read_texts(&arguments.input, arguments.column.as_deref(), None)?
         .filter(|text| !text.as_ref().is_ok_and(|text| text.trim().is_empty()))
-        .collect::<Result<_, _>>()?;
+        .collect::<limbeck_data::Result<_>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     // A student's folder is benched as it is meant to be used where speed counts.
-    let options = Options { folded: Some(Precision::Int8), ..arguments.run.options(None) };
+    let options = ModelOptions { folded: Some(Precision::Int8), ..arguments.run.options(None) };
     let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
     check_teachers(&arguments.run, opened.iter().any(is_teacher))?;
     let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };
-    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-    let measured = bench(&models, &texts, &settings, watch)?;
+    let measured = bench(&models, &texts, &settings, session.monitor)?;
     for row in &measured {
         if arguments.json {
-            say!("{}", serde_json::to_string(row)?);
+            say!("{}", serde_json::json!(row));
         } else {
             let alone = &row.milliseconds_alone;
             say!(

@@ -3,42 +3,48 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limbeck::model::{DEFAULT_RUNTIME, Opener, Options};
-use limbeck::recipe::{self, Recipe};
-use limbeck_data::Interrupt;
-use limbeck_data::assets::AssetStore;
-use limbeck_data::progress::Progress;
+use crate::models::{DEFAULT_RUNTIME, ModelOptions, Opener, StudentEngine};
+use crate::recipe::{self, Recipe};
+use limbeck_data::Monitor;
+use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_encoder::{Encoder, Precision};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
+use crate::error::{Error, Result};
+
 /// What every command gets beside its arguments.
-pub struct Session<'a> {
-    pub progress: &'a dyn Progress,
-    pub interrupt: Interrupt,
+pub(super) struct Session<'a> {
+    /// Shows progress, and stops the work.
+    pub(super) monitor: Monitor<'a>,
 }
 
 impl Session<'_> {
     /// The user's asset store.
-    pub fn store(&self) -> anyhow::Result<AssetStore> {
-        Ok(AssetStore::of_user()?.with_interrupt(self.interrupt.clone()))
+    pub(super) fn store(&self) -> Result<AssetStore> {
+        Ok(AssetStore::of_user()?.with_interrupt(self.monitor.interrupt.clone()))
+    }
+
+    /// The local path of an asset, which is fetched if it isn't there.
+    pub(super) fn locate(&self, uri: &Uri) -> Result<PathBuf> {
+        Ok(self.store()?.locate(uri, self.monitor.progress)?)
     }
 }
 
 // How models are run, and in which precision.
 #[derive(Args, Clone)]
-pub struct ModelArguments {
+pub(super) struct ModelArguments {
     #[command(flatten)]
-    pub run: RunArguments,
+    pub(super) run: RunArguments,
 
     /// Precision that a model computes in: f32, f16 (a student's tables only) or int8; f32 by default, but a student is
     /// benched in int8
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
-    pub precision: Option<Precision>,
+    pub(super) precision: Option<Precision>,
 }
 
 // The recipe of a command that does one stage's work.
 #[derive(Args)]
-pub struct RecipeArguments {
+pub(super) struct RecipeArguments {
     /// A recipe, of which the sections named above are read
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
@@ -55,7 +61,7 @@ pub struct RecipeArguments {
 impl RecipeArguments {
     /// The recipe with its overrides; its threads, or those given here, are set. The command reads `sections` of it, and an override
     /// of another one would do nothing; nor would one of the keys that begin as in `others`, in place of which something else is told.
-    pub fn read(&self, sections: &[&str], others: &[(&str, &str)]) -> anyhow::Result<Recipe> {
+    pub(super) fn read(&self, sections: &[&str], others: &[(&str, &str)]) -> Result<Recipe> {
         let recipe = match &self.recipe {
             Some(path) => recipe::read(path, &self.overrides)?,
             None => recipe::from_overrides(&self.overrides)?,
@@ -64,95 +70,100 @@ impl RecipeArguments {
         if let Some(key) = self.overridden().find(|key| !is_read(key)) {
             let sections: Vec<String> = sections.iter().map(|section| format!("[{section}]")).collect();
             let what = format!("--set {key}: of a recipe, {} is read here", sections.join(", "));
-            return Err(super::Usage(what).into());
+            return Err(Error::Usage(what));
         }
         for (begin, instead) in others {
             if let Some(key) = self.overridden().find(|key| key.starts_with(begin)) {
-                return Err(super::Usage(format!("--set {key}: that is for `limbeck run`; {instead}")).into());
+                return Err(Error::Usage(format!("--set {key}: that is for `limbeck run`; {instead}")));
             }
         }
         let asked = self.threads.or(recipe.threads);
         if let Some(asked) = asked {
-            possible(asked).map_err(|expected| super::Usage(format!("threads is {asked}: {expected}")))?;
+            possible(asked).map_err(|expected| Error::Usage(format!("threads is {asked}: {expected}")))?;
         }
-        set_threads(asked.unwrap_or(std::thread::available_parallelism()?.get()));
+        set_threads(asked.unwrap_or(available_threads()));
         Ok(recipe)
     }
 
     /// The keys that `--set` names.
-    pub fn overridden(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn overridden(&self) -> impl Iterator<Item = &str> {
         self.overrides.iter().map(|set| set.split('=').next().unwrap_or_default().trim())
     }
 }
 
 // How models are run.
 #[derive(Args, Clone)]
-pub struct RunArguments {
+pub(super) struct RunArguments {
     /// Threads; all cores by default
     #[arg(long, value_name = "N", value_parser = threads)]
-    pub threads: Option<usize>,
+    pub(super) threads: Option<usize>,
 
     /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
     #[arg(long, value_name = "POOLER")]
-    pub pooler: Option<Pooler>,
+    pub(super) pooler: Option<Pooler>,
 
     /// Longest input of a teacher in tokens; the model's own by default
     #[arg(long, value_name = "N")]
-    pub max_tokens: Option<usize>,
+    pub(super) max_tokens: Option<usize>,
 
     /// What computes a teacher: cpu, cuda or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    pub device: OnnxDevice,
+    pub(super) device: OnnxDevice,
 
     /// ONNX Runtime: pypi:onnxruntime==VERSION, a URI or a path; ORT_DYLIB_PATH goes before it
     #[arg(long, value_name = "URI", default_value = DEFAULT_RUNTIME)]
-    pub runtime: String,
+    pub(super) runtime: String,
 
-    /// What computes a student: folded (tables) or candle (the trained graph)
-    #[arg(long, value_name = "ENGINE", default_value = "folded", value_parser = ["folded", "candle"])]
-    pub engine: String,
+    /// What computes a student
+    #[arg(long, value_name = "ENGINE", value_enum, default_value = "folded")]
+    pub(super) engine: StudentEngine,
 }
 
 impl ModelArguments {
     /// The number of threads asked for, at least 1.
-    pub fn threads(&self) -> anyhow::Result<usize> {
-        Ok(self.run.threads.unwrap_or(std::thread::available_parallelism()?.get()))
+    pub(super) fn threads(&self) -> usize {
+        self.run.threads.unwrap_or(available_threads())
     }
 
     /// The opener of models, with rayon's threads set too.
-    pub fn opener<'a>(&self, store: &'a AssetStore, progress: &'a dyn Progress) -> anyhow::Result<Opener<'a>> {
-        let threads = self.threads()?;
+    pub(super) fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> Result<Opener<'a>> {
+        let threads = self.threads();
         set_threads(threads);
-        Ok(Opener { store, progress, threads, runtime: self.run.runtime.clone(), device: self.run.device })
+        Ok(Opener { store, progress: monitor.progress, threads, runtime: self.run.runtime.clone(), device: self.run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.
-    pub fn options(&self, prefix: Option<&str>) -> Options {
-        Options {
+    pub(super) fn options(&self, prefix: Option<&str>) -> ModelOptions {
+        ModelOptions {
             precision: self.precision,
             folded: None,
             pooler: self.run.pooler,
             prefix: prefix.map(str::to_string),
             max_tokens: self.run.max_tokens,
-            candle: self.run.engine == "candle",
+            engine: self.run.engine,
         }
     }
 }
 
+/// The number of cores.
+pub(super) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get())
+}
+
 /// Sets the threads that candle, tokenizers and the training use; only the first call of a process counts.
-pub fn set_threads(threads: usize) {
+pub(super) fn set_threads(threads: usize) {
     // An error says that a pool is there already, with the threads of the first call.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
 }
 
 /// Parses a number of threads.
-pub fn threads(number: &str) -> Result<usize, String> {
+pub(super) fn threads(number: &str) -> std::result::Result<usize, String> {
     // What is no number isn't possible either.
     possible(number.parse().unwrap_or(0))
 }
 
 /// The same number of threads where it is possible, else what is.
-fn possible(threads: usize) -> Result<usize, String> {
+fn possible(threads: usize) -> std::result::Result<usize, String> {
     let all = 1..=recipe::MOST_THREADS;
     all.contains(&threads)
         .then_some(threads)
@@ -160,7 +171,7 @@ fn possible(threads: usize) -> Result<usize, String> {
 }
 
 /// Parses a precision.
-pub fn precision(name: &str) -> Result<Precision, String> {
+pub(super) fn precision(name: &str) -> std::result::Result<Precision, String> {
     Precision::ALL
         .into_iter()
         .find(|precision| precision.name() == name)
@@ -168,53 +179,53 @@ pub fn precision(name: &str) -> Result<Precision, String> {
 }
 
 /// A model that was opened, and what it is called in output.
-pub struct Opened {
-    pub name: String,
-    pub encoder: Box<dyn Encoder>,
+pub(super) struct Opened {
+    pub(super) name: String,
+    pub(super) encoder: Box<dyn Encoder>,
 }
 
 /// An error unless the model's vectors have `dimension` numbers or more.
-pub fn check_dimension(dimension: usize, model: &Opened) -> anyhow::Result<()> {
+pub(super) fn check_dimension(dimension: usize, model: &Opened) -> Result<()> {
     let whole = model.encoder.info().dimension;
     if dimension == 0 || dimension > whole {
         let what = format!("--dimension {dimension}: {} gives vectors of {whole} numbers", model.name);
-        return Err(super::Usage(what).into());
+        return Err(Error::Usage(what));
     }
     Ok(())
 }
 
 /// Opens several models in order, with `prefix` in place of a teacher's own.
-pub fn open_all(
+pub(super) fn open_all(
     names: &[String],
     arguments: &ModelArguments,
     prefix: Option<&str>,
     session: &Session,
-) -> anyhow::Result<Vec<Opened>> {
+) -> Result<Vec<Opened>> {
     open_with(names, arguments, &arguments.options(prefix), session)
 }
 
 /// Opens several models in order.
-pub fn open_with(
+pub(super) fn open_with(
     names: &[String],
     arguments: &ModelArguments,
-    options: &Options,
+    options: &ModelOptions,
     session: &Session,
-) -> anyhow::Result<Vec<Opened>> {
+) -> Result<Vec<Opened>> {
     let store = session.store()?;
-    let opener = arguments.opener(&store, session.progress)?;
-    let open = |name: &String| -> anyhow::Result<Opened> {
+    let opener = arguments.opener(&store, session.monitor)?;
+    let open = |name: &String| -> Result<Opened> {
         Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
     };
     names.iter().map(open).collect()
 }
 
 /// Whether the model is a teacher: ONNX Runtime computes it, on the device that was asked for.
-pub fn is_teacher(model: &Opened) -> bool {
+pub(super) fn is_teacher(model: &Opened) -> bool {
     model.encoder.info().engine == "onnxruntime"
 }
 
 /// An error where an option is given that only teachers have, and no model of the command, as `any` says, is one.
-pub fn check_teachers(arguments: &ModelArguments, any: bool) -> anyhow::Result<()> {
+pub(super) fn check_teachers(arguments: &ModelArguments, any: bool) -> Result<()> {
     let run = &arguments.run;
     let given = [
         ("--device", run.device != OnnxDevice::Cpu),
@@ -225,13 +236,13 @@ pub fn check_teachers(arguments: &ModelArguments, any: bool) -> anyhow::Result<(
         Some((option, _)) => {
             let what =
                 format!("{option} is for teachers, and none is among the models; students run on the CPU as they are");
-            Err(super::Usage(what).into())
+            Err(Error::Usage(what))
         }
         None => Ok(()),
     }
 }
 
-/// Says that standard output can't be written to.
-pub fn stdout_failed(source: std::io::Error) -> limbeck_data::Error {
-    limbeck_data::Error::io("write", Path::new("standard output"))(source)
+/// An error of writing to standard output.
+pub(super) fn stdout_failed(source: std::io::Error) -> Error {
+    limbeck_data::Error::io("write", Path::new("standard output"))(source).into()
 }

@@ -1,23 +1,28 @@
-use std::path::PathBuf;
+//! `limbeck distil`: the distil stage on a cache named on the command line.
+
+use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use clap::Args;
-use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::distil::{DistilJob, Targets, distil, forget};
+use limbeck_student::distil::{DistilJob, Targets};
 use limbeck_student::folder::StudentFolder;
-use serde_json::json;
+use serde_json::{Map, json};
 
-use super::Usage;
 use super::common::{RecipeArguments, Session};
-use super::guard::student_folder_to_fill;
+use super::overwrite_guard::lock_student_folder;
+use crate::error::{Error, Result};
+use crate::models::tokenizer_file;
+use crate::pipeline::stages::distil::{ID, distil_into};
+use crate::recipe::Recipe;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
-                        limbeck distil --cache vectors.parquet --tokenizer tokenizer.json --to student --set distil.epochs=3")]
-pub struct Arguments {
+                        limbeck distil --cache vectors.parquet --tokenizer tokenizer.json --to student \
+                        --set distil.epochs=3")]
+pub(super) struct Arguments {
     /// The cache: a folder that `limbeck embed` made, or Parquet with a text and a vector column
     #[arg(long, value_name = "CACHE")]
     cache: PathBuf,
@@ -26,7 +31,7 @@ pub struct Arguments {
     #[arg(long, value_name = "CACHE")]
     held_out: Option<PathBuf>,
 
-    /// A student's folder to go on from, in place of the static start; its shape and tokenizer are kept
+    /// A student's folder to start from, in place of the static start; its shape and tokenizer are kept
     #[arg(long, value_name = "DIR", conflicts_with = "tokenizer")]
     student: Option<PathBuf>,
 
@@ -34,9 +39,11 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     tokenizer: Option<Uri>,
 
-    /// Text and vector column of a cache made elsewhere, where they can't be told by type
+    /// Text column of a cache made elsewhere, where its type doesn't tell
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
+
+    /// Vector column of a cache made elsewhere, where its type doesn't tell
     #[arg(long, value_name = "NAME")]
     vector_column: Option<String>,
 
@@ -48,66 +55,67 @@ pub struct Arguments {
     recipe: RecipeArguments,
 }
 
-/// Keys of the sections that this command reads which say nothing to it.
+/// Keys of the sections read here that have no effect in this command.
 const NOT_READ: [(&str, &str); 2] = [
     ("student.methods", "this command distils"),
     ("student.vocabulary", "make one with `limbeck vocabulary` and name it with --tokenizer"),
 ];
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let recipe = arguments.recipe.read(&["student", "distil"], &NOT_READ)?;
-    if let Some(key) =
-        arguments.recipe.overridden().find(|key| arguments.student.is_some() && key.starts_with("student"))
-    {
-        return Err(Usage(format!("--set {key}: with --student, its shape is kept")).into());
+    let mut overridden = arguments.recipe.overridden();
+    if let Some(key) = overridden.find(|key| arguments.student.is_some() && key.starts_with("student")) {
+        return Err(Error::Usage(format!("--set {key}: with --student, its shape is kept")));
     }
     let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), arguments.student.as_ref()];
-    let _held = student_folder_to_fill(&arguments.to, inputs.into_iter().flatten())?;
+    let _lock = lock_student_folder(&arguments.to, inputs.into_iter().flatten())?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
-    let cache = Cache::open_columns(&arguments.cache, &columns)?;
-    let held_out = arguments.held_out.as_deref().map(|path| Cache::open_columns(path, &columns)).transpose()?;
-    let named = recipe.student.tokenizer.as_deref().map(str::parse).transpose()?;
-    let named = arguments.tokenizer.as_ref().or(named.as_ref().filter(|_| arguments.student.is_none()));
-    if named.is_none() && !recipe.student.vocabulary.is_teacher() {
-        let what =
-            "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with --tokenizer";
-        return Err(Usage(what.into()).into());
-    }
-    let before = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
-    let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
-    let open = |path: PathBuf| Tokenizer::from_file(&tokenizer_file(path));
-    let tokenizer = match (named, own, cache.tokenizer()) {
-        (Some(uri), ..) => open(session.store()?.locate(uri, session.progress)?)?,
-        (None, Some(own), _) => own,
-        (None, None, Some(path)) => open(path)?,
-        _ => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),
+    let open = |path: &Path| Cache::open_columns(path, &columns);
+    let (cache, held_out) = (open(&arguments.cache)?, arguments.held_out.as_deref().map(open).transpose()?);
+    let student = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
+    let tokenizer = match tokenizer_path(arguments, &recipe, session)? {
+        Some(path) => Tokenizer::from_file(&path)?,
+        None => match (&student, cache.tokenizer()) {
+            (Some(student), _) => student.tokenizer.clone(),
+            (None, Some(path)) => Tokenizer::from_file(&path)?,
+            (None, None) => {
+                return Err(Error::Usage("the cache has no tokenizer.json: name one with --tokenizer".into()));
+            }
+        },
     };
-    let shape = &recipe.student;
-    let max_tokens = before.as_ref().map_or(shape.max_tokens, |student| student.config.max_tokens);
+    let max_tokens = student.as_ref().map_or(recipe.student.max_tokens, |student| student.model.config.max_tokens);
     let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
-    let config = match &before {
-        Some(student) => student.config.clone(),
-        None => shape.config(targets.vocabulary(), targets.dimension()),
+    let config = match &student {
+        Some(student) => student.model.config.clone(),
+        None => recipe.student.config(targets.vocabulary(), targets.dimension()),
     };
     config.check()?;
     let job = DistilJob {
         targets,
         config,
         settings: &recipe.distil,
-        student: before.as_ref(),
+        student: student.as_ref().map(|student| &student.model),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
-        stage: "distil",
+        stage: ID.name(),
         device: Device::Cpu,
     };
-    let (model, summary) = distil(&job, session.progress, &session.interrupt)?;
-    session.progress.note(&format!(
-        "{} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
-        summary.texts, summary.steps, summary.start, summary.best, summary.best_step
-    ));
-    let origin = json!({"cache": arguments.cache, "texts": summary.texts, "steps": summary.steps, "held_out_cosine": summary.best});
-    StudentFolder { model, tokenizer, origin }.save(&arguments.to)?;
-    forget(&arguments.to)?;
+    distil_into(&job, Map::from_iter([("cache".into(), json!(arguments.cache))]), session.monitor)?;
     say!("{}", arguments.to.display());
     Ok(())
+}
+
+/// The tokenizer that the command line or, for a new student, the recipe names.
+fn tokenizer_path(arguments: &Arguments, recipe: &Recipe, session: &Session) -> Result<Option<PathBuf>> {
+    let in_recipe: Option<Uri> = recipe.student.tokenizer.as_deref().map(str::parse).transpose()?;
+    let in_recipe = in_recipe.as_ref().filter(|_| arguments.student.is_none());
+    match arguments.tokenizer.as_ref().or(in_recipe) {
+        Some(uri) => Ok(Some(tokenizer_file(session.locate(uri)?))),
+        None if !recipe.student.vocabulary.is_teacher() => {
+            let what = "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with \
+                        --tokenizer";
+            Err(Error::Usage(what.into()))
+        }
+        None => Ok(None),
+    }
 }

@@ -1,25 +1,28 @@
+//! `limbeck embed`: the embed stage on a teacher and text named on the command line.
+
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
+use limbeck_data::cache::CacheSpec;
 use limbeck_data::text::read_texts;
-use limbeck_data::{files, progress::Progress};
-use limbeck_encoder::{Encoder as _, Tokenizer};
-use limbeck_teacher::embed::{EmbedJob, run as embed};
+use limbeck_data::{VectorType, files};
+use limbeck_encoder::Tokenizer;
+use limbeck_teacher::embed::{EmbedJob, cache_fingerprint, embed};
 
-use super::Usage;
 use super::common::{ModelArguments, Session};
-use super::guard::refuse_cache;
-use super::texts::chunks;
+use super::input::chunks;
+use super::overwrite_guard::refuse_cache;
+use crate::error::{Error, Result};
+use crate::models::{StudentEngine, tokenizer_file};
+use crate::pipeline::stages::embed::note;
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The teacher: a Hugging Face BERT folder, an ONNX file beside its tokenizer.json, or a URI
     #[arg(long, value_name = "M")]
-    teacher: String,
+    teacher: Uri,
 
     /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
     #[arg(long, value_name = "TEXT")]
@@ -37,17 +40,18 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 
-    /// What is put before every text; the model's own by default
+    /// Text put before every text; the model's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
-    /// A student's own tokenizer.json or its URI: the vectors of its tokens are cached too, for `limbeck distil --tokenizer`
+    /// A student's own tokenizer.json or its URI: the vectors of its tokens are cached too, for
+    /// `limbeck distil --tokenizer`
     #[arg(long, value_name = "FILE")]
     student_tokenizer: Option<Uri>,
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: Storage,
+    storage: VectorType,
 
     /// Make only every Nth shard, from the Ith (from 0), so that N machines fill one cache
     #[arg(long, value_name = "I/N", value_parser = part)]
@@ -57,68 +61,54 @@ pub struct Arguments {
     model: ModelArguments,
 }
 
-/// Parses how vectors are stored.
-pub fn storage(name: &str) -> Result<Storage, String> {
-    [Storage::F16, Storage::F32].into_iter().find(|s| s.name() == name).ok_or_else(|| "f16 or f32 is expected".into())
+/// Parses how a cache stores vectors.
+pub(super) fn storage(name: &str) -> std::result::Result<VectorType, String> {
+    let found = [VectorType::F16, VectorType::F32].into_iter().find(|storage| storage.name() == name);
+    found.ok_or_else(|| "f16 or f32 is expected".into())
 }
 
-fn part(text: &str) -> Result<(u32, u32), String> {
+fn part(text: &str) -> std::result::Result<(u32, u32), String> {
     let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     numbers.filter(|(i, n)| i < n).ok_or_else(|| "I/N with I from 0 to N - 1 is expected".into())
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    if arguments.model.run.engine != "folded" {
-        return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+    if arguments.model.run.engine != StudentEngine::Folded {
+        return Err(Error::Usage("--engine is for students; a teacher runs in ONNX Runtime".into()));
     }
     let store = session.store()?;
-    let opener = arguments.model.opener(&store, session.progress)?;
-    let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
+    let opener = arguments.model.opener(&store, session.monitor)?;
+    let path = session.locate(&arguments.teacher)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
-    let fingerprint = Fingerprint {
-        teacher: files::sha256_file(teacher.path())?,
-        tokenizer: files::sha256_bytes(teacher.tokenizer().json()),
-        text: hash_of_text(arguments)?,
-        pooling: teacher.pooler().to_string(),
-        prefix: teacher.prefix().to_string(),
-        max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
-        precision: teacher.info().precision.to_string(),
-    };
+    let fingerprint = cache_fingerprint(&teacher, hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
-        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
+        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(session.locate(uri)?))?),
         None => None,
     };
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();
     if let Some(Err(_)) = texts.peek() {
-        // Found out now rather than after the vocabulary.
+        // Before the vocabulary is embedded rather than after it.
         texts.next().transpose()?;
     }
-    let dimension = teacher.dimension();
-    let spec = CacheSpec { part: arguments.shard, ..CacheSpec::new(dimension, arguments.storage, fingerprint) };
+    let spec = CacheSpec::new(teacher.dimension(), arguments.storage, fingerprint);
     let summary = embed(EmbedJob {
         teacher: &teacher,
         texts: Box::new(texts),
         total: None,
         folder: &arguments.to,
-        spec,
+        spec: CacheSpec { part: arguments.shard, ..spec },
         tokens: true,
         student: student.as_ref(),
-        progress: session.progress,
-        interrupt: &session.interrupt,
+        monitor: session.monitor,
     })?;
-    note(session.progress, &summary);
+    note("all", &summary, session.monitor);
     say!("{}", arguments.to.display());
     Ok(())
 }
 
-fn note(progress: &dyn Progress, summary: &limbeck_teacher::embed::EmbedSummary) {
-    let limbeck_teacher::embed::EmbedSummary { rows, written, kept, .. } = summary;
-    progress.note(&format!("{rows} sentences; {written} shards written, {kept} kept"));
-}
-
 /// The hash of all input files.
-fn hash_of_text(arguments: &Arguments) -> anyhow::Result<String> {
+fn hash_of_text(arguments: &Arguments) -> Result<String> {
     let mut all = format!("{:?} {:?} ", arguments.column, arguments.encoding);
     if arguments.input.is_file() {
         all += &files::sha256_file(&arguments.input)?;

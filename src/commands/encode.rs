@@ -1,18 +1,20 @@
+//! `limbeck encode`: a vector for every row.
+
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use limbeck::output::{JsonLines, Npy, Parquet, Sink};
-use limbeck::resident::release_code;
-use limbeck::vectors::{VectorType, shortened};
+use crate::output::{JsonLines, Npy, Parquet, VectorSink};
+use crate::vectors::shortened;
+use limbeck_data::VectorType;
 use limbeck_data::text::{Texts, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
-use super::Usage;
 use super::common::{
     ModelArguments, RunArguments, Session, check_dimension, check_teachers, is_teacher, open_all, precision,
 };
-use super::guard::refuse_kept;
+use super::overwrite_guard::refuse_kept;
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
@@ -20,7 +22,7 @@ use super::guard::refuse_kept;
                         limbeck encode --model student.limbeck --input texts.txt --dimension 128 --precision binary --to bits.npy\n  \
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one
     #[arg(long, value_name = "M")]
     model: String,
@@ -66,7 +68,7 @@ pub struct Arguments {
     run: RunArguments,
 }
 
-fn vector_type(name: &str) -> Result<VectorType, String> {
+fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     let found = VectorType::ALL.into_iter().find(|kind| kind.name() == name);
     found.ok_or_else(|| "f32, f16, int8 or binary is expected".into())
 }
@@ -81,9 +83,9 @@ enum Format {
     Jsonl,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     if let Some(extension) = compressed(arguments.to.as_deref()) {
-        return Err(Usage(format!("--to: nothing is written compressed; leave .{extension} out")).into());
+        return Err(Error::Usage(format!("--to: nothing is written compressed; leave .{extension} out")));
     }
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
     // The prefix given here stands in place of the model's own.
@@ -102,21 +104,17 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     check_dimension(dimension, model)?;
     let kind = arguments.precision;
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
-    let mut sink: Box<dyn Sink> = match (format, &arguments.to) {
+    let mut sink: Box<dyn VectorSink> = match (format, &arguments.to) {
         (Format::Jsonl, None) => Box::new(JsonLines::new(BufWriter::new(std::io::stdout()), kind)),
-        (_, None) => return Err(Usage("this format goes to a file: name it with --to".into()).into()),
+        (_, None) => return Err(Error::Usage("this format goes to a file: name it with --to".into())),
         (Format::Jsonl, Some(path)) => Box::new(JsonLines::to_file(path, kind)?),
         (Format::Npy, Some(path)) => Box::new(Npy::create(path, dimension, kind)?),
         (Format::Parquet, Some(path)) => Box::new(Parquet::create(path, dimension, kind)?),
     };
-    let bar = session.progress.stage("encoding", None, "texts");
-    if info.engine == "folded" {
-        // A folded student takes so little memory that what opened it counts beside it.
-        release_code();
-    }
+    let bar = session.monitor.progress.stage("encoding", None, "texts");
     loop {
-        session.interrupt.check()?;
-        let chunk: Vec<String> = texts.by_ref().take(at_once).collect::<Result<_, _>>()?;
+        session.monitor.check()?;
+        let chunk: Vec<String> = texts.by_ref().take(at_once).collect::<limbeck_data::Result<_>>()?;
         if chunk.is_empty() {
             break;
         }
@@ -127,16 +125,19 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             prefixed = chunk.iter().map(|text| format!("{prefix}{text}")).collect();
             prefixed.iter().map(String::as_str).collect()
         };
-        let vectors = model.encoder.encode(&rows).map_err(|error| anyhow::anyhow!(error))?;
+        let vectors = model.encoder.encode(&rows).map_err(|source| {
+            let what = format!("{} texts", rows.len());
+            Error::Encode { model: model.name.clone(), what, source }
+        })?;
         sink.write(&chunk, &shortened(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
     let rows = sink.finish()?;
     drop(bar);
     if arguments.to.is_some() || !std::io::stdout().is_terminal() {
-        session.progress.note(&format!("{rows} vectors of {dimension} numbers"));
+        session.monitor.progress.note(&format!("{rows} vectors of {dimension} numbers"));
     }
-    std::io::stdout().flush()?;
+    std::io::stdout().flush().map_err(super::common::stdout_failed)?;
     Ok(())
 }
 
@@ -160,11 +161,11 @@ fn by_name(to: Option<&Path>) -> Format {
     }
 }
 
-fn open_texts(arguments: &Arguments) -> anyhow::Result<Texts> {
+fn open_texts(arguments: &Arguments) -> Result<Texts> {
     let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
         if arguments.column.is_some() {
-            return Err(Usage("--column: lines from standard input have no columns".into()).into());
+            return Err(Error::Usage("--column: lines from standard input have no columns".into()));
         }
         let stdin = std::io::BufReader::new(std::io::stdin());
         return Ok(read_lines(stdin, Path::new("standard input"), encoding)?);

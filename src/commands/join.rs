@@ -1,14 +1,17 @@
+//! `limbeck join`: several teachers' caches as one.
+
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::hold::hold;
-use limbeck_data::cache::{Cache, Precision as Storage};
+use limbeck_data::files::lock_folder;
+use limbeck_data::VectorType;
+use limbeck_data::cache::Cache;
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
-use super::Usage;
 use super::common::Session;
 use super::embed::storage;
-use super::guard::refuse_nested;
+use super::overwrite_guard::refuse_nested;
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
@@ -16,7 +19,7 @@ use super::guard::refuse_nested;
                         --prefix 'query: ' --input corpus.txt.gz \\\n      --student-tokenizer one/tokenizer.json --to two\n  \
                         limbeck join --cache one --cache two --weights 1,1.5 --to both\n  limbeck distil --cache both --to student"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in the same order
     #[arg(long = "cache", value_name = "CACHE", required = true)]
     caches: Vec<PathBuf>,
@@ -39,52 +42,52 @@ pub struct Arguments {
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: Storage,
+    storage: VectorType,
 
     /// The folder of the joined cache
     #[arg(long, value_name = "CACHE")]
     to: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let count = arguments.caches.len();
     if count < 2 {
-        return Err(Usage("--cache: two or more caches can be joined".into()).into());
+        return Err(Error::Usage("--cache: two or more caches can be joined".into()));
     }
     if !arguments.weights.is_empty() && arguments.weights.len() != count {
-        return Err(Usage(format!("--weights has {} numbers for {count} caches", arguments.weights.len())).into());
+        return Err(Error::Usage(format!("--weights has {} numbers for {count} caches", arguments.weights.len())));
     }
     refuse_nested(&arguments.to, arguments.caches.iter().chain(&arguments.like))?;
-    let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let caches = arguments.caches.iter().map(|path| Cache::open(path)).collect::<limbeck_data::Result<Vec<_>>>()?;
     let like = arguments.like.as_deref().map(Join::open).transpose()?;
     let weights = if arguments.weights.is_empty() { vec![1.0; count] } else { arguments.weights.clone() };
     let dimension = arguments.dimension.unwrap_or(caches[0].dimension());
     let settings = Settings { weights, centre: arguments.centre, dimension };
-    settings.check(&caches).map_err(|error| Usage(format!("--{error}")))?;
+    settings.check(&caches).map_err(|error| Error::Usage(format!("--{error}")))?;
     if let Some(like) = &like {
         like.check(&caches)?;
     }
-    let _held = hold(&arguments.to)?;
-    let (progress, interrupt) = (session.progress, &session.interrupt);
+    let _lock = lock_folder(&arguments.to)?;
+    let monitor = session.monitor;
     let found = match like {
         Some(like) => like,
         None => {
             // Of an interrupted job the join is there already.
             match Join::open(&arguments.to) {
                 Ok(before) if before.is_for(&caches, &settings) => before,
-                _ => Join::find(&caches, &settings, progress, interrupt)?,
+                _ => Join::find(&caches, &settings, monitor)?,
             }
         }
     };
     let (storage, folder) = (arguments.storage, arguments.to.as_path());
-    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, progress, interrupt })?;
+    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, monitor })?;
     if let Some(why) = summary.no_tokens {
-        progress.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
+        monitor.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
     }
     if summary.left_out > 0 {
-        progress.note(&format!("{} rows that not all caches have are left out", summary.left_out));
+        monitor.note(&format!("{} rows that not all caches have are left out", summary.left_out));
     }
-    progress.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
+    monitor.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
     say!("{}", arguments.to.display());
     Ok(())
 }

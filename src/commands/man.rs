@@ -1,14 +1,16 @@
+//! `limbeck man`: man pages.
+
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 use limbeck_data::files::write_bytes;
+use crate::error::{Error, Result};
 
-use super::Usage;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck man run | man -l -\n  limbeck man --to /usr/local/share/man/man1")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The command; the program itself by default
     command: Option<String>,
 
@@ -17,7 +19,7 @@ pub struct Arguments {
     to: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut cli = super::Cli::command();
     cli.build();
     if let Some(folder) = &arguments.to {
@@ -31,15 +33,15 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let command = match &arguments.command {
         None => &cli,
         Some(name) => {
-            cli.find_subcommand(name).ok_or_else(|| Usage(format!("there is no command {name}; see `limbeck help`")))?
+            cli.find_subcommand(name).ok_or_else(|| Error::Usage(format!("there is no command {name}; see `limbeck help`")))?
         }
     };
     say!("{}", String::from_utf8_lossy(&page(command)?).trim_end());
     Ok(())
 }
 
-fn page(command: &clap::Command) -> anyhow::Result<Vec<u8>> {
+fn page(command: &clap::Command) -> Result<Vec<u8>> {
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    Man::new(command.clone()).render(&mut page).map_err(super::common::stdout_failed)?;
     Ok(page)
 }

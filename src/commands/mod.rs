@@ -19,28 +19,29 @@ mod evaluate;
 mod export;
 mod export_teacher;
 mod fetch;
-mod guard;
+mod input;
 mod inspect;
+mod interrupted;
 mod join;
 mod man;
-mod material;
+mod overwrite_guard;
+mod print_scores;
 mod report;
 mod run;
-mod scored;
 mod simcse;
-mod stopped;
 mod table;
-mod texts;
 mod train_teacher;
+mod training_examples;
 mod vocabulary;
 mod word_order;
 
 use clap::{Parser, Subcommand};
-use limbeck_data::Interrupted;
+use limbeck_data::Monitor;
 
+use self::common::Session;
+use self::interrupted::with_next_step;
+use crate::error::Result;
 use crate::terminal::{Log, Terminal, interrupt};
-use common::Session;
-use stopped::{Stopped, keeping};
 
 /// What `-V` says.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LIMBECK_COMMIT"), ")");
@@ -72,66 +73,65 @@ pub struct Cli {
     #[arg(long, short, global = true)]
     quiet: bool,
 
-    /// How progress is told on stderr
+    /// The form of progress on stderr
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value = "text")]
     pub log: Log,
 }
 
-// The docs are on the variants, not on their arguments: those are asked only when their command is given (`defer`), and the list of
-// commands is wanted before. Docs of arguments shared by commands would stand in their place, so those are plain comments.
+// The docs stand on the variants, since clap reads a command's arguments only once that command is given (`defer`), and lists the
+// commands before. Docs on arguments that several commands share would replace them, so those carry plain comments.
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
     /// Run a recipe: from a teacher and plain text to a measured student
     ///
-    /// Stages that are up to date are skipped; an interrupted run goes on where it stopped when the same command is given
-    /// again.
+    /// Stages that are up to date are skipped. The same command given again resumes an interrupted run.
     Run(run::Arguments),
-    /// Fetch an asset and print where it lies
+    /// Fetch an asset and print its path
     Fetch(fetch::Arguments),
     /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
     ///
-    /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job goes
-    /// on from its last checkpoint.
+    /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job
+    /// resumes from its last checkpoint.
     ///
-    /// Of a recipe, [train_teacher] is read.
+    /// Of a recipe, this command reads [train_teacher].
     TrainTeacher(train_teacher::Arguments),
-    /// Export a Hugging Face BERT folder to ONNX, pooling and normalising inside
+    /// Export a Hugging Face BERT folder to ONNX, with pooling and normalising inside
     ExportTeacher(export_teacher::Arguments),
     /// Make a student's vocabulary from text: a teacher's pruned or extended, or one trained
     ///
-    /// The result is a tokenizer.json: `limbeck embed --student-tokenizer` takes it for the teacher's vectors of its tokens,
-    /// `limbeck distil --tokenizer` for the student.
+    /// The result is a tokenizer.json. `limbeck embed --student-tokenizer` embeds its tokens, and `limbeck distil --tokenizer`
+    /// makes a student with it.
     Vocabulary(vocabulary::Arguments),
     /// Cache a teacher's sentence embeddings as Parquet
     ///
-    /// Blank lines and duplicates are left out. An interrupted job goes on where it stopped.
+    /// Blank lines and duplicates are left out. An interrupted job resumes after its last whole shard.
     Embed(embed::Arguments),
     /// Join several teachers' caches of the same texts into one to distil from
     ///
-    /// The cosine of two joined vectors is about the weighted mean of the teachers' cosines, once a share of each teacher's mean is taken
-    /// away, and as far as fewer numbers can keep it. Joined vectors as wide as the first teacher's lie as near to them as a rotation
-    /// brings them.
+    /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates the weighted
+    /// mean of the teachers' cosines, as closely as the joined width allows. Joined vectors as wide as the first teacher's are
+    /// rotated as close to its vectors as a rotation can bring them.
     Join(join::Arguments),
     /// Distil a student from a cache of embeddings
     ///
-    /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job goes on from its last
+    /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job resumes from its last
     /// checkpoint.
     ///
-    /// Of a recipe, [student] and [distil] are read.
+    /// Of a recipe, this command reads [student] and [distil].
     Distil(distil::Arguments),
-    /// Train a student by SimCSE itself, or fine-tune it on labelled pairs or triples
+    /// Train a student by SimCSE directly, or fine-tune it on labelled pairs or triples
     ///
-    /// An interrupted job goes on from its last checkpoint.
+    /// An interrupted job resumes from its last checkpoint.
     ///
-    /// Of a recipe, [train_student] is read.
+    /// Of a recipe, this command reads [train_student].
     Simcse(simcse::Arguments),
     /// Train a student with every sentence its own class (AM-softmax)
     ///
-    /// Dropout views of a sentence are its class's samples. Class centres lie in a mapped file in the student's folder while it
-    /// learns. An interrupted job goes on from its last checkpoint.
+    /// Dropout views of a sentence are the samples of its class. Class centres lie in a memory-mapped file in the student's folder
+    /// during the training. An interrupted job resumes from its last checkpoint.
     ///
-    /// Of a recipe, [am_softmax] is read.
+    /// Of a recipe, this command reads [am_softmax].
     AmSoftmax(am_softmax::Arguments),
     /// Export a student: the folded file, ONNX, a sentence-transformers folder, or its weights
     Export(export::Arguments),
@@ -140,29 +140,30 @@ enum Command {
     /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
     ///
     /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
-    /// queries of the others find in its index. With --fidelity: agreement with the teacher on a text, which should be none that was
-    /// trained on: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found. With
-    /// --word-order: the Spearman of their similarities with the teacher's, over pairs of a sentence and the same words in another order.
+    /// queries of the other models find in its index. With --fidelity: agreement with the teacher on text that should not be
+    /// training text: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found.
+    /// With --word-order: the Spearman of a model's similarities with the teacher's, over pairs of a sentence and the same words in
+    /// another order.
     Evaluate(evaluate::Arguments),
     /// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
     ///
     /// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all shuffled. Use text
-    /// that no student was trained on, such as runs/NAME/text/held-out.parquet. A run leaves the pairs that it measured by in
+    /// that no student was trained on, such as runs/NAME/text/held-out.parquet. A run writes its own pairs to
     /// runs/NAME/word-order.tsv.
     WordOrder(word_order::Arguments),
     /// Measure sentences per second of models side by side, tokenizing included
     ///
-    /// Models take turns in rounds, so that a machine that slows down slows all of them; medians are printed. A student's
+    /// Models take turns in rounds, so that a machine that slows down slows all of them; the command prints medians. A student's
     /// folder is folded in int8 unless --precision says otherwise.
     Bench(bench::Arguments),
-    /// Show what runs came to: a table of each, and a page with figures, several runs side by side
+    /// Show the results of runs: a table for each, and a page with figures, several runs side by side
     Report(report::Arguments),
     /// Print the students of several runs as one Markdown table
     ///
-    /// The teacher and the static controls stand once, as the first run that measured them has them. Runs whose names differ by
-    /// -seedN alone are one row: the mean and the standard deviation of their figures.
+    /// The teacher and the static controls appear once, with the figures of the first run that measured them. Runs whose names
+    /// differ only in -seedN become one row: the mean and the standard deviation of their figures.
     Table(table::Arguments),
-    /// Say what a file or folder is: a cache, a model, a checkpoint or a training that was stopped
+    /// Describe a file or folder: a cache, a model, a checkpoint or an interrupted training
     Inspect(inspect::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
@@ -170,21 +171,25 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Does what the command line says.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+/// Runs the command that the command line names.
+///
+/// # Errors
+/// Those of the command; an interruption says what is kept and how the command goes on.
+pub fn run(cli: Cli) -> Result<()> {
     let terminal = Terminal::new(cli.log, cli.quiet);
-    let session = Session { progress: &terminal, interrupt: interrupt(cli.log)? };
+    let interrupt = interrupt(cli.log)?;
+    let session = Session { monitor: Monitor::new(&terminal, &interrupt) };
     let (done, kept) = match cli.command {
         Command::Run(arguments) => (run::run(&arguments, &session), "what was finished is kept"),
         Command::Fetch(arguments) => (fetch::run(&arguments, &session), "what was fetched whole is kept"),
-        Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, &session), CHECKPOINT_KEPT),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, &session), NOTHING_KEPT),
         Command::Vocabulary(arguments) => (vocabulary::run(&arguments, &session), NOTHING_KEPT),
-        Command::Embed(arguments) => (embed::run(&arguments, &session), "the cache's finished shards are kept"),
-        Command::Join(arguments) => (join::run(&arguments, &session), "the cache's finished shards are kept"),
-        Command::Distil(arguments) => (distil::run(&arguments, &session), "the last checkpoint is kept"),
-        Command::Simcse(arguments) => (simcse::run(&arguments, &session), "the last checkpoint is kept"),
-        Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, &session), "the last checkpoint is kept"),
+        Command::Embed(arguments) => (embed::run(&arguments, &session), SHARDS_KEPT),
+        Command::Join(arguments) => (join::run(&arguments, &session), SHARDS_KEPT),
+        Command::Distil(arguments) => (distil::run(&arguments, &session), CHECKPOINT_KEPT),
+        Command::Simcse(arguments) => (simcse::run(&arguments, &session), CHECKPOINT_KEPT),
+        Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, &session), CHECKPOINT_KEPT),
         Command::Export(arguments) => (export::run(&arguments, &session), NOTHING_KEPT),
         Command::Encode(arguments) => (encode::run(&arguments, &session), NOTHING_KEPT),
         Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),
@@ -196,51 +201,10 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Completions(arguments) => (completions::run(&arguments), NOTHING_KEPT),
         Command::Man(arguments) => (man::run(&arguments), NOTHING_KEPT),
     };
-    done.map_err(|error| keeping(error, kept, &session.interrupt))
+    done.map_err(|error| with_next_step(error, kept, &interrupt))
 }
 
+const CHECKPOINT_KEPT: &str = "the last checkpoint is kept";
+const SHARDS_KEPT: &str = "the cache's finished shards are kept";
 /// Of commands that write their result whole or not at all.
-const NOTHING_KEPT: &str = "of this nothing is kept";
-
-/// Arguments that contradict one another: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Usage(pub String);
-
-/// Whether the error is of the command line itself.
-pub fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<Usage>()
-}
-
-/// Whether stdout was closed by its reader, as `head` does.
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
-}
-
-/// The error and its causes in one line, a cause that the one before it already says left out.
-pub fn message(error: &anyhow::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
-        if !parts.last().is_some_and(|last| last.contains(&text)) {
-            parts.push(text);
-        }
-    }
-    parts.join(": ")
-}
-
-/// What the user could do next: the first hint along the chain of causes.
-pub fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        None.or_else(|| cause.downcast_ref::<limbeck::Error>().and_then(limbeck::Error::hint))
-            .or_else(|| cause.downcast_ref::<limbeck_data::Error>().and_then(limbeck_data::Error::hint))
-            .or_else(|| cause.downcast_ref::<limbeck_training::Error>().and_then(limbeck_training::Error::hint))
-            .or_else(|| cause.downcast_ref::<limbeck_teacher::Error>().and_then(limbeck_teacher::Error::hint))
-            .or_else(|| cause.downcast_ref::<limbeck_student::Error>().and_then(limbeck_student::Error::hint))
-            .or_else(|| cause.downcast_ref::<limbeck_encoder::Error>().and_then(limbeck_encoder::Error::hint))
-            .or_else(|| cause.downcast_ref::<Stopped>().map(|stopped| stopped.next.clone()))
-            .or_else(|| cause.is::<Interrupted>().then(|| "give the same command again to go on".to_string()))
-    })
-}
+const NOTHING_KEPT: &str = "nothing of this is kept";

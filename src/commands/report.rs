@@ -1,17 +1,20 @@
+//! `limbeck report`: tables and the page of finished runs.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limbeck::report::{self, curves, page};
-use limbeck::summary::table;
+use crate::report::{self, curves, page};
+use crate::summary::table;
 use limbeck_data::files::write_bytes;
 
 use super::common::Session;
-use super::guard::{RUN_FILES, refuse_kept};
+use super::overwrite_guard::{RUN_FILES, refuse_kept};
+use crate::error::Result;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck report runs/quickstart\n  \
                         limbeck report runs/quickstart runs/english --to compared.html")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The runs' folders
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
@@ -21,7 +24,7 @@ pub struct Arguments {
     to: Option<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
     // A run may be named by its summary too.
     let folder = |run: &PathBuf| match run.parent() {
         Some(parent) if run.is_file() => parent.to_path_buf(),

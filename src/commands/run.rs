@@ -1,17 +1,20 @@
+//! `limbeck run`: the stages of a recipe.
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limbeck::recipe::{self, Plan, Recipe};
-use limbeck::run::{Context, Decision, RunOptions, Stage, decide};
-use limbeck::summary::table;
 
 use super::common::{Session, set_threads};
-use super::stopped::{Stopped, command_line, given, is_interrupted};
+use super::interrupted::{command_line, given, is_interruption, stopped};
+use crate::error::{Error, Result};
+use crate::pipeline::{Decision, Pipeline, PlannedRun, RunFolder, RunOptions, StageId, stages};
+use crate::recipe::{self, Plan, Recipe};
+use crate::summary::table;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck run pipelines/quickstart.toml\n  \
                         limbeck run mine.toml --set distil.epochs=3 --from distil")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The recipe, a TOML file
     recipe: PathBuf,
 
@@ -20,97 +23,111 @@ pub struct Arguments {
     overrides: Vec<String>,
 
     /// Redo this stage and all after it
-    #[arg(long, value_name = "STAGE")]
-    from: Option<Stage>,
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    from: Option<StageId>,
 
     /// Stop after this stage
-    #[arg(long, value_name = "STAGE")]
-    to: Option<Stage>,
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    to: Option<StageId>,
 
     /// Show what would be done and why, and do nothing
     #[arg(long)]
     dry_run: bool,
 
-    /// The folder that runs lie in
+    /// The folder of all runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     runs: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+/// Parses a stage's name.
+fn stage(name: &str) -> std::result::Result<StageId, String> {
+    let ids = || stages::ALL.iter().map(|stage| stage.id());
+    ids().find(|id| id.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = ids().map(StageId::name).collect();
+        format!("there is no stage {name}; they are {}", names.join(", "))
+    })
+}
+
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
-    let context = context(recipe, &arguments.recipe, &arguments.runs, session)?;
-    set_threads(context.plan.threads);
+    let chain = plan_chain(recipe, &arguments.recipe, &arguments.runs)?;
+    set_threads(chain[0].plan.threads);
+    let pipeline = Pipeline { chain, store: session.store()?, monitor: session.monitor };
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
-        say!("{}", context.folder.display());
-        for (stage, decision) in decide(&context, &options)? {
-            match decision {
-                Decision::Run(reason) => say!("  {:15} run: {reason}{}", stage.name(), context.place(stage)),
-                Decision::Skip => say!("  {:15} skip: up to date{}", stage.name(), context.place(stage)),
-                Decision::Left => say!("  {:15} left out by --to", stage.name()),
-            }
-        }
-        return Ok(());
+        return print_plan(&pipeline, &options);
     }
-    let done = limbeck::run::run(&context, &options).map_err(|error| stopped(error.into(), &context, &options));
-    if let Some(summary) = done? {
-        say!("{}", table(&summary));
-        say!();
-        for line in limbeck::report::curves(&limbeck::report::Run::read(&context.folder)?.histories) {
-            say!("{line}");
+    match pipeline.run(&options) {
+        Ok(None) => Ok(()),
+        Ok(Some(summary)) => {
+            say!("{}", table(&summary));
+            print_results(pipeline.folder())
         }
-        say!();
-        for (what, name) in [
-            ("student", "student"),
-            ("folded", "exports"),
-            ("report", limbeck::report::FILE),
-            ("figures", "summary.json"),
-            ("training log", "metrics.jsonl"),
-            ("recipe", "recipe.toml"),
-        ] {
-            say!("{what:13} {}", context.folder.join(name).display());
+        Err(error) => Err(interruption(error, &pipeline, &options)),
+    }
+}
+
+/// The run of `recipe`, which was read from `path`, then those of its bases, all with as many threads.
+fn plan_chain(recipe: Recipe, path: &Path, runs: &Path) -> Result<Vec<PlannedRun>> {
+    let (threads, mut chain) = (recipe.threads, Vec::new());
+    let mut next = Some((path.to_path_buf(), recipe));
+    while let Some((path, mut recipe)) = next {
+        next = recipe.over.take().map(|base| (base.0, Recipe { threads, ..base.1 }));
+        let plan = Plan::new(recipe, &path)?;
+        let folder = RunFolder::new(runs.join(&plan.recipe.name));
+        chain.push(PlannedRun { plan, folder });
+    }
+    Ok(chain)
+}
+
+fn print_plan(pipeline: &Pipeline, options: &RunOptions) -> Result<()> {
+    say!("{}", pipeline.folder().root().display());
+    for planned in pipeline.decide(options)? {
+        let (stage, place) = (planned.stage.id(), planned.place());
+        match planned.decision {
+            Decision::Run(reason) => say!("  {stage:15} run: {reason}{place}"),
+            Decision::Skip => say!("  {stage:15} skip: up to date{place}"),
+            Decision::AfterEnd => say!("  {stage:15} left out by --to"),
         }
     }
     Ok(())
 }
 
-/// The run of `recipe`, which was read from `path`, and those of the recipes that it is laid over, with as many threads.
-fn context<'a>(mut recipe: Recipe, path: &Path, runs: &Path, session: &Session<'a>) -> anyhow::Result<Context<'a>> {
-    let threads = recipe.threads;
-    let base =
-        recipe.over.take().map(|base| context(Recipe { threads, ..base.1 }, &base.0, runs, session).map(Box::new));
-    let base = base.transpose()?;
-    let plan = Plan::new(recipe, path)?;
-    Ok(Context {
-        folder: runs.join(&plan.recipe.name),
-        store: session.store()?,
-        progress: session.progress,
-        interrupt: session.interrupt.clone(),
-        plan,
-        base,
-    })
+/// Prints the curves of a finished run, and where its results lie.
+fn print_results(folder: &RunFolder) -> Result<()> {
+    say!();
+    for line in crate::report::curves(&crate::report::Run::read(folder.root())?.histories) {
+        say!("{line}");
+    }
+    say!();
+    for (what, path) in [
+        ("student", folder.student()),
+        ("folded", folder.exports()),
+        ("report", folder.report()),
+        ("figures", folder.summary()),
+        ("training log", folder.metrics()),
+        ("recipe", folder.recipe()),
+    ] {
+        say!("{what:13} {}", path.display());
+    }
+    Ok(())
 }
 
-/// Of an interruption: which stages are done, what the one at work keeps, and the command that goes on.
-fn stopped(error: anyhow::Error, context: &Context, options: &RunOptions) -> anyhow::Error {
-    if !is_interrupted(&error, &context.interrupt) {
+/// Of an interruption: which stages are done, what the stage at work keeps, and the command that goes on.
+fn interruption(error: Error, pipeline: &Pipeline, options: &RunOptions) -> Error {
+    if !is_interruption(&error, pipeline.monitor.interrupt) {
         return error;
     }
-    let Ok(decisions) = decide(context, &RunOptions { from: None, to: options.to }) else { return error };
-    let of = |wanted: fn(&Decision) -> bool| {
-        decisions.iter().filter(move |(_, decision)| wanted(decision)).map(|(stage, _)| stage.name())
-    };
-    let done: Vec<&str> = of(|decision| *decision == Decision::Skip).collect();
+    let Ok(planned) = pipeline.decide(&RunOptions { from: None, to: options.to }) else { return error };
+    let done = planned.iter().filter(|planned| planned.decision == Decision::Skip);
+    let done: Vec<&str> = done.map(|planned| planned.stage.id().name()).collect();
     let done = if done.is_empty() { "no stage".to_owned() } else { done.join(", ") };
-    let at_work = of(|decision| matches!(decision, Decision::Run(_))).next().unwrap_or("report");
-    let kept = match at_work {
-        "fetch" => format!("kept are {done}, and of fetch what came whole"),
-        "embed" => format!("kept are {done}, and of embed the finished shards"),
-        "distil" | "simcse" | "am-softmax" | "baselines" | "train-teacher" => {
-            format!("kept are {done}, and of {at_work} the last checkpoint")
-        }
-        _ => format!("kept are {done}; {at_work} begins anew"),
+    let at_work = planned.iter().find(|planned| matches!(planned.decision, Decision::Run(_)));
+    let kept = match at_work.map(|planned| (planned.stage.id(), planned.stage.resumes())) {
+        Some((stage, Some(kept))) => format!("kept are {done}, and of {stage} {kept}"),
+        Some((stage, None)) => format!("kept are {done}; {stage} starts from nothing"),
+        None => format!("kept are {done}"),
     };
-    // With --from the stage would be thrown away and begun anew.
-    Stopped::new(&error, &kept, &command_line(given(), &["--from"])).into()
+    // With --from the stage would be discarded and started from nothing.
+    stopped(&error, &kept, &command_line(given(), &["--from"]))
 }

@@ -1,32 +1,35 @@
+//! `limbeck simcse`: the simcse stage on a student and examples named on the command line.
+
 use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::DevSets;
-use limbeck_student::contrast::{train, unlearned};
+use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
-use limbeck_training::contrastive::{Dev, Job};
 
 use super::common::{RecipeArguments, Session};
-use super::guard::student_folder_to_fill;
-use super::material::MaterialArguments;
+use super::overwrite_guard::lock_student_folder;
+use super::training_examples::ExamplesArguments;
+use crate::error::Result;
+use crate::pipeline::stages::simcse::{ID, simcse_into};
+use crate::pipeline::training_examples::SimcseInput;
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv --dev STSB.dev.tsv --to tuned\n  \
-                        limbeck simcse --student runs/quickstart/student --random --input corpus.txt.gz --to direct --set train_student.dropout=0.2"
-)]
-pub struct Arguments {
+#[command(after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv \
+                        --dev STSB.dev.tsv --to tuned\n  \
+                        limbeck simcse --student runs/quickstart/student --random --input corpus.txt.gz --to direct \
+                        --set train_student.dropout=0.2")]
+pub(super) struct Arguments {
     /// The student's folder to start from
     #[arg(long, value_name = "DIR")]
     student: PathBuf,
 
-    /// Forget its weights: begin with random ones
+    /// Keep its shape, and start from random weights
     #[arg(long)]
     random: bool,
 
     #[command(flatten)]
-    material: MaterialArguments,
+    examples: ExamplesArguments,
 
     /// The trained student's folder
     #[arg(long, value_name = "DIR")]
@@ -36,33 +39,29 @@ pub struct Arguments {
     recipe: RecipeArguments,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let recipe = arguments.recipe.read(
-        &["train_student"],
-        &[
-            ("train_student.dev", "here it is --dev"),
-            ("train_student.examples", "here it is --examples"),
-            ("train_student.start", "here it is --student, and --random"),
-        ],
-    )?;
-    let _held = student_folder_to_fill(&arguments.to, [&arguments.student])?;
-    let section = recipe.train_student;
+/// Keys of the section read here that an option of this command takes the place of.
+const NOT_READ: [(&str, &str); 3] = [
+    ("train_student.dev", "here it is --dev"),
+    ("train_student.examples", "here it is --examples"),
+    ("train_student.start", "here it is --student, and --random"),
+];
+
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+    let section = arguments.recipe.read(&["train_student"], &NOT_READ)?.train_student;
+    let _lock = lock_student_folder(&arguments.to, [&arguments.student])?;
     let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
     if arguments.random {
         student = unlearned(student.model.config, student.tokenizer, section.simcse.seed)?;
     }
-    let found = arguments.material.read(&section.columns, section.limit, session)?;
-    let dev = DevSets::read(&arguments.material.dev, &session.interrupt)?;
-    let job = Job {
-        material: found.view(),
+    let input = SimcseInput {
+        stage: ID,
+        examples: &arguments.examples.read(&section.columns, section.limit, ID, session)?,
         settings: &section.simcse,
-        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
+        dev: arguments.examples.dev.clone(),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
-        stage: "simcse",
     };
-    let summary = train(student, &section.contrast(), &job, (session.progress, &session.interrupt))?;
-    session.progress.note(&summary.to_string());
+    simcse_into(&input, student, &section.contrast(), session.monitor)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -1,25 +1,28 @@
+//! `limbeck table`: the students of several runs as one Markdown table.
+
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::summary::{Summary, compare};
+use crate::summary::{Summary, compare};
 
 use super::common::Session;
+use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck table runs/zh runs/zh-simcse-random\n  \
                         limbeck table docs/results/zh.json docs/results/zh-simcse-random.json")]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The runs' folders, or their summary.json
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
 }
 
-pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
     let mut summaries = Vec::with_capacity(arguments.runs.len());
     for (at, run) in arguments.runs.iter().enumerate() {
         let place = |run: &PathBuf| run.canonicalize().unwrap_or_else(|_| run.clone());
         if arguments.runs[..at].iter().any(|other| place(other) == place(run)) {
-            return Err(limbeck::Error::Twice { path: run.clone() }.into());
+            return Err(Error::Twice { path: run.clone() });
         }
         summaries.push(Summary::open(run)?);
     }

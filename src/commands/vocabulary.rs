@@ -1,33 +1,39 @@
+//! `limbeck vocabulary`: the vocabulary stage on text and a tokenizer named on the command line.
+
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
-use limbeck_data::files;
 use limbeck_encoder::Tokenizer;
-use limbeck_student::vocabulary::{Vocabulary, Watch, build};
+use limbeck_student::vocabulary::Vocabulary;
 
-use super::Usage;
-use super::common::{Session, set_threads, threads};
-use super::guard::{refuse_inputs, refuse_tokenizer};
-use super::texts::chunks;
+use super::common::{Session, available_threads, set_threads, threads};
+use super::input::chunks;
+use super::overwrite_guard::{refuse_inputs, refuse_tokenizer};
+use crate::error::{Error, Result};
+use crate::models::tokenizer_file;
+use crate::pipeline::stages::vocabulary::vocabulary_into;
+use crate::recipe::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small --kind wordpiece --size 16000 --to tokenizer.json\n  \
-                  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small --kind corpus --min-count 3 --to tokenizer.json"
+    after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
+                  --kind wordpiece --size 16000 --to tokenizer.json\n  \
+                  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
+                  --kind corpus --min-count 3 --to tokenizer.json"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 
-    /// The teacher, whose tokenizer is pruned or extended, or says whether capitals matter: a folder, a tokenizer.json or a URI
+    /// The teacher, whose tokenizer is pruned or extended, or says whether capitals matter: a folder, a tokenizer.json or
+    /// a URI
     #[arg(long, value_name = "M")]
     teacher: Uri,
 
-    /// corpus: the teacher's tokens that the text uses; extended: the teacher's and the text's most frequent words; wordpiece or unigram:
-    /// trained on the text
+    /// corpus: the teacher's tokens that the text uses; extended: the teacher's and the text's most frequent words;
+    /// wordpiece or unigram: trained on the text
     #[arg(long, value_name = "KIND", value_parser = ["corpus", "extended", "wordpiece", "unigram"])]
     kind: String,
 
@@ -57,8 +63,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    fn vocabulary(&self) -> anyhow::Result<Vocabulary> {
-        use limbeck::recipe::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE};
+    fn vocabulary(&self) -> Result<Vocabulary> {
         let size = self.size.unwrap_or(DEFAULT_SIZE);
         match (self.kind.as_str(), self.size, self.min_count) {
             ("corpus", None, min_count) => Ok(Vocabulary::Corpus { min_count: min_count.unwrap_or(DEFAULT_MIN_COUNT) }),
@@ -66,28 +71,23 @@ impl Arguments {
             ("wordpiece", _, None) => Ok(Vocabulary::WordPiece { size }),
             ("unigram", _, None) => Ok(Vocabulary::Unigram { size }),
             ("corpus", ..) => {
-                Err(Usage("--size is for extended, wordpiece and unigram; --kind corpus takes --min-count".into())
-                    .into())
+                Err(Error::Usage("--size is for extended, wordpiece and unigram; --kind corpus takes --min-count".into()))
             }
-            _ => Err(Usage("--min-count is for --kind corpus; the others take --size".into()).into()),
+            _ => Err(Error::Usage("--min-count is for --kind corpus; the others take --size".into())),
         }
     }
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let vocabulary = arguments.vocabulary()?;
     vocabulary.check()?;
-    set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
-    let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.progress)?);
+    set_threads(arguments.threads.unwrap_or(available_threads()));
+    let path = tokenizer_file(session.locate(&arguments.teacher)?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
-    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-    let json = build(vocabulary, &base, &mut texts, watch)?;
-    let tokens = Tokenizer::from_bytes(&json, &arguments.to)?.vocabulary();
-    files::write_bytes(&arguments.to, &json)?;
-    session.progress.note(&format!("{tokens} tokens, made from a tokenizer of {}", base.vocabulary()));
+    vocabulary_into(vocabulary, &base, &mut texts, &arguments.to, session.monitor)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

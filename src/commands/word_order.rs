@@ -1,18 +1,21 @@
+//! `limbeck word-order`: pairs of a sentence and the same words in another order.
+
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::evaluate::word_order::{pairs, write};
+use crate::measure::word_order::{pairs, write};
 use limbeck_data::text::read_texts;
 
 use super::common::Session;
-use super::guard::refuse_kept;
+use super::overwrite_guard::refuse_kept;
+use crate::error::Result;
 
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck word-order --input runs/quickstart/text/held-out.parquet --to pairs.tsv\n  \
                         limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --word-order pairs.tsv"
 )]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The sentences: .txt, .jsonl, .tsv, .csv or .parquet, gzip too
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
@@ -34,11 +37,11 @@ pub struct Arguments {
     to: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     refuse_kept(&arguments.to, [&arguments.input])?;
     let (mut all, mut sentences) = (Vec::new(), 0);
     for text in read_texts(&arguments.input, arguments.column.as_deref(), None)? {
-        session.interrupt.check()?;
+        session.monitor.check()?;
         let of_text = pairs(&[&text?], arguments.seed);
         sentences += usize::from(!of_text.is_empty());
         all.extend(of_text);

@@ -1,0 +1,90 @@
+//! What an interrupted command kept, and how it goes on.
+
+use limbeck_data::Interrupt;
+
+use crate::error::Error;
+
+/// `error`, or where it is an interruption, one that says what is kept and how the same command goes on.
+pub(super) fn with_next_step(error: Error, kept: &str, interrupt: &Interrupt) -> Error {
+    match is_interruption(&error, interrupt) {
+        true => stopped(&error, kept, &command_line(given(), &[])),
+        false => error,
+    }
+}
+
+/// Whether the command stopped because it was asked to, and nothing more exact has been said about it.
+pub(super) fn is_interruption(error: &Error, interrupt: &Interrupt) -> bool {
+    interrupt.is_set() && error.is_interrupted() && !matches!(error, Error::Stopped { .. })
+}
+
+/// An interruption, with what is kept and the command that goes on in place of the general hint.
+pub(super) fn stopped(error: &Error, kept: &str, command: &str) -> Error {
+    Error::Stopped { message: error.message(), next: format!("{kept}; go on with: {command}") }
+}
+
+/// The words of the command line; what of a file's name is no Unicode is replaced.
+pub(super) fn given() -> impl Iterator<Item = String> {
+    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
+}
+
+/// The command line as it can be typed again, without the options `without` and their values.
+pub(super) fn command_line(arguments: impl IntoIterator<Item = String>, without: &[&str]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut is_value = false;
+    for argument in arguments {
+        let is_left_out = |option: &&str| argument.strip_prefix(*option).is_some_and(|rest| rest.starts_with('='));
+        if std::mem::take(&mut is_value) || without.iter().any(is_left_out) {
+            continue;
+        }
+        if without.contains(&argument.as_str()) {
+            is_value = true;
+            continue;
+        }
+        // No word of a command line holds a NUL, the one thing that can't be quoted.
+        words.push(shlex::try_quote(&argument).map(Into::into).unwrap_or(argument.clone()));
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &[&str]) -> Vec<String> {
+        line.iter().map(|word| word.to_string()).collect()
+    }
+
+    fn interruption() -> Error {
+        Error::from(limbeck_data::Error::from(limbeck_data::Interrupted))
+    }
+
+    #[test]
+    fn a_command_line_can_be_typed_again() {
+        let line = ["limbeck", "run", "my recipe.toml", "--from", "distil", "--set", "a=it's", "--from=embed", ""];
+        let again = command_line(words(&line), &["--from"]);
+        let left = ["limbeck", "run", "my recipe.toml", "--set", "a=it's", ""];
+        assert_eq!(shlex::split(&again).unwrap(), words(&left), "{again}");
+    }
+
+    #[test]
+    fn an_error_stays_as_it_is_where_nobody_asked_for_a_stop() {
+        let kept = with_next_step(interruption(), "shards are kept", &Interrupt::new());
+        assert!(!matches!(kept, Error::Stopped { .. }), "{kept}");
+    }
+
+    #[test]
+    fn an_interruption_says_what_is_kept() {
+        let interrupt = Interrupt::new();
+        interrupt.set();
+        let hint = with_next_step(interruption(), "shards are kept", &interrupt).hint().unwrap();
+        assert!(hint.starts_with("shards are kept; go on with: "), "{hint}");
+    }
+
+    #[test]
+    fn another_error_stays_as_it_is_after_a_stop_was_asked_for() {
+        let interrupt = Interrupt::new();
+        interrupt.set();
+        let error = Error::Usage("no disk".into());
+        assert_eq!(with_next_step(error, "x", &interrupt).to_string(), "no disk");
+    }
+}

@@ -1,0 +1,48 @@
+//! The examples that the SimCSE commands learn from.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use limbeck_data::examples::ExampleColumns;
+
+use super::common::Session;
+use super::input::distinct_texts;
+use crate::error::{Error, Result};
+use crate::pipeline::StageId;
+use crate::pipeline::training_examples::TrainingExamples;
+
+// Text or labelled examples, and the sets that the best weights are chosen by.
+#[derive(Args)]
+pub(super) struct ExamplesArguments {
+    /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
+    input: Option<PathBuf>,
+
+    /// Pairs or triples for the supervised method: .tsv, .csv, .jsonl or .parquet
+    #[arg(long, value_name = "FILE")]
+    examples: Option<PathBuf>,
+
+    /// STS files that the best weights are chosen by
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) dev: Vec<PathBuf>,
+}
+
+impl ExamplesArguments {
+    /// Reads at most `limit` examples; of text, without blanks and duplicates.
+    pub(super) fn read(
+        &self,
+        columns: &ExampleColumns,
+        limit: Option<usize>,
+        stage: StageId,
+        session: &Session,
+    ) -> Result<TrainingExamples> {
+        match (&self.examples, &self.input) {
+            (Some(path), _) => TrainingExamples::read_labelled(path, columns, limit, stage, session.monitor),
+            (None, Some(input)) => {
+                let texts = distinct_texts(input, None, None)?.take(limit.unwrap_or(usize::MAX));
+                Ok(TrainingExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
+            }
+            (None, None) => Err(Error::Usage("--input or --examples is needed".into())),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `am-softmax`: trains the student with every sentence its own class.
+
+use std::path::{Path, PathBuf};
+
+use limbeck_data::Monitor;
+use limbeck_data::files::lock_folder;
+use limbeck_student::am_softmax::{AmSoftmaxJob, AmSoftmaxSettings, Sentences, train};
+use limbeck_student::folder::StudentFolder;
+use limbeck_training::contrastive::Dev;
+use serde_json::{Value, json};
+
+use super::embed;
+use crate::error::Result;
+use crate::measure::sts::DevSets;
+use crate::pipeline::student_start::start_of;
+use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::{Method, Plan};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("am-softmax");
+
+/// Trains the student with every text of the cache its own class.
+pub struct AmSoftmax;
+
+impl Stage for AmSoftmax {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::AmSoftmax)
+    }
+
+    fn is_shared(&self, plan: &Plan) -> bool {
+        plan.last_method() != self.method()
+    }
+
+    fn reads(&self, plan: &Plan) -> Vec<StageId> {
+        let before = plan.method_before(Method::AmSoftmax).map(StageId::from);
+        [embed::ID].into_iter().chain(before).collect()
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        json!({"student": recipe.student.shape(), "am_softmax": recipe.am_softmax,
+               "start": recipe.train_student.start, "seed": recipe.distil.seed,
+               "dev": stamp_contents(&recipe.train_student.dev)})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::student(run.student_folder(Method::AmSoftmax))
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the last checkpoint")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let recipe = &context.plan().recipe;
+        let student = start_of(context, Method::AmSoftmax)?;
+        let (cache, held_out) = embed::open_caches(context)?;
+        let folder = context.run().student_folder(Method::AmSoftmax);
+        let _lock = lock_folder(&folder)?;
+        let input = AmSoftmaxInput {
+            sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
+            settings: &recipe.am_softmax,
+            dev: recipe.train_student.dev.iter().map(Into::into).collect(),
+            folder: &folder,
+            metrics: context.folder().metrics(),
+        };
+        am_softmax_into(input, student, context.monitor)
+    }
+}
+
+/// What an AM-softmax training is made from beside the student.
+pub struct AmSoftmaxInput<'a> {
+    /// The classes.
+    pub sentences: Sentences<'a>,
+    /// How to learn.
+    pub settings: &'a AmSoftmaxSettings,
+    /// STS files that the best weights are chosen by.
+    pub dev: Vec<PathBuf>,
+    /// Where the trained student and its checkpoints lie.
+    pub folder: &'a Path,
+    /// The metrics log.
+    pub metrics: PathBuf,
+}
+
+/// Trains `student` by AM-softmax and writes it to the input's folder.
+pub fn am_softmax_into(input: AmSoftmaxInput, student: StudentFolder, monitor: Monitor) -> Result<()> {
+    let AmSoftmaxInput { sentences, settings, dev, folder, metrics } = input;
+    let dev = DevSets::read(&dev, monitor.interrupt)?;
+    let dev = dev.as_ref().map(|dev| dev as &dyn Dev);
+    let job = AmSoftmaxJob { sentences, settings, dev, folder, metrics, stage: ID.name() };
+    let summary = train(student, &job, monitor)?;
+    monitor.note(&format!("{ID}: {summary}"));
+    Ok(())
+}

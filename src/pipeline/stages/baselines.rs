@@ -1,0 +1,90 @@
+//! `baselines`: the static students that the student is compared with.
+
+use candle_core::Device;
+use limbeck_data::files::lock_folder;
+use limbeck_student::distil::{DistilJob, DistilSettings};
+use serde_json::{Value, json};
+
+use super::distil::{distil_into, origin_of_run};
+use super::embed;
+use crate::error::Result;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::Plan;
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("baselines");
+
+/// A static student: one without convolutions.
+pub struct Baseline {
+    /// Its folder and the name of its training.
+    pub name: &'static str,
+    /// Its name in tables.
+    pub shown: &'static str,
+    /// How it learns.
+    pub settings: DistilSettings,
+}
+
+/// The static students that the plan asks for: the start as it is, and the honest control, trained on the same targets.
+pub fn of(plan: &Plan) -> Vec<Baseline> {
+    let wanted = &plan.recipe.baselines;
+    let trained = plan.recipe.distil.static_control();
+    let untrained = DistilSettings { epochs: 0, ..trained.clone() };
+    let untrained = Baseline { name: "static-start", shown: "static, untrained", settings: untrained };
+    let trained = Baseline { name: "static-trained", shown: "static, trained", settings: trained };
+    let untrained = wanted.untrained.then_some(untrained);
+    untrained.into_iter().chain(wanted.trained.then_some(trained)).collect()
+}
+
+/// Makes the static students.
+pub struct Baselines;
+
+impl Stage for Baselines {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_planned(&self, plan: &Plan) -> bool {
+        !of(plan).is_empty()
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![embed::ID]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        json!({"baselines": recipe.baselines, "embedding": recipe.student.embedding,
+               "max_tokens": recipe.student.max_tokens, "distil": recipe.distil})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        let folders = of(&run.plan).iter().map(|baseline| run.folder.baseline(baseline.name)).collect();
+        Outputs::students(folders, run.folder.baselines())
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the last checkpoint")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let student = &context.plan().recipe.student;
+        let files = embed::TargetFiles::open(context)?;
+        for baseline in of(context.plan()) {
+            let targets = files.view(student.max_tokens);
+            let folder = context.folder().baseline(baseline.name);
+            let _lock = lock_folder(&folder)?;
+            let job = DistilJob {
+                config: student.config(targets.vocabulary(), targets.dimension()).static_control(),
+                targets,
+                settings: &baseline.settings,
+                student: None,
+                folder: &folder,
+                metrics: context.folder().metrics(),
+                stage: baseline.name,
+                device: Device::Cpu,
+            };
+            distil_into(&job, origin_of_run(context), context.monitor)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! `distil`: trains the student on the cached vectors.
+
+use candle_core::Device;
+use limbeck_data::Monitor;
+use limbeck_data::files::lock_folder;
+use limbeck_student::distil::{DistilJob, distil, remove_checkpoints};
+use limbeck_student::folder::StudentFolder;
+use serde_json::{Map, Value, json};
+
+use super::embed;
+use crate::error::Result;
+use crate::pipeline::student_start::student_of;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::{Method, Plan};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("distil");
+
+/// Trains the student on the cached vectors.
+pub struct Distil;
+
+impl Stage for Distil {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::Distil)
+    }
+
+    fn is_shared(&self, plan: &Plan) -> bool {
+        plan.last_method() != self.method()
+    }
+
+    fn reads(&self, plan: &Plan) -> Vec<StageId> {
+        let before = plan.method_before(Method::Distil).map(StageId::from);
+        [embed::ID].into_iter().chain(before).collect()
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        json!({"student": plan.recipe.student.shape(), "distil": plan.recipe.distil})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::student(run.student_folder(Method::Distil))
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the last checkpoint")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let recipe = &context.plan().recipe;
+        let before = context.plan().method_before(Method::Distil);
+        let student = before.map(|method| student_of(context, method)).transpose()?;
+        let files = embed::TargetFiles::open(context)?;
+        let targets = files.view(recipe.student.max_tokens);
+        let folder = context.run().student_folder(Method::Distil);
+        let _lock = lock_folder(&folder)?;
+        let job = DistilJob {
+            config: recipe.student.config(targets.vocabulary(), targets.dimension()),
+            targets,
+            settings: &recipe.distil,
+            student: student.as_ref().map(|student| &student.model),
+            folder: &folder,
+            metrics: context.folder().metrics(),
+            stage: ID.name(),
+            device: Device::Cpu,
+        };
+        distil_into(&job, origin_of_run(context), context.monitor)
+    }
+}
+
+/// What a student of a run comes from: its teacher, or a cache made elsewhere, and the recipe.
+pub fn origin_of_run(context: &Context) -> Map<String, Value> {
+    let recipe = &context.plan().recipe;
+    let teacher = recipe.teacher.as_ref().map(|teacher| teacher.source.clone());
+    let teacher = teacher.or_else(|| recipe.cache.path.clone());
+    Map::from_iter([("teacher".into(), json!(teacher)), ("recipe".into(), json!(recipe.name))])
+}
+
+/// Distils a student and writes it to the job's folder, with `origin` and what came of the training in its config.
+pub fn distil_into(job: &DistilJob, mut origin: Map<String, Value>, monitor: Monitor) -> Result<()> {
+    let (model, summary) = distil(job, monitor)?;
+    monitor.note(&format!(
+        "{}: {} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
+        job.stage, summary.texts, summary.steps, summary.start, summary.best, summary.best_step
+    ));
+    origin.insert("texts".into(), json!(summary.texts));
+    origin.insert("steps".into(), json!(summary.steps));
+    origin.insert("held_out_cosine".into(), json!(summary.best));
+    let tokenizer = job.targets.tokenizer.clone();
+    StudentFolder { model, tokenizer, origin: origin.into() }.save(job.folder)?;
+    Ok(remove_checkpoints(job.folder)?)
+}

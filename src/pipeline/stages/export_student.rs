@@ -1,0 +1,66 @@
+//! `export-student`: folds the students into files for the encoder.
+
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use limbeck_encoder::Precision;
+use limbeck_student::fold::write_folded;
+use limbeck_student::folder::StudentFolder;
+use serde_json::{Value, json};
+
+use super::baselines;
+use crate::error::Result;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::Plan;
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("export-student");
+
+/// The precisions that the student is folded in.
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Int8];
+
+/// Folds the student in f32 and int8, and each static student in f32.
+pub struct ExportStudent;
+
+impl Stage for ExportStudent {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_shared(&self, _plan: &Plan) -> bool {
+        false
+    }
+
+    fn reads(&self, plan: &Plan) -> Vec<StageId> {
+        plan.last_method().map(StageId::from).into_iter().chain([baselines::ID]).collect()
+    }
+
+    fn inputs(&self, _plan: &Plan) -> Value {
+        json!({})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::files(PRECISIONS.map(|precision| run.folder.folded("student", precision)))
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let own = context.folder();
+        let exports = own.exports();
+        std::fs::create_dir_all(&exports).map_err(limbeck_data::Error::io("create the folder", &exports))?;
+        limbeck_data::files::remove_leftovers(&exports)?;
+        fold(&own.student(), PRECISIONS.map(|precision| (precision, own.folded("student", precision))))?;
+        for baseline in baselines::of(context.plan()) {
+            let folder = context.folder_of(baselines::ID).baseline(baseline.name);
+            fold(&folder, [(Precision::F32, own.folded(baseline.name, Precision::F32))])?;
+        }
+        Ok(())
+    }
+}
+
+fn fold(student: &Path, files: impl IntoIterator<Item = (Precision, PathBuf)>) -> Result<()> {
+    let student = StudentFolder::open(student, &Device::Cpu)?;
+    for (precision, to) in files {
+        write_folded(&student, precision, &to)?;
+    }
+    Ok(())
+}

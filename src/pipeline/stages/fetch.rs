@@ -1,0 +1,122 @@
+//! `fetch`: brings everything that the recipe names to this machine.
+
+use std::path::PathBuf;
+
+use limbeck_data::assets::{Asset, Uri};
+use limbeck_teacher::TeacherFolder;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::{Plan, TeacherSection};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("fetch");
+
+/// Brings everything that the recipe names to this machine, and lists it with its sha256 in `assets.json`.
+pub struct Fetch;
+
+impl Stage for Fetch {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        let teacher = recipe.teacher.as_ref().map(|teacher| (&teacher.source, &teacher.sha256));
+        let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
+        // Labelled examples belong to the inputs of the trainings: nothing else depends on them.
+        json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
+               "tokenizer": recipe.student.tokenizer})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::files([run.folder.assets()])
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("what came whole")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let plan = context.plan();
+        let recipe = &plan.recipe;
+        let mut wanted: Vec<(&Uri, Option<&str>)> = Vec::new();
+        if let Some(teacher) = plan.teacher() {
+            wanted.push((&teacher.uri, recipe.teacher.as_ref().and_then(|teacher| teacher.sha256.as_deref())));
+            if std::env::var_os(limbeck_teacher::LIBRARY_VARIABLE).is_none() {
+                wanted.push((&plan.runtime, None));
+            }
+        }
+        let hashes = recipe.text.source.iter().map(|source| source.sha256.as_deref());
+        wanted.extend(plan.text.iter().zip(hashes));
+        let Plan { tokenizer, examples, student_examples, exclude, .. } = plan;
+        let others = tokenizer.iter().chain(examples).chain(student_examples).chain(exclude);
+        wanted.extend(others.map(|uri| (uri, None)));
+        let mut fetched = Map::new();
+        for (uri, sha256) in wanted {
+            context.monitor.check()?;
+            let asset = context.store.fetch(uri, sha256, context.monitor.progress)?;
+            fetched.insert(uri.to_string(), entry(&asset));
+        }
+        if plan.teacher().is_some() {
+            // Before the embedding rather than after it.
+            check_width(context, named_teacher(context)?.config.hidden_size)?;
+        }
+        context.folder().write_json(&context.folder().assets(), &fetched.into())
+    }
+}
+
+fn entry(asset: &Asset) -> Value {
+    json!({"path": asset.path, "sha256": asset.sha256})
+}
+
+/// The local path of an asset that a later stage asks for, which is added to the list of assets.
+pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
+    let asset = context.store.fetch(uri, None, context.monitor.progress)?;
+    let path = context.folder().assets();
+    let mut listed: Map<String, Value> = match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::json("list of assets", &path)(source))?,
+        Err(_) => Map::new(),
+    };
+    listed.insert(uri.to_string(), entry(&asset));
+    context.folder().write_json(&path, &listed.into())?;
+    Ok(asset.path)
+}
+
+/// The recipe's `[teacher]`.
+pub fn teacher_section<'a>(context: &Context<'a>) -> Result<&'a TeacherSection> {
+    context.plan().recipe.teacher.as_ref().ok_or_else(no_teacher)
+}
+
+/// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.
+pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
+    let section = teacher_section(context)?;
+    let uri = &context.plan().teacher().ok_or_else(no_teacher)?.uri;
+    let mut folder = TeacherFolder::open(&context.asset(uri, section.sha256.as_deref())?)?;
+    folder.pooler = section.pooler.unwrap_or(folder.pooler);
+    folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
+    if let Some(max_tokens) = section.max_tokens {
+        folder.check_tokens(max_tokens)?;
+        folder.max_tokens = max_tokens;
+    }
+    Ok(folder)
+}
+
+fn no_teacher() -> Error {
+    Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() }
+}
+
+/// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends there.
+pub fn check_width(context: &Context, teacher: usize) -> Result<()> {
+    context.plan().check_width(teacher)?;
+    let student = &context.plan().recipe.student;
+    if student.width(teacher) < student.embedding {
+        context.monitor.note(&format!("student.embedding is {teacher}, the width of the teacher's vectors"));
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! `report`: puts together what was measured: `summary.json`, the student's model card and `report.html`.
+
+use std::path::Path;
+
+use indexmap::IndexMap;
+use limbeck_data::files;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{bench, evaluate};
+use crate::error::{Error, Result};
+use crate::measure::speed::Measurement;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::Plan;
+use crate::report::{self, card::card};
+use crate::summary::{ModelSummary, Summary, merge_speeds};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("report");
+
+/// Puts together what was measured.
+pub struct Report;
+
+impl Stage for Report {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_shared(&self, _plan: &Plan) -> bool {
+        false
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![evaluate::ID, bench::ID]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        // The card tells of the text beyond what its files hold.
+        json!({"name": recipe.name, "card": recipe.card, "text": recipe.text})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::files([run.folder.summary(), run.folder.report(), run.folder.card()])
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let (plan, own) = (context.plan(), context.folder());
+        let models: Vec<ModelSummary> = read(&own.evaluation(), "list of evaluations")?;
+        let speeds: Vec<Measurement> = read(&own.bench(), "list of measurements")?;
+        let mut versions = IndexMap::from([("limbeck".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
+        if let Some(runtime) = limbeck_teacher::Runtime::loaded() {
+            versions.insert("onnxruntime".into(), runtime.version().into());
+        } else if plan.teacher().is_some() {
+            versions.insert("onnxruntime".into(), context.opener().runtime()?.version().into());
+        }
+        let summary = Summary {
+            name: plan.recipe.name.clone(),
+            models: merge_speeds(models, &speeds),
+            stages: context.finished.to_vec(),
+            versions,
+        };
+        summary.write(&own.summary())?;
+        files::write_bytes(&own.card(), card(&summary, &plan.recipe).as_bytes())?;
+        let page = report::page(&[report::Run::read(own.root())?])?;
+        Ok(files::write_bytes(&own.report(), page.as_bytes())?)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(Error::json(what, path))
+}

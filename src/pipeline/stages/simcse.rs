@@ -1,0 +1,101 @@
+//! `simcse`: trains the student by SimCSE.
+
+use limbeck_data::Monitor;
+use limbeck_data::files::lock_folder;
+use limbeck_student::contrast::{ContrastSettings, train};
+use limbeck_student::distil::Targets;
+use limbeck_student::folder::StudentFolder;
+use serde_json::{Value, json};
+
+use super::{embed, fetch, text};
+use crate::error::Result;
+use crate::pipeline::fingerprint::{stamp, stamp_contents};
+use crate::pipeline::student_start::start_of;
+use crate::pipeline::training_examples::{SimcseInput, TrainingExamples};
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::{Method, Plan};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("simcse");
+
+/// Trains the student by SimCSE, on the recipe's text or on labelled examples.
+pub struct Simcse;
+
+impl Stage for Simcse {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn method(&self) -> Option<Method> {
+        Some(Method::Simcse)
+    }
+
+    fn is_shared(&self, plan: &Plan) -> bool {
+        plan.last_method() != self.method()
+    }
+
+    fn reads(&self, plan: &Plan) -> Vec<StageId> {
+        let before = plan.method_before(Method::Simcse).map(StageId::from);
+        [fetch::ID, text::ID, embed::ID].into_iter().chain(before).collect()
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        let files: Vec<_> = plan.student_examples.iter().map(stamp).collect();
+        json!({"student": recipe.student.shape(), "train_student": recipe.train_student, "seed": recipe.distil.seed,
+               "files": files, "dev": stamp_contents(&recipe.train_student.dev)})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::student(run.student_folder(Method::Simcse))
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the last checkpoint")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let section = &context.plan().recipe.train_student;
+        let student = start_of(context, Method::Simcse)?;
+        let examples = match &context.plan().student_examples {
+            Some(uri) => {
+                let path = fetch::listed_asset(context, uri)?;
+                TrainingExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
+            }
+            None => TrainingExamples::Texts(training_texts(context, &student, section.limit.unwrap_or(usize::MAX))?),
+        };
+        let folder = context.run().student_folder(Method::Simcse);
+        let _lock = lock_folder(&folder)?;
+        let input = SimcseInput {
+            stage: ID,
+            examples: &examples,
+            settings: &section.simcse,
+            dev: section.dev.iter().map(Into::into).collect(),
+            folder: &folder,
+            metrics: context.folder().metrics(),
+        };
+        simcse_into(&input, student, &section.contrast(), context.monitor)
+    }
+}
+
+/// Trains `student` by SimCSE and writes it to the folder of `input`.
+pub fn simcse_into(
+    input: &SimcseInput,
+    student: StudentFolder,
+    settings: &ContrastSettings,
+    monitor: Monitor,
+) -> Result<()> {
+    input.train(monitor, |job| train(student, settings, job, monitor))
+}
+
+/// The recipe's text without what is held out, or that of a cache made elsewhere.
+fn training_texts(context: &Context, student: &StudentFolder, limit: usize) -> Result<Vec<String>> {
+    if context.plan().teacher().is_some() {
+        return text::prepared_texts(context, limit);
+    }
+    let (cache, held_out) = embed::open_caches(context)?;
+    let max_tokens = student.model.config.max_tokens;
+    let tokenizer = &student.tokenizer;
+    let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer, max_tokens };
+    Ok(targets.training_texts(limit)?)
+}

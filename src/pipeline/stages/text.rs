@@ -1,0 +1,103 @@
+//! `text`: reads, sifts and splits the recipe's text.
+
+use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+use serde_json::{Value, json};
+
+use super::fetch;
+use crate::error::{Error, Result};
+use crate::measure::fidelity;
+use crate::measure::word_order::another_order;
+use crate::pipeline::fingerprint::stamp;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::{CacheOrigin, Plan};
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("text");
+
+/// Reads, sifts and splits the text. Other stages know it by the content of its files: a source that was touched, or edited in
+/// a place from which nothing is taken, gives the same sentences, and then no later stage runs again.
+pub struct Text;
+
+impl Stage for Text {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_planned(&self, plan: &Plan) -> bool {
+        matches!(plan.cache, CacheOrigin::Teacher(_))
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![fetch::ID]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let files: Vec<_> = plan.text.iter().chain(&plan.exclude).map(stamp).collect();
+        json!({"text": plan.recipe.text, "files": files})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        let files = vec![run.folder.train_text(), run.folder.held_out_text()];
+        // Only labelled text leaves documents.
+        let documents = Some(run.folder.documents()).filter(|path| path.exists());
+        let hashed_files = files.iter().cloned().chain(documents).collect();
+        Outputs { files, hashed_files, ..Outputs::default() }
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let section = &context.plan().recipe.text;
+        let plan = text_plan(context)?;
+        let further = |text: &str| another_order(text, section.reordered, section.seed);
+        let summary = text::prepare_with(&plan, &context.folder().text(), &further, context.monitor)?;
+        context.monitor.note(&format!("text: {summary}"));
+        check_held_out(context)
+    }
+}
+
+fn text_plan(context: &Context) -> Result<TextPlan> {
+    let plan = context.plan();
+    let section = &plan.recipe.text;
+    let mut sources = Vec::with_capacity(section.source.len());
+    for (source, uri) in section.source.iter().zip(&plan.text) {
+        sources.push(Source {
+            path: context.asset(uri, source.sha256.as_deref())?,
+            column: source.column.clone(),
+            encoding: source.encoding.clone(),
+            unit: source.unit,
+            split: source.split,
+            label: source.label,
+            limit: source.limit,
+        });
+    }
+    Ok(TextPlan {
+        sources,
+        exclude: plan.exclude.iter().map(|uri| context.asset(uri, None)).collect::<Result<_>>()?,
+        limit: section.limit,
+        seed: section.seed,
+        min_chars: section.min_chars,
+        max_chars: section.max_chars,
+        hold_out: section.hold_out,
+    })
+}
+
+/// Refuses too few held-out texts to measure on, before the embedding rather than after it.
+fn check_held_out(context: &Context) -> Result<()> {
+    let held_out = PreparedText::open(&context.folder().held_out_text())?.rows();
+    if held_out < fidelity::FEWEST {
+        let what = "sentences that text.hold_out holds out to measure by".into();
+        return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
+    }
+    fidelity::note_few("text", held_out, context.monitor);
+    Ok(())
+}
+
+/// The prepared text to train on.
+pub fn prepared_text(context: &Context) -> Result<PreparedText> {
+    Ok(PreparedText::open(&context.folder_of(ID).train_text())?)
+}
+
+/// At most `limit` of those texts, the first.
+pub fn prepared_texts(context: &Context, limit: usize) -> Result<Vec<String>> {
+    let text = prepared_text(context)?;
+    Ok(text.read(0, limit.min(text.rows()))?.texts)
+}

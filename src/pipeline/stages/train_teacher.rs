@@ -1,0 +1,98 @@
+//! `train-teacher`: trains the teacher by SimCSE.
+
+use limbeck_data::Monitor;
+use limbeck_data::files::lock_folder;
+use limbeck_teacher::train::{BertSettings, train};
+use limbeck_teacher::{OnnxDevice, TeacherFolder};
+use serde_json::{Value, json};
+
+use super::{fetch, text};
+use crate::error::{Error, Result};
+use crate::models::candle_device;
+use crate::pipeline::fingerprint::{stamp, stamp_content};
+use crate::pipeline::training_examples::{SimcseInput, TrainingExamples};
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::Plan;
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("train-teacher");
+
+/// Trains the model that `[teacher]` names, on the recipe's text or on labelled examples.
+pub struct TrainTeacher;
+
+impl Stage for TrainTeacher {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_planned(&self, plan: &Plan) -> bool {
+        plan.recipe.train_teacher.is_some()
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![fetch::ID, text::ID]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        let recipe = &plan.recipe;
+        let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, &t.device));
+        let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev);
+        let uris = plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&plan.examples);
+        let files: Vec<_> = uris.map(stamp).chain(dev.map(|file| stamp_content(file.as_ref()))).collect();
+        json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        let teacher = run.folder.teacher();
+        let files = vec![teacher.join("config.json"), teacher.join("model.safetensors")];
+        Outputs { files, cleared: Some(teacher), ..Outputs::default() }
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the last checkpoint")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let missing = || Error::Stage { stage: ID.name(), problem: "the recipe trains no teacher".into() };
+        let section = context.plan().recipe.train_teacher.as_ref().ok_or_else(missing)?;
+        let start = fetch::named_teacher(context)?;
+        let examples = match &context.plan().examples {
+            Some(uri) => {
+                let path = fetch::listed_asset(context, uri)?;
+                TrainingExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
+            }
+            None => TrainingExamples::Texts(text::prepared_texts(context, section.limit.unwrap_or(usize::MAX))?),
+        };
+        let folder = context.folder().teacher();
+        let _lock = lock_folder(&folder)?;
+        let input = SimcseInput {
+            stage: ID,
+            examples: &examples,
+            settings: &section.simcse,
+            dev: section.dev.iter().map(Into::into).collect(),
+            folder: &folder,
+            metrics: context.folder().metrics(),
+        };
+        train_teacher_into(&input, &start, &section.bert, context.opener().device, context.monitor)
+    }
+}
+
+/// Trains a teacher that starts from the model `start`, and writes it to the folder of `input`.
+pub fn train_teacher_into(
+    input: &SimcseInput,
+    start: &TeacherFolder,
+    settings: &BertSettings,
+    device: OnnxDevice,
+    monitor: Monitor,
+) -> Result<()> {
+    let device = candle_device(device)?;
+    input.train(monitor, |job| train(start, settings, job, &device, monitor))
+}
+
+/// The run's teacher: what was trained, else what `[teacher]` names.
+pub fn teacher_of(context: &Context) -> Result<TeacherFolder> {
+    match context.plan().recipe.train_teacher {
+        Some(_) => Ok(TeacherFolder::open(&context.folder_of(ID).teacher())?),
+        None => fetch::named_teacher(context),
+    }
+}

@@ -1,0 +1,77 @@
+//! The student that a training method starts from.
+
+use std::path::PathBuf;
+
+use candle_core::Device;
+use limbeck_data::Monitor;
+use limbeck_student::contrast::{of_words, unlearned};
+use limbeck_student::distil::{DistilJob, Targets, start_student};
+use limbeck_student::folder::StudentFolder;
+use limbeck_student::start::Neighbours;
+use serde_json::json;
+
+use super::context::Context;
+use super::stage_id::StageId;
+use super::stages::embed::TargetFiles;
+use crate::error::Result;
+use crate::recipe::{Method, StudentStart};
+
+/// The student that `method` starts from: that of the method before it, else a new one, as `train_student.start` says.
+pub fn start_of(context: &Context, method: Method) -> Result<StudentFolder> {
+    match context.plan().method_before(method) {
+        Some(before) => student_of(context, before),
+        None => new_student(context, method),
+    }
+}
+
+/// The student that `method` left.
+pub fn student_of(context: &Context, method: Method) -> Result<StudentFolder> {
+    let folder = context.owner_of(method.into()).student_folder(method);
+    Ok(StudentFolder::open(&folder, &Device::Cpu)?)
+}
+
+fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
+    let recipe = &context.plan().recipe;
+    let files = TargetFiles::open(context)?;
+    let targets = files.view(recipe.student.max_tokens);
+    let config = recipe.student.config(targets.vocabulary(), targets.dimension());
+    let seed = recipe.distil.seed;
+    if recipe.train_student.start != StudentStart::Static {
+        targets.check()?;
+    }
+    match recipe.train_student.start {
+        StudentStart::Random => Ok(unlearned(config, files.tokenizer, seed)?),
+        StudentStart::WordVectors => {
+            let neighbours = count_neighbours(&targets, context.monitor)?;
+            Ok(of_words(config, files.tokenizer, neighbours, seed)?)
+        }
+        StudentStart::Static => {
+            let folder: PathBuf = context.run().student_folder(method);
+            let job = DistilJob {
+                config,
+                targets,
+                settings: &recipe.distil,
+                student: None,
+                folder: &folder,
+                metrics: context.folder().metrics(),
+                stage: StageId::from(method).name(),
+                device: Device::Cpu,
+            };
+            let model = start_student(&job, context.monitor)?;
+            Ok(StudentFolder { model, tokenizer: files.tokenizer, origin: json!({"start": "static"}) })
+        }
+    }
+}
+
+/// How often the tokens of the training text stand near one another.
+fn count_neighbours(targets: &Targets, monitor: Monitor) -> Result<Neighbours> {
+    let mut neighbours = Neighbours::new(targets.vocabulary());
+    let bar = monitor.stage("counting neighbours", Some(targets.cache.rows()), "texts");
+    for shard in 0..targets.cache.shards() {
+        monitor.check()?;
+        let examples = targets.examples(&targets.cache.read(shard)?)?;
+        neighbours.count(&examples.tokens);
+        bar.add(examples.tokens.rows() as u64);
+    }
+    Ok(neighbours)
+}

@@ -1,0 +1,74 @@
+//! `[baselines]`, `[evaluate]` and `[bench]`: what the student is compared with, and what is measured.
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Check, check_files, problem};
+
+/// `[baselines]`: static students to stand beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BaselineSection {
+    /// The student's start, untrained: what Model2Vec makes of the teacher.
+    pub untrained: bool,
+    /// A student of skip alone, trained on the same targets in the same way: the honest control.
+    pub trained: bool,
+}
+
+impl Default for BaselineSection {
+    fn default() -> Self {
+        Self { untrained: true, trained: true }
+    }
+}
+
+/// `[evaluate]`: what is measured of quality.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvaluateSection {
+    /// STS files with the columns `sentence1`, `sentence2` and `score`: TSV, CSV, JSON lines or Parquet.
+    pub sts: Vec<String>,
+    /// Whether to measure word order; needs a teacher.
+    pub word_order: bool,
+    /// How many held-out sentences word order is measured on, at most.
+    pub word_order_sentences: usize,
+}
+
+impl Default for EvaluateSection {
+    fn default() -> Self {
+        Self { sts: Vec::new(), word_order: true, word_order_sentences: 500 }
+    }
+}
+
+/// `[bench]`: what is measured of speed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BenchSection {
+    pub rounds: usize,
+    /// Seconds a model and round.
+    pub seconds: f64,
+}
+
+impl Default for BenchSection {
+    fn default() -> Self {
+        Self { rounds: 5, seconds: 2.0 }
+    }
+}
+
+impl EvaluateSection {
+    /// Refuses files that aren't there.
+    pub fn check(&self) -> Check {
+        check_files("evaluate.sts", &self.sts)
+    }
+}
+
+impl BenchSection {
+    /// Refuses a bench without rounds or of no time.
+    pub fn check(&self) -> Check {
+        if self.rounds == 0 || !(self.seconds > 0.0 && self.seconds <= 3600.0) {
+            return problem(
+                "[bench] has no rounds, no seconds, or more than 3600",
+                "rounds = 5, seconds = 2.0 are the defaults",
+            );
+        }
+        Ok(())
+    }
+}

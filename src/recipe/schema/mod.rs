@@ -1,0 +1,78 @@
+//! What a recipe can say: a struct a section, with the check of its values beside its fields.
+
+mod cache;
+mod card;
+mod measure;
+pub(super) mod problem;
+mod student;
+mod teacher;
+mod text;
+mod train_student;
+mod vocabulary;
+
+use std::path::PathBuf;
+
+use limbeck_student::am_softmax::AmSoftmaxSettings;
+use limbeck_student::distil::DistilSettings;
+use serde::{Deserialize, Serialize};
+
+pub use cache::CacheSection;
+pub use card::{CardSection, RuntimeSection};
+pub use measure::{BaselineSection, BenchSection, EvaluateSection};
+pub use student::{Method, StudentSection};
+pub use teacher::{TeacherSection, TrainTeacherSection};
+pub use text::{SourceSection, TextSection};
+pub use train_student::{StudentStart, TrainStudentSection};
+pub use vocabulary::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};
+
+use problem::{Check, problem};
+
+/// A whole recipe as it is typed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// The run's name and its folder; the recipe's file name without `.toml` where none is given.
+    pub name: String,
+    /// The recipe that this one is laid over, relative to its own folder: what isn't said here is as it is there, and a stage
+    /// that is the same is done once, in that one's run.
+    #[serde(skip_serializing)]
+    pub base: Option<String>,
+    /// What `base` names, as it was read.
+    #[serde(skip)]
+    pub over: Option<Box<(PathBuf, Recipe)>>,
+    /// Threads of everything that computes; all cores where none are given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+    pub runtime: RuntimeSection,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherSection>,
+    /// The teacher is trained where there is such a section.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_teacher: Option<TrainTeacherSection>,
+    pub train_student: TrainStudentSection,
+    /// Training with every sentence its own class.
+    pub am_softmax: AmSoftmaxSettings,
+    pub text: TextSection,
+    pub cache: CacheSection,
+    pub student: StudentSection,
+    pub distil: DistilSettings,
+    pub baselines: BaselineSection,
+    pub evaluate: EvaluateSection,
+    pub bench: BenchSection,
+    #[serde(skip_serializing_if = "CardSection::is_empty")]
+    pub card: CardSection,
+}
+
+impl Recipe {
+    /// Refuses a name that can't be a folder's.
+    pub(super) fn check_name(&self) -> Check {
+        let is_odd = self.name.contains(['/', '\\']) || self.name.starts_with('.') || self.name.is_empty();
+        match is_odd {
+            true => problem(
+                format!("name {:?} can't be a folder's name", self.name),
+                "choose letters, digits and dashes",
+            ),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! [`Problem`]: what is wrong with a section.
+
+/// What is wrong with a section of a recipe; the recipe's path is added by [`super::super::Plan::new`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key, its value and what is allowed.
+    pub what: String,
+    /// What to write instead, where that is known.
+    pub hint: Option<String>,
+}
+
+/// The result of a section's check.
+pub type Check<T = ()> = Result<T, Problem>;
+
+/// A failed check.
+pub fn problem<T>(what: impl Into<String>, hint: &str) -> Check<T> {
+    Err(Problem { what: what.into(), hint: (!hint.is_empty()).then(|| hint.to_string()) })
+}
+
+/// Errors of our crates name the key, its value and what is allowed; they carry their own hints.
+macro_rules! from_error {
+    ($($error:ty),+) => {
+        $(impl From<$error> for Problem {
+            fn from(error: $error) -> Self {
+                Self { what: error.to_string(), hint: error.hint() }
+            }
+        })+
+    };
+}
+
+from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error, limbeck_student::Error);
+
+/// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
+pub fn check_files(key: &str, files: &[String]) -> Check {
+    match files.iter().find(|file| !std::path::Path::new(file).is_file()) {
+        Some(missing) => problem(format!("{key}: there is no file {missing}"), ""),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a limit of 0.
+pub fn check_limit(key: &str, limit: Option<usize>, hint: &str) -> Check {
+    if limit == Some(0) { problem(format!("{key} is 0"), hint) } else { Ok(()) }
+}

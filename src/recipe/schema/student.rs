@@ -1,0 +1,120 @@
+//! `[student]`.
+
+use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Check, problem};
+use super::vocabulary::{VocabularyKind, VocabularySource};
+
+/// A way in which a student learns; each is a stage of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Method {
+    Distil,
+    Simcse,
+    AmSoftmax,
+}
+
+/// `[student]`: the student's shape, and how it learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StudentSection {
+    /// The width of the embedding table; at most the teacher's, where the default stops too.
+    pub embedding: usize,
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// `attention.heads = 0` leaves attention out.
+    pub attention: AttentionConfig,
+    pub skip: bool,
+    /// The longest input in tokens; none by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
+    /// `teacher`, `corpus` (less what the training text doesn't use), `extended` (and the text's most frequent words) or `trained` on the
+    /// training text.
+    #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
+    pub vocabulary: VocabularySource,
+    /// With `corpus`: how often a token must stand in the text to stay, 2 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_min_count: Option<u64>,
+    /// With `trained` and `extended`: the most tokens, 16,000 and 60,000 where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_size: Option<usize>,
+    /// With `trained`: `wordpiece` or `unigram`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vocabulary_kind: Option<VocabularyKind>,
+    /// How the student learns, one method after another: `distil`, `simcse`, `am-softmax`, each at most once.
+    #[serde(skip_serializing_if = "is_distil_alone")]
+    pub methods: Vec<Method>,
+}
+
+fn is_distil_alone(methods: &[Method]) -> bool {
+    methods == [Method::Distil]
+}
+
+impl Default for StudentSection {
+    fn default() -> Self {
+        Self {
+            embedding: 256,
+            convolutions: Vec::new(),
+            attention: AttentionConfig::default(),
+            skip: true,
+            max_tokens: None,
+            tokenizer: None,
+            vocabulary: VocabularySource::Teacher,
+            vocabulary_min_count: None,
+            vocabulary_size: None,
+            vocabulary_kind: None,
+            methods: vec![Method::Distil],
+        }
+    }
+}
+
+impl StudentSection {
+    /// The width of the embedding for a teacher of this width, which is the most there can be: the default stops there.
+    pub fn width(&self, teacher: usize) -> usize {
+        let is_default = self.embedding == Self::default().embedding;
+        if is_default { self.embedding.min(teacher) } else { self.embedding }
+    }
+
+    /// The student's shape for a teacher of this width and a table of so many rows.
+    pub fn config(&self, vocabulary: usize, dimension: usize) -> StudentConfig {
+        StudentConfig {
+            architecture: ARCHITECTURE.into(),
+            vocabulary,
+            embedding: self.width(dimension),
+            dimension,
+            convolutions: self.convolutions.clone(),
+            attention: (self.attention.heads > 0).then_some(self.attention),
+            skip: self.skip,
+            max_tokens: self.max_tokens,
+        }
+    }
+}
+
+impl Method {
+    /// Its name in recipes, which is that of its stage.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+impl StudentSection {
+    /// Refuses what can't be; the shape is checked for the default width.
+    pub fn check(&self) -> Check {
+        let methods = &self.methods;
+        let has_twice = methods.iter().enumerate().any(|(at, method)| methods[..at].contains(method));
+        if methods.is_empty() || has_twice {
+            return problem("student.methods must name each method once", "methods = [\"distil\"] is the default");
+        }
+        Ok(self.config(2, self.embedding).check()?)
+    }
+
+    /// The section without its methods: which come before a method is told by the stages that it reads, and which come after
+    /// doesn't concern it.
+    pub fn shape(&self) -> Self {
+        Self { methods: vec![Method::Distil], ..self.clone() }
+    }
+}

@@ -1,0 +1,74 @@
+//! `[teacher]` and `[train_teacher]`.
+
+use limbeck_data::examples::ExampleColumns;
+use limbeck_encoder::Precision;
+use limbeck_teacher::Pooler;
+use limbeck_teacher::train::BertSettings;
+use limbeck_training::contrastive::ContrastiveSettings;
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Check, check_files, check_limit, problem};
+
+/// `[teacher]`: the sentence encoder to learn from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TeacherSection {
+    /// A URI or path of a Hugging Face BERT folder.
+    pub source: String,
+    /// Checked where it is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooler: Option<Pooler>,
+    /// What is put before every text; the folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The folder's own where it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// The precision in which the cache is made; the teacher is measured in f32 whatever it is.
+    pub precision: OnnxPrecision,
+    /// `cpu`, `cuda` or `cuda:N`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// `[train_teacher]`: SimCSE training, which starts from the model that `[teacher]` names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainTeacherSection {
+    /// A URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the recipe's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub examples: Option<String>,
+    /// The columns of the examples, where their header doesn't tell.
+    pub columns: ExampleColumns,
+    /// So many examples at most; of the recipe's text, the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
+    pub dev: Vec<String>,
+    pub bert: BertSettings,
+    pub simcse: ContrastiveSettings,
+}
+
+impl TeacherSection {
+    /// Refuses what can't be.
+    pub fn check(&self) -> Check {
+        if self.source.is_empty() {
+            return problem("[teacher] has no source", "name a model's folder or URI");
+        }
+        check_limit("teacher.max_tokens", self.max_tokens, "leave it out for the model's own")
+    }
+}
+
+impl TrainTeacherSection {
+    /// Refuses what can't be for a teacher pooled by `pooler`.
+    pub fn check(&self, pooler: Pooler) -> Check {
+        // Whether there are hard negatives is known when the examples are read.
+        self.simcse.check(false)?;
+        self.bert.check(pooler)?;
+        check_limit("train_teacher.limit", self.limit, "leave it out for all examples")?;
+        check_files("train_teacher.dev", &self.dev)
+    }
+}

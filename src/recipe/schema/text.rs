@@ -1,0 +1,97 @@
+//! `[text]` and its sources.
+
+use limbeck_data::text::{TextPlan, Unit};
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Check, problem};
+
+/// One `[[text.source]]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceSection {
+    /// A URI, a file or a folder.
+    pub uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The column or field with the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// The encoding where it isn't UTF-8, such as `windows-1252`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// `line` or `file`: what one text is.
+    pub unit: Unit,
+    /// Whether texts are documents to be split into sentences.
+    pub split: bool,
+    /// Whether the folder that a file lies in is its label, for topic accuracy.
+    pub label: bool,
+    /// A uniform sample of so many texts of this source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
+
+/// `[text]`: what is read, and what is left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TextSection {
+    pub source: Vec<SourceSection>,
+    /// Files whose sentences are never trained on.
+    pub exclude: Vec<String>,
+    /// A uniform sample of so many texts in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    pub seed: u64,
+    pub min_chars: usize,
+    pub max_chars: usize,
+    /// The share of texts (of documents, where there are any) that is held out to measure on.
+    pub hold_out: f64,
+    /// The share of texts to train on that stand there a second time, their words in another order: what order is worth has to
+    /// be seen to be learned.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reordered: f64,
+}
+
+impl Default for TextSection {
+    fn default() -> Self {
+        let plan = TextPlan::default();
+        Self {
+            source: Vec::new(),
+            exclude: Vec::new(),
+            limit: None,
+            seed: plan.seed,
+            min_chars: plan.min_chars,
+            max_chars: plan.max_chars,
+            hold_out: plan.hold_out,
+            reordered: 0.0,
+        }
+    }
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+impl TextSection {
+    /// Refuses what can't be.
+    pub fn check(&self) -> Check {
+        if !(0.0..=1.0).contains(&self.reordered) {
+            return problem("text.reordered must lie between 0 and 1", "0.2 is a fifth more text");
+        }
+        let no_text = self.limit == Some(0) || self.source.iter().any(|source| source.limit == Some(0));
+        if no_text || self.min_chars > self.max_chars {
+            return problem("[text] leaves no text", "min_chars is at most max_chars, and a limit is at least 1");
+        }
+        Ok(())
+    }
+
+    /// Refuses what can't be beside a teacher, which embeds the text.
+    pub fn check_beside_teacher(&self) -> Check {
+        if self.source.is_empty() {
+            return problem("there is no [[text.source]]", "name a file, folder or URI with text");
+        }
+        if !(self.hold_out > 0.0 && self.hold_out < 1.0) {
+            return problem("text.hold_out must lie between 0 and 1", "0.02 keeps a fiftieth to measure on");
+        }
+        Ok(())
+    }
+}
