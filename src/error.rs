@@ -156,8 +156,8 @@ pub enum Error {
     /// A path that names no model.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
-        "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file beside \
-         its tokenizer.json, or the URI of one"
+        "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file \
+         beside its tokenizer.json, or the URI of one"
     ))]
     NoModel {
         /// What was to be a model.

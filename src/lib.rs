@@ -6,9 +6,9 @@
 //!                 measure ◄─────┘        └───── commands: plans of one stage
 //! ```
 //!
-//! [`recipe`] reads what a run is to do, [`pipeline`] does it stage by stage, [`measure`] measures models, and [`summary`] and
-//! [`report`] show the results. [`commands`] is the command line; the binary only parses, calls it and turns an error into an exit
-//! code.
+//! [`recipe`] reads what a run is to do, [`pipeline`] does it stage by stage, [`measure`] measures models, and
+//! [`summary`] and [`report`] show the results. [`commands`] is the command line; the binary only parses, calls it and
+//! turns an error into an exit code.
 //!
 //! ```no_run
 //! use limbeck::pipeline::{Pipeline, PlannedRun, RunFolder, RunOptions};

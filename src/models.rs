@@ -99,8 +99,8 @@ pub enum ModelFiles {
     },
 }
 
-const STATIC: &str = "is a static model, where a teacher is needed; `limbeck encode --to vectors.parquet` makes a cache of \
-                      its vectors, which cache.path names";
+const STATIC: &str = "is a static model, where a teacher is needed; `limbeck encode --to vectors.parquet` makes a cache \
+                      of its vectors, which cache.path names";
 
 /// Finds the model at `path` by its files.
 ///
@@ -250,7 +250,8 @@ impl Opener<'_> {
         Ok(Runtime::find(None, fetch)?)
     }
 
-    /// The ONNX export of a BERT folder and its tokenizer, stored in the user's cache by the hash of all that it depends on.
+    /// The ONNX export of a BERT folder and its tokenizer, stored in the user's cache by the hash of all that it
+    /// depends on.
     fn exported(&self, folder: &Path, options: &ModelOptions, precision: Precision) -> Result<(PathBuf, PathBuf)> {
         let teacher = TeacherFolder::open(folder)?;
         if let Some(most) = options.max_tokens {

@@ -99,8 +99,8 @@ fn rounded(value: f32) -> f32 {
     f16::from_f32(value).to_f32()
 }
 
-/// NumPy's format, version 1.0: a little-endian matrix. It is written here, in 40 lines, since the crates for it want the
-/// number of rows before the first row.
+/// NumPy's format, version 1.0: a little-endian matrix. It is written here, in 40 lines, since the crates for it want
+/// the number of rows before the first row.
 pub struct Npy {
     kind: VectorType,
     file: PendingFile,

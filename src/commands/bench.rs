@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student --input texts.txt --threads 2 --json"
+    after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student \
+                  --input texts.txt --threads 2 --json"
 )]
 pub(super) struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one; several are measured side by side

@@ -42,14 +42,14 @@ pub(super) struct ModelArguments {
     pub(super) precision: Option<Precision>,
 }
 
-// The recipe of a command that does one stage's work.
+// The recipe of a command that does the work of one stage.
 #[derive(Args)]
 pub(super) struct RecipeArguments {
-    /// A recipe, of which the sections named above are read
+    /// A recipe; the command reads the sections named above
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
 
-    /// Put a value over the recipe's, by the key that it has there
+    /// Put a value over the recipe's, by its key there
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 
@@ -59,8 +59,11 @@ pub(super) struct RecipeArguments {
 }
 
 impl RecipeArguments {
-    /// The recipe with its overrides; its threads, or those given here, are set. The command reads `sections` of it, and an override
-    /// of another one would do nothing; nor would one of the keys that begin as in `others`, in place of which something else is told.
+    /// The recipe with its overrides. Sets the number of threads too.
+    ///
+    /// # Errors
+    /// An override outside `sections`, or of a key that begins as one in `others`: the command would ignore both.
+    /// `others` says what to use instead.
     pub(super) fn read(&self, sections: &[&str], others: &[(&str, &str)]) -> Result<Recipe> {
         let recipe = match &self.recipe {
             Some(path) => recipe::read(path, &self.overrides)?,
@@ -129,7 +132,8 @@ impl ModelArguments {
     pub(super) fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> Result<Opener<'a>> {
         let threads = self.threads();
         set_threads(threads);
-        Ok(Opener { store, progress: monitor.progress, threads, runtime: self.run.runtime.clone(), device: self.run.device })
+        let run = &self.run;
+        Ok(Opener { store, progress: monitor.progress, threads, runtime: run.runtime.clone(), device: run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
-                        limbeck encode --model student.limbeck --input texts.txt --dimension 128 --precision binary --to bits.npy\n  \
+                        limbeck encode --model student.limbeck --input texts.txt --dimension 128 --precision binary \
+                        --to bits.npy\n  \
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
 pub(super) struct Arguments {
@@ -39,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 
-    /// What is put before every text; a teacher's own by default
+    /// Text put before every text; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
@@ -51,12 +52,12 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
-    /// Only the first N numbers of every vector, scaled to length 1 again
+    /// Only the first N dimensions of every vector, scaled to length 1 again
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
 
-    /// Type of the numbers given out: f32, f16, int8 (times 127, rounded) or binary (a bit a number, packed as by NumPy's
-    /// packbits; ubinary in sentence-transformers)
+    /// Type of the values written: f32, f16, int8 (times 127, rounded) or binary (a bit a dimension, packed as by
+    /// NumPy's packbits; ubinary in sentence-transformers)
     #[arg(long, value_name = "TYPE", default_value = "f32", value_parser = vector_type)]
     precision: VectorType,
 
@@ -79,7 +80,7 @@ enum Format {
     Npy,
     /// Columns `text` and `embedding`
     Parquet,
-    /// An array of numbers a line
+    /// An array of values a line
     Jsonl,
 }
 
@@ -135,19 +136,20 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let rows = sink.finish()?;
     drop(bar);
     if arguments.to.is_some() || !std::io::stdout().is_terminal() {
-        session.monitor.progress.note(&format!("{rows} vectors of {dimension} numbers"));
+        session.monitor.progress.note(&format!("{rows} vectors of {dimension} dimensions"));
     }
     std::io::stdout().flush().map_err(super::common::stdout_failed)?;
     Ok(())
 }
 
-/// How many texts are encoded at a time. A folded student's threads take blocks of 64, two each (with one, two threads are a tenth slower), and memory is taken for all vectors
-/// of a time; what else there is puts texts of like length together, which more texts are better for.
+/// How many texts are encoded at a time. A folded student's threads take two blocks of 64 each (with one block, two
+/// threads are a tenth slower), and more texts would take more memory. Other models group texts of similar length,
+/// which works better on more texts.
 fn texts_at_once(info: &EncoderInfo) -> usize {
     if info.engine == "folded" { info.threads.max(1).saturating_mul(128) } else { 1024 }
 }
 
-/// The name's extension where it tells of a compression, which nothing here writes.
+/// The name's extension where it stands for a compression, which this command doesn't write.
 fn compressed(to: Option<&Path>) -> Option<&str> {
     let extension = to.and_then(Path::extension).and_then(|extension| extension.to_str());
     extension.filter(|extension| ["gz", "zst", "bz2", "xz", "zip"].contains(extension))

@@ -18,9 +18,12 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student --sts STSB.test.tsv STS15.test.tsv --json\n  \
-                  limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher --input texts.txt\n  \
-                  limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --fidelity tweets.txt",
+    after_help = "Examples:\n  limbeck evaluate --model runs/quickstart/student \
+                  --sts STSB.test.tsv STS15.test.tsv --json\n  \
+                  limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher \
+                  --input texts.txt\n  \
+                  limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher \
+                  --fidelity tweets.txt",
     group = ArgGroup::new("followed").args(["fidelity", "word_order"]).multiple(true)
 )]
 pub(super) struct Arguments {
@@ -32,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed"])]
     sts: Vec<PathBuf>,
 
-    /// The model that embeds the documents, while --model embeds the queries: a student's teacher
+    /// The model that embeds the documents while --model embeds the queries: a student's teacher
     #[arg(long, value_name = "M", conflicts_with = "dimension")]
     documents: Option<String>,
 
@@ -52,15 +55,15 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M", requires = "followed")]
     teacher: Option<String>,
 
-    /// What is put before every text of --model, such as "query: "; a teacher's own by default
+    /// Text put before every text of --model, such as "query: "; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
-    /// What is put before every text of --teacher and --documents; its own by default
+    /// Text put before every text of --teacher and --documents; the model's own by default
     #[arg(long, value_name = "TEXT")]
     teacher_prefix: Option<String>,
 
-    /// Only the first N numbers of every vector
+    /// Only the first N dimensions of every vector
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
 

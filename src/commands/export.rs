@@ -21,7 +21,8 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 --to student.limbeck\n  \
+    after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 \
+                  --to student.limbeck\n  \
                   limbeck export --model runs/quickstart/student --format onnx --to student-onnx\n  \
                   limbeck export --model runs/quickstart/student --format sentence-transformers --to student-st"
 )]
@@ -38,7 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     precision: Option<Precision>,
 
-    /// The file (folded) or folder to write; for onnx a name that ends in .onnx is the model alone, without its tokenizer
+    /// The file (folded) or folder to write; for onnx a name that ends in .onnx is the model alone, without its
+    /// tokenizer
     #[arg(long, value_name = "PATH")]
     to: PathBuf,
 }

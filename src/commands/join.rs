@@ -15,20 +15,23 @@ use crate::error::{Error, Result};
 
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  limbeck embed --teacher e5 \
-                        --prefix 'query: ' --input corpus.txt.gz \\\n      --student-tokenizer one/tokenizer.json --to two\n  \
-                        limbeck join --cache one --cache two --weights 1,1.5 --to both\n  limbeck distil --cache both --to student"
+    after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  \
+                  limbeck embed --teacher e5 --prefix 'query: ' --input corpus.txt.gz \\\n      \
+                  --student-tokenizer one/tokenizer.json --to two\n  \
+                  limbeck join --cache one --cache two --weights 1,1.5 --to both\n  \
+                  limbeck distil --cache both --to student"
 )]
 pub(super) struct Arguments {
-    /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in the same order
+    /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in
+    /// the same order
     #[arg(long = "cache", value_name = "CACHE", required = true)]
     caches: Vec<PathBuf>,
 
-    /// What each teacher's cosine counts, in the order of the caches; all the same by default
+    /// The weight of each teacher's cosine, in the order of the caches; all the same by default
     #[arg(long, value_name = "W,W", value_delimiter = ',', conflicts_with = "like")]
     weights: Vec<f64>,
 
-    /// The share of a teacher's mean vector that is taken from its vectors, from 0 to 1
+    /// The share of each teacher's mean vector that is subtracted from its vectors, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, conflicts_with = "like")]
     centre: f64,
 
@@ -36,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", conflicts_with = "like")]
     dimension: Option<usize>,
 
-    /// Join as this joined cache was, for the same teachers' caches of other texts
+    /// Join other texts' caches of the same teachers by the map of this joined cache
     #[arg(long, value_name = "JOINED")]
     like: Option<PathBuf>,
 
@@ -69,10 +72,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     }
     let _lock = lock_folder(&arguments.to)?;
     let monitor = session.monitor;
-    let found = match like {
+    let map = match like {
         Some(like) => like,
         None => {
-            // Of an interrupted job the join is there already.
+            // An interrupted job has written its map already.
             match Join::open(&arguments.to) {
                 Ok(before) if before.is_for(&caches, &settings) => before,
                 _ => Join::find(&caches, &settings, monitor)?,
@@ -80,14 +83,14 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         }
     };
     let (storage, folder) = (arguments.storage, arguments.to.as_path());
-    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, monitor })?;
+    let summary = join(&JoinJob { caches: &caches, join: &map, storage, folder, monitor })?;
     if let Some(why) = summary.no_tokens {
         monitor.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
     }
     if summary.left_out > 0 {
-        monitor.note(&format!("{} rows that not all caches have are left out", summary.left_out));
+        monitor.note(&format!("{} rows that some cache lacks are left out", summary.left_out));
     }
-    monitor.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
+    monitor.note(&format!("{} sentences, {} dimensions", summary.rows, map.map.dimension()));
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let command = match &arguments.command {
         None => &cli,
         Some(name) => {
-            cli.find_subcommand(name).ok_or_else(|| Error::Usage(format!("there is no command {name}; see `limbeck help`")))?
+            let unknown = || Error::Usage(format!("there is no command {name}; see `limbeck help`"));
+            cli.find_subcommand(name).ok_or_else(unknown)?
         }
     };
     say!("{}", String::from_utf8_lossy(&page(command)?).trim_end());

@@ -78,8 +78,9 @@ pub struct Cli {
     pub log: Log,
 }
 
-// The docs stand on the variants, since clap reads a command's arguments only once that command is given (`defer`), and lists the
-// commands before. Docs on arguments that several commands share would replace them, so those carry plain comments.
+// The docs stand on the variants, since clap reads a command's arguments only once that command is given (`defer`), and
+// lists the commands before. Docs on arguments that several commands share would replace them, so those carry plain
+// comments.
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
@@ -91,8 +92,8 @@ enum Command {
     Fetch(fetch::Arguments),
     /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
     ///
-    /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted job
-    /// resumes from its last checkpoint.
+    /// The trained model is a Hugging Face folder that transformers and sentence-transformers load too. An interrupted
+    /// job resumes from its last checkpoint.
     ///
     /// Of a recipe, this command reads [train_teacher].
     TrainTeacher(train_teacher::Arguments),
@@ -100,8 +101,8 @@ enum Command {
     ExportTeacher(export_teacher::Arguments),
     /// Make a student's vocabulary from text: a teacher's pruned or extended, or one trained
     ///
-    /// The result is a tokenizer.json. `limbeck embed --student-tokenizer` embeds its tokens, and `limbeck distil --tokenizer`
-    /// makes a student with it.
+    /// The result is a tokenizer.json. `limbeck embed --student-tokenizer` embeds its tokens, and `limbeck distil
+    /// --tokenizer` makes a student with it.
     Vocabulary(vocabulary::Arguments),
     /// Cache a teacher's sentence embeddings as Parquet
     ///
@@ -109,14 +110,14 @@ enum Command {
     Embed(embed::Arguments),
     /// Join several teachers' caches of the same texts into one to distil from
     ///
-    /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates the weighted
-    /// mean of the teachers' cosines, as closely as the joined width allows. Joined vectors as wide as the first teacher's are
-    /// rotated as close to its vectors as a rotation can bring them.
+    /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates
+    /// the weighted mean of the teachers' cosines, as closely as the joined width allows. Joined vectors as wide as the
+    /// first teacher's are rotated as close to its vectors as a rotation can bring them.
     Join(join::Arguments),
     /// Distil a student from a cache of embeddings
     ///
-    /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job resumes from its last
-    /// checkpoint.
+    /// The cache may be any Parquet file or folder with a text and a vector column. An interrupted job resumes from its
+    /// last checkpoint.
     ///
     /// Of a recipe, this command reads [student] and [distil].
     Distil(distil::Arguments),
@@ -128,8 +129,8 @@ enum Command {
     Simcse(simcse::Arguments),
     /// Train a student with every sentence its own class (AM-softmax)
     ///
-    /// Dropout views of a sentence are the samples of its class. Class centres lie in a memory-mapped file in the student's folder
-    /// during the training. An interrupted job resumes from its last checkpoint.
+    /// Dropout views of a sentence are the samples of its class. Class centres lie in a memory-mapped file in the
+    /// student's folder during the training. An interrupted job resumes from its last checkpoint.
     ///
     /// Of a recipe, this command reads [am_softmax].
     AmSoftmax(am_softmax::Arguments),
@@ -137,31 +138,32 @@ enum Command {
     Export(export::Arguments),
     /// Encode texts: a vector for every row, an empty one too
     Encode(encode::Arguments),
-    /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word order
+    /// Score models on graded sentence pairs, in one space with another model, on fidelity to a teacher and on word
+    /// order
     ///
-    /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours that the
-    /// queries of the other models find in its index. With --fidelity: agreement with the teacher on text that should not be
-    /// training text: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten nearest neighbours found.
-    /// With --word-order: the Spearman of a model's similarities with the teacher's, over pairs of a sentence and the same words in
-    /// another order.
+    /// On graded pairs: Spearman and Pearson × 100. With --documents: the share of that model's ten nearest neighbours
+    /// that the queries of the other models find in its index. With --fidelity: agreement with the teacher on text that
+    /// should not be training text: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten
+    /// nearest neighbours found. With --word-order: the Spearman of a model's similarities with the teacher's, over
+    /// pairs of a sentence and the same words in another order.
     Evaluate(evaluate::Arguments),
     /// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
     ///
-    /// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all shuffled. Use text
-    /// that no student was trained on, such as runs/NAME/text/held-out.parquet. A run writes its own pairs to
-    /// runs/NAME/word-order.tsv.
+    /// Of each sentence of five words or more: two words swapped, the halves exchanged, all words reversed, all
+    /// shuffled. Use text that no student was trained on, such as runs/NAME/text/held-out.parquet. A run writes its own
+    /// pairs to runs/NAME/word-order.tsv.
     WordOrder(word_order::Arguments),
     /// Measure sentences per second of models side by side, tokenizing included
     ///
-    /// Models take turns in rounds, so that a machine that slows down slows all of them; the command prints medians. A student's
-    /// folder is folded in int8 unless --precision says otherwise.
+    /// Models take turns in rounds, so that a machine that slows down slows all of them; the command prints medians. A
+    /// student's folder is folded in int8 unless --precision says otherwise.
     Bench(bench::Arguments),
     /// Show the results of runs: a table for each, and a page with figures, several runs side by side
     Report(report::Arguments),
     /// Print the students of several runs as one Markdown table
     ///
-    /// The teacher and the static controls appear once, with the figures of the first run that measured them. Runs whose names
-    /// differ only in -seedN become one row: the mean and the standard deviation of their figures.
+    /// The teacher and the static controls appear once, with the figures of the first run that measured them. Runs
+    /// whose names differ only in -seedN become one row: the mean and the standard deviation of their figures.
     Table(table::Arguments),
     /// Describe a file or folder: a cache, a model, a checkpoint or an interrupted training
     Inspect(inspect::Arguments),

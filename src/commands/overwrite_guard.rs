@@ -19,7 +19,8 @@ pub(super) fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsR
     Ok(())
 }
 
-/// Refuses to write to the file `to` where it is one of `inputs`, or by its name or beginning a file of a model, a cache or a run.
+/// Refuses to write to the file `to` where it is one of `inputs`, or, by its name or first bytes, a file of a model, a
+/// cache or a run.
 pub(super) fn refuse_kept(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<()> {
     if is_folded(to) {
         return Err(refuse_file_of(to, "a folded student"));
@@ -46,7 +47,8 @@ fn refuse_part(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) ->
 }
 
 fn refuse_file_of(to: &Path, what: &str) -> Error {
-    Error::Usage(format!("--to {}: this is a file of {what}, and would be written over; name another place", to.display()))
+    let to = to.display();
+    Error::Usage(format!("--to {to}: this is a file of {what}, and would be written over; name another place"))
 }
 
 /// Refuses to write a folded student over anything but another one.
@@ -59,20 +61,20 @@ pub(super) fn refuse_folded_over(to: &Path) -> Result<()> {
     }
 }
 
-/// What models and caches are read from, beside weights and shards.
+/// Files of models and caches beside weights and shards.
 const MODEL_FILES: [&str; 6] =
     ["config.json", "modules.json", "tokenizer.json", "tokenizer_config.json", "cache.json", "tokens.parquet"];
 
-/// What a run can't be read or gone on with without.
+/// Files without which a run can be neither read nor resumed.
 pub(super) const RUN_FILES: [&str; 4] = ["summary.json", "metrics.jsonl", "recipe.toml", "state.json"];
 
-/// The absolute path of what may not be there yet, without links.
+/// The absolute path of a file or folder that may be missing, without links.
 fn resolved(path: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(path).map_err(limbeck_data::Error::io("resolve", path))?;
-    // As much of it as is there already.
+    // The longest part that exists.
     let there = absolute.ancestors().find_map(|part| Some((part, part.canonicalize().ok()?)));
     let whole = there.and_then(|(part, real)| Some(real.join(absolute.strip_prefix(part).ok()?))).unwrap_or(absolute);
-    // What isn't there yet is no link, and `..` after it leads back.
+    // A missing part is no link, so that `..` after it leads back.
     Ok(whole.components().fold(PathBuf::new(), |mut whole, component| {
         match component {
             Component::ParentDir => drop(whole.pop()),
@@ -95,8 +97,8 @@ pub(super) fn refuse_nested(to: &Path, inputs: impl IntoIterator<Item = impl AsR
     Ok(())
 }
 
-/// Refuses a folder `to` for the cache of a teacher's vectors of `input` where it would be read as text itself, or lie among the files of
-/// this or another model.
+/// Refuses a folder `to` for the cache of a teacher's vectors of `input` where the cache would count as text itself, or
+/// lie among the files of this or another model.
 pub(super) fn refuse_cache(to: &Path, teacher: &Path, input: &Path) -> Result<()> {
     let whole = resolved(to)?;
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -120,8 +122,10 @@ pub(super) fn refuse_cache(to: &Path, teacher: &Path, input: &Path) -> Result<()
     }
 }
 
-/// Makes the folder `to` for a student, which must be none of `inputs` and hold nothing of another kind, and keeps other processes out of it
-/// for as long as the result is held.
+/// Makes the folder `to` for a student, and keeps other processes out of it while the lock is held.
+///
+/// # Errors
+/// A folder that is one of `inputs`, or holds files of another kind.
 pub(super) fn lock_student_folder(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<FolderLock> {
     refuse_inputs(to, inputs)?;
     match other_kind(to) {
@@ -130,7 +134,7 @@ pub(super) fn lock_student_folder(to: &Path, inputs: impl IntoIterator<Item = im
     }
 }
 
-/// As [`lock_student_folder`] for a teacher; one that was trained there may be trained anew.
+/// [`lock_student_folder`] for a teacher; a teacher that was trained in the folder may be trained again.
 pub(super) fn lock_teacher_folder(to: &Path, input: &Path) -> Result<FolderLock> {
     refuse_inputs(to, [input])?;
     refuse_student(to)?;

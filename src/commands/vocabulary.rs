@@ -27,8 +27,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 
-    /// The teacher, whose tokenizer is pruned or extended, or says whether capitals matter: a folder, a tokenizer.json or
-    /// a URI
+    /// The teacher, whose tokenizer is pruned or extended, or says whether capitals matter: a folder, a tokenizer.json
+    /// or a URI
     #[arg(long, value_name = "M")]
     teacher: Uri,
 
@@ -71,7 +71,8 @@ impl Arguments {
             ("wordpiece", _, None) => Ok(Vocabulary::WordPiece { size }),
             ("unigram", _, None) => Ok(Vocabulary::Unigram { size }),
             ("corpus", ..) => {
-                Err(Error::Usage("--size is for extended, wordpiece and unigram; --kind corpus takes --min-count".into()))
+                let what = "--size is for extended, wordpiece and unigram; --kind corpus takes --min-count";
+                Err(Error::Usage(what.into()))
             }
             _ => Err(Error::Usage("--min-count is for --kind corpus; the others take --size".into())),
         }

@@ -13,7 +13,8 @@ use crate::error::Result;
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  limbeck word-order --input runs/quickstart/text/held-out.parquet --to pairs.tsv\n  \
-                        limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher --word-order pairs.tsv"
+                        limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher \
+                        --word-order pairs.tsv"
 )]
 pub(super) struct Arguments {
     /// The sentences: .txt, .jsonl, .tsv, .csv or .parquet, gzip too
@@ -24,11 +25,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     column: Option<String>,
 
-    /// So many sentences of five words or more at most, the first
+    /// At most this many sentences of five words or more, the first
     #[arg(long, value_name = "N", default_value = "500")]
     limit: std::num::NonZeroUsize,
 
-    /// The seed of what is swapped and shuffled
+    /// The seed of the swaps and shuffles
     #[arg(long, default_value_t = 1)]
     seed: u64,
 

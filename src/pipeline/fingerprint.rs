@@ -77,7 +77,8 @@ pub fn stamp_cache(origin: &CacheOrigin) -> Option<Value> {
     }
 }
 
-/// What tells a file or folder of this machine from a changed one: paths, sizes in bytes, times of change in nanoseconds.
+/// What tells a file or folder of this machine from a changed one: paths, sizes in bytes, times of change in
+/// nanoseconds.
 pub fn stamp_path(path: &Path) -> Value {
     let mut entries = Vec::new();
     collect_stamps(path, &mut entries);

@@ -5,14 +5,15 @@
 //!       ─► baselines ─► export-student ─► evaluate ─► bench ─► report
 //! ```
 //!
-//! In place of distil stand the methods that `student.methods` names, in its order: distil, simcse, am-softmax. Each continues
-//! with the student of the method before it; the last method's student is the run's.
+//! In place of distil stand the methods that `student.methods` names, in its order: distil, simcse, am-softmax. Each
+//! continues with the student of the method before it; the last method's student is the run's.
 //!
-//! A recipe with a `base` uses the base's run for every stage that both configure identically, up to the student's methods
-//! and the static controls; a stage that is missing there is done there, for all recipes that share it.
+//! A recipe with a `base` uses the base's run for every stage that both configure identically, up to the student's
+//! methods and the static controls; a stage that is missing there is done there, for all recipes that share it.
 //!
-//! Each stage has a fingerprint: a hash of its settings and of the fingerprints of the stages that it reads (of the text: the
-//! hash of its files). A stage is up to date when `state.json` holds the same fingerprint and its outputs are there.
+//! Each stage has a fingerprint: a hash of its settings and of the fingerprints of the stages that it reads (of the
+//! text: the hash of its files). A stage is up to date when `state.json` holds the same fingerprint and its outputs are
+//! there.
 //!
 //! A stage is one file in [`stages`] and one line of the list there.
 
@@ -113,8 +114,8 @@ impl Pipeline<'_> {
         stages::of(&self.chain[0].plan)
     }
 
-    /// What is to happen with each stage, without doing it. (A stage may turn out to leave the same content as before: then the
-    /// stages that read it are skipped after all.)
+    /// What is to happen with each stage, without doing it. (A stage may turn out to leave the same content as before:
+    /// then the stages that read it are skipped after all.)
     pub fn decide(&self, options: &RunOptions) -> Result<Vec<PlannedStage>> {
         self.check(options)?;
         let resolution = resolve(&self.chain)?;
@@ -220,8 +221,8 @@ impl Pipeline<'_> {
         Ok(reason.or_else(|| (cause == Cause::Forced).then(|| "asked for by --from".into())))
     }
 
-    /// Runs the stage in its owner's folder and records it. `Forced` discards partial output first. The time that it took
-    /// includes the time before an interruption.
+    /// Runs the stage in its owner's folder and records it. `Forced` discards partial output first. The time that it
+    /// took includes the time before an interruption.
     fn run_stage(
         &self,
         stage: &dyn Stage,

@@ -10,8 +10,8 @@ use super::stage_id::StageId;
 pub struct ResolvedStage {
     /// What its result depends on.
     pub inputs: StageInputs,
-    /// The run that owns its output, by its place in the chain. With a `base`, that is the base's owner as long as both recipes
-    /// configure the stage identically.
+    /// The run that owns its output, by its place in the chain. With a `base`, that is the base's owner as long as both
+    /// recipes configure the stage identically.
     pub owner: usize,
     /// The hash by which other stages know its result.
     pub content_or_fingerprint: String,

@@ -25,7 +25,8 @@ pub trait Stage: Sync {
         true
     }
 
-    /// Whether a recipe laid over another one (`base`) may use that run's result, where both configure the stage identically.
+    /// Whether a recipe laid over another one (`base`) may use that run's result, where both configure the stage
+    /// identically.
     fn is_shared(&self, _plan: &Plan) -> bool {
         true
     }
@@ -33,8 +34,8 @@ pub trait Stage: Sync {
     /// The stages whose results it reads; those that the plan lacks are passed over.
     fn reads(&self, plan: &Plan) -> Vec<StageId>;
 
-    /// What the result depends on beside the stages that it reads, as JSON whose keys are named when they change. The number of
-    /// threads belongs to it only where the result is a speed: what another machine trained stays valid.
+    /// What the result depends on beside the stages that it reads, as JSON whose keys are named when they change. The
+    /// number of threads belongs to it only where the result is a speed: what another machine trained stays valid.
     fn inputs(&self, plan: &Plan) -> Value;
 
     /// What the stage leaves in the folder of `run`, which owns it.
@@ -69,7 +70,8 @@ pub fn remove_folder(path: &Path) -> Result<()> {
 pub struct Outputs {
     /// Files that must be there for the stage to count as done.
     pub files: Vec<PathBuf>,
-    /// Files whose content, hashed, stands for the stage where others read it. Where there are none, its fingerprint does.
+    /// Files whose content, hashed, stands for the stage where others read it. Where there are none, its fingerprint
+    /// does.
     pub hashed_files: Vec<PathBuf>,
     /// Folders whose large files are tracked by size, beside those of `files`.
     pub tracked_folders: Vec<PathBuf>,

@@ -77,7 +77,8 @@ impl State {
         elapsed.filter(|(fingerprint, _)| *fingerprint == inputs.fingerprint).map_or(0.0, |(_, seconds)| seconds)
     }
 
-    /// Records that `stage` is finished. `inputs` are those from before it started, so that a change meanwhile counts as one.
+    /// Records that `stage` is finished. `inputs` are those from before it started, so that a change meanwhile counts
+    /// as one.
     ///
     /// # Errors
     /// When a file that it left can't be read.

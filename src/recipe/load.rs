@@ -13,8 +13,8 @@ const DEPTH: usize = 8;
 /// Reads the recipe at `path`, laid over the one that it names as `base`, with `overrides` (`a.b=value`) put over both.
 ///
 /// # Errors
-/// A file that can't be read or isn't TOML, an unknown key (the error names the nearest known one), a value of the wrong
-/// type, an override without `=`, recipes that are laid over one another in a circle.
+/// A file that can't be read or isn't TOML, an unknown key (the error names the nearest known one), a value of the
+/// wrong type, an override without `=`, recipes that are laid over one another in a circle.
 pub fn read(path: &Path, overrides: &[String]) -> Result<Recipe> {
     Ok(read_table(path, overrides, DEPTH)?.1)
 }

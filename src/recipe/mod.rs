@@ -1,7 +1,7 @@
 //! Recipes: what a run is to do, in TOML, only what differs from the defaults.
 //!
-//! A recipe is read into [`Recipe`] as it was typed, with defaults for every key that it leaves out; an unknown key is an error
-//! that names the nearest known one. [`Plan`] is what the recipe means: checked before any work starts.
+//! A recipe is read into [`Recipe`] as it was typed, with defaults for every key that it leaves out; an unknown key is
+//! an error that names the nearest known one. [`Plan`] is what the recipe means: checked before any work starts.
 
 mod load;
 mod plan;

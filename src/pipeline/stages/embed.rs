@@ -66,7 +66,8 @@ impl Stage for Embed {
             return Ok(());
         }
         let precision = fetch::teacher_section(context)?.precision;
-        let teacher = export_teacher::open_onnx(context, &context.folder_of(export_teacher::ID).teacher_onnx(precision))?;
+        let file = context.folder_of(export_teacher::ID).teacher_onnx(precision);
+        let teacher = export_teacher::open_onnx(context, &file)?;
         let student = vocabulary::student_tokenizer(context)?.map(|path| Tokenizer::from_file(&path)).transpose()?;
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         let own = context.folder();

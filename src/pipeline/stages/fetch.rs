@@ -111,7 +111,8 @@ fn no_teacher() -> Error {
     Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() }
 }
 
-/// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends there.
+/// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends
+/// there.
 pub fn check_width(context: &Context, teacher: usize) -> Result<()> {
     context.plan().check_width(teacher)?;
     let student = &context.plan().recipe.student;

@@ -14,8 +14,8 @@ use crate::recipe::{CacheOrigin, Plan};
 /// The stage's name.
 pub const ID: StageId = StageId::new("text");
 
-/// Reads, sifts and splits the text. Other stages know it by the content of its files: a source that was touched, or edited in
-/// a place from which nothing is taken, gives the same sentences, and then no later stage runs again.
+/// Reads, sifts and splits the text. Other stages know it by the content of its files: a source that was touched, or
+/// edited in a place from which nothing is taken, gives the same sentences, and then no later stage runs again.
 pub struct Text;
 
 impl Stage for Text {

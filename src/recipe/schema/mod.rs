@@ -33,8 +33,8 @@ use problem::{Check, problem};
 pub struct Recipe {
     /// The run's name and its folder; the recipe's file name without `.toml` where none is given.
     pub name: String,
-    /// The recipe that this one is laid over, relative to its own folder: what isn't said here is as it is there, and a stage
-    /// that is the same is done once, in that one's run.
+    /// The recipe that this one is laid over, relative to its own folder: what isn't said here is as it is there, and a
+    /// stage that is the same is done once, in that one's run.
     #[serde(skip_serializing)]
     pub base: Option<String>,
     /// What `base` names, as it was read.

@@ -32,8 +32,8 @@ pub struct StudentSection {
     /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
-    /// `teacher`, `corpus` (less what the training text doesn't use), `extended` (and the text's most frequent words) or `trained` on the
-    /// training text.
+    /// `teacher`, `corpus` (less what the training text doesn't use), `extended` (and the text's most frequent words)
+    /// or `trained` on the training text.
     #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
     pub vocabulary: VocabularySource,
     /// With `corpus`: how often a token must stand in the text to stay, 2 where nothing is said.
@@ -112,8 +112,8 @@ impl StudentSection {
         Ok(self.config(2, self.embedding).check()?)
     }
 
-    /// The section without its methods: which come before a method is told by the stages that it reads, and which come after
-    /// doesn't concern it.
+    /// The section without its methods: which come before a method is told by the stages that it reads, and which come
+    /// after doesn't concern it.
     pub fn shape(&self) -> Self {
         Self { methods: vec![Method::Distil], ..self.clone() }
     }

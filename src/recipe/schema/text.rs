@@ -45,8 +45,8 @@ pub struct TextSection {
     pub max_chars: usize,
     /// The share of texts (of documents, where there are any) that is held out to measure on.
     pub hold_out: f64,
-    /// The share of texts to train on that stand there a second time, their words in another order: what order is worth has to
-    /// be seen to be learned.
+    /// The share of texts to train on that stand there a second time, their words in another order: what order is worth
+    /// has to be seen to be learned.
     #[serde(skip_serializing_if = "is_zero")]
     pub reordered: f64,
 }

@@ -25,7 +25,8 @@ pub enum StudentStart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainStudentSection {
-    /// Of a run: a URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the recipe's text.
+    /// Of a run: a URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the
+    /// recipe's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples: Option<String>,
     /// Of a run: STS files, never test sets; the best weights are chosen by the mean of their Spearman.
@@ -56,7 +57,8 @@ fn student_simcse() -> ContrastiveSettings {
     }
 }
 
-/// What is given, over the defaults for a student: without this a section of one key would have those of BERT for the others.
+/// What is given, over the defaults for a student: without this a section of one key would have those of BERT for the
+/// others.
 fn over_student_defaults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContrastiveSettings, D::Error> {
     let given = toml::Table::deserialize(deserializer)?;
     let mut all = toml::Table::try_from(student_simcse()).map_err(D::Error::custom)?;
