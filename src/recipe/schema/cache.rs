@@ -7,17 +7,19 @@ use super::Recipe;
 use super::problem::{Check, problem};
 use super::text::TextSection;
 
-/// `[cache]`: how vectors are stored, or a cache made elsewhere in place of a teacher's.
+/// `[cache]`: how vectors are stored, or a cache made elsewhere in place of a teacher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSection {
-    /// `f16` or `f32`.
+    /// The type of stored vectors, `f16` or `f32`.
     pub storage: VectorType,
     /// A Parquet file or folder with a text and a vector column: any embedding model's vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The text column of that cache, where its type doesn't tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_column: Option<String>,
+    /// The vector column of that cache, where its type doesn't tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector_column: Option<String>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct RuntimeSection {
     /// `pypi:onnxruntime==VERSION` (the library inside is found for the platform), another URI, or a path.
-    /// `ORT_DYLIB_PATH` goes before it.
+    /// `ORT_DYLIB_PATH` takes precedence.
     pub library: String,
 }
 
@@ -18,17 +18,17 @@ impl Default for RuntimeSection {
     }
 }
 
-/// `[card]`: what the student's card says that nobody can measure.
+/// `[card]`: facts for the student's model card that can't be measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CardSection {
-    /// The student's licence, by the name that the Hugging Face hub has for it: `mit`, `apache-2.0`.
+    /// The student's licence by its name on the Hugging Face hub: `mit`, `apache-2.0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
-    /// The languages it is for, by their codes: `["en"]`.
+    /// The student's languages by their codes: `["en"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub language: Vec<String>,
-    /// Licences of the teacher and the texts, by their URIs as they stand in the recipe.
+    /// Licences of the teacher and the texts, by their URIs in the recipe.
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub licenses: IndexMap<String, String>,
 }

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, check_files, problem};
 
-/// `[baselines]`: static students to stand beside it.
+/// `[baselines]`: the static students that stand beside the student.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BaselineSection {
-    /// The student's start, untrained: what Model2Vec makes of the teacher.
+    /// The untrained start, which is Model2Vec's way of making a static model from a teacher.
     pub untrained: bool,
-    /// A student of skip alone, trained on the same targets in the same way: the honest control.
+    /// The honest control: a student of skip alone, trained on the same targets in the same way.
     pub trained: bool,
 }
 
@@ -20,15 +20,15 @@ impl Default for BaselineSection {
     }
 }
 
-/// `[evaluate]`: what is measured of quality.
+/// `[evaluate]`: the measurements of quality.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSection {
     /// STS files with the columns `sentence1`, `sentence2` and `score`: TSV, CSV, JSON lines or Parquet.
     pub sts: Vec<String>,
-    /// Whether to measure word order; needs a teacher.
+    /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
-    /// How many held-out sentences word order is measured on, at most.
+    /// At most this many held-out sentences serve to measure word order.
     pub word_order_sentences: usize,
 }
 
@@ -38,12 +38,13 @@ impl Default for EvaluateSection {
     }
 }
 
-/// `[bench]`: what is measured of speed.
+/// `[bench]`: the measurement of speed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BenchSection {
+    /// How often each model has its turn.
     pub rounds: usize,
-    /// Seconds a model and round.
+    /// Seconds of a turn.
     pub seconds: f64,
 }
 

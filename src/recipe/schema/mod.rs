@@ -27,38 +27,49 @@ pub use vocabulary::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE, Voc
 
 use problem::{Check, problem};
 
-/// A whole recipe as it is typed.
+/// A whole recipe as it was typed.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
     /// The run's name and its folder; the recipe's file name without `.toml` where none is given.
     pub name: String,
-    /// The recipe that this one is laid over, relative to its own folder: what isn't said here is as it is there, and a
-    /// stage that is the same is done once, in that one's run.
+    /// The recipe that this one starts from, relative to its own folder: a key left out here has its value there, and a
+    /// stage that both configure identically is done once, in the base's run.
     #[serde(skip_serializing)]
     pub base: Option<String>,
-    /// What `base` names, as it was read.
+    /// The path and the recipe that `base` names.
     #[serde(skip)]
     pub over: Option<Box<(PathBuf, Recipe)>>,
-    /// Threads of everything that computes; all cores where none are given.
+    /// Threads of everything that computes; all cores by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// `[runtime]`.
     pub runtime: RuntimeSection,
+    /// `[teacher]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<TeacherSection>,
-    /// The teacher is trained where there is such a section.
+    /// Training of the teacher; without this section the teacher stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_teacher: Option<TrainTeacherSection>,
+    /// `[train_student]`.
     pub train_student: TrainStudentSection,
     /// Training with every sentence its own class.
     pub am_softmax: AmSoftmaxSettings,
+    /// `[text]`.
     pub text: TextSection,
+    /// `[cache]`.
     pub cache: CacheSection,
+    /// `[student]`.
     pub student: StudentSection,
+    /// `[distil]`.
     pub distil: DistilSettings,
+    /// `[baselines]`.
     pub baselines: BaselineSection,
+    /// `[evaluate]`.
     pub evaluate: EvaluateSection,
+    /// `[bench]`.
     pub bench: BenchSection,
+    /// `[card]`.
     #[serde(skip_serializing_if = "CardSection::is_empty")]
     pub card: CardSection,
 }

@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::problem::{Check, problem};
 use super::vocabulary::{VocabularyKind, VocabularySource};
 
-/// A way in which a student learns; each is a stage of a run.
+/// A training method of a student; each is a stage of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Method {
+    /// Distillation from cached vectors.
     Distil,
+    /// SimCSE.
     Simcse,
+    /// AM-softmax with every sentence a class.
     AmSoftmax,
 }
 
@@ -20,32 +23,34 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StudentSection {
-    /// The width of the embedding table; at most the teacher's, where the default stops too.
+    /// The width of the embedding table, at most the teacher's; the default ends there too.
     pub embedding: usize,
+    /// Max-pooled convolutions.
     pub convolutions: Vec<ConvolutionConfig>,
     /// `attention.heads = 0` leaves attention out.
     pub attention: AttentionConfig,
+    /// Whether the mean of the token embeddings is added to the output.
     pub skip: bool,
-    /// The longest input in tokens; none by default.
+    /// The longest input in tokens; unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
-    /// A URI or path of a tokenizer.json; the teacher's where it is not given. Needed with a cache made elsewhere.
+    /// A URI or path of a tokenizer.json; the teacher's by default. A cache made elsewhere needs one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<String>,
-    /// `teacher`, `corpus` (less what the training text doesn't use), `extended` (and the text's most frequent words)
-    /// or `trained` on the training text.
+    /// `teacher`; `corpus` (the teacher's tokens that the training text uses); `extended` (the teacher's tokens and the
+    /// most frequent words of the text); or `trained` on the training text.
     #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
     pub vocabulary: VocabularySource,
-    /// With `corpus`: how often a token must stand in the text to stay, 2 where nothing is said.
+    /// With `corpus`: how often a token must occur in the text to stay; 2 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_min_count: Option<u64>,
-    /// With `trained` and `extended`: the most tokens, 16,000 and 60,000 where nothing is said.
+    /// With `trained` and `extended`: the most tokens; 16,000 and 60,000 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_size: Option<usize>,
     /// With `trained`: `wordpiece` or `unigram`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_kind: Option<VocabularyKind>,
-    /// How the student learns, one method after another: `distil`, `simcse`, `am-softmax`, each at most once.
+    /// The training methods in order: `distil`, `simcse`, `am-softmax`, each at most once.
     #[serde(skip_serializing_if = "is_distil_alone")]
     pub methods: Vec<Method>,
 }
@@ -73,7 +78,7 @@ impl Default for StudentSection {
 }
 
 impl StudentSection {
-    /// The width of the embedding for a teacher of this width, which is the most there can be: the default stops there.
+    /// The width of the embedding for a teacher of this width; the default never exceeds it.
     pub fn width(&self, teacher: usize) -> usize {
         let is_default = self.embedding == Self::default().embedding;
         if is_default { self.embedding.min(teacher) } else { self.embedding }
@@ -112,8 +117,8 @@ impl StudentSection {
         Ok(self.config(2, self.embedding).check()?)
     }
 
-    /// The section without its methods: which come before a method is told by the stages that it reads, and which come
-    /// after doesn't concern it.
+    /// The section without its methods: a training stage reads the method before it, and later methods don't concern
+    /// it.
     pub fn shape(&self) -> Self {
         Self { methods: vec![Method::Distil], ..self.clone() }
     }

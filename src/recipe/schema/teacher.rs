@@ -15,19 +15,19 @@ use super::problem::{Check, check_files, check_limit, problem};
 pub struct TeacherSection {
     /// A URI or path of a Hugging Face BERT folder.
     pub source: String,
-    /// Checked where it is given.
+    /// The sha256 that the source must have, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// The folder's own where it is not given.
+    /// How tokens are pooled; the folder's own by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooler: Option<Pooler>,
-    /// What is put before every text; the folder's own where it is not given.
+    /// Text put before every text; the folder's own by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// The folder's own where it is not given.
+    /// The longest input in tokens; the folder's own by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
-    /// The precision in which the cache is made; the teacher is measured in f32 whatever it is.
+    /// The precision of the teacher that fills the cache, f32 or int8; measurements use f32.
     pub precision: OnnxPrecision,
     /// `cpu`, `cuda` or `cuda:N`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,17 +38,20 @@ pub struct TeacherSection {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainTeacherSection {
-    /// A URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the recipe's text.
+    /// A URI or path of pairs or triples for supervised SimCSE; without it the training is unsupervised, on the
+    /// recipe's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples: Option<String>,
     /// The columns of the examples, where their header doesn't tell.
     pub columns: ExampleColumns,
-    /// So many examples at most; of the recipe's text, the first.
+    /// At most this many examples; of the recipe's text, the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
     pub dev: Vec<String>,
+    /// Dropout and the like of the model.
     pub bert: BertSettings,
+    /// How it learns.
     pub simcse: ContrastiveSettings,
 }
 

@@ -11,6 +11,7 @@ use super::problem::{Check, problem};
 pub struct SourceSection {
     /// A URI, a file or a folder.
     pub uri: String,
+    /// The sha256 that the source must have, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
     /// The column or field with the text.
@@ -19,34 +20,38 @@ pub struct SourceSection {
     /// The encoding where it isn't UTF-8, such as `windows-1252`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// `line` or `file`: what one text is.
+    /// Whether each line or each file is a text.
     pub unit: Unit,
     /// Whether texts are documents to be split into sentences.
     pub split: bool,
     /// Whether the folder that a file lies in is its label, for topic accuracy.
     pub label: bool,
-    /// A uniform sample of so many texts of this source.
+    /// The size of a uniform sample of this source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }
 
-/// `[text]`: what is read, and what is left out.
+/// `[text]`: the sources, and the texts left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TextSection {
+    /// The sources, one after another.
     pub source: Vec<SourceSection>,
     /// Files whose sentences are never trained on.
     pub exclude: Vec<String>,
-    /// A uniform sample of so many texts in all.
+    /// The size of a uniform sample of all sources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// The seed of samples and reorderings.
     pub seed: u64,
+    /// Shorter texts are left out.
     pub min_chars: usize,
+    /// Longer texts are left out.
     pub max_chars: usize,
     /// The share of texts (of documents, where there are any) that is held out to measure on.
     pub hold_out: f64,
-    /// The share of texts to train on that stand there a second time, their words in another order: what order is worth
-    /// has to be seen to be learned.
+    /// The share of the training texts that are added once more with their words in another order: a student learns
+    /// from them what the order of words is worth.
     #[serde(skip_serializing_if = "is_zero")]
     pub reordered: f64,
 }

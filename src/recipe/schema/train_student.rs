@@ -1,4 +1,4 @@
-//! `[train_student]`: how a student learns by itself.
+//! `[train_student]`: SimCSE training of a student.
 
 use limbeck_data::examples::ExampleColumns;
 use limbeck_student::contrast::ContrastSettings;
@@ -8,16 +8,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::problem::{Check, check_files, check_limit};
 
-/// What a student is that neither method before it nor a command gives.
+/// The student that the first method starts from, unless that method is `distil`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StudentStart {
-    /// The static start that distillation begins with.
+    /// The static start of distillation.
     #[default]
     Static,
     /// Random weights.
     Random,
-    /// Word vectors, counted from the training text: no teacher is asked.
+    /// Co-occurrence vectors of the training text: no teacher is asked.
     WordVectors,
 }
 
@@ -25,28 +25,30 @@ pub enum StudentStart {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainStudentSection {
-    /// Of a run: a URI or path of pairs or triples for supervised SimCSE; without one it's unsupervised, on the
-    /// recipe's text.
+    /// Of a run: a URI or path of pairs or triples for supervised SimCSE; without it the training is unsupervised, on
+    /// the recipe's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples: Option<String>,
-    /// Of a run: STS files, never test sets; the best weights are chosen by the mean of their Spearman.
+    /// Of a run: STS files, never test sets; the mean of their Spearman chooses the best weights.
     pub dev: Vec<String>,
-    /// Of a run: what its first method begins with, where that isn't `distil`.
+    /// Of a run: where its first method starts, unless that is `distil`.
     pub start: StudentStart,
     /// The columns of the examples, where their header doesn't tell.
     pub columns: ExampleColumns,
-    /// So many examples at most.
+    /// At most this many examples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Dropout rate on the pooled features.
     pub dropout: f64,
     /// Dropout rate on the embeddings.
     pub embedding_dropout: f64,
+    /// How it learns.
     #[serde(deserialize_with = "over_student_defaults")]
     pub simcse: ContrastiveSettings,
 }
 
-/// A student is small and sees its whole vocabulary anew: batches and rates of distillation, not of BERT.
+/// The defaults for a student, which is small and learns its whole vocabulary: batches and rates of distillation, not
+/// of BERT.
 fn student_simcse() -> ContrastiveSettings {
     ContrastiveSettings {
         batch: 512,
@@ -57,8 +59,7 @@ fn student_simcse() -> ContrastiveSettings {
     }
 }
 
-/// What is given, over the defaults for a student: without this a section of one key would have those of BERT for the
-/// others.
+/// The given keys over the defaults for a student; serde alone would take BERT's defaults for keys that are left out.
 fn over_student_defaults<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ContrastiveSettings, D::Error> {
     let given = toml::Table::deserialize(deserializer)?;
     let mut all = toml::Table::try_from(student_simcse()).map_err(D::Error::custom)?;
@@ -83,7 +84,7 @@ impl Default for TrainStudentSection {
 }
 
 impl TrainStudentSection {
-    /// How the student goes through it.
+    /// Its dropout rates.
     pub fn contrast(&self) -> ContrastSettings {
         ContrastSettings { dropout: self.dropout, embedding_dropout: self.embedding_dropout }
     }

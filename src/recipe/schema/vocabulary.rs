@@ -1,4 +1,4 @@
-//! What `[student]` says of the vocabulary.
+//! The vocabulary of a student.
 
 use limbeck_student::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
@@ -13,37 +13,37 @@ pub enum VocabularySource {
     /// The teacher's own, or that of `student.tokenizer`.
     #[default]
     Teacher,
-    /// The same, less the tokens that the training text doesn't use.
+    /// The teacher's tokens that the training text uses.
     Corpus,
-    /// The same, WordPiece, and the most frequent words of the training text beside its tokens.
+    /// The teacher's tokens (WordPiece) and the most frequent words of the training text.
     Extended,
     /// Trained on the training text.
     Trained,
 }
 
 impl VocabularySource {
-    /// Whether it's the teacher's.
+    /// Whether it is the teacher's.
     pub fn is_teacher(&self) -> bool {
         *self == Self::Teacher
     }
 }
 
-/// What a trained vocabulary is.
+/// The algorithm of a trained vocabulary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VocabularyKind {
-    /// BERT's: each Chinese character a token; the fastest to tokenise by.
+    /// BERT's: each Chinese character is a token; the fastest to tokenise with.
     #[default]
     WordPiece,
     /// Sentencepiece's: pieces over several characters, in Chinese too.
     Unigram,
 }
 
-/// How many tokens a trained vocabulary has at most where nothing is said.
+/// The most tokens of a trained vocabulary by default.
 pub const DEFAULT_SIZE: usize = 16_000;
-/// How many tokens an extended vocabulary has at most where nothing is said.
+/// The most tokens of an extended vocabulary by default.
 pub const DEFAULT_EXTENDED_SIZE: usize = 60_000;
-/// How often a token must stand in the text to stay where nothing is said.
+/// How often a token must occur in the text to stay by default.
 pub const DEFAULT_MIN_COUNT: u64 = 2;
 
 impl StudentSection {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_would_say_nothing_are_refused() {
+    fn keys_without_an_effect_are_refused() {
         for text in [
             "vocabulary_size = 300",
             "vocabulary = \"corpus\"\nvocabulary_kind = \"unigram\"",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_says_nothing_of_it_is_written_as_before() {
+    fn a_default_vocabulary_is_not_written() {
         let written = serde_json::to_string(&StudentSection::default()).unwrap();
         assert!(!written.contains("vocabulary"), "{written}");
     }
