@@ -225,59 +225,117 @@ fn cache_origin(recipe: &Recipe) -> Check<CacheOrigin> {
 mod tests {
     use super::*;
 
+    const TEACHER: &str = "[teacher]\nsource = \"t\"\n[[text.source]]\nuri = \"a.txt\"\n";
+
     fn plan(text: &str) -> Result<Plan> {
         Plan::new(Recipe { name: "x".into(), ..toml::from_str(text).unwrap() }, Path::new("x.toml"))
     }
 
-    const TEACHER: &str = "[teacher]\nsource = \"t\"\n[[text.source]]\nuri = \"a.txt\"\n";
+    /// The plan of a teacher, a text and `more`.
+    fn with_teacher(more: &str) -> Result<Plan> {
+        plan(&format!("{TEACHER}{more}"))
+    }
+
+    #[track_caller]
+    fn assert_refused(plan: Result<Plan>, word: &str) {
+        let message = plan.unwrap_err().to_string();
+        assert!(message.contains(word), "{message}");
+    }
 
     #[test]
     fn a_teacher_and_a_text_make_a_plan() {
-        let plan = plan(TEACHER).unwrap();
+        let plan = with_teacher("").unwrap();
         assert!(plan.teacher().is_some());
         assert!(plan.recipe.student.config(10, 384).attention.is_some());
     }
 
     #[test]
-    fn the_default_width_stops_at_the_teachers_and_a_greater_one_that_was_asked_for_is_refused() {
-        assert_eq!(plan(TEACHER).unwrap().recipe.student.config(10, 128).embedding, 128);
-        assert_eq!(plan(TEACHER).unwrap().recipe.student.config(10, 384).embedding, 256);
-        assert!(plan(TEACHER).unwrap().check_width(128).is_ok());
-        let wide = plan(&format!("{TEACHER}[student]\nembedding = 200\n")).unwrap();
+    fn the_default_width_ends_at_the_teachers() {
+        let student = with_teacher("").unwrap().recipe.student;
+        assert_eq!(student.config(10, 128).embedding, 128);
+        assert_eq!(student.config(10, 384).embedding, 256);
+        assert!(with_teacher("").unwrap().check_width(128).is_ok());
+    }
+
+    #[test]
+    fn a_width_above_the_teachers_is_refused() {
+        let wide = with_teacher("[student]\nembedding = 200\n").unwrap();
         assert!(wide.check_width(128).unwrap_err().to_string().contains("200"));
     }
 
     #[test]
-    fn what_is_missing_or_contradicts_itself_is_said() {
-        let cases = [
-            ("", "neither"),
-            ("[teacher]\nsource = \"t\"\n", "text.source"),
-            ("[cache]\npath = \"c\"\n", "student.tokenizer"),
-            ("[cache]\npath = \"c\"\n[text]\nexclude = [\"a\"]\n[student]\ntokenizer = \"k\"\n", "beside [text]"),
-            (&format!("{TEACHER}[cache]\ntext_column = \"c\"\n"), "text_column"),
-            ("[teacher]\nsource = \"t\"\n[cache]\npath = \"c\"\n[student]\ntokenizer = \"k\"\n", "beside"),
-        ];
-        for (text, word) in cases {
-            let message = plan(text).unwrap_err().to_string();
-            assert!(message.contains(word), "{message}");
-        }
-        let methods = |list: &str| plan(&format!("{TEACHER}[student]\nmethods = {list}\n"));
-        assert!(methods("[\"simcse\", \"distil\", \"am-softmax\"]").is_ok());
+    fn a_recipe_without_targets_is_refused() {
+        assert_refused(plan(""), "neither");
+    }
+
+    #[test]
+    fn a_teacher_without_text_is_refused() {
+        assert_refused(plan("[teacher]\nsource = \"t\"\n"), "text.source");
+    }
+
+    #[test]
+    fn a_cache_without_a_tokenizer_is_refused() {
+        assert_refused(plan("[cache]\npath = \"c\"\n"), "student.tokenizer");
+    }
+
+    #[test]
+    fn a_cache_made_elsewhere_beside_text_is_refused() {
+        let recipe = "[cache]\npath = \"c\"\n[text]\nexclude = [\"a\"]\n[student]\ntokenizer = \"k\"\n";
+        assert_refused(plan(recipe), "beside [text]");
+    }
+
+    #[test]
+    fn a_cache_made_elsewhere_beside_a_teacher_is_refused() {
+        let recipe = "[teacher]\nsource = \"t\"\n[cache]\npath = \"c\"\n[student]\ntokenizer = \"k\"\n";
+        assert_refused(plan(recipe), "beside");
+    }
+
+    #[test]
+    fn columns_of_a_teachers_cache_are_refused() {
+        assert_refused(with_teacher("[cache]\ntext_column = \"c\"\n"), "text_column");
+    }
+
+    #[test]
+    fn methods_may_stand_in_any_order() {
+        let plan = with_teacher("[student]\nmethods = [\"simcse\", \"distil\", \"am-softmax\"]\n").unwrap();
+        assert_eq!(plan.last_method(), Some(Method::AmSoftmax));
+        assert_eq!(plan.method_before(Method::Distil), Some(Method::Simcse));
+        assert_eq!(plan.method_before(Method::Simcse), None);
+    }
+
+    #[test]
+    fn no_method_or_one_method_twice_is_refused() {
         for list in ["[]", "[\"distil\", \"distil\"]"] {
-            assert!(methods(list).unwrap_err().to_string().contains("methods"));
+            assert_refused(with_teacher(&format!("[student]\nmethods = {list}\n")), "methods");
         }
-        assert!(
-            plan(&format!("{TEACHER}[am_softmax]\nviews = 0\n")).is_ok(),
-            "a method that isn't used is not checked"
-        );
-        assert!(plan(&format!("{TEACHER}[am_softmax]\nviews = 0\n[student]\nmethods = [\"am-softmax\"]\n")).is_err());
-        assert!(plan(&format!("threads = 0\n{TEACHER}")).is_err());
-        let flat = "[student.attention]\nheads = 0\n[distil]\ndropout = 0.1\nlosses = { infonce = { weight = 0.1 } }\n";
-        assert!(plan(&format!("{TEACHER}{flat}")).unwrap_err().to_string().contains("views would be the same"));
-        assert!(plan(&format!("{TEACHER}[distil]\nbatch = 0\n")).is_err());
-        assert!(
-            plan(&format!("{TEACHER}[student]\nskip = false\nattention = {{ heads = 0, width = 5, filters = 1 }}\n"))
-                .is_err()
-        );
+    }
+
+    #[test]
+    fn only_the_methods_in_use_are_checked() {
+        assert!(with_teacher("[am_softmax]\nviews = 0\n").is_ok());
+        assert!(with_teacher("[am_softmax]\nviews = 0\n[student]\nmethods = [\"am-softmax\"]\n").is_err());
+    }
+
+    #[test]
+    fn no_threads_are_refused() {
+        assert_refused(plan(&format!("threads = 0\n{TEACHER}")), "threads is 0");
+    }
+
+    #[test]
+    fn a_contrastive_loss_over_equal_views_is_refused() {
+        let flat = "[student.attention]\nheads = 0\n[distil]\ndropout = 0.1\n\
+                    losses = { infonce = { weight = 0.1 } }\n";
+        assert_refused(with_teacher(flat), "views would be the same");
+    }
+
+    #[test]
+    fn a_batch_of_no_texts_is_refused() {
+        assert!(with_teacher("[distil]\nbatch = 0\n").is_err());
+    }
+
+    #[test]
+    fn a_student_without_parts_is_refused() {
+        let empty = "[student]\nskip = false\nattention = { heads = 0, width = 5, filters = 1 }\n";
+        assert!(with_teacher(empty).is_err());
     }
 }
