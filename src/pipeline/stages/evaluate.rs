@@ -1,0 +1,158 @@
+//! `evaluate`: the quality of the run's models, side by side.
+
+use std::io::ErrorKind;
+
+use limbeck_data::files::write_bytes;
+use limbeck_encoder::{Embeddings, Precision, Student};
+use serde_json::{Value, json};
+
+use super::{baselines, embed, export_student, export_teacher, text};
+use crate::error::{Error, Result};
+use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
+use crate::measure::fidelity::Reference;
+use crate::measure::linear_probe::TopicCorpus;
+use crate::measure::sts::read_sets;
+use crate::measure::{evaluation, word_order};
+use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::stage::remove_folder;
+use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
+use crate::recipe::Plan;
+use crate::summary::ModelRole;
+
+/// The stage's name.
+pub const ID: StageId = StageId::new("evaluate");
+
+/// Measures the quality of every model. Figures of the teacher are stored beside it: recipes over one base, and a student
+/// trained again, share a teacher, which is slow.
+pub struct Evaluate;
+
+impl Stage for Evaluate {
+    fn id(&self) -> StageId {
+        ID
+    }
+
+    fn is_shared(&self, _plan: &Plan) -> bool {
+        false
+    }
+
+    fn reads(&self, _plan: &Plan) -> Vec<StageId> {
+        vec![export_teacher::ID, embed::ID, export_student::ID]
+    }
+
+    fn inputs(&self, plan: &Plan) -> Value {
+        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.sts)})
+    }
+
+    fn outputs(&self, run: &PlannedRun) -> Outputs {
+        Outputs::files([run.folder.evaluation(), run.folder.held_out_figures()])
+    }
+
+    fn resumes(&self) -> Option<&'static str> {
+        Some("the figures of a teacher already measured")
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        let (candidates, data) = (candidates(context)?, evaluation_data(context)?);
+        let teacher_figures = |teacher: &Candidate| {
+            stored_figures(context, &teacher.name, || measure_teacher(teacher, &data, context.monitor))
+        };
+        let evaluation = evaluation::evaluate(&candidates, &data, teacher_figures, context.monitor)?;
+        let own = context.folder();
+        own.write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
+        own.write_json(&own.evaluation(), &json!(evaluation.rows))
+    }
+
+    fn clear(&self, context: &Context) -> Result<()> {
+        remove_folder(&context.folder_of(export_teacher::ID).measured())
+    }
+}
+
+/// All models: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the static
+/// students.
+pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
+    let (plan, own) = (context.plan(), context.folder());
+    let teacher = context.folder_of(export_teacher::ID);
+    let open_teacher = |file| export_teacher::open_onnx(context, file);
+    let mut all = Vec::new();
+    if plan.teacher().is_some() {
+        let file = teacher.teacher_onnx(Precision::F32);
+        all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(&file)?));
+        if plan.recipe.train_teacher.is_some() {
+            let file = teacher.untrained_teacher_onnx();
+            all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(&file)?));
+        }
+        if plan.has_int8_teacher() {
+            let file = teacher.teacher_onnx(Precision::Int8);
+            all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(&file)?));
+        }
+    }
+    let open = |name, precision| -> Result<Student> {
+        Ok(Student::load(own.folded(name, precision))?.with_threads(plan.threads)?)
+    };
+    all.push(Candidate::new("student", ModelRole::Student, open("student", Precision::F32)?));
+    all.push(Candidate::new("student int8", ModelRole::Student, open("student", Precision::Int8)?));
+    for baseline in baselines::of(plan) {
+        all.push(Candidate::new(baseline.shown, ModelRole::Baseline, open(baseline.name, Precision::F32)?));
+    }
+    Ok(all)
+}
+
+fn evaluation_data(context: &Context) -> Result<EvaluationData> {
+    let recipe = &context.plan().recipe;
+    let files = embed::TargetFiles::open(context)?;
+    let held_out = files.view(None).held_out()?;
+    let documents = context.folder_of(text::ID).documents();
+    let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
+    Ok(EvaluationData {
+        sets: read_sets(&context.plan().sts)?,
+        pairs: reordered_pairs(context, &held_out.texts)?,
+        teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
+        held_out: held_out.texts,
+        topics: is_labelled.then(|| TopicCorpus::read(&documents)).transpose()?,
+    })
+}
+
+/// The pairs that word order is measured on, which `limbeck evaluate --word-order` reads too.
+fn reordered_pairs(context: &Context, held_out: &[String]) -> Result<Vec<word_order::ReorderedPair>> {
+    let settings = &context.plan().recipe.evaluate;
+    if !settings.word_order || context.plan().teacher().is_none() {
+        return Ok(Vec::new());
+    }
+    let sentences: Vec<&str> = held_out.iter().take(settings.word_order_sentences).map(String::as_str).collect();
+    let pairs = word_order::pairs(&sentences, 1);
+    if !word_order::has_enough_pairs(&pairs) {
+        let note = "evaluate: word order is left out, since too few held-out sentences have five words or more";
+        context.monitor.note(note);
+        return Ok(Vec::new());
+    }
+    word_order::write(&context.folder().word_order(), &pairs)?;
+    Ok(pairs)
+}
+
+/// The figures that `measure` gives for the teacher `name`, or gave before on the same data.
+fn stored_figures(
+    context: &Context,
+    name: &str,
+    measure: impl FnOnce() -> Result<TeacherFigures>,
+) -> Result<TeacherFigures> {
+    let key = json!([
+        env!("CARGO_PKG_VERSION"),
+        name,
+        context.fingerprint_of(export_teacher::ID),
+        // The held-out vectors, which don't depend on a student's vocabulary.
+        context.fingerprint_of(text::ID),
+        context.plan().recipe.cache,
+        Evaluate.inputs(context.plan()),
+    ]);
+    let key = blake3::hash(key.to_string().as_bytes()).to_hex();
+    let path = context.folder_of(export_teacher::ID).measured().join(format!("{}.json", &key[..16]));
+    match std::fs::read(&path) {
+        Ok(bytes) => return serde_json::from_slice(&bytes).map_err(Error::json("teacher's figures", &path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(source) => return Err(limbeck_data::Error::io("read", &path)(source).into()),
+    }
+    let figures = measure()?;
+    let text = serde_json::to_vec(&figures).map_err(Error::json("teacher's figures", &path))?;
+    write_bytes(&path, &text)?;
+    Ok(figures)
+}
