@@ -67,8 +67,8 @@ impl<W: Write> JsonLines<W> {
 impl JsonLines<PendingFile> {
     /// Writes to a file, seen once it is whole.
     pub fn to_file(path: &Path, kind: VectorType) -> Result<Self> {
-        let commit = |file: PendingFile| file.commit().map(|_| ()).map_err(Error::from);
-        Ok(Self { to: PendingFile::create(path)?, kind, path: path.to_path_buf(), rows: 0, commit })
+        let commit = |file: PendingFile| file.commit().map(|_| ()).map_err(|error| limbeck_data::Error::from(error).into());
+        Ok(Self { to: PendingFile::create(path).map_err(limbeck_data::Error::from)?, kind, path: path.to_path_buf(), rows: 0, commit })
     }
 }
 
@@ -114,7 +114,7 @@ const NPY_HEADER: usize = 128;
 impl Npy {
     /// Begins the file at `path`.
     pub fn create(path: &Path, dimension: usize, kind: VectorType) -> Result<Self> {
-        let mut file = PendingFile::create(path)?;
+        let mut file = PendingFile::create(path).map_err(limbeck_data::Error::from)?;
         file.write_all(&[0; NPY_HEADER]).map_err(failed(path))?;
         Ok(Self { kind, file, path: path.to_path_buf(), rows: 0, dimension })
     }
@@ -151,7 +151,7 @@ impl Sink for Npy {
     fn finish(self: Box<Self>) -> Result<u64> {
         let Self { kind, mut file, path, rows, dimension } = *self;
         file.rewrite_beginning(&npy_header(rows, kind.width(dimension), kind)).map_err(failed(&path))?;
-        file.commit()?;
+        file.commit().map_err(limbeck_data::Error::from)?;
         Ok(rows)
     }
 }
@@ -187,7 +187,7 @@ impl Parquet {
             .set_column_dictionary_enabled(embedding, false)
             .set_max_row_group_row_count(Some(16_384))
             .build();
-        let writer = ArrowWriter::try_new(PendingFile::create(path)?, schema.clone(), Some(properties));
+        let writer = ArrowWriter::try_new(PendingFile::create(path).map_err(limbeck_data::Error::from)?, schema.clone(), Some(properties));
         let writer = writer.map_err(failed_parquet(path))?;
         Ok(Self { writer, schema, path: path.to_path_buf(), kind, width, rows: 0 })
     }
@@ -217,7 +217,7 @@ impl Sink for Parquet {
 
     fn finish(self: Box<Self>) -> Result<u64> {
         let file = self.writer.into_inner().map_err(failed_parquet(&self.path))?;
-        file.commit()?;
+        file.commit().map_err(limbeck_data::Error::from)?;
         Ok(self.rows)
     }
 }

@@ -39,6 +39,12 @@ pub enum Error {
     Interrupted(#[from] Interrupted),
 }
 
+impl From<limbeck_encoder::files::FileError> for Error {
+    fn from(error: limbeck_encoder::files::FileError) -> Self {
+        Self::io(error.operation, &error.path)(error.source)
+    }
+}
+
 impl Error {
     /// Turns an [`io::Error`] into one that names what was tried on which path: `.map_err(Error::io("read", path))`.
     pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -67,4 +73,17 @@ pub(crate) const OTHER_CODEC: &str = "write it compressed with snappy, zstd or g
 /// Whether a Parquet file is compressed by what the library was built without: brotli or LZ4.
 pub(crate) fn is_of_other_codec(error: &parquet::errors::ParquetError) -> bool {
     error.to_string().contains("Disabled feature")
+}
+
+impl miette::Diagnostic for Error {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        match self {
+            Self::Interrupted(error) => miette::Diagnostic::code(error),
+            _ => None,
+        }
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
+    }
 }

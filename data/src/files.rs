@@ -4,96 +4,15 @@
 //! synced: whatever happens, its place holds the old file or the new one. A killed process leaves the temporary file
 //! behind; [`remove_leftovers`] clears it away, and a lock on the file keeps it from taking a living process's.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
-const PREFIX: &str = ".limbeck-";
-const SUFFIX: &str = ".tmp";
-
-/// A file being written beside its place. Nothing is seen there before [`PendingFile::commit`]; dropped without it, the
-/// bytes are gone.
-pub struct PendingFile {
-    path: PathBuf,
-    folder: PathBuf,
-    writer: BufWriter<NamedTempFile>,
-}
-
-impl PendingFile {
-    /// Begins to write the file at `path`, whose folder is made if need be. A symbolic link is followed.
-    ///
-    /// # Errors
-    /// Where something lies that isn't a file: a folder, or a device, which a rename would destroy.
-    pub fn create(path: &Path) -> Result<Self> {
-        let followed = match fs::symlink_metadata(path) {
-            Ok(found) if found.is_symlink() => fs::canonicalize(path).map_err(Error::io("follow the link", path))?,
-            _ => path.to_owned(),
-        };
-        let path = followed.as_path();
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "something that is no file lies there");
-            return Err(Error::io("write", path)(source));
-        }
-        let folder = folder_of(path);
-        fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
-        #[cfg(unix)]
-        {
-            // As any new file: the umask takes away what it should.
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(&folder).map_err(Error::io("create a temporary file in", &folder))?;
-        // Only a sign for `remove_leftovers`; a file system without locks does without it.
-        let _ = file.as_file().try_lock();
-        Ok(Self { path: path.to_owned(), folder, writer: BufWriter::with_capacity(1 << 16, file) })
-    }
-
-    /// Writes `bytes` over the beginning of what was written; writing then goes on at the end.
-    pub fn rewrite_beginning(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writer.seek(SeekFrom::Start(0))?;
-        self.writer.write_all(bytes)?;
-        self.writer.seek(SeekFrom::End(0)).map(|_| ())
-    }
-
-    /// Where the file will lie.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Syncs the bytes and puts the file in its place, over one that lies there. Returns its size in bytes.
-    pub fn commit(self) -> Result<u64> {
-        let write = Error::io("write", &self.path);
-        let file = match self.writer.into_inner() {
-            Ok(file) => file,
-            Err(error) => return Err(write(error.into_error())),
-        };
-        let size = match file.as_file().sync_all().and_then(|()| file.as_file().metadata()) {
-            Ok(metadata) => metadata.len(),
-            Err(error) => return Err(write(error)),
-        };
-        let file = file.persist(&self.path).map_err(|error| Error::io("put in place", &self.path)(error.error))?;
-        let _ = file.unlock();
-        sync_folder(&self.folder)?;
-        Ok(size)
-    }
-}
-
-impl Write for PendingFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
+pub use limbeck_encoder::files::{PendingFile, folder_of, sync_folder};
 
 /// Writes the file at `path` with `write`, whole or not at all; the folder is made if need be.
 ///
@@ -102,9 +21,9 @@ pub fn write_atomically<T, E: From<Error>>(
     path: &Path,
     write: impl FnOnce(&mut PendingFile) -> std::result::Result<T, E>,
 ) -> std::result::Result<T, E> {
-    let mut file = PendingFile::create(path)?;
+    let mut file = PendingFile::create(path).map_err(Error::from)?;
     let value = write(&mut file)?;
-    file.commit()?;
+    file.commit().map_err(Error::from)?;
     Ok(value)
 }
 
@@ -116,21 +35,7 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Removes temporary files that killed processes left in `folder`; those of living ones are locked and stay. Returns
 /// how many went. A folder that isn't there has none.
 pub fn remove_leftovers(folder: &Path) -> Result<usize> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(Error::io("list", folder)(error)),
-    };
-    let mut removed = 0;
-    for entry in entries {
-        let entry = entry.map_err(Error::io("list", folder))?;
-        let name = entry.file_name();
-        let ours = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
-        if ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            removed += usize::from(fs::remove_file(entry.path()).is_ok());
-        }
-    }
-    Ok(removed)
+    Ok(limbeck_encoder::files::remove_leftovers(folder)?)
 }
 
 /// The sha256 of a file's bytes in lower-case hexadecimal.
@@ -162,25 +67,10 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The folder that a file at `path` lies in.
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Makes a rename in `folder` outlast a power cut; Windows has no such call and needs none.
-pub fn sync_folder(folder: &Path) -> Result<()> {
-    #[cfg(unix)]
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync the folder", folder))?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use limbeck_data::Interrupt;
 use limbeck_data::progress::{Progress, Silent};
 use limbeck_encoder::{Embeddings, Encoder};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
 use crate::error::{Error, Result};
 
@@ -146,16 +146,12 @@ pub(crate) fn without_jitter(similarity: f64) -> f64 {
 
 /// The vectors brought to length 1, rows × dimension; a zero vector stays zero.
 pub(crate) fn unit_rows(vectors: &Embeddings) -> Array2<f32> {
-    let mut rows = ArrayView2::from_shape((vectors.rows(), vectors.dimension()), vectors.as_slice())
-        .expect("Embeddings hold rows × dimension numbers")
-        .to_owned();
-    for mut row in rows.rows_mut() {
-        let norm = row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
-        if norm > 0.0 {
-            row.mapv_inplace(|value| (f64::from(value) / norm) as f32);
-        }
+    let mut rows = vectors.as_slice().to_vec();
+    for row in rows.chunks_exact_mut(vectors.dimension()) {
+        limbeck_encoder::normalise(row);
     }
-    rows
+    Array2::from_shape_vec((vectors.rows(), vectors.dimension()), rows)
+        .expect("Embeddings hold rows × dimension numbers")
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use ort::value::TensorRef;
 use self::sessions::{Sessions, State};
 use self::signature::{Signature, Width};
 use self::summary::Summary;
-use self::tensors::{Pad, floats, normalise};
+use self::tensors::{Pad, floats};
 use crate::batching::{self, Batches};
 use crate::inference_error::InferenceError;
 use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
@@ -201,7 +201,7 @@ impl OnnxEncoder {
         let mut vectors = Vec::new();
         self.run(state, tokens, rows, &mut vectors)?;
         for (&row, vector) in rows.iter().zip(vectors.chunks_exact_mut(self.dimension)) {
-            normalise(vector);
+            limbeck_encoder::normalise(vector);
             if !vector.iter().all(|number| number.is_finite()) {
                 return Err(InferenceError::NotFinite { path: self.path.clone(), row }.into());
             }

@@ -70,7 +70,7 @@ impl Table {
 
     fn finish(self) -> Result<()> {
         let file = self.writer.into_inner().map_err(|error| write_error(&self.path, error))?;
-        file.commit().map(drop)
+        Ok(file.commit().map(drop)?)
     }
 }
 

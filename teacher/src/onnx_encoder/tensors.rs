@@ -58,14 +58,6 @@ pub(super) fn floats<'a>(value: &'a DynValue, buffer: &'a mut Vec<f32>) -> ort::
     Ok((sizes(shape), buffer))
 }
 
-/// Scales a vector to unit length; a zero vector stays.
-pub(super) fn normalise(vector: &mut [f32]) {
-    let length = vector.iter().map(|&number| f64::from(number) * f64::from(number)).sum::<f64>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|number| *number = (f64::from(*number) / length) as f32);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,15 +78,5 @@ mod tests {
         let mut mask = vec![99i64];
         Pad { least: 0, ..pad }.fill(Role::Mask, &mut mask);
         assert_eq!(mask, [1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn a_vector_is_scaled_to_length_one_unless_it_is_zero() {
-        let mut vector = [3.0, -4.0];
-        normalise(&mut vector);
-        assert_eq!(vector, [0.6, -0.8]);
-        let mut zero = [0.0; 2];
-        normalise(&mut zero);
-        assert_eq!(zero, [0.0; 2]);
     }
 }

@@ -1,4 +1,4 @@
-//! WordPiece over a word's bytes, and BERT's words in ASCII text; neither allocates.
+//! WordPiece over a word's bytes, and BERT's normaliser and pre-tokenizer for ASCII text. Neither allocates.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -9,13 +9,13 @@ use super::short::{self, ShortWords};
 /// The longest word that the ASCII path takes, in bytes; BERT's limit is 100 characters.
 const LONGEST_WORD: usize = 256;
 
-/// Words and their ids: short ones by their keys, others by their bytes.
-struct Words {
+/// Ids of tokens: short tokens by their keys, longer ones by their bytes.
+struct TokenIds {
     short: ShortWords,
     long: HashMap<Box<[u8]>, u32, FixedState>,
 }
 
-impl Words {
+impl TokenIds {
     fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
         let long = words.clone().filter(|(word, _)| short::key_of(word).is_none());
         Self { short: ShortWords::new(words), long: long.map(|(word, id)| (word.into(), id)).collect() }
@@ -29,33 +29,33 @@ impl Words {
     }
 }
 
-/// The tokens of a WordPiece model: those that begin a word, and those that go on with one.
-pub struct Pieces {
-    first: Words,
-    further: Words,
+/// A WordPiece model: tokens that begin a word, and tokens that continue a word.
+pub(super) struct WordPiece {
+    first: TokenIds,
+    further: TokenIds,
     /// The longest token in bytes.
     longest: usize,
     unknown: u32,
-    /// A word of more characters is unknown.
+    /// A word of more characters becomes the unknown token.
     most_characters: usize,
 }
 
-impl Pieces {
-    /// From a WordPiece model's vocabulary, whose continuing prefix is `##`; `unknown` is the id of its unknown token, and a word of
-    /// more than `most_characters` becomes that. None where that is 0, or more than [`LONGEST_WORD`].
-    pub fn new(vocabulary: &[(Cow<'_, str>, u32)], unknown: u32, most_characters: usize) -> Option<Self> {
+impl WordPiece {
+    /// The model of a vocabulary whose continuing prefix is `##`. `unknown` is the id of the unknown token, which a
+    /// word of more than `most_characters` becomes. `None` where `most_characters` is 0 or more than [`LONGEST_WORD`].
+    pub(super) fn new(vocabulary: &[(Cow<'_, str>, u32)], unknown: u32, most_characters: usize) -> Option<Self> {
         let tokens = vocabulary.iter().map(|(token, id)| (token.as_bytes(), *id));
         let further = tokens.clone().filter_map(|(token, id)| Some((token.strip_prefix(b"##")?, id)));
-        // No word begins with `##`: each of them is a word of its own, as punctuation is.
+        // A word never begins with `##`, because each `#` is punctuation and a word of its own.
         let first = tokens.clone().filter(|(token, _)| !token.starts_with(b"##"));
         let longest = tokens.map(|(token, _)| token.len()).max().unwrap_or(0).max(1);
-        let all = Self { first: Words::new(first), further: Words::new(further), longest, unknown, most_characters };
+        let all =
+            Self { first: TokenIds::new(first), further: TokenIds::new(further), longest, unknown, most_characters };
         (1..=LONGEST_WORD).contains(&most_characters).then_some(all)
     }
 
-    /// Appends the ids of one word: the longest token it begins with, then of the rest; the unknown token where some rest
-    /// begins with none.
-    pub fn encode(&self, word: &str, out: &mut Vec<u32>) {
+    /// Appends the ids of one word.
+    pub(super) fn encode(&self, word: &str, out: &mut Vec<u32>) {
         let bytes = word.as_bytes();
         if bytes.len() > self.most_characters && word.chars().count() > self.most_characters {
             return out.push(self.unknown);
@@ -63,39 +63,30 @@ impl Pieces {
         if let Some(key) = short::key_of(bytes) {
             return self.encode_short(key, bytes.len(), out);
         }
-        let start = out.len();
-        let mut at = 0;
-        while at < bytes.len() {
-            let words = if at == 0 { &self.first } else { &self.further };
-            let mut ends = (at + 1..=bytes.len().min(at + self.longest)).rev();
-            let Some((end, id)) = ends.find_map(|end| Some((end, words.get(&bytes[at..end])?))) else {
-                out.truncate(start);
-                return out.push(self.unknown);
-            };
-            out.push(id);
-            at = end;
-        }
+        self.encode_parts(bytes.len(), |tokens, at, length| tokens.get(&bytes[at..at + length]), out);
     }
 
-    /// The same for a word of `length` bytes that has this key, and not too many characters.
-    ///
-    /// No token ends or begins within a character, so bytes are as good as characters.
+    /// [`WordPiece::encode`] for a word of `length` bytes that has this key, and not too many characters.
     #[inline]
     fn encode_short(&self, key: u128, length: usize, out: &mut Vec<u32>) {
         match self.first.short.get(key) {
             Some(id) => out.push(id),
-            None => self.encode_parts(key, length, out),
+            None => self.encode_parts(length, |tokens, at, length| tokens.short.get(short::part(key, at, length)), out),
         }
     }
 
-    /// The same for a word that is no token itself.
-    fn encode_parts(&self, key: u128, length: usize, out: &mut Vec<u32>) {
+    /// Appends the ids of a word of `length` bytes: the longest token that the word begins with, then the longest
+    /// tokens that continue it. Where no token continues the word, it becomes the unknown token. `find` looks up a part
+    /// of the word by its place and length.
+    ///
+    /// No token ends or begins within a character, so bytes serve as well as characters.
+    fn encode_parts(&self, length: usize, find: impl Fn(&TokenIds, usize, usize) -> Option<u32>, out: &mut Vec<u32>) {
         let start = out.len();
         let mut at = 0;
         while at < length {
-            let words = if at == 0 { &self.first.short } else { &self.further.short };
-            let mut parts = (1..=length - at).rev();
-            let Some((part, id)) = parts.find_map(|part| Some((part, words.get(short::part(key, at, part))?))) else {
+            let tokens = if at == 0 { &self.first } else { &self.further };
+            let mut parts = (1..=self.longest.min(length - at)).rev();
+            let Some((part, id)) = parts.find_map(|part| Some((part, find(tokens, at, part)?))) else {
                 out.truncate(start);
                 return out.push(self.unknown);
             };
@@ -104,11 +95,13 @@ impl Pieces {
         }
     }
 
-    /// Appends at least the first `room` ids, if there are as many, of a text of ASCII. BERT's normaliser and pre-tokenizer:
-    /// tab, line feed, carriage return and space end a word, other controls vanish, punctuation is a word a character.
+    /// Appends the ids of a text of ASCII, at least the first `room` of them. As in BERT's normaliser and
+    /// pre-tokenizer, tab, line feed, carriage return and space end a word, other controls vanish, and each punctuation
+    /// character is a word.
     ///
-    /// False where `stops` says so of the rest of the text from some punctuation or U+007F on; ids may have been appended then.
-    pub fn encode_ascii(
+    /// Returns `false` where `stops` is true for the rest of the text from a punctuation character or U+007F on; some
+    /// ids may be appended then.
+    pub(super) fn encode_ascii(
         &self,
         text: &str,
         lowercase: bool,
@@ -122,8 +115,8 @@ impl Pieces {
         while at < bytes.len() && out.len() < most {
             let window = short::window(bytes, at);
             let length = short::letters(window);
-            let next = bytes.get(at + length).map_or(Kind::Space, |&byte| KINDS[usize::from(byte)]);
-            if matches!(next, Kind::Letter | Kind::Removed) || length > short::LONGEST {
+            let next = bytes.get(at + length).map_or(AsciiClass::Space, |&byte| CLASSES[usize::from(byte)]);
+            if matches!(next, AsciiClass::Letter | AsciiClass::Removed) || length > short::LONGEST {
                 // A long word, or one with controls in it.
                 at = self.encode_slowly(bytes, at, lowercase, out);
                 continue;
@@ -135,7 +128,7 @@ impl Pieces {
                 self.encode_short(if lowercase { short::lowercase(key) } else { key }, length, out);
             }
             at += length;
-            if next == Kind::Space {
+            if next == AsciiClass::Space {
                 at += 1;
                 continue;
             }
@@ -148,49 +141,51 @@ impl Pieces {
         true
     }
 
-    /// Appends the ids of the word that begins at byte `at`, controls in it left out, and says where it ends.
+    /// Appends the ids of the word that begins at byte `at`, without the controls inside the word. Returns the word's
+    /// end.
     #[cold]
     fn encode_slowly(&self, text: &[u8], at: usize, lowercase: bool, out: &mut Vec<u32>) -> usize {
         let mut word = [0u8; LONGEST_WORD + 1];
         let mut length = 0;
-        let kind = |byte: u8| KINDS[usize::from(byte)];
-        let end = text[at..].iter().position(|&byte| !matches!(kind(byte), Kind::Letter | Kind::Removed));
+        let kind = |byte: u8| CLASSES[usize::from(byte)];
+        let end = text[at..].iter().position(|&byte| !matches!(kind(byte), AsciiClass::Letter | AsciiClass::Removed));
         let end = end.map_or(text.len(), |end| at + end);
-        for &byte in text[at..end].iter().filter(|&&byte| kind(byte) == Kind::Letter) {
-            // A word past the limit keeps being so.
+        for &byte in text[at..end].iter().filter(|&&byte| kind(byte) == AsciiClass::Letter) {
+            // A word beyond the limit stays beyond it.
             word[length.min(LONGEST_WORD)] = if lowercase { byte.to_ascii_lowercase() } else { byte };
             length = (length + 1).min(LONGEST_WORD + 1);
         }
         match std::str::from_utf8(&word[..length]) {
             Ok(word) => self.encode(word, out),
-            // Not ASCII after all; the caller promised that it is.
+            // Not ASCII, against the caller's promise.
             Err(_) => out.push(self.unknown),
         }
         end
     }
 }
 
-/// What BERT makes of an ASCII character. U+007F counts as punctuation, for the caller of [`Pieces::encode_ascii`] to stop there.
+/// BERT's class of an ASCII character. U+007F counts as punctuation, so that the caller of [`WordPiece::encode_ascii`]
+/// can stop there.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum AsciiClass {
     Letter,
     Space,
     Punctuation,
     Removed,
 }
 
-const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Letter; 256];
+const CLASSES: [AsciiClass; 256] = {
+    let mut classes = [AsciiClass::Letter; 256];
     let mut byte = 0;
     while byte < 128 {
-        kinds[byte] = match byte as u8 {
-            b' ' | b'\t' | b'\n' | b'\r' => Kind::Space,
-            0..0x20 => Kind::Removed,
-            0x7f => Kind::Punctuation,
-            other if other.is_ascii_punctuation() => Kind::Punctuation,
-            _ => Kind::Letter,
+        classes[byte] = match byte as u8 {
+            b' ' | b'\t' | b'\n' | b'\r' => AsciiClass::Space,
+            0..0x20 => AsciiClass::Removed,
+            0x7f => AsciiClass::Punctuation,
+            other if other.is_ascii_punctuation() => AsciiClass::Punctuation,
+            _ => AsciiClass::Letter,
         };
         byte += 1;
     }
-    kinds
+    classes
 };

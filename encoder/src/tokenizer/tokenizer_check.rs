@@ -1,7 +1,17 @@
-//! Texts on which the fast path must give the reference's ids before it is used at all.
+//! Checks that the fast path gives the reference's ids, before a tokenizer uses the fast path at all.
 
-/// Texts of every kind that a tokenizer could stumble over.
-pub fn texts() -> Vec<String> {
+use super::fast::FastPath;
+
+/// Whether the fast path gives every text of [`texts`] that it accepts the ids that `reference` gives.
+pub(super) fn agrees(fast: &FastPath, reference: impl Fn(&str) -> Option<Vec<u32>>) -> bool {
+    texts().iter().all(|text| {
+        let mut ids = Vec::new();
+        !fast.encode(text, usize::MAX, &mut ids) || reference(text).is_some_and(|reference| reference == ids)
+    })
+}
+
+/// Texts of every kind over which tokenizers may differ.
+pub(super) fn texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "",
         " ",
