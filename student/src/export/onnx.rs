@@ -17,9 +17,10 @@
 use std::path::Path;
 
 use limbeck_encoder::Precision;
-use limbeck_onnx::{Attribute, Kind, Value, write_f32};
+use limbeck_onnx::int8::{largest, row_scale, row_scales, write_rows};
+use limbeck_onnx::{Attribute, ElementType, Value, write_f32};
 
-use super::int8::{channel_factors, largest, quantised, scales};
+use super::int8::channel_factors;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
@@ -27,8 +28,8 @@ use crate::model::TextCnn;
 
 type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
 
-const FLOAT: i64 = Kind::F32 as i64;
-const INT64: i64 = Kind::I64 as i64;
+const FLOAT: i64 = ElementType::F32 as i64;
+const INT64: i64 = ElementType::I64 as i64;
 /// What padding's sums are lowered by: far below any sum, and finite in f32.
 const PADDING: f32 = 1e30;
 /// A shorter vector is not lengthened to 1.
@@ -81,8 +82,8 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     let config = &model.config;
     let mut graph = Graph::new("limbeck-student");
     let batch = ["batch", "length"];
-    let ids = graph.input("input_ids", Kind::I64, &batch);
-    let mask = graph.input("attention_mask", Kind::I64, &batch);
+    let ids = graph.input("input_ids", ElementType::I64, &batch);
+    let mask = graph.input("attention_mask", ElementType::I64, &batch);
 
     graph.scope("empty");
     let (ids, mask) = with_empty_token(&mut graph, config, &ids, &mask);
@@ -149,16 +150,18 @@ fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value
     let table = model.table.values();
     let name = "embedding.weight";
     if !int8 {
-        let table = graph.tensor(name, Kind::F32, &[rows, width], move |to| write_f32(to, table));
+        let table = graph.tensor(name, ElementType::F32, &[rows, width], move |to| write_f32(to, table));
         return Ok(graph.node("Gather", &[&table, ids], &[]));
     }
     let factors = channel_factors(model)?;
     let balanced: Vec<f32> =
         table.chunks_exact(width).flat_map(|row| row.iter().zip(&factors).map(|(x, f)| x / f)).collect();
-    let row_scales = scales(&balanced, width);
-    let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], row_scales.clone());
+    let scales = row_scales(&balanced, width, row_scale);
+    let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
     let factors = graph.floats(&format!("{name}.channels"), &[width], factors);
-    let whole = graph.tensor(name, Kind::I8, &[rows, width], move |to| Ok(quantised(&balanced, &row_scales, to)?));
+    let whole = graph.tensor(name, ElementType::I8, &[rows, width], move |to| {
+        Ok(write_rows(to, &balanced, width, &scales)?)
+    });
     let whole = graph.node("Gather", &[&whole, ids], &[]);
     let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
     let scale = graph.node("Gather", &[&scale, ids], &[]);
@@ -175,11 +178,14 @@ impl<'a> Parts<'a> {
         if !self.int8 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
             return Ok(graph.floats(name, shape, values));
         }
-        let row_scales = scales(&values, values.len() / shape[0].max(1));
+        let width = values.len() / shape[0].max(1);
+        let scales = row_scales(&values, width, row_scale);
         let mut scale_shape = vec![1; shape.len()];
         scale_shape[0] = shape[0];
-        let scale = graph.floats(&format!("{name}.scale"), &scale_shape, row_scales.clone());
-        let whole = graph.tensor(name, Kind::I8, shape, move |to| Ok(quantised(&values, &row_scales, to)?));
+        let scale = graph.floats(&format!("{name}.scale"), &scale_shape, scales.clone());
+        let whole = graph.tensor(name, ElementType::I8, shape, move |to| {
+            Ok(write_rows(to, &values, width, &scales)?)
+        });
         let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
         Ok(graph.node("Mul", &[&whole, &scale], &[]))
     }

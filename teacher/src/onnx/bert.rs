@@ -7,7 +7,7 @@
 //! its LayerNorm to SkipLayerNormalization, which on the CPU made the whole model a sixth slower in f32 and a third in
 //! int8 (1.32, AVX-512).
 
-use limbeck_onnx::{Attribute, Kind, Value};
+use limbeck_onnx::{Attribute, ElementType, Value};
 
 use super::linear::{Dense, FLOAT, Layers, Operand};
 use super::smoothing::{self, Factors};
@@ -31,9 +31,9 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
     };
     let mut graph = Graph::new("bert");
     let batch = ["batch", "length"];
-    let ids = graph.input("input_ids", Kind::I64, &batch);
-    let mask = graph.input("attention_mask", Kind::I64, &batch);
-    let types = graph.input("token_type_ids", Kind::I64, &batch);
+    let ids = graph.input("input_ids", ElementType::I64, &batch);
+    let mask = graph.input("attention_mask", ElementType::I64, &batch);
+    let types = graph.input("token_type_ids", ElementType::I64, &batch);
 
     graph.scope("mask");
     let mask = graph.node("Cast", &[&mask], &[Attribute::Int("to", FLOAT)]);
