@@ -17,7 +17,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn runtime() -> Runtime {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, &Silent)?;
+        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).unwrap()

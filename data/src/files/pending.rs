@@ -1,23 +1,19 @@
-//! Files written whole or not at all, and their hashes.
-//!
-//! A file is written under a temporary name in the folder it belongs to, synced, renamed into place, and the folder is
-//! synced: whatever happens, its place holds the old file or the new one. A killed process leaves the temporary file
-//! behind; [`remove_leftovers`] clears it away, and a lock on the file keeps it from taking a living process's.
+//! Files written under a temporary name and put in place once they are whole.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use super::folder_of;
 use crate::error::{Error, Result};
 
 const PREFIX: &str = ".limbeck-";
 const SUFFIX: &str = ".tmp";
 
-/// A file being written beside its place. Nothing is seen there before [`PendingFile::commit`]; dropped without it, the
-/// bytes are gone.
+/// A file that is being written under a temporary name. [`PendingFile::commit`] puts it in place; dropped without that
+/// call, it is deleted.
 pub struct PendingFile {
     path: PathBuf,
     folder: PathBuf,
@@ -25,10 +21,10 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
-    /// Begins to write the file at `path`, whose folder is made if need be. A symbolic link is followed.
+    /// Starts the file that is to lie at `path`. Missing folders are created, and a symbolic link is followed.
     ///
     /// # Errors
-    /// Where something lies that isn't a file: a folder, or a device, which a rename would destroy.
+    /// `path` is a folder, or a device, which a rename would destroy.
     pub fn create(path: &Path) -> Result<Self> {
         let followed = match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => fs::canonicalize(path).map_err(Error::io("follow the link", path))?,
@@ -36,7 +32,7 @@ impl PendingFile {
         };
         let path = followed.as_path();
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "something that is no file lies there");
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it exists and is not a file");
             return Err(Error::io("write", path)(source));
         }
         let folder = folder_of(path);
@@ -45,29 +41,29 @@ impl PendingFile {
         builder.prefix(PREFIX).suffix(SUFFIX);
         #[cfg(unix)]
         {
-            // As any new file: the umask takes away what it should.
+            // The permissions of any new file, less the umask.
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(&folder).map_err(Error::io("create a temporary file in", &folder))?;
-        // Only a sign for `remove_leftovers`; a file system without locks does without it.
+        // The lock only tells `remove_leftovers` to spare the file, so a file system without locks does no harm.
         let _ = file.as_file().try_lock();
         Ok(Self { path: path.to_owned(), folder, writer: BufWriter::with_capacity(1 << 16, file) })
     }
 
-    /// Writes `bytes` over the beginning of what was written; writing then goes on at the end.
+    /// Overwrites the beginning of the file with `bytes`; the next write continues at its end.
     pub fn rewrite_beginning(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.seek(SeekFrom::Start(0))?;
         self.writer.write_all(bytes)?;
         self.writer.seek(SeekFrom::End(0)).map(|_| ())
     }
 
-    /// Where the file will lie.
+    /// The path that the file will have.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Syncs the bytes and puts the file in its place, over one that lies there. Returns its size in bytes.
+    /// Syncs the file and puts it in place, over an older one. Returns its size in bytes.
     pub fn commit(self) -> Result<u64> {
         let write = Error::io("write", &self.path);
         let file = match self.writer.into_inner() {
@@ -95,9 +91,9 @@ impl Write for PendingFile {
     }
 }
 
-/// Writes the file at `path` with `write`, whole or not at all; the folder is made if need be.
+/// Writes the file at `path` with `write`, whole or not at all. Missing folders are created.
 ///
-/// The error of `write` comes back as it is, and then the place is as it was.
+/// An error of `write` is returned unchanged, and the old file stays.
 pub fn write_atomically<T, E: From<Error>>(
     path: &Path,
     write: impl FnOnce(&mut PendingFile) -> std::result::Result<T, E>,
@@ -108,13 +104,13 @@ pub fn write_atomically<T, E: From<Error>>(
     Ok(value)
 }
 
-/// [`write_atomically`] for bytes at hand.
+/// Writes `bytes` to the file at `path` as [`write_atomically`] does.
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
 }
 
-/// Removes temporary files that killed processes left in `folder`; those of living ones are locked and stay. Returns
-/// how many went. A folder that isn't there has none.
+/// Deletes the temporary files that killed processes left in `folder`, and returns their number. Those of living
+/// processes are locked and stay. A missing folder has none.
 pub fn remove_leftovers(folder: &Path) -> Result<usize> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -133,44 +129,7 @@ pub fn remove_leftovers(folder: &Path) -> Result<usize> {
     Ok(removed)
 }
 
-/// The sha256 of a file's bytes in lower-case hexadecimal.
-pub fn sha256_file(path: &Path) -> Result<String> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(Error::io("open", path))?);
-    sha256_reader(&mut reader).map_err(Error::io("read", path))
-}
-
-/// The sha256 of all that `reader` still gives, in lower-case hexadecimal.
-pub fn sha256_reader(reader: &mut impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(hexadecimal(&hasher.finalize())),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The sha256 of `bytes` in lower-case hexadecimal.
-pub fn sha256_bytes(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The folder that a file at `path` lies in.
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Makes a rename in `folder` outlast a power cut; Windows has no such call and needs none.
+/// Makes a rename in `folder` survive a power cut. Windows has no such call and needs none.
 pub fn sync_folder(folder: &Path) -> Result<()> {
     #[cfg(unix)]
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync the folder", folder))?;
@@ -211,7 +170,7 @@ mod tests {
         write_bytes(&path, b"old").unwrap();
         let failed: Result<()> = write_atomically(&path, |file| {
             file.write_all(b"new").unwrap();
-            Err(crate::interrupt::Interrupted.into())
+            Err(crate::Interrupted.into())
         });
         assert!(matches!(failed, Err(Error::Interrupted(_))));
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -239,16 +198,6 @@ mod tests {
         living.commit().unwrap();
         assert_eq!(names(folder.path()), ["living", "other.tmp"]);
         assert_eq!(remove_leftovers(&folder.path().join("missing")).unwrap(), 0);
-    }
-
-    #[test]
-    fn the_hash_is_sha256() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("abc");
-        fs::write(&path, "abc").unwrap();
-        // FIPS 180-2, appendix B.1.
-        assert_eq!(sha256_file(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert!(sha256_file(&folder.path().join("no")).unwrap_err().to_string().contains("no"));
     }
 
     #[cfg(unix)]
