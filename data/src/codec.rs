@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// Refuses compression that the parquet crate is built without, or does not know, in the top-level columns at `roots`.
 pub(crate) fn check_codecs(metadata: &ParquetMetaData, roots: &[usize], path: &Path) -> Result<()> {
     let schema = metadata.file_metadata().schema_descr();
-    for column in metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate()) {
-        let (leaf, column) = column;
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
+    for (leaf, column) in columns {
         let codec = match column.compression() {
             Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_) => continue,
             Compression::BROTLI(_) => "brotli".to_owned(),

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use flate2::read::GzDecoder;
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Embeddings, Encoder, TokenBatch, Tokenizer};
 use limbeck_teacher::bert::{Bert, BertEncoder};
 use limbeck_teacher::onnx::{self, OnnxPrecision};

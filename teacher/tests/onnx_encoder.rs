@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Encoder, Tokenizer};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
 use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
 
 use crate::error::{Error, Result};
-use crate::files::{sha256_bytes, sha256_file};
+use crate::files::{sha256_bytes, sha256_file, visible_files};
 
 /// One file, named by its path within the asset's folder, or by the asset's own name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,19 +35,12 @@ pub(super) fn sha256_of(entries: &[FileRecord]) -> String {
 
 /// All files below `folder` but hidden ones, sorted by path.
 pub(super) fn list(folder: &Path) -> Result<Vec<FileRecord>> {
-    let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
-    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
     let mut entries = Vec::new();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(folder).to_owned();
-            Error::io("read", &path)(error.into())
-        })?;
-        if entry.file_type().is_file() {
-            let parts = entry.path().strip_prefix(folder).unwrap_or(entry.path()).iter();
-            let parts: Vec<_> = parts.map(|part| part.to_string_lossy()).collect();
-            entries.push(FileRecord::of(entry.path(), parts.join("/"))?);
-        }
+    for path in visible_files(folder) {
+        let path = path?;
+        let parts: Vec<_> =
+            path.strip_prefix(folder).unwrap_or(&path).iter().map(|part| part.to_string_lossy()).collect();
+        entries.push(FileRecord::of(&path, parts.join("/"))?);
     }
     Ok(entries)
 }

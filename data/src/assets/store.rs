@@ -153,8 +153,8 @@ impl AssetStore {
         })
     }
 
-    /// The asset stored under `name`, or else the one that `make` makes in the empty folder that it is given. Of
-    /// several processes with the same `lock`, one makes it.
+    /// The asset stored under `name`. If there is none, `make` makes it in an empty folder; of several processes with
+    /// the same `lock`, one does so.
     fn fetch_once(
         &self,
         name: &str,

@@ -58,7 +58,7 @@ fn a_wheel_is_fetched_once_for_all_its_members() {
     assert_eq!(fs::read_to_string(folder.path.join("c/d.txt")).unwrap(), "three\n");
     let listed = format!("{}  b.txt\n{}  c/d.txt\n", sha256_bytes(b"two\n"), sha256_bytes(b"three\n"));
     assert_eq!(folder.sha256, sha256_bytes(listed.as_bytes()));
-    // The same bytes under another name lie beside each other.
+    // Files with the same bytes share a folder.
     let copy = room.fetch("pypi:demo==1.0/demo/copy.txt").unwrap();
     assert_eq!((copy.sha256, copy.path.parent()), (file.sha256.clone(), file.path.parent()));
     assert_eq!(room.runs(), 1);
@@ -113,7 +113,7 @@ fn what_is_damaged_is_noticed_named_and_made_anew() {
     assert_eq!(fs::read_to_string(asset.path.join("b.txt")).unwrap(), "two\n");
     assert!(notes.0.lock().unwrap()[0].contains("b.txt is missing or damaged"));
     assert_eq!(room.runs(), 1);
-    // Everything but the index goes.
+    // Without its files, the asset is fetched again.
     fs::remove_dir_all(room.store.root().join("objects")).unwrap();
     assert_eq!(room.fetch("pypi:demo==1.0/demo/data").unwrap(), asset);
     assert_eq!(room.runs(), 2);

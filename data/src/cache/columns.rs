@@ -57,7 +57,7 @@ struct Role {
 }
 
 impl Role {
-    /// The index of the column called `wanted`, or else of the one that fits.
+    /// The index of the column called `wanted`; if no name is given, of the column that fits.
     fn find(&self, wanted: Option<&str>, schema: &Schema, path: &Path) -> CacheResult<usize> {
         let fields = schema.fields();
         let fits = |index: &usize| (self.fits)(fields[*index].data_type());

@@ -80,7 +80,7 @@ pub enum CacheError {
         /// The number of the first missing shard.
         first: usize,
     },
-    /// A file whose bytes are not those that were written.
+    /// A file whose bytes have changed since they were written.
     #[error("{} is damaged: its sha256 is not the one in the index", path.display())]
     #[diagnostic(help("run the embed job again: it redoes damaged shards and keeps the others"))]
     Damaged {

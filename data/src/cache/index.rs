@@ -153,8 +153,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Refuses what no writer writes: an index from elsewhere must not name files outside its folder or make a reader
-    /// divide by zero.
+    /// Refuses an index that no writer writes. One from elsewhere must not name files outside its folder or make a
+    /// reader divide by zero.
     fn check(&self) -> std::result::Result<(), String> {
         if self.dimension == 0 || self.shard_rows == 0 || self.part.is_some_and(|(i, n)| i >= n) {
             return Err("its dimension, shard_rows or part can't be".into());

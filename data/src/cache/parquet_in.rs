@@ -21,7 +21,7 @@ use crate::{Error, Result};
 /// How many rows are decoded at a time.
 pub(super) const BATCH_ROWS: usize = 1024;
 
-/// The most numbers that memory is set aside for before they are read, whatever a damaged file announces.
+/// The most numbers that memory is reserved for in advance, because a damaged file may announce any number.
 const MOST_RESERVED: usize = 1 << 24;
 
 /// Opens a file and reads its footer, with the index of its pages where there is one: rows in the middle can then be

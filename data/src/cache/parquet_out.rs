@@ -122,7 +122,7 @@ fn batch(
     RecordBatch::try_new(schema.clone(), vec![Arc::new(ids), Arc::new(texts), Arc::new(embeddings)])
 }
 
-/// Refuses what a reader would refuse: vectors that, as stored, are zero or not finite.
+/// Refuses rows that a reader would refuse: vectors that, as stored, are zero or not finite.
 fn check(rows: &CacheRows, storage: VectorType, path: &Path) -> CacheResult<()> {
     let unwritable = |problem| CacheError::Unwritable { path: path.to_owned(), problem };
     if rows.dimension == 0 || i32::try_from(rows.dimension).is_err() {

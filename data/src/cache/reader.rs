@@ -114,7 +114,7 @@ impl Cache {
     /// The numbers of the shards known to be missing. How many there should be is known once a part is finished; before
     /// that, [`Cache::complete`] is false and this lists the gaps.
     pub fn missing(&self) -> &[usize] {
-        self.native().map_or(&[], |native| &native.missing)
+        self.native().map_or(&[], |native| native.missing.as_slice())
     }
 
     /// Reads a shard. Reading shards in order is fastest.

@@ -186,7 +186,7 @@ fn parts_make_one_cache_and_what_is_missing_is_known() {
     let names: Vec<_> = contents(folder.path()).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names[..2], ["cache-0-of-2.json", "cache-1-of-2.json"]);
 
-    // A writer without parts takes up what the parts did.
+    // A writer without parts continues the work of the parts.
     let writer = CacheWriter::open(folder.path(), spec()).unwrap();
     assert!((0..3).all(|shard| writer.is_done(shard, &rows(shard).0)));
     writer.finish(10).unwrap();

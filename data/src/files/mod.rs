@@ -7,14 +7,16 @@
 mod hash;
 mod lock;
 mod pending;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use hash::{HashingWriter, write_hashed};
+pub(crate) use hash::write_hashed;
 pub use hash::{hex, sha256_bytes, sha256_file, sha256_reader};
 pub(crate) use lock::lock_part;
 pub use lock::{FolderLock, lock_folder};
 pub use pending::{PendingFile, remove_leftovers, sync_folder, write_atomically, write_bytes};
+pub(crate) use walk::visible_files;
 
 /// The folder that a file at `path` lies in.
 pub fn folder_of(path: &Path) -> PathBuf {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::TextError;
 use super::decode::Encodings;
 use super::open::{decode, open, read_error, without_bom};
@@ -62,5 +64,20 @@ impl Lines {
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let bytes = if self.line == 1 { without_bom(bytes) } else { bytes };
         decode(bytes, &self.path, Some(self.line), &self.encodings).map(Some)
+    }
+
+    /// The JSON value in the next line that is not blank, or `None` after the last.
+    pub(super) fn next_json(&mut self) -> Result<Option<Value>> {
+        loop {
+            let value = match self.next_line()? {
+                Some(line) if line.trim().is_empty() => continue,
+                Some(line) => serde_json::from_str(&line),
+                None => return Ok(None),
+            };
+            return value.map(Some).map_err(|source| {
+                let (path, line) = (self.path.clone(), self.line);
+                TextError::Json { path, line, source }.into()
+            });
+        }
     }
 }

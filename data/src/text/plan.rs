@@ -85,7 +85,7 @@ pub struct TextSummary {
     pub not_drawn: u64,
     /// Texts written to train on.
     pub train: u64,
-    /// Texts that were made from those and written beside them.
+    /// Second texts, made from texts to train on and written after them.
     #[serde(default, rename = "further")]
     pub augmented: u64,
     /// Texts written to measure on.

@@ -186,8 +186,8 @@ struct SampleDraw {
     whole: Option<Sample>,
 }
 
-/// Gives the sources' samples other keys than the whole sample: with the same keys, the whole sample would prefer what
-/// a source drew.
+/// Gives the sources' samples other keys than the whole sample. With the same keys, the whole sample would prefer texts
+/// that a source's sample already has.
 const SOURCE_SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl SampleDraw {

@@ -135,25 +135,13 @@ impl Iterator for JsonRows {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
-        loop {
-            let value = match self.lines.next_line() {
-                Ok(Some(line)) if line.trim().is_empty() => continue,
-                Ok(Some(line)) => serde_json::from_str::<Value>(&line),
-                Ok(None) => return None,
-                Err(error) => return Some(Err(error)),
-            };
-            let place = (self.lines.path().to_owned(), self.lines.line());
-            return Some(match value {
-                Ok(value) => text_of(value, &self.field).map_err(|found| {
-                    let (path, line) = place;
-                    TextError::NoText { path, line, found }.into()
-                }),
-                Err(source) => {
-                    let (path, line) = place;
-                    Err(TextError::Json { path, line, source }.into())
-                }
-            });
-        }
+        let value = self.lines.next_json().transpose()?;
+        Some(value.and_then(|value| {
+            text_of(value, &self.field).map_err(|found| {
+                let (path, line) = (self.lines.path().to_owned(), self.lines.line());
+                TextError::NoText { path, line, found }.into()
+            })
+        }))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
 
 use super::TextError;
 use crate::cache::is_tokens_name;
 use crate::error::{Error, Result};
+use crate::files::visible_files;
 
 /// A file or folder with text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,18 +120,11 @@ fn all_files(path: &Path) -> Result<Vec<TextFile>> {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
         return Ok(vec![TextFile { path: path.to_owned(), format }]);
     }
-    let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
     let mut files = Vec::new();
-    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
-        let entry = entry.map_err(|error| {
-            let place = error.path().unwrap_or(path).to_owned();
-            Error::io("read", &place)(error.into())
-        })?;
-        if let (true, Some(format)) =
-            (entry.file_type().is_file() && !is_token_vectors(entry.path()), format_of(entry.path()))
-        {
-            files.push(TextFile { path: entry.into_path(), format });
+    for file in visible_files(path) {
+        let path = file?;
+        if let Some(format) = format_of(&path).filter(|_| !is_token_vectors(&path)) {
+            files.push(TextFile { path, format });
         }
     }
     if files.is_empty() { Err(TextError::NoFiles { path: path.to_owned() }.into()) } else { Ok(files) }

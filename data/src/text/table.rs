@@ -210,23 +210,16 @@ fn next_csv(records: &mut CsvRecords, indices: &[usize]) -> Result<Option<Number
     Ok(Some((records.line(), fields.collect::<Result<_>>()?)))
 }
 
-/// The object in the next line that is not empty.
+/// The object in the next line that is not blank.
 fn next_object(lines: &mut Lines) -> Result<Option<Map<String, Value>>> {
-    loop {
-        let value = match lines.next_line()? {
-            Some(line) if line.trim().is_empty() => continue,
-            Some(line) => serde_json::from_str::<Value>(&line),
-            None => return Ok(None),
-        };
-        let (path, line) = (lines.path().to_owned(), lines.line());
-        return match value {
-            Ok(Value::Object(object)) => Ok(Some(object)),
-            Ok(_) => {
-                let what = "no object, which the columns' names belong to".to_owned();
-                Err(TextError::Example { path, unit: "line", number: line, what }.into())
-            }
-            Err(source) => Err(TextError::Json { path, line, source }.into()),
-        };
+    match lines.next_json()? {
+        None => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(_) => {
+            let (path, number) = (lines.path().to_owned(), lines.line());
+            let what = "no object, which the columns' names belong to".to_owned();
+            Err(TextError::Example { path, unit: "line", number, what }.into())
+        }
     }
 }
 
