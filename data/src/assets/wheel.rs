@@ -84,7 +84,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A wheel with the files given, made in `folder`.
-    pub fn wheel(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
+    pub(crate) fn wheel(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
         let path = folder.join("demo-1.0-py3-none-any.whl");
         let mut zip = ZipWriter::new(File::create(&path).unwrap());
         for (name, content) in files {

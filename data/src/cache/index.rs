@@ -95,7 +95,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub fn new(
+    pub(super) fn new(
         dimension: usize,
         storage: VectorType,
         shard_rows: usize,
@@ -117,7 +117,7 @@ impl Index {
         }
     }
 
-    pub fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         match self.part {
             Some((i, n)) => format!("cache-{i}-of-{n}.json"),
             None => "cache.json".into(),
@@ -125,11 +125,11 @@ impl Index {
     }
 
     /// Whether this index lists shard `shard`, if it is done.
-    pub fn owns(&self, shard: usize) -> bool {
+    pub(super) fn owns(&self, shard: usize) -> bool {
         owns(self.part, shard)
     }
 
-    pub fn save(&self, folder: &Path) -> Result<()> {
+    pub(super) fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(self.file_name());
         let mut json =
             serde_json::to_vec_pretty(self).map_err(|source| CacheError::Index { path: path.clone(), source })?;
@@ -137,7 +137,7 @@ impl Index {
         files::write_bytes(&path, &json)
     }
 
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(super) fn load(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -181,7 +181,7 @@ impl Index {
 
     /// Refuses an index, read from `path`, with other settings than `wanted`. The error names the first setting that
     /// differs.
-    pub fn check_against(&self, wanted: &Self, path: &Path) -> Result<()> {
+    pub(super) fn check_against(&self, wanted: &Self, path: &Path) -> Result<()> {
         let fields = |index: &Self| {
             let mut fields = index.fingerprint.fields().map(|(name, value)| (name, value.to_owned())).to_vec();
             fields.push(("dimension", index.dimension.to_string()));

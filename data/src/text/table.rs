@@ -42,7 +42,7 @@ impl TableReader {
     ///
     /// # Errors
     /// The file cannot be read, is empty, is a `.txt` or has an unknown extension.
-    pub fn open(path: &Path, encodings: &Encodings) -> Result<Self> {
+    pub(crate) fn open(path: &Path, encodings: &Encodings) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
         match format_of(path).filter(|_| !metadata.is_dir()) {
             Some(format) => Self::open_as(format, path, encodings),
@@ -51,7 +51,7 @@ impl TableReader {
     }
 
     /// As [`TableReader::open`]; a file without the extension of another format is read as TSV.
-    pub fn open_or_tsv(path: &Path, encodings: &Encodings) -> Result<Self> {
+    pub(crate) fn open_or_tsv(path: &Path, encodings: &Encodings) -> Result<Self> {
         let format = format_of(path).filter(|&format| format != TextFormat::Lines).unwrap_or(TextFormat::Tsv);
         Self::open_as(format, path, encodings)
     }
@@ -87,12 +87,12 @@ impl TableReader {
     }
 
     /// The names of the columns, in order.
-    pub fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// The names of the columns that hold strings; all names where the format has no types.
-    pub fn names_of_strings(&self) -> Vec<String> {
+    pub(super) fn names_of_strings(&self) -> Vec<String> {
         match &self.format {
             TableFormat::Parquet(builder) => {
                 let fields = builder.schema().fields().iter();
@@ -104,13 +104,13 @@ impl TableReader {
     }
 
     /// The name of a row in errors.
-    pub fn unit(&self) -> &'static str {
+    pub(crate) fn unit(&self) -> &'static str {
         if matches!(self.format, TableFormat::Parquet(_)) { "row" } else { "line" }
     }
 
     /// The rows, with the fields of `columns` in that order. Where the format has types, the first `sentences` columns
     /// must be strings, and numbers in the others are written out. A missing value is an empty string.
-    pub fn rows(self, columns: &[String], sentences: usize) -> Result<TableRows> {
+    pub(crate) fn rows(self, columns: &[String], sentences: usize) -> Result<TableRows> {
         let Self { path, names, format } = self;
         let mut indices = Vec::with_capacity(columns.len());
         for column in columns {
