@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri, runtime_uri as member_of_wheel};
 use limbeck_data::files;
-use limbeck_data::Monitor;
 use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::{StudentFolder, files_of, is_student};

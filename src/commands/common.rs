@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options};
 use limbeck::recipe::{self, Recipe};
-use limbeck_data::{Interrupt, Monitor};
 use limbeck_data::assets::AssetStore;
 use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::{Encoder, Precision};
 use limbeck_teacher::{OnnxDevice, Pooler};
 

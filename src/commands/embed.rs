@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck::model::tokenizer_file;
-use limbeck_data::assets::Uri;
 use limbeck_data::VectorType;
+use limbeck_data::assets::Uri;
 use limbeck_data::cache::{CacheSpec, Fingerprint};
 use limbeck_data::text::read_texts;
 use limbeck_data::{files, progress::Progress};

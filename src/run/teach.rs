@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
-use limbeck_data::{Monitor, files};
 use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
+use limbeck_data::{Monitor, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 use limbeck_teacher::onnx::{self, OnnxPrecision};

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use divan::{Bencher, counter::ItemsCount};
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil};

@@ -14,10 +14,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::cache::{CacheSpec, Fingerprint};
 use limbeck_data::files::{sha256_bytes, sha256_file};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, Texts, run};
 use limbeck_teacher::onnx::{self, OnnxPrecision};

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run};
 use limbeck_teacher::{Error, InferenceError, Result};

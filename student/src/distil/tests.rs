@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS};
 use limbeck_data::progress::{Progress, Silent};
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use limbeck_training::random::Random;
 

@@ -13,9 +13,9 @@ mod tests;
 
 use std::path::Path;
 
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS, TokenVectors};
 use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use serde::{Deserialize, Serialize};
 
