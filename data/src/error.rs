@@ -124,3 +124,26 @@ impl Error {
         self.help().map(|help| help.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::is_interrupted;
+
+    #[test]
+    fn an_interruption_keeps_its_code_and_its_hint() {
+        let error = Error::from(Interrupted);
+        assert!(is_interrupted(&error));
+        assert!(error.hint().unwrap().contains("the same command"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_by_the_kind_of_the_error_inside_parquet_too() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = Error::write_parquet(Path::new("x"))(ParquetError::from(full));
+        assert!(matches!(error, Error::Io { operation: "write", .. }));
+        assert!(error.hint().unwrap().starts_with("the disk is full"));
+        let other = Error::write_parquet(Path::new("x"))(ParquetError::General("odd".into()));
+        assert_eq!((other.to_string().as_str(), other.hint()), ("cannot write the Parquet file x", None));
+    }
+}
