@@ -1,54 +1,7 @@
 //! Vectors as they are given out: shortened, and in a narrower type.
 
+pub use limbeck_data::VectorType;
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
-
-/// The type of the numbers given out. All are made from unit vectors in f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum VectorType {
-    /// As they were computed.
-    #[default]
-    F32,
-    /// Rounded to f16.
-    F16,
-    /// 127 times the number, rounded; a cosine of such vectors needs no scale.
-    Int8,
-    /// A bit a number, 1 where it is above 0, eight a byte, the first in the highest bit, the last byte filled with zeros:
-    /// NumPy's `packbits`, and `ubinary` of sentence-transformers' `quantize_embeddings`.
-    Binary,
-}
-
-impl VectorType {
-    /// All of them, the widest first.
-    pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Int8, Self::Binary];
-
-    /// `f32`, `f16`, `int8` or `binary`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::F16 => "f16",
-            Self::Int8 => "int8",
-            Self::Binary => "binary",
-        }
-    }
-
-    /// NumPy's name of the type.
-    pub fn numpy(self) -> &'static str {
-        match self {
-            Self::F32 => "<f4",
-            Self::F16 => "<f2",
-            Self::Int8 => "|i1",
-            Self::Binary => "|u1",
-        }
-    }
-
-    /// How many of its numbers a vector of `dimension` takes.
-    pub fn width(self, dimension: usize) -> usize {
-        match self {
-            Self::Binary => dimension.div_ceil(8),
-            _ => dimension,
-        }
-    }
-}
 
 /// 127 times each number, rounded; NaN becomes 0.
 pub fn int8(row: &[f32]) -> impl Iterator<Item = i8> {
@@ -118,6 +71,5 @@ mod tests {
         assert_eq!(int8(&[1.0, -1.0, 0.0, 0.006, f32::NAN]).collect::<Vec<_>>(), [127, -127, 0, 1, 0]);
         let row = [0.1, -0.1, 0.0, 0.2, 0.0, 0.0, 0.0, 0.3, 0.4, -1.0];
         assert_eq!(binary(&row).collect::<Vec<_>>(), [0b1001_0001, 0b1000_0000]);
-        assert_eq!((VectorType::Binary.width(10), VectorType::Int8.width(10)), (2, 10));
     }
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use limbeck::model::{DEFAULT_RUNTIME, Opener, Options};
 use limbeck::recipe::{self, Recipe};
-use limbeck_data::Interrupt;
 use limbeck_data::assets::AssetStore;
 use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::{Encoder, Precision};
 use limbeck_teacher::{OnnxDevice, Pooler};
 
@@ -20,7 +20,12 @@ pub struct Session<'a> {
 impl Session<'_> {
     /// The user's asset store.
     pub fn store(&self) -> anyhow::Result<AssetStore> {
-        Ok(AssetStore::of_user()?.with_interrupt(self.interrupt.clone()))
+        Ok(AssetStore::of_user()?)
+    }
+
+    /// The monitor of the command's work.
+    pub fn monitor(&self) -> Monitor<'_> {
+        Monitor::new(self.progress, &self.interrupt)
     }
 }
 
@@ -120,10 +125,10 @@ impl ModelArguments {
     }
 
     /// The opener of models, with rayon's threads set too.
-    pub fn opener<'a>(&self, store: &'a AssetStore, progress: &'a dyn Progress) -> anyhow::Result<Opener<'a>> {
+    pub fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> anyhow::Result<Opener<'a>> {
         let threads = self.threads()?;
         set_threads(threads);
-        Ok(Opener { store, progress, threads, runtime: self.run.runtime.clone(), device: self.run.device })
+        Ok(Opener { store, monitor, threads, runtime: self.run.runtime.clone(), device: self.run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.
@@ -201,7 +206,7 @@ pub fn open_with(
     session: &Session,
 ) -> anyhow::Result<Vec<Opened>> {
     let store = session.store()?;
-    let opener = arguments.opener(&store, session.progress)?;
+    let opener = arguments.opener(&store, session.monitor())?;
     let open = |name: &String| -> anyhow::Result<Opened> {
         Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
     };

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let (before, own) = before.map(|StudentFolder { model, tokenizer, .. }| (model, tokenizer)).unzip();
     let open = |path: PathBuf| Tokenizer::from_file(&tokenizer_file(path));
     let tokenizer = match (named, own, cache.tokenizer()) {
-        (Some(uri), ..) => open(session.store()?.locate(uri, session.progress)?)?,
+        (Some(uri), ..) => open(session.store()?.locate(uri, session.monitor())?)?,
         (None, Some(own), _) => own,
         (None, None, Some(path)) => open(path)?,
         _ => return Err(Usage("the cache has no tokenizer.json: name one with --tokenizer".into()).into()),

@@ -2,8 +2,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck::model::tokenizer_file;
+use limbeck_data::VectorType;
 use limbeck_data::assets::Uri;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
+use limbeck_data::cache::{CacheSpec, Fingerprint};
 use limbeck_data::text::read_texts;
 use limbeck_data::{files, progress::Progress};
 use limbeck_encoder::{Encoder as _, Tokenizer};
@@ -47,7 +48,7 @@ pub struct Arguments {
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: Storage,
+    storage: VectorType,
 
     /// Make only every Nth shard, from the Ith (from 0), so that N machines fill one cache
     #[arg(long, value_name = "I/N", value_parser = part)]
@@ -58,8 +59,8 @@ pub struct Arguments {
 }
 
 /// Parses how vectors are stored.
-pub fn storage(name: &str) -> Result<Storage, String> {
-    [Storage::F16, Storage::F32].into_iter().find(|s| s.name() == name).ok_or_else(|| "f16 or f32 is expected".into())
+pub fn storage(name: &str) -> Result<VectorType, String> {
+    name.parse().ok().filter(VectorType::fits_cache).ok_or_else(|| "f16 or f32 is expected".into())
 }
 
 fn part(text: &str) -> Result<(u32, u32), String> {
@@ -72,8 +73,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
     }
     let store = session.store()?;
-    let opener = arguments.model.opener(&store, session.progress)?;
-    let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
+    let opener = arguments.model.opener(&store, session.monitor())?;
+    let path = store.locate(&arguments.teacher.parse()?, session.monitor())?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
     let fingerprint = Fingerprint {
@@ -86,7 +87,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         precision: teacher.info().precision.to_string(),
     };
     let student = match &arguments.student_tokenizer {
-        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
+        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.monitor())?))?),
         None => None,
     };
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use limbeck::output::{JsonLines, Npy, Parquet, Sink};
 use limbeck::resident::release_code;
 use limbeck::vectors::{VectorType, shortened};
-use limbeck_data::text::{Texts, read_lines, read_texts};
+use limbeck_data::text::{TextReader, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::Usage;
@@ -67,8 +67,7 @@ pub struct Arguments {
 }
 
 fn vector_type(name: &str) -> Result<VectorType, String> {
-    let found = VectorType::ALL.into_iter().find(|kind| kind.name() == name);
-    found.ok_or_else(|| "f32, f16, int8 or binary is expected".into())
+    name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -160,7 +159,7 @@ fn by_name(to: Option<&Path>) -> Format {
     }
 }
 
-fn open_texts(arguments: &Arguments) -> anyhow::Result<Texts> {
+fn open_texts(arguments: &Arguments) -> anyhow::Result<TextReader> {
     let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
         if arguments.column.is_some() {

@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if matches!(format, Format::Folded) {
         refuse_folded_over(to)?;
     }
-    let path = session.store()?.locate(&arguments.model.parse()?, session.progress)?;
+    let path = session.store()?.locate(&arguments.model.parse()?, session.monitor())?;
     let folder = student_folder(&path)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     // An export that was killed may have left hundreds of megabytes there.

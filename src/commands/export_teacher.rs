@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let path = session.store()?.locate(&arguments.model, session.progress)?;
+    let path = session.store()?.locate(&arguments.model, session.monitor())?;
     let folder = TeacherFolder::open(&path)?;
     refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
     let pooler = arguments.pooler.unwrap_or(folder.pooler);

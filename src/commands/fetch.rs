@@ -16,7 +16,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
-    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.progress)?;
+    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.monitor())?;
     session.progress.note(&format!("sha256 {}", asset.sha256));
     say!("{}", asset.path.display());
     Ok(())

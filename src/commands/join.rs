@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck::hold::hold;
-use limbeck_data::cache::{Cache, Precision as Storage};
+use limbeck_data::VectorType;
+use limbeck_data::cache::Cache;
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::Usage;
@@ -39,7 +40,7 @@ pub struct Arguments {
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: Storage,
+    storage: VectorType,
 
     /// The folder of the joined cache
     #[arg(long, value_name = "CACHE")]

@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         &[("train_teacher.dev", "here it is --dev"), ("train_teacher.examples", "here it is --examples")],
     )?;
     let section = recipe.train_teacher.unwrap_or_default();
-    let path = session.store()?.locate(&arguments.teacher, session.progress)?;
+    let path = session.store()?.locate(&arguments.teacher, session.monitor())?;
     let _held = teacher_folder_to_fill(&arguments.to, &path)?;
     let mut start = TeacherFolder::open(&path)?;
     start.pooler = arguments.pooler.unwrap_or(start.pooler);

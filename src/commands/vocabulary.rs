@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let vocabulary = arguments.vocabulary()?;
     vocabulary.check()?;
     set_threads(arguments.threads.unwrap_or(std::thread::available_parallelism()?.get()));
-    let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.progress)?);
+    let path = tokenizer_file(session.store()?.locate(&arguments.teacher, session.monitor())?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use limbeck_data::Interrupt;
 use limbeck_data::files::sha256_bytes;
-use limbeck_data::sts::Pairs;
+use limbeck_data::sts::GradedPairs;
 use limbeck_data::text::bare_name;
 use limbeck_encoder::Encoder;
 use limbeck_training::contrastive::{Dev, DevScores};
@@ -22,14 +22,14 @@ pub struct StsSet {
     /// Its name in tables, as [`set_names`] gives it.
     pub name: String,
     /// Its pairs, graded 0 to 5 in most sets, 0 or 1 in others.
-    pub pairs: Pairs,
+    pub pairs: GradedPairs,
 }
 
-/// Reads the sets in `files` and names them; see [`Pairs::read`] and [`set_names`].
+/// Reads the sets in `files` and names them; see [`GradedPairs::read`] and [`set_names`].
 pub fn read_sets(files: &[impl AsRef<Path>]) -> Result<Vec<StsSet>> {
     let files: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
     let names = set_names(&files)?;
-    names.into_iter().zip(&files).map(|(name, file)| Ok(StsSet { name, pairs: Pairs::read(file)? })).collect()
+    names.into_iter().zip(&files).map(|(name, file)| Ok(StsSet { name, pairs: GradedPairs::read(file)? })).collect()
 }
 
 /// A model's correlations with one set's grades.
@@ -138,7 +138,7 @@ impl Dev for DevSets<'_> {
     }
 
     fn hash(&self) -> String {
-        let pairs = |pairs: &Pairs| format!("{:?}", (&pairs.left, &pairs.right, &pairs.scores));
+        let pairs = |pairs: &GradedPairs| format!("{:?}", (&pairs.left, &pairs.right, &pairs.scores));
         let all: Vec<String> = self.sets.iter().map(|set| pairs(&set.pairs)).collect();
         sha256_bytes(all.concat().as_bytes())
     }
@@ -217,7 +217,7 @@ mod tests {
     use crate::evaluate::toy::{Toy, bag};
 
     fn set(name: &str, pairs: &[(&str, &str, f64)]) -> StsSet {
-        let pairs = Pairs {
+        let pairs = GradedPairs {
             left: pairs.iter().map(|pair| pair.0.to_owned()).collect(),
             right: pairs.iter().map(|pair| pair.1.to_owned()).collect(),
             scores: pairs.iter().map(|pair| pair.2).collect(),

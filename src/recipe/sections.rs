@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use limbeck_data::cache::Precision as Storage;
+use limbeck_data::VectorType;
 use limbeck_data::examples::ExampleColumns;
-use limbeck_data::text::Unit;
+use limbeck_data::text::TextUnit;
 use limbeck_student::am_softmax::AmSoftmaxSettings;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
 use limbeck_student::distil::DistilSettings;
@@ -125,7 +125,7 @@ pub struct SourceSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// `line` or `file`: what one text is.
-    pub unit: Unit,
+    pub unit: TextUnit,
     /// Whether texts are documents to be split into sentences.
     pub split: bool,
     /// Whether the folder that a file lies in is its label, for topic accuracy.
@@ -181,7 +181,8 @@ fn is_zero(number: &f64) -> bool {
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSection {
     /// `f16` or `f32`.
-    pub storage: Storage,
+    #[serde(deserialize_with = "VectorType::deserialize_for_cache")]
+    pub storage: VectorType,
     /// A Parquet file or folder with a text and a vector column: any embedding model's vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -193,7 +194,7 @@ pub struct CacheSection {
 
 impl Default for CacheSection {
     fn default() -> Self {
-        Self { storage: Storage::F16, path: None, text_column: None, vector_column: None }
+        Self { storage: VectorType::F16, path: None, text_column: None, vector_column: None }
     }
 }
 

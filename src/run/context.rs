@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use limbeck_data::Interrupt;
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_data::progress::Progress;
@@ -156,7 +157,7 @@ impl<'a> Context<'a> {
     pub(super) fn opener(&self) -> Opener<'_> {
         Opener {
             store: &self.store,
-            progress: self.progress,
+            monitor: Monitor::new(self.progress, &self.interrupt),
             threads: self.plan.threads,
             runtime: self.plan.recipe.runtime.library.clone(),
             device: self.plan.teacher().map_or(OnnxDevice::Cpu, |teacher| teacher.device),
@@ -165,9 +166,10 @@ impl<'a> Context<'a> {
 
     /// The asset of a recipe's URI, fetched if it is gone.
     pub(super) fn asset(&self, uri: &Uri, sha256: Option<&str>) -> Result<PathBuf> {
+        let monitor = Monitor::new(self.progress, &self.interrupt);
         match sha256 {
-            Some(_) => Ok(self.store.fetch(uri, sha256, self.progress)?.path),
-            None => Ok(self.store.locate(uri, self.progress)?),
+            Some(_) => Ok(self.store.fetch(uri, sha256, monitor)?.path),
+            None => Ok(self.store.locate(uri, monitor)?),
         }
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
-use limbeck_data::files;
-use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
+use limbeck_data::{Monitor, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
@@ -49,7 +49,7 @@ impl Context<'_> {
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
             self.interrupt.check()?;
-            let asset = self.store.fetch(uri, sha256, self.progress)?;
+            let asset = self.store.fetch(uri, sha256, Monitor::new(self.progress, &self.interrupt))?;
             fetched.insert(uri.to_string(), noted_as(&asset));
         }
         if self.plan.teacher().is_some() {
@@ -62,7 +62,7 @@ impl Context<'_> {
 
     /// The asset of a recipe's URI, fetched if it is gone, and noted among the others that the run was made from.
     pub(super) fn noted_asset(&self, uri: &Uri) -> Result<PathBuf> {
-        let asset = self.store.fetch(uri, None, self.progress)?;
+        let asset = self.store.fetch(uri, None, Monitor::new(self.progress, &self.interrupt))?;
         let path = self.folder.join(ASSETS_FILE);
         let mut noted: serde_json::Map<String, serde_json::Value> = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -85,7 +85,7 @@ impl Context<'_> {
         let section = &self.plan.recipe.text;
         let mut sources = Vec::with_capacity(section.source.len());
         for (source, uri) in section.source.iter().zip(&self.plan.text) {
-            sources.push(Source {
+            sources.push(TextSource {
                 path: self.asset(uri, source.sha256.as_deref())?,
                 column: source.column.clone(),
                 encoding: source.encoding.clone(),
@@ -105,8 +105,9 @@ impl Context<'_> {
             max_chars: section.max_chars,
             hold_out: section.hold_out,
         };
-        let further = |text: &str| another_order(text, section.reordered, section.seed);
-        let summary = text::prepare_with(&plan, &self.folder.join("text"), &further, self.progress, &self.interrupt)?;
+        let augment = |text: &str| another_order(text, section.reordered, section.seed);
+        let monitor = Monitor::new(self.progress, &self.interrupt);
+        let summary = text::prepare_augmented(&plan, &self.folder.join("text"), &augment, monitor)?;
         self.progress.note(&format!("text: {summary}"));
         // Found out now rather than after the embedding.
         let held_out = PreparedText::open(&self.folder.join("text").join("held-out.parquet"))?.rows();
@@ -237,12 +238,12 @@ impl Context<'_> {
 }
 
 /// Clears away a cache in the run's own folder that another recipe left: the run decides what lies there.
-fn discard_other(folder: &Path, fingerprint: &Fingerprint, storage: limbeck_data::cache::Precision) -> Result<()> {
+fn discard_other(folder: &Path, fingerprint: &Fingerprint, storage: limbeck_data::VectorType) -> Result<()> {
     if !folder.join("cache.json").is_file() {
         return Ok(());
     }
     let same = limbeck_data::cache::Cache::open(folder)
-        .is_ok_and(|cache| cache.fingerprint() == Some(fingerprint) && cache.precision() == Some(storage));
+        .is_ok_and(|cache| cache.fingerprint() == Some(fingerprint) && cache.storage() == Some(storage));
     if !same {
         std::fs::remove_dir_all(folder).map_err(limbeck_data::Error::io("clear the folder", folder))?;
     }

@@ -14,10 +14,10 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision};
+use limbeck_data::cache::{CacheSpec, Fingerprint};
 use limbeck_data::files::{sha256_bytes, sha256_file};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, Texts, run};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..Fingerprint::default()
     };
     let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &options)?;
-    let spec = CacheSpec::new(encoder.dimension(), Precision::F16, fingerprint);
+    let spec = CacheSpec::new(encoder.dimension(), VectorType::F16, fingerprint);
     let start = Instant::now();
     let summary = run(EmbedJob {
         teacher: &encoder,

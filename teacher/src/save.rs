@@ -219,7 +219,7 @@ fn write_tensors(path: &Path, tensors: &[(&str, &Tensor)]) -> Result<()> {
     // The numbers begin at a multiple of 8.
     header.resize(header.len().next_multiple_of(8), b' ');
     write_atomically(path, |file| {
-        let write = |source| limbeck_data::Error::Io { operation: "write", path: path.to_owned(), source };
+        let write = |source| limbeck_data::Error::io("write", path)(source);
         file.write_all(&(header.len() as u64).to_le_bytes()).map_err(write)?;
         file.write_all(&header).map_err(write)?;
         for (_, tensor) in tensors {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, Fingerprint, Precision};
+use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run};
 use limbeck_teacher::{Error, InferenceError, Result};
@@ -90,7 +90,7 @@ fn chunks() -> Vec<Vec<String>> {
 
 fn job<'a>(teacher: &'a Fake, folder: &'a Path, interrupt: &'a Interrupt) -> EmbedJob<'a> {
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
-    let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
+    let spec = CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
     EmbedJob {
         teacher,

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Encoder, Tokenizer};
 use limbeck_teacher::onnx::{self, OnnxPrecision};
 use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
@@ -17,7 +17,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn runtime() -> Runtime {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, &Silent)?;
+        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).unwrap()

@@ -13,9 +13,9 @@ mod tests;
 
 use std::path::Path;
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS, TokenVectors};
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS, TokenVectors};
 use limbeck_data::progress::Progress;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_encoder::Tokenizer;
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +68,7 @@ pub struct JoinJob<'a> {
     /// How they become one.
     pub join: &'a Join,
     /// How the vectors are stored.
-    pub storage: Precision,
+    pub storage: VectorType,
     /// The folder of the joined cache.
     pub folder: &'a Path,
     pub progress: &'a dyn Progress,

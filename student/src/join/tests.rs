@@ -1,3 +1,4 @@
+use limbeck_data::VectorType;
 use limbeck_data::progress::Silent;
 use limbeck_training::random::Random;
 
@@ -28,7 +29,7 @@ fn texts(rows: usize) -> Vec<String> {
 fn cache(folder: &Path, texts: &[String], numbers: &[f32], shard_rows: usize) -> Cache {
     let width = numbers.len() / texts.len();
     let fingerprint = Fingerprint { text: "the text".into(), ..Fingerprint::default() };
-    let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, Precision::F32, fingerprint) };
+    let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, VectorType::F32, fingerprint) };
     let mut writer = CacheWriter::open(folder, spec).unwrap();
     for (shard, texts) in texts.chunks(shard_rows).enumerate() {
         let first = shard * shard_rows * width;
@@ -47,7 +48,7 @@ fn joined(caches: &[Cache], settings: &Settings, folder: &Path) -> (Join, Cache)
     let job = JoinJob {
         caches,
         join: &map,
-        storage: Precision::F32,
+        storage: VectorType::F32,
         folder,
         progress: &Silent,
         interrupt: &Interrupt::new(),
@@ -108,7 +109,7 @@ fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
     let tokens: Vec<String> =
         (0..=tokenizer.vocabulary() as u32).map(|id| tokenizer.token(id).unwrap_or_default()).collect();
     let folder = |name: &str| room.path().join(name);
-    let spec = || CacheSpec::new(3, Precision::F32, Fingerprint::default());
+    let spec = || CacheSpec::new(3, VectorType::F32, Fingerprint::default());
     let numbers = vectors(20, 3, 7);
     for name in ["one", "two", "bare"] {
         cache(&folder(name), &texts(20), &numbers, SHARD_ROWS);
@@ -182,7 +183,7 @@ fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
     let make = |name: &str, seed: u64, teacher: &str| {
         let fingerprint = Fingerprint { teacher: teacher.into(), ..Fingerprint::default() };
         let mut writer =
-            CacheWriter::open(&room.path().join(name), CacheSpec::new(4, Precision::F32, fingerprint)).unwrap();
+            CacheWriter::open(&room.path().join(name), CacheSpec::new(4, VectorType::F32, fingerprint)).unwrap();
         writer.write(0, &texts(30), &vectors(30, 4, seed)).unwrap();
         writer.finish(30).unwrap();
     };
@@ -197,7 +198,7 @@ fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
     let job = |caches: &[Cache], folder: &str| {
         let interrupt = Interrupt::new();
         let folder = room.path().join(folder);
-        let (storage, progress) = (Precision::F32, &Silent);
+        let (storage, progress) = (VectorType::F32, &Silent);
         join(&JoinJob { caches, join: &map, storage, folder: &folder, progress, interrupt: &interrupt })
     };
     for other in [["one", "three"], ["two", "one"]] {

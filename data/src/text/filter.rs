@@ -1,24 +1,24 @@
-//! What makes a text fit to train on.
+//! [`TextFilter`]: decides which texts are fit to train on.
 
 use super::exclude::Exclusion;
 use super::plan::{TextPlan, TextSummary};
 use super::{HashSet64, hash};
 
-/// Lets each fit text through once, and counts the others by the reason.
-pub(super) struct Sift<'a> {
+/// Accepts each fit text once, and counts the others by reason.
+pub(super) struct TextFilter<'a> {
     exclusion: &'a Exclusion,
     min_chars: usize,
     max_chars: usize,
     seen: HashSet64,
 }
 
-impl<'a> Sift<'a> {
-    pub fn new(plan: &TextPlan, exclusion: &'a Exclusion) -> Self {
+impl<'a> TextFilter<'a> {
+    pub(super) fn new(plan: &TextPlan, exclusion: &'a Exclusion) -> Self {
         Self { exclusion, min_chars: plan.min_chars, max_chars: plan.max_chars, seen: HashSet64::default() }
     }
 
-    /// The hash of `text`, trimmed already, if it's fit and new.
-    pub fn admit(&mut self, text: &str, counts: &mut TextSummary) -> Option<u64> {
+    /// The hash of `text`, which is already trimmed, if the text is fit and new.
+    pub(super) fn admit(&mut self, text: &str, counts: &mut TextSummary) -> Option<u64> {
         counts.read += 1;
         if text.is_empty() {
             counts.blank += 1;

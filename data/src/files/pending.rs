@@ -1,22 +1,15 @@
-//! Files written whole or not at all, and their hashes.
-//!
-//! A file is written under a temporary name in the folder it belongs to, synced, renamed into place, and the folder is
-//! synced: whatever happens, its place holds the old file or the new one. A killed process leaves the temporary file
-//! behind; [`remove_leftovers`] clears it away, and a lock on the file keeps it from taking a living process's.
+//! Files that appear whole or not at all: the mechanism is [`limbeck_encoder::files`], with this crate's errors.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::Write;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
 pub use limbeck_encoder::files::{PendingFile, folder_of, sync_folder};
 
-/// Writes the file at `path` with `write`, whole or not at all; the folder is made if need be.
+/// Writes the file at `path` with `write`, whole or not at all. Missing folders are created.
 ///
-/// The error of `write` comes back as it is, and then the place is as it was.
+/// An error of `write` is returned unchanged, and the old file stays.
 pub fn write_atomically<T, E: From<Error>>(
     path: &Path,
     write: impl FnOnce(&mut PendingFile) -> std::result::Result<T, E>,
@@ -32,39 +25,10 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
 }
 
-/// Removes temporary files that killed processes left in `folder`; those of living ones are locked and stay. Returns
-/// how many went. A folder that isn't there has none.
+/// Deletes the temporary files that killed processes left in `folder`, and returns their number. Those of living
+/// processes are locked and stay. A missing folder has none.
 pub fn remove_leftovers(folder: &Path) -> Result<usize> {
     Ok(limbeck_encoder::files::remove_leftovers(folder)?)
-}
-
-/// The sha256 of a file's bytes in lower-case hexadecimal.
-pub fn sha256_file(path: &Path) -> Result<String> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(Error::io("open", path))?);
-    sha256_reader(&mut reader).map_err(Error::io("read", path))
-}
-
-/// The sha256 of all that `reader` still gives, in lower-case hexadecimal.
-pub fn sha256_reader(reader: &mut impl Read) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 16];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) => return Ok(hexadecimal(&hasher.finalize())),
-            Ok(n) => hasher.update(&buffer[..n]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// The sha256 of `bytes` in lower-case hexadecimal.
-pub fn sha256_bytes(bytes: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(bytes))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +65,7 @@ mod tests {
         write_bytes(&path, b"old").unwrap();
         let failed: Result<()> = write_atomically(&path, |file| {
             file.write_all(b"new").unwrap();
-            Err(crate::interrupt::Interrupted.into())
+            Err(crate::Interrupted.into())
         });
         assert!(matches!(failed, Err(Error::Interrupted(_))));
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -129,16 +93,6 @@ mod tests {
         living.commit().unwrap();
         assert_eq!(names(folder.path()), ["living", "other.tmp"]);
         assert_eq!(remove_leftovers(&folder.path().join("missing")).unwrap(), 0);
-    }
-
-    #[test]
-    fn the_hash_is_sha256() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("abc");
-        fs::write(&path, "abc").unwrap();
-        // FIPS 180-2, appendix B.1.
-        assert_eq!(sha256_file(&path).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-        assert!(sha256_file(&folder.path().join("no")).unwrap_err().to_string().contains("no"));
     }
 
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Tests of reading Parquet made elsewhere.
+//! Tests of reading external Parquet.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -51,11 +51,13 @@ fn error<T>(result: crate::Result<T>) -> CacheError {
 }
 
 #[test]
-fn lists_of_every_kind_serve_as_vectors() {
+fn lists_of_every_type_are_read_as_vectors() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("made elsewhere.parquet");
-    let field = |kind| Arc::new(Field::new("item", kind, true));
-    let fixed = |kind, numbers: ArrayRef| Arc::new(FixedSizeListArray::new(field(kind), 2, numbers, None)) as ArrayRef;
+    let field = |data_type| Arc::new(Field::new("item", data_type, true));
+    let fixed = |data_type, numbers: ArrayRef| -> ArrayRef {
+        Arc::new(FixedSizeListArray::new(field(data_type), 2, numbers, None))
+    };
     let halves = Float16Array::from([1.0, -1.0, 2.0, -1.0].map(f16::from_f32).to_vec());
     let doubles = || Float64Array::from(vec![1.0, -1.0, 2.0, -1.0]);
     let large = (0..2).map(|row| Some([Some(row as f64 + 1.0), Some(-1.0)]));
@@ -71,7 +73,7 @@ fn lists_of_every_kind_serve_as_vectors() {
         Arc::new(vec!["a", ""].into_iter().collect::<DictionaryArray<Int32Type>>()),
     ];
     for (vectors, texts) in vectors.iter().zip(texts.iter().cycle()) {
-        // The names say nothing, other columns are in between.
+        // The names give no clue, and another column lies between.
         let number: ArrayRef = Arc::new(Int32Array::from(vec![7, 8]));
         write(&path, vec![("v", vectors.clone()), ("n", number), ("s", texts.clone())], 1000);
         let cache = Cache::open(&path).unwrap();
@@ -162,18 +164,18 @@ fn columns_are_found_by_name_or_type_or_the_choice_is_listed() {
     let other = || Arc::new(StringArray::from(vec!["x", "y"])) as ArrayRef;
     write(&path, vec![("title", other()), ("body", texts(2)), ("v", lists(2)), ("w", list_of(&[&[5.0], &[6.0]]))], 9);
     let unclear = error(Cache::open(&path));
-    assert!(matches!(unclear, CacheError::WhichColumn { kind: "text", found: 2, .. }));
+    assert!(matches!(unclear, CacheError::WhichColumn { role: "text", found: 2, .. }));
     assert!(unclear.to_string().contains("title (Utf8)"), "{unclear}");
     let columns = Columns { text: Some("body".into()), vector: Some("w".into()) };
     let shard = Cache::open_columns(&path, &columns).unwrap().read(0).unwrap();
     assert_eq!((shard.texts[0].as_str(), &shard.embeddings[..]), ("text 0", &[5.0, 6.0][..]));
     let wrong = Columns { text: Some("v".into()), ..columns };
-    assert!(matches!(error(Cache::open_columns(&path, &wrong)), CacheError::NoSuchColumn { kind: "text", .. }));
+    assert!(matches!(error(Cache::open_columns(&path, &wrong)), CacheError::NoSuchColumn { role: "text", .. }));
 
     write(&path, vec![("title", other()), ("text", texts(2)), ("v", lists(2))], 9);
     assert_eq!(Cache::open(&path).unwrap().read(0).unwrap().texts[0], "text 0");
     write(&path, vec![("text", texts(2))], 9);
-    assert!(matches!(error(Cache::open(&path)), CacheError::WhichColumn { kind: "vector", found: 0, .. }));
+    assert!(matches!(error(Cache::open(&path)), CacheError::WhichColumn { role: "vector", found: 0, .. }));
 }
 
 #[test]
@@ -183,7 +185,8 @@ fn a_truncated_or_empty_file_is_named() {
     write(&path, vec![("text", texts(3)), ("v", lists(3))], 9);
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 20]).unwrap();
-    let cut = error(Cache::open(&path));
+    let cut = Cache::open(&path).unwrap_err();
+    assert!(matches!(cut, Error::ReadParquet { .. }));
     assert!(cut.to_string().contains("cut.parquet") && cut.hint().is_some(), "{cut}");
     write(&path, vec![("text", texts(0)), ("v", lists(0))], 9);
     assert!(matches!(error(Cache::open(&path)), CacheError::Empty { .. }));
