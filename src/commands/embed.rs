@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision as Storage};
+use limbeck_data::cache::{CacheSpec, Precision as Storage};
 use limbeck_data::text::read_texts;
-use limbeck_data::{files, progress::Progress};
-use limbeck_encoder::{Encoder as _, Tokenizer};
+use limbeck_data::{Monitor, files, progress::Progress};
+use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
@@ -76,15 +76,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
-    let fingerprint = Fingerprint {
-        teacher: files::sha256_file(teacher.path())?,
-        tokenizer: files::sha256_bytes(teacher.tokenizer().json()),
-        text: hash_of_text(arguments)?,
-        pooling: teacher.pooler().to_string(),
-        prefix: teacher.prefix().to_string(),
-        max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
-        precision: teacher.info().precision.to_string(),
-    };
+    let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
         None => None,
@@ -96,7 +88,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     }
     let dimension = teacher.dimension();
     let spec = CacheSpec { part: arguments.shard, ..CacheSpec::new(dimension, arguments.storage, fingerprint) };
-    let summary = embed(EmbedJob {
+    let job = EmbedJob {
         teacher: &teacher,
         texts: Box::new(texts),
         total: None,
@@ -104,9 +96,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         spec,
         tokens: true,
         student: student.as_ref(),
-        progress: session.progress,
-        interrupt: &session.interrupt,
-    })?;
+    };
+    let summary = embed(job, Monitor::new(session.progress, &session.interrupt))?;
     note(session.progress, &summary);
     say!("{}", arguments.to.display());
     Ok(())

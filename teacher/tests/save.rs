@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use limbeck_encoder::TokenBatch;
+use limbeck_encoder::{Precision, TokenBatch};
 use limbeck_teacher::bert::Bert;
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, Pooler, SavedTeacher, TeacherFolder, Weights, save};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -191,7 +191,7 @@ fn a_foreign_dense_layer_with_tanh_after_cls_is_the_pooler_whatever_the_model_ha
     onnx::export(
         &TeacherFolder::open(folder.path()).unwrap(),
         Pooler::Cls,
-        OnnxPrecision::F32,
+        Precision::F32,
         &folder.path().join("model.onnx"),
     )
     .unwrap();
