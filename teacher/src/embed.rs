@@ -19,7 +19,7 @@ use limbeck_data::{Interrupted, Monitor, is_interrupted};
 use limbeck_encoder::{Embeddings, TokenBatch, Tokenizer};
 
 use crate::inference_error::InferenceError;
-use crate::{Error, OnnxEncoder, Result};
+use crate::{OnnxEncoder, Result};
 
 /// An encoder that takes texts as tokens, so that tokenizing and inference can overlap.
 pub trait Teacher: Sync {
@@ -139,6 +139,7 @@ fn fill(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<pip
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn an_interrupted_job_is_known_by_its_code() {

@@ -269,8 +269,8 @@ fn an_error_of_the_text_ends_the_job_and_keeps_finished_shards() {
 
 #[test]
 fn a_job_without_text_is_an_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&Fake::new(), folder.path()) };
+    let (folder, teacher) = (tempfile::tempdir().unwrap(), Fake::new());
+    let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&teacher, folder.path()) };
     assert!(matches!(run(none), Err(Error::Inference(InferenceError::NoText))));
 }
 

@@ -1,7 +1,7 @@
 //! all-MiniLM-L6-v2 in candle and in ONNX Runtime, against PyTorch's values and each other.
 //!
-//! The model and the library come from the Python package index (once, into the user's cache); where it can't be
-//! reached these tests say that they skip.
+//! The model and the library come from the Python package index (once, into the user's cache). These tests print that
+//! they skip if the index can't be reached.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -41,7 +41,7 @@ fn runtime() -> Option<Runtime> {
     Runtime::find(None, fetch).inspect_err(|error| eprintln!("skipped, since the library can't be had: {error}")).ok()
 }
 
-/// Lines of every file of the English corpus, or the sentences of the golden file where there is no corpus.
+/// Lines of every file of the English corpus, or without a corpus the sentences of the golden file.
 fn sentences(most: usize) -> Vec<String> {
     let shared = std::env::var_os("LIMBECK_SHARED").map(PathBuf::from);
     let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
@@ -123,7 +123,7 @@ fn candle_equals_pytorch_in_every_pooling() {
 }
 
 #[test]
-fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
+fn onnx_equals_candle_in_every_pooling_alone_and_in_a_batch() {
     let (Some(mut folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(1000);
     let per_pooler = texts.len().div_ceil(Pooler::ALL.len());
@@ -142,7 +142,7 @@ fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
 }
 
 #[test]
-fn int8_is_near_f32_and_a_row_alone_near_its_row_in_a_batch() {
+fn int8_is_near_f32_alone_and_in_a_batch() {
     let (Some(folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(500);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

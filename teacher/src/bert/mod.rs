@@ -135,7 +135,7 @@ impl Bert {
             (None, true) => return Err(Error::NoPoolerWeights { path: "the model".into() }),
             (dense, wanted) => dense.as_ref().filter(|_| wanted),
         };
-        let vectors = || {
+        let mut vectors = || {
             let pooled = pooling::pooled(pooler, &self.states(&padded, dropout, |_| ())?, &padded.mask)?;
             match head {
                 Some(dense) => dense.forward(&pooled)?.tanh(),

@@ -32,7 +32,7 @@ struct Module {
 
 impl Modules {
     /// Reads the list in `folder`. A folder without a list is the model itself.
-    pub fn read(folder: &Path) -> Result<Self> {
+    pub(super) fn read(folder: &Path) -> Result<Self> {
         let mut found = Self {
             transformer: folder.to_owned(),
             pooler: None,
