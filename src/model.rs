@@ -10,7 +10,7 @@ use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::{StudentFolder, files_of, is_student};
 use limbeck_student::static_folder::{self, StaticEncoder, StaticFolder};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 
 use crate::error::{Error, Result};
@@ -189,14 +189,11 @@ impl Opener<'_> {
         let (file, tokenizer) = match found {
             Kind::Onnx { file, tokenizer } => (file, tokenizer),
             Kind::Bert(folder) => {
-                let precision = match options.precision {
-                    None | Some(Precision::F32) => OnnxPrecision::F32,
-                    Some(Precision::Int8) => OnnxPrecision::Int8,
-                    Some(Precision::F16) => {
-                        let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables".into();
-                        return Err(Error::NoModel { path: folder, what });
-                    }
-                };
+                let precision = options.precision.unwrap_or_default();
+                if precision == Precision::F16 {
+                    let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables".into();
+                    return Err(Error::NoModel { path: folder, what });
+                }
                 self.exported(&folder, options, precision)?
             }
             Kind::Static(path) => {
@@ -230,7 +227,7 @@ impl Opener<'_> {
     }
 
     /// The ONNX export of a BERT folder, made once and kept in the user's cache by the hash of what it depends on.
-    fn exported(&self, folder: &Path, options: &Options, precision: OnnxPrecision) -> Result<(PathBuf, PathBuf)> {
+    fn exported(&self, folder: &Path, options: &Options, precision: Precision) -> Result<(PathBuf, PathBuf)> {
         let teacher = TeacherFolder::open(folder)?;
         if let Some(most) = options.max_tokens {
             teacher.check_tokens(most)?;
@@ -239,8 +236,8 @@ impl Opener<'_> {
         let weights = teacher.weights.sha256()?;
         // What the weights' shapes don't tell, the number of heads and the like, is in the config.
         let config = serde_json::Value::from(teacher.config_json.clone());
-        let (most, prefix) = (teacher.max_tokens, &teacher.prefix);
-        let all = format!("{weights} {config} {pooler} {precision} {most} {prefix} {EXPORT}");
+        let (most, prefix, precision_name) = (teacher.max_tokens, &teacher.prefix, precision.name());
+        let all = format!("{weights} {config} {pooler} {precision_name} {most} {prefix} {EXPORT}");
         let name = blake3::hash(all.as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
         if !to.is_file() {

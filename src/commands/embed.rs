@@ -2,12 +2,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck::model::tokenizer_file;
-use limbeck_data::VectorType;
 use limbeck_data::assets::Uri;
-use limbeck_data::cache::{CacheSpec, Fingerprint};
+use limbeck_data::cache::{CacheSpec, Precision as Storage};
 use limbeck_data::text::read_texts;
-use limbeck_data::{files, progress::Progress};
-use limbeck_encoder::{Encoder as _, Tokenizer};
+use limbeck_data::{Monitor, files, progress::Progress};
+use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::Usage;
@@ -48,7 +47,7 @@ pub struct Arguments {
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: VectorType,
+    storage: Storage,
 
     /// Make only every Nth shard, from the Ith (from 0), so that N machines fill one cache
     #[arg(long, value_name = "I/N", value_parser = part)]
@@ -59,8 +58,8 @@ pub struct Arguments {
 }
 
 /// Parses how vectors are stored.
-pub fn storage(name: &str) -> Result<VectorType, String> {
-    name.parse().ok().filter(VectorType::fits_cache).ok_or_else(|| "f16 or f32 is expected".into())
+pub fn storage(name: &str) -> Result<Storage, String> {
+    [Storage::F16, Storage::F32].into_iter().find(|s| s.name() == name).ok_or_else(|| "f16 or f32 is expected".into())
 }
 
 fn part(text: &str) -> Result<(u32, u32), String> {
@@ -73,21 +72,13 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         return Err(Usage("--engine is for students; a teacher runs in ONNX Runtime".into()).into());
     }
     let store = session.store()?;
-    let opener = arguments.model.opener(&store, session.monitor())?;
-    let path = store.locate(&arguments.teacher.parse()?, session.monitor())?;
+    let opener = arguments.model.opener(&store, session.progress)?;
+    let path = store.locate(&arguments.teacher.parse()?, session.progress)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
-    let fingerprint = Fingerprint {
-        teacher: files::sha256_file(teacher.path())?,
-        tokenizer: files::sha256_bytes(teacher.tokenizer().json()),
-        text: hash_of_text(arguments)?,
-        pooling: teacher.pooler().to_string(),
-        prefix: teacher.prefix().to_string(),
-        max_tokens: teacher.max_tokens().map(|most| most.to_string()).unwrap_or_default(),
-        precision: teacher.info().precision.to_string(),
-    };
+    let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
-        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.monitor())?))?),
+        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(store.locate(uri, session.progress)?))?),
         None => None,
     };
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();
@@ -97,7 +88,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     }
     let dimension = teacher.dimension();
     let spec = CacheSpec { part: arguments.shard, ..CacheSpec::new(dimension, arguments.storage, fingerprint) };
-    let summary = embed(EmbedJob {
+    let job = EmbedJob {
         teacher: &teacher,
         texts: Box::new(texts),
         total: None,
@@ -105,9 +96,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         spec,
         tokens: true,
         student: student.as_ref(),
-        progress: session.progress,
-        interrupt: &session.interrupt,
-    })?;
+    };
+    let summary = embed(job, Monitor::new(session.progress, &session.interrupt))?;
     note(session.progress, &summary);
     say!("{}", arguments.to.display());
     Ok(())

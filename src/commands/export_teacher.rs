@@ -3,10 +3,11 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use limbeck_data::assets::Uri;
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_encoder::Precision;
+use limbeck_teacher::onnx;
 use limbeck_teacher::{Pooler, TeacherFolder};
 
-use super::common::Session;
+use super::common::{Session, precision};
 use super::guard::refuse_inputs;
 
 #[derive(Args)]
@@ -23,12 +24,17 @@ pub struct Arguments {
     pooler: Option<Pooler>,
 
     /// Quantise the weights: int8
-    #[arg(long, value_name = "PRECISION")]
-    quantize: Option<OnnxPrecision>,
+    #[arg(long, value_name = "PRECISION", value_parser = onnx_precision)]
+    quantize: Option<Precision>,
 
     /// The ONNX file to write; tokenizer.json is put beside it
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+}
+
+/// Parses the precision of an ONNX file.
+fn onnx_precision(name: &str) -> Result<Precision, String> {
+    precision(name).ok().filter(|found| *found != Precision::F16).ok_or_else(|| "f32 or int8 is expected".into())
 }
 
 pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {

@@ -1,14 +1,14 @@
 use std::path::PathBuf;
 
 use indexmap::IndexMap;
-use limbeck_data::VectorType;
+use limbeck_data::cache::Precision as Storage;
 use limbeck_data::examples::ExampleColumns;
-use limbeck_data::text::TextUnit;
+use limbeck_data::text::Unit;
+use limbeck_encoder::Precision;
 use limbeck_student::am_softmax::AmSoftmaxSettings;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
 use limbeck_student::distil::DistilSettings;
 use limbeck_teacher::Pooler;
-use limbeck_teacher::onnx::OnnxPrecision;
 use limbeck_teacher::train::BertSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
 use serde::{Deserialize, Serialize};
@@ -86,10 +86,18 @@ pub struct TeacherSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
     /// The precision in which the cache is made; the teacher is measured in f32 whatever it is.
-    pub precision: OnnxPrecision,
+    #[serde(deserialize_with = "teacher_precision")]
+    pub precision: Precision,
     /// `cpu`, `cuda` or `cuda:N`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+}
+
+/// A teacher runs in f32 or int8; f16 is for a student's tables.
+fn teacher_precision<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Precision, D::Error> {
+    let name = String::deserialize(from)?;
+    let allowed = [Precision::F32, Precision::Int8].into_iter().find(|precision| precision.name() == name);
+    allowed.ok_or_else(|| serde::de::Error::unknown_variant(&name, &["f32", "int8"]))
 }
 
 /// `[train_teacher]`: SimCSE training, which starts from the model that `[teacher]` names.
@@ -125,7 +133,7 @@ pub struct SourceSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// `line` or `file`: what one text is.
-    pub unit: TextUnit,
+    pub unit: Unit,
     /// Whether texts are documents to be split into sentences.
     pub split: bool,
     /// Whether the folder that a file lies in is its label, for topic accuracy.
@@ -181,8 +189,7 @@ fn is_zero(number: &f64) -> bool {
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSection {
     /// `f16` or `f32`.
-    #[serde(deserialize_with = "VectorType::deserialize_for_cache")]
-    pub storage: VectorType,
+    pub storage: Storage,
     /// A Parquet file or folder with a text and a vector column: any embedding model's vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -194,7 +201,7 @@ pub struct CacheSection {
 
 impl Default for CacheSection {
     fn default() -> Self {
-        Self { storage: VectorType::F16, path: None, text_column: None, vector_column: None }
+        Self { storage: Storage::F16, path: None, text_column: None, vector_column: None }
     }
 }
 

@@ -11,7 +11,6 @@ use limbeck_encoder::Tokenizer;
 use limbeck_student::config::StudentConfig;
 use limbeck_student::distil::{DistilSettings, Targets};
 use limbeck_teacher::OnnxDevice;
-use limbeck_teacher::onnx::OnnxPrecision;
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -140,7 +139,7 @@ impl<'a> Context<'a> {
 
     /// Whether the cache is made by the teacher in int8.
     pub(super) fn int8(&self) -> bool {
-        self.plan.recipe.teacher.as_ref().is_some_and(|teacher| teacher.precision == OnnxPrecision::Int8)
+        self.plan.recipe.teacher.as_ref().is_some_and(|teacher| teacher.precision == limbeck_encoder::Precision::Int8)
     }
 
     /// The static students that stand beside the student: their names, and how they learn.

@@ -3,7 +3,6 @@
 use limbeck_data::text::read_documents;
 use limbeck_encoder::{Embeddings, Encoder, Student};
 use limbeck_student::distil::{HeldOut, Targets};
-use limbeck_teacher::onnx::OnnxPrecision;
 use serde_json::{Map, json};
 
 use super::context::{Context, STATIC_START, STATIC_TRAINED};
@@ -64,13 +63,13 @@ impl Context<'_> {
             encoder,
         };
         if self.plan.teacher().is_some() {
-            entries.push(entry("teacher", Role::Teacher, Box::new(self.teacher(OnnxPrecision::F32)?)));
+            entries.push(entry("teacher", Role::Teacher, Box::new(self.teacher(limbeck_encoder::Precision::F32)?)));
             if self.plan.recipe.train_teacher.is_some() {
                 let start = Box::new(self.teacher_file(START_FILE)?);
                 entries.push(entry("teacher, untrained", Role::Baseline, start));
             }
             if self.int8() {
-                entries.push(entry("teacher int8", Role::Teacher, Box::new(self.teacher(OnnxPrecision::Int8)?)));
+                entries.push(entry("teacher int8", Role::Teacher, Box::new(self.teacher(limbeck_encoder::Precision::Int8)?)));
             }
         }
         let exports = self.folder.join("exports");

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::cache::{CacheSpec, Fingerprint, SHARD_ROWS};
-use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
 use limbeck_data::{Monitor, files};
-use limbeck_encoder::Tokenizer;
+use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+use limbeck_encoder::{Precision, Tokenizer};
 use limbeck_teacher::embed::{EmbedJob, run as embed};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, TeacherFolder};
 use serde_json::json;
 
@@ -49,7 +49,7 @@ impl Context<'_> {
         let mut fetched = serde_json::Map::new();
         for (uri, sha256) in wanted {
             self.interrupt.check()?;
-            let asset = self.store.fetch(uri, sha256, Monitor::new(self.progress, &self.interrupt))?;
+            let asset = self.store.fetch(uri, sha256, self.progress)?;
             fetched.insert(uri.to_string(), noted_as(&asset));
         }
         if self.plan.teacher().is_some() {
@@ -62,7 +62,7 @@ impl Context<'_> {
 
     /// The asset of a recipe's URI, fetched if it is gone, and noted among the others that the run was made from.
     pub(super) fn noted_asset(&self, uri: &Uri) -> Result<PathBuf> {
-        let asset = self.store.fetch(uri, None, Monitor::new(self.progress, &self.interrupt))?;
+        let asset = self.store.fetch(uri, None, self.progress)?;
         let path = self.folder.join(ASSETS_FILE);
         let mut noted: serde_json::Map<String, serde_json::Value> = match std::fs::read(&path) {
             Ok(bytes) => {
@@ -85,7 +85,7 @@ impl Context<'_> {
         let section = &self.plan.recipe.text;
         let mut sources = Vec::with_capacity(section.source.len());
         for (source, uri) in section.source.iter().zip(&self.plan.text) {
-            sources.push(TextSource {
+            sources.push(Source {
                 path: self.asset(uri, source.sha256.as_deref())?,
                 column: source.column.clone(),
                 encoding: source.encoding.clone(),
@@ -105,9 +105,8 @@ impl Context<'_> {
             max_chars: section.max_chars,
             hold_out: section.hold_out,
         };
-        let augment = |text: &str| another_order(text, section.reordered, section.seed);
-        let monitor = Monitor::new(self.progress, &self.interrupt);
-        let summary = text::prepare_augmented(&plan, &self.folder.join("text"), &augment, monitor)?;
+        let further = |text: &str| another_order(text, section.reordered, section.seed);
+        let summary = text::prepare_with(&plan, &self.folder.join("text"), &further, self.progress, &self.interrupt)?;
         self.progress.note(&format!("text: {summary}"));
         // Found out now rather than after the embedding.
         let held_out = PreparedText::open(&self.folder.join("text").join("held-out.parquet"))?.rows();
@@ -153,22 +152,22 @@ impl Context<'_> {
         let (folder, section) = self.teacher_folder()?;
         let to = self.folder.join("teacher");
         let _bar = self.progress.stage("exporting the teacher to ONNX", None, "");
-        onnx::export(&folder, folder.pooler, OnnxPrecision::F32, &to.join("model.onnx"))?;
-        if section.precision == OnnxPrecision::Int8 {
-            onnx::export(&folder, folder.pooler, OnnxPrecision::Int8, &to.join("model.int8.onnx"))?;
+        onnx::export(&folder, folder.pooler, Precision::F32, &to.join("model.onnx"))?;
+        if section.precision == Precision::Int8 {
+            onnx::export(&folder, folder.pooler, Precision::Int8, &to.join("model.int8.onnx"))?;
         }
         if self.plan.recipe.train_teacher.is_some() {
             // What the training is measured against.
             let (start, _) = self.start_folder()?;
-            onnx::export(&start, start.pooler, OnnxPrecision::F32, &to.join(START_FILE))?;
+            onnx::export(&start, start.pooler, Precision::F32, &to.join(START_FILE))?;
         }
         let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
         Ok(files::write_bytes(&to.join("tokenizer.json"), tokenizer.json())?)
     }
 
     /// The teacher in ONNX Runtime, from the run's folder.
-    pub(super) fn teacher(&self, precision: OnnxPrecision) -> Result<OnnxEncoder> {
-        self.teacher_file(if precision == OnnxPrecision::Int8 { "model.int8.onnx" } else { "model.onnx" })
+    pub(super) fn teacher(&self, precision: Precision) -> Result<OnnxEncoder> {
+        self.teacher_file(if precision == Precision::Int8 { "model.int8.onnx" } else { "model.onnx" })
     }
 
     /// One of the ONNX files of the teacher's folder.
@@ -201,25 +200,17 @@ impl Context<'_> {
             self.progress.note(&format!("embed: {rows} vectors of {dimension} numbers are there, made elsewhere"));
             return Ok(());
         }
-        let (folder, section) = self.teacher_folder()?;
-        let teacher = self.teacher(section.precision)?;
+        let precision = self.plan.recipe.teacher.as_ref().map(|teacher| teacher.precision).unwrap_or_default();
+        let teacher = self.teacher(precision)?;
         let student = self.student_tokenizer()?.map(|path| Tokenizer::from_file(&path)).transpose()?;
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         for (name, tokens) in [("train", true), ("held-out", false)] {
             let text = PreparedText::open(&self.home_folder(Stage::Text).join("text").join(format!("{name}.parquet")))?;
-            let fingerprint = Fingerprint {
-                teacher: files::sha256_file(teacher.path())?,
-                tokenizer: files::sha256_file(&folder.tokenizer)?,
-                text: text.sha256()?,
-                pooling: folder.pooler.to_string(),
-                prefix: folder.prefix.clone(),
-                max_tokens: folder.max_tokens.to_string(),
-                precision: section.precision.to_string(),
-            };
+            let fingerprint = teacher.cache_fingerprint(text.sha256()?)?;
             let to = self.folder.join("cache").join(name);
             discard_other(&to, &fingerprint, self.plan.recipe.cache.storage)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
-            let summary = embed(EmbedJob {
+            let job = EmbedJob {
                 teacher: &teacher,
                 texts: Box::new(texts),
                 total: Some(text.rows() as u64),
@@ -227,9 +218,8 @@ impl Context<'_> {
                 spec: CacheSpec::new(teacher.dimension(), self.plan.recipe.cache.storage, fingerprint),
                 tokens: tokens && student.is_none(),
                 student: student.filter(|_| tokens),
-                progress: self.progress,
-                interrupt: &self.interrupt,
-            })?;
+            };
+            let summary = embed(job, Monitor::new(self.progress, &self.interrupt))?;
             let kept = if summary.kept > 0 { format!(", {} shards kept", summary.kept) } else { String::new() };
             self.progress.note(&format!("embed: {} sentences, {name}{kept}", summary.rows));
         }
@@ -238,12 +228,12 @@ impl Context<'_> {
 }
 
 /// Clears away a cache in the run's own folder that another recipe left: the run decides what lies there.
-fn discard_other(folder: &Path, fingerprint: &Fingerprint, storage: limbeck_data::VectorType) -> Result<()> {
+fn discard_other(folder: &Path, fingerprint: &Fingerprint, storage: limbeck_data::cache::Precision) -> Result<()> {
     if !folder.join("cache.json").is_file() {
         return Ok(());
     }
     let same = limbeck_data::cache::Cache::open(folder)
-        .is_ok_and(|cache| cache.fingerprint() == Some(fingerprint) && cache.storage() == Some(storage));
+        .is_ok_and(|cache| cache.fingerprint() == Some(fingerprint) && cache.precision() == Some(storage));
     if !same {
         std::fs::remove_dir_all(folder).map_err(limbeck_data::Error::io("clear the folder", folder))?;
     }

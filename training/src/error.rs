@@ -82,3 +82,17 @@ impl<T> During<T> for candle_core::Result<T> {
         self.map_err(|source| Error::Tensor { operation, source })
     }
 }
+
+impl miette::Diagnostic for Error {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        match self {
+            Self::Interrupted { .. } => Some(Box::new("limbeck::interrupted")),
+            Self::Data(error) => miette::Diagnostic::code(error),
+            _ => None,
+        }
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
+    }
+}

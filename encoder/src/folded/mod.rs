@@ -39,10 +39,11 @@ pub use student::Student;
 pub use write::write;
 
 /// The type of the numbers in a folded file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats: within 1e-5 of exact arithmetic.
+    #[default]
     F32,
     /// 16-bit floats in the tables and 32-bit floats in the output head: half the size, cosine above 0.99999 to f32.
     F16,

@@ -20,10 +20,8 @@ pub struct BertEncoder {
 impl BertEncoder {
     /// Loads the model in `folder` onto `device`, with the folder's pooler, prefix and longest input.
     pub fn load(folder: &TeacherFolder, device: &Device, dtype: DType) -> Result<Self> {
+        folder.weights.check_pooler(folder.pooler)?;
         let bert = Bert::load(folder, device, dtype)?;
-        if folder.pooler == Pooler::Cls && !bert.has_pooler_weights() {
-            return Err(Error::NoPoolerWeights { path: folder.weights.path().to_owned() });
-        }
         let info = EncoderInfo {
             dimension: folder.config.hidden_size,
             parameters: folder.weights.parameters(),
@@ -42,7 +40,7 @@ impl BertEncoder {
         })
     }
 
-    /// Encodes texts that are tokenized already, special tokens included; no prefix is added.
+    /// Encodes texts that are tokenized already, special tokens included. No prefix is added.
     pub fn encode_tokens(&self, texts: &TokenBatch) -> Result<Embeddings> {
         batching::encode(texts, self.info.dimension, |batch| {
             let pooled = self.bert.pooled(batch, self.pooler)?;

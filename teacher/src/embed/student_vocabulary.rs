@@ -2,56 +2,53 @@
 
 use std::collections::HashSet;
 
-use limbeck_data::Interrupt;
+use limbeck_data::Monitor;
 use limbeck_data::cache::CacheWriter;
-use limbeck_data::progress::Progress;
 use limbeck_encoder::{TokenBatch, Tokenizer};
 use serde_json::Value;
 
 use super::Teacher;
-use super::tokens::{Frame, encode};
+use super::teacher_vocabulary::{Surroundings, encode};
 use crate::Result;
-use crate::inference_error::InferenceError;
 
-/// Encodes each token of `student`, then the empty text, and writes them beside the shards. A token that the teacher has too is
-/// that token; of any other, what it stands for is encoded as a text.
+/// Encodes each token of `student`, then the empty text, and writes the vectors beside the shards. A token that the
+/// teacher has too is encoded as that token; of any other token, its text is encoded.
 pub(super) fn write(
     teacher: &dyn Teacher,
     student: &Tokenizer,
     writer: &mut CacheWriter,
-    progress: &dyn Progress,
-    interrupt: &Interrupt,
+    monitor: Monitor,
 ) -> Result<()> {
-    let frame = Frame::of(teacher.tokenizer(), teacher.prefix()).map_err(InferenceError::from)?;
+    let surroundings = Surroundings::of(teacher.tokenizer(), teacher.prefix())?;
     let names: Vec<String> = (0..student.vocabulary() as u32)
         .map(|id| student.token(id).unwrap_or_default())
         .chain([String::new()])
         .collect();
     let meanings = meanings(teacher.tokenizer(), student);
-    let texts: Vec<&str> = meanings.iter().filter_map(Meaning::text).collect();
+    let texts: Vec<&str> = meanings.iter().filter_map(TokenMeaning::text).collect();
     let tokenised = teacher.tokenise(&texts)?;
     let mut tokenised = tokenised.iter();
     let mut tokens = TokenBatch::new();
     for meaning in &meanings {
         match meaning {
-            Meaning::Token(id) => frame.around(*id, &mut tokens),
-            Meaning::Text(_) => tokens.push(tokenised.next().unwrap_or_default()),
+            TokenMeaning::Token(id) => surroundings.push(*id, &mut tokens),
+            TokenMeaning::Text(_) => tokens.push(tokenised.next().unwrap_or_default()),
         }
     }
-    let vectors = encode(teacher, &tokens, progress, interrupt)?;
+    let vectors = encode(teacher, &tokens, monitor)?;
     Ok(writer.write_student_tokens(student.json(), &names, vectors.as_slice())?)
 }
 
-/// What a student's token is to the teacher.
+/// A student's token from the teacher's view.
 #[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    /// A token of its own.
+enum TokenMeaning {
+    /// One of the teacher's tokens.
     Token(u32),
     /// A text.
     Text(String),
 }
 
-impl Meaning {
+impl TokenMeaning {
     fn text(&self) -> Option<&str> {
         match self {
             Self::Token(_) => None,
@@ -60,40 +57,40 @@ impl Meaning {
     }
 }
 
-/// What each of the student's tokens, in order of id, and the empty text are to the teacher.
-fn meanings(teacher: &Tokenizer, student: &Tokenizer) -> Vec<Meaning> {
-    let (theirs, own) = (Nature::of(teacher), Nature::of(student));
+/// The meanings of the student's tokens, in order of id, and of the empty text.
+fn meanings(teacher: &Tokenizer, student: &Tokenizer) -> Vec<TokenMeaning> {
+    let (theirs, own) = (VocabularyTraits::of(teacher), VocabularyTraits::of(student));
     let meaning = |id: u32| {
         let token = student.token(id).unwrap_or_default();
         let same = if own.model == theirs.model { teacher.id(&token) } else { None };
         if let Some(id) = same {
-            return Meaning::Token(id);
+            return TokenMeaning::Token(id);
         }
-        // Of a token that stands for no text, only the unknown one has a counterpart.
+        // Of the tokens that stand for no text, only the unknown one has a counterpart.
         if own.unknown.as_deref() == Some(token.as_str())
             && let Some(id) = theirs.unknown.as_deref().and_then(|unknown| teacher.id(unknown))
         {
-            return Meaning::Token(id);
+            return TokenMeaning::Token(id);
         }
         match own.special.contains(&token) {
-            true => Meaning::Text(String::new()),
-            false => Meaning::Text(student.text(id).unwrap_or_default()),
+            true => TokenMeaning::Text(String::new()),
+            false => TokenMeaning::Text(student.text(id).unwrap_or_default()),
         }
     };
-    (0..student.vocabulary() as u32).map(meaning).chain([Meaning::Text(String::new())]).collect()
+    (0..student.vocabulary() as u32).map(meaning).chain([TokenMeaning::Text(String::new())]).collect()
 }
 
-/// What can only be seen in a tokenizer.json.
-struct Nature {
-    /// The model's type: tokens of two tokenizers of one type that are written alike are alike.
+/// Properties of a vocabulary that only the tokenizer.json shows.
+struct VocabularyTraits {
+    /// The model's type. Tokens of two tokenizers of one type mean the same if they are spelt alike.
     model: String,
     unknown: Option<String>,
     special: HashSet<String>,
 }
 
-impl Nature {
+impl VocabularyTraits {
     fn of(tokenizer: &Tokenizer) -> Self {
-        // It was read before, so it is JSON.
+        // The tokenizer was read from these bytes, so they are JSON.
         let json: Value = serde_json::from_slice(tokenizer.json()).unwrap_or_default();
         let model = &json["model"];
         let added = json["added_tokens"].as_array().into_iter().flatten();
@@ -142,15 +139,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_the_teacher_has_is_that_token_and_another_is_a_text() {
+    fn a_token_of_the_teacher_means_that_token_and_another_means_its_text() {
         let teacher = words(&["[PAD]", "[UNK]", "rain", "##ing"]);
         let student = words(&["[PAD]", "[UNK]", "##ing", "rain", "##bow", "ing"]);
-        let text = |text: &str| Meaning::Text(text.into());
+        let text = |text: &str| TokenMeaning::Text(text.into());
         let expected = vec![
-            Meaning::Token(0),
-            Meaning::Token(1),
-            Meaning::Token(3),
-            Meaning::Token(2),
+            TokenMeaning::Token(0),
+            TokenMeaning::Token(1),
+            TokenMeaning::Token(3),
+            TokenMeaning::Token(2),
             text("bow"),
             text("ing"),
             text(""),
@@ -159,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_another_kind_of_tokenizer_are_texts_and_only_the_unknown_one_is_the_same() {
+    fn tokens_of_another_type_of_tokenizer_mean_texts_but_for_the_unknown_one() {
         let vocab = serde_json::json!([
             ["<s>", 0.0],
             ["<unk>", 0.0],
@@ -171,10 +168,11 @@ mod tests {
         let model = serde_json::json!({"type": "Unigram", "unk_id": 1, "byte_fallback": false, "vocab": vocab});
         let sentencepiece = tokenizer(model, &[(0, "<s>"), (1, "<unk>")]);
         let wordpiece = words(&["[PAD]", "[UNK]", "rain", "##ing"]);
-        let text = |text: &str| Meaning::Text(text.into());
-        let expected = vec![text(""), Meaning::Token(1), text("rain"), text("ing"), text("")];
+        let text = |text: &str| TokenMeaning::Text(text.into());
+        let expected = vec![text(""), TokenMeaning::Token(1), text("rain"), text("ing"), text("")];
         assert_eq!(meanings(&sentencepiece, &wordpiece), expected);
-        let expected = vec![text(""), Meaning::Token(1), text("rain"), text("ing"), text("rain"), text(""), text("")];
+        let expected =
+            vec![text(""), TokenMeaning::Token(1), text("rain"), text("ing"), text("rain"), text(""), text("")];
         assert_eq!(meanings(&wordpiece, &sentencepiece), expected);
     }
 }
