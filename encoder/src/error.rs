@@ -85,9 +85,3 @@ impl Error {
         self.help().map(|help| help.to_string())
     }
 }
-
-impl miette::Diagnostic for Error {
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
-    }
-}
