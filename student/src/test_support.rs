@@ -1,4 +1,4 @@
-//! What tests of several trainings need.
+//! Fixtures of several tests.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use limbeck_data::progress::{Bar, Progress, Silent};
 use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
-/// What [`word_tokenizer`] knows: `unk` stands for every other word.
+/// The tokens of [`word_tokenizer`]: `unk` is the token of every other word.
 pub const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A tokenizer of a few words.
@@ -23,7 +23,7 @@ pub fn word_tokenizer() -> Tokenizer {
     Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap()
 }
 
-/// Asks for a stop at a step.
+/// Sets the interrupt when a training has taken `step` steps.
 pub struct StopAt<'a> {
     step: u64,
     steps: AtomicU64,
@@ -38,15 +38,15 @@ impl<'a> StopAt<'a> {
 
 impl Progress for StopAt<'_> {
     fn stage(&self, _what: &str, _total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
-        if unit == "steps" { Box::new(Counting(self)) } else { Box::new(Silent) }
+        if unit == "steps" { Box::new(StepCounter(self)) } else { Box::new(Silent) }
     }
 
     fn note(&self, _line: &str) {}
 }
 
-struct Counting<'a>(&'a StopAt<'a>);
+struct StepCounter<'a>(&'a StopAt<'a>);
 
-impl Bar for Counting<'_> {
+impl Bar for StepCounter<'_> {
     fn add(&self, n: u64) {
         if self.0.steps.fetch_add(n, Ordering::Relaxed) + n == self.0.step {
             self.0.interrupt.set();

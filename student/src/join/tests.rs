@@ -1,3 +1,4 @@
+use limbeck_data::Interrupt;
 use limbeck_data::progress::Silent;
 use limbeck_training::random::Random;
 
@@ -5,20 +6,16 @@ use super::*;
 use crate::test_support::word_tokenizer;
 use crate::unit::to_unit;
 
-/// Numbers that look like chance.
+/// Random unit vectors whose mean is not zero, so that there is a mean to subtract.
 fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut numbers = Vec::with_capacity(rows * width);
-    for _ in 0..rows {
-        let start = numbers.len();
-        numbers.extend((0..width).map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Not about zero, so that there is a mean to take away.
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.3
-        }));
-        to_unit(&mut numbers[start..]);
-    }
-    numbers
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut values: Vec<f32> = (0..rows * width).map(|_| random.f32() - 0.3).collect();
+    values.chunks_exact_mut(width).for_each(|row| drop(to_unit(row)));
+    values
+}
+
+fn find(caches: &[Cache], settings: &Settings) -> Result<Join> {
+    Join::find(caches, settings, Monitor::new(&Silent, &Interrupt::new()))
 }
 
 fn texts(rows: usize) -> Vec<String> {
@@ -43,16 +40,10 @@ fn settings(weights: &[f64], centre: f64, dimension: usize) -> Settings {
 }
 
 fn joined(caches: &[Cache], settings: &Settings, folder: &Path) -> (Join, Cache) {
-    let map = Join::find(caches, settings, &Silent, &Interrupt::new()).unwrap();
-    let job = JoinJob {
-        caches,
-        join: &map,
-        storage: Precision::F32,
-        folder,
-        progress: &Silent,
-        interrupt: &Interrupt::new(),
-    };
-    join(&job).unwrap();
+    let map = find(caches, settings).unwrap();
+    let interrupt = Interrupt::new();
+    let monitor = Monitor::new(&Silent, &interrupt);
+    join(&JoinJob { caches, join: &map, storage: Precision::F32, folder, monitor }).unwrap();
     (map, Cache::open(folder).unwrap())
 }
 
@@ -82,7 +73,7 @@ fn a_joined_cosine_is_the_weighted_mean_of_the_teachers_cosines() {
 fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
     let room = tempfile::tempdir().unwrap();
     let one = vectors(60, 5, 3);
-    // The second teacher says what the first does, in other coordinates: nothing is lost, and the rotation undoes them.
+    // The second teacher has the first one's vectors in other coordinates: nothing is lost, and the rotation restores them.
     let two: Vec<f32> = one.chunks_exact(5).flat_map(|row| [row[3], -row[0], row[4], row[1], row[2]]).collect();
     let caches =
         [cache(&room.path().join("one"), &texts(60), &one, 60), cache(&room.path().join("two"), &texts(60), &two, 60)];
@@ -91,8 +82,8 @@ fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
     assert!(found.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4), "{:?} {:?}", &found[..5], &one[..5]);
     assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
 
-    // The mean taken away: what is left has none but for the scaling to length 1.
-    let centred = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 5), &Silent, &Interrupt::new()).unwrap();
+    // With the mean subtracted, only the scaling to length 1 leaves a little of it.
+    let centred = find(&caches, &settings(&[1.0, 1.0], 1.0, 5)).unwrap();
     let both = side_by_side(&[(one, 5), (two, 5)]);
     let mean = |numbers: &[f32]| -> f64 {
         let sums = (0..5).map(|i| numbers.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
@@ -102,7 +93,7 @@ fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
 }
 
 #[test]
-fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
+fn the_first_teachers_token_vectors_are_joined_where_all_caches_have_them() {
     let room = tempfile::tempdir().unwrap();
     let tokenizer = word_tokenizer();
     let tokens: Vec<String> =
@@ -132,23 +123,23 @@ fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
 }
 
 #[test]
-fn caches_of_other_texts_and_impossible_settings_are_named() {
+fn caches_of_other_texts_and_impossible_settings_are_refused_by_name() {
     let room = tempfile::tempdir().unwrap();
     let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 8);
     let other: Vec<String> = (0..2_000).map(|row| format!("other {row}")).collect();
     let caches = [make("one", &texts(20)), make("two", &texts(20)), make("long", &texts(2_000)), make("other", &other)];
-    let find = |pair: [usize; 2], settings: &Settings| {
+    let of_pair = |pair: [usize; 2], settings: &Settings| {
         let pair = pair.map(|index| Cache::open(caches[index].path()).unwrap());
-        Join::find(&pair, settings, &Silent, &Interrupt::new()).map(|_| ()).map_err(|error| error.to_string())
+        find(&pair, settings).map(|_| ()).map_err(|error| error.to_string())
     };
     let fine = settings(&[1.0, 1.0], 0.5, 6);
-    assert_eq!(find([0, 1], &fine), Ok(()));
-    let error = find([2, 3], &fine).unwrap_err();
+    assert_eq!(of_pair([0, 1], &fine), Ok(()));
+    let error = of_pair([2, 3], &fine).unwrap_err();
     assert!(error.contains("other: from about row 0 on its texts are others than those of "), "{error}");
-    let error = find([0, 2], &fine).unwrap_err();
+    let error = of_pair([0, 2], &fine).unwrap_err();
     assert!(error.contains("long: from about row 20 on its texts are others than those of "), "{error}");
     let short = [make("few", &other[..20]), make("same", &texts(20))];
-    let error = Join::find(&short, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
+    let error = find(&short, &fine).unwrap_err().to_string();
     assert!(error.contains("few: has no text that the other caches have"), "{error}");
     let mut shuffled = texts(5_000);
     Random::new(1, &[]).shuffle(&mut shuffled);
@@ -157,7 +148,7 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
         cache(&room.path().join("ordered"), &texts(5_000), &numbers, 700),
         cache(&room.path().join("shuffled"), &shuffled, &numbers, 700),
     ];
-    let error = Join::find(&orders, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
+    let error = find(&orders, &fine).unwrap_err().to_string();
     assert!(error.contains("shuffled") && error.contains("others than those of"), "{error}");
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
@@ -169,7 +160,7 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
         (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
     ] {
-        let error = find([0, 1], &settings).unwrap_err();
+        let error = of_pair([0, 1], &settings).unwrap_err();
         assert!(error.contains(what), "{error}");
     }
     let error = Join::open(room.path()).unwrap_err().to_string();
@@ -177,7 +168,7 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
 }
 
 #[test]
-fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
+fn a_join_is_refused_for_caches_of_other_teachers() {
     let room = tempfile::tempdir().unwrap();
     let make = |name: &str, seed: u64, teacher: &str| {
         let fingerprint = Fingerprint { teacher: teacher.into(), ..Fingerprint::default() };
@@ -197,30 +188,30 @@ fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
     let job = |caches: &[Cache], folder: &str| {
         let interrupt = Interrupt::new();
         let folder = room.path().join(folder);
-        let (storage, progress) = (Precision::F32, &Silent);
-        join(&JoinJob { caches, join: &map, storage, folder: &folder, progress, interrupt: &interrupt })
+        let monitor = Monitor::new(&Silent, &interrupt);
+        join(&JoinJob { caches, join: &map, storage: Precision::F32, folder: &folder, monitor })
     };
     for other in [["one", "three"], ["two", "one"]] {
         let error = job(&open(other), "joined").unwrap_err().to_string();
         assert!(error.contains("is not of the teacher of the join's cache"), "{error}");
     }
     // Only the ratios of weights matter.
-    let large = Join::find(&open(["one", "two"]), &settings(&[1e100, 1e100], 0.5, 4), &Silent, &Interrupt::new());
+    let large = find(&open(["one", "two"]), &settings(&[1e100, 1e100], 0.5, 4));
     let off = large.unwrap().map.matrix.iter().zip(&map.map.matrix).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
     assert!(off < 1e-5, "{off}");
 }
 
 #[test]
-fn a_text_that_is_only_the_mean_is_told_apart_from_a_direction() {
+fn a_text_whose_vector_is_the_mean_gets_zeros() {
     let room = tempfile::tempdir().unwrap();
     let numbers: Vec<f32> = [0.6, 0.8, 0.0].repeat(3);
     let caches = ["one", "two"].map(|name| cache(&room.path().join(name), &texts(3), &numbers, 8));
-    let map = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 3), &Silent, &Interrupt::new()).unwrap().map;
+    let map = find(&caches, &settings(&[1.0, 1.0], 1.0, 3)).unwrap().map;
     assert_eq!(map.apply(&side_by_side(&[(numbers.clone(), 3), (numbers, 3)])), [0.0; 9]);
 }
 
 #[test]
-fn rows_that_not_all_caches_have_are_left_out() {
+fn rows_that_a_cache_lacks_are_left_out() {
     let room = tempfile::tempdir().unwrap();
     let all = texts(40);
     let numbers = vectors(40, 3, 5);
@@ -231,7 +222,7 @@ fn rows_that_not_all_caches_have_are_left_out() {
         cache(&room.path().join(name), &texts, &numbers, 7)
     };
     let caches = [without("one", &[3, 4, 20, 39]), without("two", &[0, 4, 5, 21]), without("three", &[])];
-    let mut rows = Rows::new(&caches).unwrap();
+    let mut rows = AlignedRows::new(&caches).unwrap();
     let mut found = Vec::new();
     while let Some(chunk) = rows.next(9).unwrap() {
         for (text, row) in chunk.texts.iter().zip(chunk.vectors.chunks_exact(9)) {
@@ -246,7 +237,7 @@ fn rows_that_not_all_caches_have_are_left_out() {
 }
 
 #[test]
-fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
+fn gaps_and_changed_rows_lose_no_other_rows() {
     let room = tempfile::tempdir().unwrap();
     let all = texts(5_000);
     let width_one =
@@ -254,7 +245,7 @@ fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
     let without =
         |name: &str, gone: std::ops::Range<usize>| width_one(name, &[&all[..gone.start], &all[gone.end..]].concat());
     let read = |caches: &[Cache]| {
-        let mut rows = Rows::new(caches).unwrap();
+        let mut rows = AlignedRows::new(caches).unwrap();
         while rows.next(1_000).unwrap().is_some() {}
         (rows.given, rows.left_out)
     };
@@ -262,11 +253,11 @@ fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
     assert_eq!(read(&three), (5_000 - 1_800, 1_800 + 900 + 900));
     let other: Vec<String> = (0..5_000).map(|row| format!("other {row}")).collect();
     let mut rows = [width_one("all", &all), width_one("same", &all), width_one("other", &other)];
-    let error = Rows::new(&rows).unwrap().next(10).map(|_| ()).unwrap_err().to_string();
+    let error = AlignedRows::new(&rows).unwrap().next(10).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("from about row 0 on its texts are others"), "{error}");
     rows.reverse();
-    assert!(Rows::new(&rows).unwrap().next(10).is_err());
-    // A row that is another one in one cache, and comes again later in both.
+    assert!(AlignedRows::new(&rows).unwrap().next(10).is_err());
+    // A row whose text differs in one cache and occurs again later in both.
     let mut one = all.clone();
     one[900] = "again".into();
     let mut two = one.clone();
