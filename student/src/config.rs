@@ -18,7 +18,8 @@ pub struct ConvolutionConfig {
     pub filters: usize,
 }
 
-/// Attention heads whose scores come from a narrow convolution. Keys that a recipe leaves out have the values of [`Default`].
+/// Attention heads whose scores come from a narrow convolution. Keys that a recipe leaves out have the values of
+/// [`Default`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
@@ -28,8 +29,8 @@ pub struct AttentionConfig {
     pub width: usize,
     /// The filters of the score's convolution.
     pub filters: usize,
-    /// The width of the values that each head attends to, a linear map of the embeddings; `None`: the heads attend to the
-    /// embeddings themselves. Narrow values make a folded student faster and smaller.
+    /// The width of the values that each head attends to, a linear map of the embeddings; `None`: the heads attend to
+    /// the embeddings themselves. Narrow values make a folded student faster and smaller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<usize>,
 }

@@ -34,8 +34,8 @@ impl DenseParameters {
         Ok(Self(parameters))
     }
 
-    /// Parameters of an untrained student: uniform within `1/√fan-in`, as PyTorch's layers are initialised. With a skip,
-    /// `heads` and `linear` are zero, so that the student's vectors are at first those of its skip alone.
+    /// Parameters of an untrained student: uniform within `1/√fan-in`, as PyTorch's layers are initialised. With a
+    /// skip, `heads` and `linear` are zero, so that the student's vectors are at first those of its skip alone.
     pub fn fresh(config: &StudentConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
         let is_zero = |name: &str| config.skip && matches!(name, "heads.weight" | "linear.weight");
         Self::draw(config, is_zero, seed, dtype, device)

@@ -71,7 +71,8 @@ pub enum Error {
     /// The loss or a parameter became NaN or infinite.
     #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
     #[diagnostic(help(
-        "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without the checkpoint"
+        "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without \
+         the checkpoint"
     ))]
     NotFinite {
         /// The value, such as `the loss`.
@@ -81,10 +82,7 @@ pub enum Error {
     },
     /// The training was interrupted after it wrote a checkpoint.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
-    #[diagnostic(
-        code(limbeck::interrupted),
-        help("give the same command again to go on from the checkpoint")
-    )]
+    #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
     Interrupted {
         /// The last step that was done.
         step: u64,

@@ -69,9 +69,10 @@ impl<'a> Folding<'a> {
     }
 
     fn max_pooled(&self) -> candle_core::Result<MaxPooled> {
-        let convolutions = self.model.config.convolutions.iter();
+        let banks = self.model.config.convolutions.iter();
+        let convolutions = banks.map(|bank| self.convolution(&format!("conv{}", bank.width)));
         Ok(MaxPooled {
-            convolutions: convolutions.map(|c| self.convolution(&format!("conv{}", c.width))).collect::<candle_core::Result<_>>()?,
+            convolutions: convolutions.collect::<candle_core::Result<_>>()?,
             weight: self.values("linear.weight")?,
             bias: self.values("linear.bias")?,
         })

@@ -57,19 +57,25 @@ pub fn is_student(folder: &Path) -> bool {
     config_of(folder).is_some_and(|config| is_students(&config))
 }
 
-/// The kind of the cache or model in `folder` that a student's files would overwrite; `None` for a student or its export.
+/// The kind of the cache or model in `folder` that a student's files would overwrite; `None` for a student or its
+/// export.
 pub fn other_kind(folder: &Path) -> Option<&'static str> {
     if folder.join("cache.json").is_file() {
         return Some("an embedding cache");
     }
-    let is_own = config_of(folder).is_some_and(|config| is_students(&config) || config["model_type"] == ONNX_MODEL_TYPE);
+    let is_own =
+        config_of(folder).is_some_and(|config| is_students(&config) || config["model_type"] == ONNX_MODEL_TYPE);
     let is_model = [CONFIG, "modules.json"].into_iter().any(|name| folder.join(name).is_file());
     (is_model && !is_own).then_some("a model of another kind")
 }
 
 /// The files that a student is read from.
 pub fn files_of(folder: &Path) -> Vec<PathBuf> {
-    [CONFIG, WEIGHTS, TOKENIZER].into_iter().map(|name| folder.join(name)).chain(modules::weight_files(folder)).collect()
+    [CONFIG, WEIGHTS, TOKENIZER]
+        .into_iter()
+        .map(|name| folder.join(name))
+        .chain(modules::weight_files(folder))
+        .collect()
 }
 
 impl StudentFolder {

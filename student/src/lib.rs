@@ -12,8 +12,8 @@
 //!                                on CPU or GPU
 //! ```
 //!
-//! The student never sees the teacher: all that it learns from is the embedding cache. [`static_folder`] reads static models
-//! of other libraries and folds them too.
+//! The student never sees the teacher: all that it learns from is the embedding cache. [`static_folder`] reads static
+//! models of other libraries and folds them too.
 //!
 //! A student without training, folded. Both forms give the same vectors:
 //!

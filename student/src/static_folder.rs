@@ -4,8 +4,8 @@
 //! `tokenizer.json`), and a sentence-transformers folder whose first module is `StaticEmbedding`. Both become a folded
 //! student that has a skip table and nothing else.
 //!
-//! Model2Vec removes unknown tokens before it takes the mean. Here their row is zero, which gives the same direction. Every
-//! vector has length 1, even if the folder says that vectors aren't normalised.
+//! Model2Vec removes unknown tokens before it takes the mean. Here their row is zero, which gives the same direction.
+//! Every vector has length 1, even if the folder says that vectors aren't normalised.
 
 mod encoder;
 mod table;
@@ -117,8 +117,8 @@ impl StaticFolder {
     /// Reads the model in `folder`.
     ///
     /// # Errors
-    /// A missing or damaged file, a table without a row for every token, values that aren't finite; each error names the
-    /// file.
+    /// A missing or damaged file, a table without a row for every token, values that aren't finite; each error names
+    /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let files = StaticFiles::of(folder)?;
         let (config, tokenizer_json) = (json(&files.config)?, json(&files.tokenizer)?);
@@ -163,7 +163,8 @@ impl StaticFolder {
 
     /// The tables of a folded student. One more row, of zeros, gives a text without tokens the vector zero.
     ///
-    /// The metadata is JSON with the maker and [`StaticFolder::max_characters`], for which the folded file has no field.
+    /// The metadata is JSON with the maker and [`StaticFolder::max_characters`], for which the folded file has no
+    /// field.
     pub fn into_parts(self) -> Parts {
         let vocabulary = self.tokenizer.vocabulary();
         let mut table = self.table;

@@ -11,8 +11,8 @@ use super::*;
 use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::weights_hash;
-use crate::error::{Error, Result};
 use crate::dense::DenseParameters;
+use crate::error::{Error, Result};
 use crate::model::TextCnn;
 use crate::test_support::{StopAt, WORDS, word_tokenizer};
 

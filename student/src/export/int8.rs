@@ -8,10 +8,10 @@ use crate::model::TextCnn;
 /// The largest int8 magnitude in use.
 const MAX: f32 = 127.0;
 
-/// The divisors of the embedding table's channels, which balance them before the rows get their scales. A channel's divisor
-/// is √(a / b), with a the root mean square of its values and b the norm of the next layer's weights for it: a compromise
-/// between a, which gives all channels the same precision, and 1 / b, which gives precision to the channels that the next
-/// layer weighs most.
+/// The divisors of the embedding table's channels, which balance them before the rows get their scales. A channel's
+/// divisor is √(a / b), with a the root mean square of its values and b the norm of the next layer's weights for it: a
+/// compromise between a, which gives all channels the same precision, and 1 / b, which gives precision to the channels
+/// that the next layer weighs most.
 pub(super) fn channel_factors(model: &TextCnn) -> Result<Vec<f32>> {
     let config = &model.config;
     let d = config.embedding;

@@ -41,7 +41,8 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
 /// Refuses to overwrite a student's own folder; an earlier export may be overwritten.
 fn refuse_student(to: &Path) -> Result<()> {
     if crate::folder::is_student(to) && !to.join("modules.json").exists() {
-        return Err(Error::folder(to, "holds a student, whose files the export would write over; choose another folder"));
+        let reason = "holds a student, whose files the export would write over; choose another folder";
+        return Err(Error::folder(to, reason));
     }
     refuse_other_kind(to)
 }

@@ -5,17 +5,18 @@
 //!  rows of E      convs   ends × ε      max, mean   sort, ± mean    linear, skip
 //! ```
 //!
-//! - **Transformer** is a Mamba without layers: an embedding table and a final RMSNorm. One more channel gives every row
-//!   the same length, so that the norm changes nothing. (The module meant for this, `WordEmbeddings`, can't take a fast
-//!   tokenizer before sentence-transformers 5.4.) Mamba has neither positions nor a mask of length × length, so long texts
-//!   stay cheap.
+//! - **Transformer** is a Mamba without layers: an embedding table and a final RMSNorm. One more channel gives every
+//!   row the same length, so that the norm changes nothing. (The module meant for this, `WordEmbeddings`, can't take a
+//!   fast tokenizer before sentence-transformers 5.4.) Mamba has neither positions nor a mask of length × length, so
+//!   long texts stay cheap.
 //! - **CNN** holds the student's banks, and before them banks of width 1 that carry E through unchanged, for the mean.
-//! - **An end token** follows every text: a text needs at least one token, and no tokenizer adds a token to the empty text
-//!   alone. Its row is zero but for a channel of its own, so convolutions treat it as padding; it is the padding token too.
-//!   `WordWeights` gives it the weight 1e-8 and all others 1: it adds nothing to a sum, and its candidate for the maximum
-//!   is 0, which the ReLU gives anyway. In an empty text it stands alone, and the mean of its channel is 1.
-//! - **Dense + ReLU** picks the maxima of the student's banks, whether the text is empty, and the means; each mean stands
-//!   there with both signs, so that the ReLU loses nothing.
+//! - **An end token** follows every text: a text needs at least one token, and no tokenizer adds a token to the empty
+//!   text alone. Its row is zero but for a channel of its own, so convolutions treat it as padding; it is the padding
+//!   token too. `WordWeights` gives it the weight 1e-8 and all others 1: it adds nothing to a sum, and its candidate
+//!   for the maximum is 0, which the ReLU gives anyway. In an empty text it stands alone, and the mean of its channel
+//!   is 1.
+//! - **Dense + ReLU** picks the maxima of the student's banks, whether the text is empty, and the means; each mean
+//!   stands there with both signs, so that the ReLU loses nothing.
 //! - **Dense** is `linear` and `skip` side by side, and one column more that gives an empty text its vector.
 //!
 //! A student without convolutions has no CNN module. [`crate::folder`] reads the modules back.
@@ -72,9 +73,9 @@ pub(super) fn write(student: &StudentFolder, to: &Path) -> Result<Vec<Module>> {
     Ok(modules)
 }
 
-/// The Mamba without layers. Row `v` is E\[v\], the end token's channel, and the channel that gives all rows the same length.
-/// The end token's row takes the place of the student's row for an empty text, which comes last: no id reaches it, but the
-/// student can be read back.
+/// The Mamba without layers. Row `v` is E\[v\], the end token's channel, and the channel that gives all rows the same
+/// length. The end token's row takes the place of the student's row for an empty text, which comes last: no id reaches
+/// it, but the student can be read back.
 fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
     let config = &student.model.config;
     let (rows, d) = (config.vocabulary, config.embedding);
@@ -152,8 +153,8 @@ fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> 
     write_json(&described, &to.join("cnn_config.json"))
 }
 
-/// From the pooled features, maxima before means, to the inputs of the last layer: own maxima; relu(2m − 1) of the mean m
-/// of the end token's channel, which is 1 for an empty text and 0 for any other; the carried means; their negatives.
+/// From the pooled features, maxima before means, to the inputs of the last layer: own maxima; relu(2m − 1) of the mean
+/// m of the end token's channel, which is 1 for an empty text and 0 for any other; the carried means; their negatives.
 fn sorting(layout: &ModuleLayout) -> Result<DenseModule> {
     let (pooled, carried, outputs) = (layout.features(), layout.carried, layout.outputs());
     let (inputs, means) = if layout.banks.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };

@@ -11,8 +11,8 @@
 //!
 //! One position is appended to every text. Where the mask has no token, that position holds the student's token for an
 //! empty text; elsewhere it is padding. So a row of padding, and a batch of length 0, get the vector of the empty text.
-//! The mask alone marks padding: its embeddings are zero, as beyond a text's ends, it never is a maximum, and heads don't
-//! attend to it.
+//! The mask alone marks padding: its embeddings are zero, as beyond a text's ends, it never is a maximum, and heads
+//! don't attend to it.
 
 use std::path::Path;
 
@@ -37,8 +37,8 @@ const SHORTEST: f32 = 1e-12;
 /// Writes the student to the ONNX file `to`, whole or not at all. The same student gives the same bytes.
 ///
 /// In int8 the table has a scale for each row, with balanced channels (see [`channel_factors`]), and every matrix has a
-/// scale for each output. The skip stays in f32, since it is small and short texts depend on it most. All arithmetic is in
-/// f32.
+/// scale for each output. The skip stays in f32, since it is small and short texts depend on it most. All arithmetic is
+/// in f32.
 ///
 /// # Errors
 /// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
@@ -77,7 +77,8 @@ impl WeightType {
     }
 }
 
-/// A student that is becoming a graph. B is the batch, L its length plus one, d the embedding's width, F filters, H heads.
+/// A student that is becoming a graph. B is the batch, L its length plus one, d the embedding's width, F filters, H
+/// heads.
 struct GraphParts<'a> {
     model: &'a TextCnn,
     weights: WeightType,
@@ -254,13 +255,7 @@ impl<'a> GraphParts<'a> {
     }
 
     /// The sum of each head's own values, weighted by its `shares` [B, H, L]: [B, H, values, 1].
-    fn attend_own_values(
-        &self,
-        graph: &mut Graph<'a>,
-        shares: &Value,
-        heads: usize,
-        values: usize,
-    ) -> Result<Value> {
+    fn attend_own_values(&self, graph: &mut Graph<'a>, shares: &Value, heads: usize, values: usize) -> Result<Value> {
         let d = self.model.config.embedding;
         let weight = self.weight(graph, "value.weight", &[heads * values, d])?;
         let all = graph.node("MatMul", &[&weight, &self.channels], &[]); // [B, H · values, L]

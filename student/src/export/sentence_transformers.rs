@@ -1,8 +1,8 @@
 //! A student as a folder that `SentenceTransformer(path)` loads, from sentence-transformers 5.0 on.
 //!
 //! A student of max-pooling and skip is written as that library's own modules and needs no code of limbeck's (see
-//! [`modules`](super::modules)). A student with attention heads is written as its own files and a Python module of a hundred
-//! lines, which `trust_remote_code=True` allows.
+//! [`modules`](super::modules)). A student with attention heads is written as its own files and a Python module of a
+//! hundred lines, which `trust_remote_code=True` allows.
 
 use std::path::Path;
 
@@ -19,8 +19,8 @@ use crate::folder::StudentFolder;
 const MODULE: &str = include_str!("limbeck_student.py");
 
 /// The card of an export; a student's own card takes its place.
-const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\nA sentence encoder \
-                    distilled by limbeck.\n";
+const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\n\
+                    A sentence encoder distilled by limbeck.\n";
 
 /// Whether the student can be written as sentence-transformers' own modules.
 pub fn has_own_modules(student: &StudentFolder) -> bool {
@@ -51,8 +51,8 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
         let folder = to.join(&module.name);
         std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
     }
-    // The teacher may have seen a prefix before each text; the student learned from the texts without it. So queries and
-    // documents get no prompt.
+    // The teacher may have seen a prefix before each text; the student learned from the texts without it. So queries
+    // and documents get no prompt.
     let settings = json!({
         "model_type": "SentenceTransformer",
         "prompts": {"query": "", "document": ""},

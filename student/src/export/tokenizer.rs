@@ -19,7 +19,8 @@ pub(super) struct TokenizerFiles {
 }
 
 impl TokenizerFiles {
-    /// The student's tokenizer without special tokens around a text and without padding; it truncates at `max_tokens`, if given.
+    /// The student's tokenizer without special tokens around a text and without padding; it truncates at `max_tokens`,
+    /// if given.
     ///
     /// # Errors
     /// A tokenizer whose JSON can't be parsed.
@@ -31,8 +32,8 @@ impl TokenizerFiles {
             Value::Null,
             |tokens| json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0}),
         );
-        // A token that the config names becomes special where the file is loaded, so only tokens that are special already
-        // may be named.
+        // A token that the config names becomes special where the file is loaded, so only tokens that are special
+        // already may be named.
         let added: Vec<&str> = json["added_tokens"].as_array().into_iter().flatten().filter_map(content).collect();
         let unknown = tokenizer.unknown().and_then(|id| tokenizer.token(id));
         let unknown = unknown.filter(|token| added.contains(&token.as_str()));

@@ -1,4 +1,5 @@
-//! A student in sentence-transformers' own modules, as [`export::modules`](crate::export) writes it, read back to the bit.
+//! A student in sentence-transformers' own modules, as [`export::modules`](crate::export) writes it, read back to the
+//! bit.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

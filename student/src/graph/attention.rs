@@ -1,7 +1,7 @@
 //! Attention heads over token embeddings: `attended_h = Σ_i softmax_i(score_h(i)) · V_h[token(i)]`, and the plain mean.
 //!
-//! Either all heads share the values `V_h = E`, or each head has values of its own; then a row of `V` holds the values of
-//! all heads, one head after another.
+//! Either all heads share the values `V_h = E`, or each head has values of its own; then a row of `V` holds the values
+//! of all heads, one head after another.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};

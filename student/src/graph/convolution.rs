@@ -30,8 +30,8 @@ pub(super) struct Convolve {
     pub width: usize,
 }
 
-/// `U` (`[distinct, width · filters]`) to the maximum of each filter over a text's positions: `[texts, filters]`. Only the
-/// positions of the maxima get a gradient.
+/// `U` (`[distinct, width · filters]`) to the maximum of each filter over a text's positions: `[texts, filters]`. Only
+/// the positions of the maxima get a gradient.
 pub(super) struct ConvolveMax {
     tokens: Arc<DistinctTokens>,
     width: usize,

@@ -4,8 +4,8 @@ use limbeck_encoder::TokenBatch;
 
 /// A batch as its distinct tokens and the positions of each.
 ///
-/// Frequent tokens occur many times in a batch (4,096 positions hold about 1,800 distinct tokens), so whatever depends on
-/// the token alone is computed once for each distinct token and gathered by position.
+/// Frequent tokens occur many times in a batch (4,096 positions hold about 1,800 distinct tokens), so whatever depends
+/// on the token alone is computed once for each distinct token and gathered by position.
 #[derive(Debug, Clone)]
 pub struct DistinctTokens {
     /// The tokens that occur, ascending.

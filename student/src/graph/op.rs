@@ -25,7 +25,8 @@ pub(super) fn with_values<T: Number, R>(tensor: &Tensor, read: impl FnOnce(&[T])
     }
 }
 
-/// Cuts `all` into one slice for each span, so that several threads can fill them; each position has `per_position` values.
+/// Cuts `all` into one slice for each span, so that several threads can fill them; each position has `per_position`
+/// values.
 pub(super) fn by_span<T>(
     mut all: &mut [T],
     spans: impl Iterator<Item = std::ops::Range<usize>>,

@@ -5,12 +5,12 @@ use limbeck_data::cache::Cache;
 use crate::error::{Error, Result};
 use crate::unit::to_unit;
 
-/// The most consecutive rows that only one cache may have: the programs that made the caches may have left out different
-/// duplicates or blank texts.
+/// The most consecutive rows that only one cache may have: the programs that made the caches may have left out
+/// different duplicates or blank texts.
 const GAP: usize = 1024;
 
-/// Walks several caches of the same texts in step, even if their shards differ in size. Rows that some of them lack are left
-/// out.
+/// Walks several caches of the same texts in step, even if their shards differ in size. Rows that some of them lack are
+/// left out.
 pub(super) struct AlignedRows<'a> {
     readers: Vec<RowReader<'a>>,
     /// The rows of the longest cache.
@@ -48,7 +48,14 @@ impl<'a> AlignedRows<'a> {
         }
         let longest = caches.iter().map(Cache::rows).max().unwrap_or(0);
         let apart = vec![[0; 2]; caches.len().saturating_sub(1)];
-        Ok(Self { readers: caches.iter().map(RowReader::new).collect(), longest, given: 0, left_out: 0, matched: 0, apart })
+        Ok(Self {
+            readers: caches.iter().map(RowReader::new).collect(),
+            longest,
+            given: 0,
+            left_out: 0,
+            matched: 0,
+            apart,
+        })
     }
 
     /// The next rows, at most `most`; `None` after the last.
@@ -116,8 +123,8 @@ impl<'a> AlignedRows<'a> {
                 let reason = format!("from about row {row} on its texts are others than those of {name}");
                 return Err(Error::targets(path, reason));
             }
-            // One cache may be a part of the other, or both may be parts of the same text. But two caches in different orders
-            // share next to nothing: the longest increasing subsequence of n shuffled rows has about 2√n rows.
+            // One cache may be a part of the other, or both may be parts of the same text. But two caches in different
+            // orders share next to nothing: the longest increasing subsequence of n shuffled rows has about 2√n rows.
             if apart[0].min(apart[1]) > GAP as u64 + 8 * self.matched {
                 let reason = format!("its texts are others than those of {name}, or in another order");
                 return Err(Error::targets(path, reason));

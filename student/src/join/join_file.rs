@@ -97,7 +97,8 @@ impl Join {
     pub fn open(folder: &Path) -> Result<Self> {
         let path: PathBuf = folder.join(FILE);
         let wrong = |reason: &str| Error::targets(&path, reason);
-        let (tensors, metadata) = load::<JoinMetadata>(&path)?.ok_or_else(|| wrong("is not there: this is no joined cache"))?;
+        let loaded = load::<JoinMetadata>(&path)?;
+        let (tensors, metadata) = loaded.ok_or_else(|| wrong("is not there: this is no joined cache"))?;
         let values = |name: &str| {
             let tensor = tensors.get(name).and_then(|tensor| tensor.flatten_all().ok()?.to_vec1::<f32>().ok());
             tensor.filter(|values| values.iter().all(|x| x.is_finite())).ok_or_else(|| wrong("does not hold a join"))
@@ -127,8 +128,8 @@ impl Join {
     }
 }
 
-/// A hash of the caches' texts, by their fingerprints. A cache without a fingerprint counts with its length and its first
-/// shard's texts.
+/// A hash of the caches' texts, by their fingerprints. A cache without a fingerprint counts with its length and its
+/// first shard's texts.
 pub(super) fn hash_of_texts(caches: &[Cache]) -> Result<String> {
     let mut all = String::new();
     for cache in caches {

@@ -28,11 +28,11 @@ pub struct JoinMap {
 impl JoinMap {
     /// Computes the map for these caches.
     ///
-    /// Let `z` be a text's unit vectors side by side, `c` their mean times the setting `centre`, and `W` the square roots of
-    /// the weights, which sum to 1. Then the dot product of two `W(z - c)` is the weighted mean of the teachers' (partly
-    /// centred) cosines, and the first `dimension` principal directions about the origin keep most of it (Eckart and Young
-    /// 1936). Where `dimension` is the first teacher's width, a rotation brings the vectors as near as possible to that
-    /// teacher's (orthogonal Procrustes, Schönemann 1966); it changes no dot product.
+    /// Let `z` be a text's unit vectors side by side, `c` their mean times the setting `centre`, and `W` the square
+    /// roots of the weights, which sum to 1. Then the dot product of two `W(z - c)` is the weighted mean of the
+    /// teachers' (partly centred) cosines, and the first `dimension` principal directions about the origin keep most of
+    /// it (Eckart and Young 1936). Where `dimension` is the first teacher's width, a rotation brings the vectors as
+    /// near as possible to that teacher's (orthogonal Procrustes, Schönemann 1966); it changes no dot product.
     pub(super) fn find(caches: &[Cache], settings: &Settings, monitor: Monitor) -> Result<Self> {
         settings.check(caches)?;
         let widths: Vec<usize> = caches.iter().map(Cache::dimension).collect();
@@ -72,7 +72,8 @@ impl JoinMap {
         self.offset.len()
     }
 
-    /// The joined unit vectors, `n × dimension`, of vectors side by side, `n × total`. A row that equals the mean gives zeros.
+    /// The joined unit vectors, `n × dimension`, of vectors side by side, `n × total`. A row that equals the mean gives
+    /// zeros.
     pub fn apply(&self, rows: &[f32]) -> Vec<f32> {
         let dimension = self.dimension();
         let total = self.matrix.len() / dimension.max(1);
@@ -126,8 +127,8 @@ impl RowMoments {
     }
 }
 
-/// Whether a row belongs to the sample of one in `stride`. A hash of its index decides, so that no pattern of the text can
-/// coincide with the sample.
+/// Whether a row belongs to the sample of one in `stride`. A hash of its index decides, so that no pattern of the text
+/// can coincide with the sample.
 fn is_sampled(row: u64, stride: u64) -> bool {
     (row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).is_multiple_of(stride)
 }

@@ -82,7 +82,8 @@ pub struct JoinSummary {
     pub rows: u64,
     /// Rows that some cache lacks, counted in all caches together.
     pub left_out: u64,
-    /// Why the vectors of the first cache's tokens, from which a student can start, could not be joined; `None` if they were.
+    /// Why the vectors of the first cache's tokens, from which a student can start, could not be joined; `None` if they
+    /// were.
     pub no_tokens: Option<String>,
 }
 
@@ -90,8 +91,8 @@ pub struct JoinSummary {
 /// fingerprint.
 ///
 /// # Errors
-/// Caches of different texts, or of other teachers than the join was computed for; a cache that can't be read; a folder that
-/// holds another cache or can't be written.
+/// Caches of different texts, or of other teachers than the join was computed for; a cache that can't be read; a folder
+/// that holds another cache or can't be written.
 pub fn join(job: &JoinJob) -> Result<JoinSummary> {
     job.join.check(job.caches)?;
     let mut rows = AlignedRows::new(job.caches)?;

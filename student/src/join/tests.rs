@@ -73,7 +73,8 @@ fn a_joined_cosine_is_the_weighted_mean_of_the_teachers_cosines() {
 fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
     let room = tempfile::tempdir().unwrap();
     let one = vectors(60, 5, 3);
-    // The second teacher has the first one's vectors in other coordinates: nothing is lost, and the rotation restores them.
+    // The second teacher has the first one's vectors in other coordinates: nothing is lost, and the rotation restores
+    // them.
     let two: Vec<f32> = one.chunks_exact(5).flat_map(|row| [row[3], -row[0], row[4], row[1], row[2]]).collect();
     let caches =
         [cache(&room.path().join("one"), &texts(60), &one, 60), cache(&room.path().join("two"), &texts(60), &two, 60)];

@@ -77,10 +77,10 @@ impl Cooccurrence {
         self.pairs = merged;
     }
 
-    /// The start from word vectors: positive pointwise mutual information of neighbours, reduced to the `width` eigenvectors
-    /// of the largest eigenvalues, each scaled by the eigenvalue's square root (Levy, Goldberg and Dagan 2015). Rows have
-    /// length 1 and are weighted by smooth inverse frequency, as in [`super::from_token_vectors`]. The skip copies the mean
-    /// embedding into the first dimensions of the vector: there is no teacher's space to map to.
+    /// The start from word vectors: positive pointwise mutual information of neighbours, reduced to the `width`
+    /// eigenvectors of the largest eigenvalues, each scaled by the eigenvalue's square root (Levy, Goldberg and Dagan
+    /// 2015). Rows have length 1 and are weighted by smooth inverse frequency, as in [`super::from_token_vectors`]. The
+    /// skip copies the mean embedding into the first dimensions of the vector: there is no teacher's space to map to.
     ///
     /// # Errors
     /// None in practice: the number of directions never exceeds the number of tokens.

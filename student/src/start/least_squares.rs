@@ -62,7 +62,8 @@ fn means(bags: &Bags, x: &[f32]) -> Vec<f32> {
     output
 }
 
-/// The texts of every token, one entry for each occurrence: the texts of token `t` are `texts[starts[t]..starts[t + 1]]`.
+/// The texts of every token, one entry for each occurrence: the texts of token `t` are `texts[starts[t]..starts[t +
+/// 1]]`.
 fn occurrences(bags: &Bags) -> (Vec<usize>, Vec<u32>) {
     let mut starts = vec![0usize; bags.vocabulary + 1];
     bags.tokens.ids().iter().for_each(|&token| starts[token as usize + 1] += 1);

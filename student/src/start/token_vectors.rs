@@ -7,11 +7,11 @@ use crate::directions::{inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
 /// The start from the teacher's token vectors. As in Model2Vec, the vectors are centred, reduced to `width` by PCA and
-/// weighted by smooth inverse frequency; unlike there, the PCA is over the tokens that occur, and the frequencies are the
-/// text's own instead of Zipf's law.
+/// weighted by smooth inverse frequency; unlike there, the PCA is over the tokens that occur, and the frequencies are
+/// the text's own instead of Zipf's law.
 ///
-/// `frequencies[id]` is the count of token `id` in the text. Row 0 of the table is padding and stays zero; the last row is
-/// the empty text's.
+/// `frequencies[id]` is the count of token `id` in the text. Row 0 of the table is padding and stays zero; the last row
+/// is the empty text's.
 pub fn from_token_vectors(vectors: &TokenVectors, frequencies: &[u64], width: usize) -> Result<Start> {
     let dimension = vectors.dimension;
     let rows = vectors.embeddings.len() / dimension;

@@ -59,7 +59,8 @@ impl StaticTable {
                 format!("mapping sends token {token} to a row that is not among the {rows} of {name}")
             })?;
             let weight = weights.as_ref().map_or(1.0, |weights| weights[token]);
-            let row = values(&matrix, row * dimension..(row + 1) * dimension).map_err(|what| format!("{name} {what}"))?;
+            let row =
+                values(&matrix, row * dimension..(row + 1) * dimension).map_err(|what| format!("{name} {what}"))?;
             table.extend(row.into_iter().map(|value| (value * weight) as f32));
         }
         if let Some(at) = table.iter().position(|value| !value.is_finite()) {

@@ -28,7 +28,8 @@ pub(super) fn extend(base: &Tokenizer, texts: TextChunks, size: usize, monitor: 
             allowed: "\"teacher\" or \"trained\" there: WordPiece can be extended".into(),
         });
     }
-    let splitter = tokenizers::Tokenizer::from_bytes(base.json()).map_err(Error::vocabulary("splitting text into words"))?;
+    let splitter =
+        tokenizers::Tokenizer::from_bytes(base.json()).map_err(Error::vocabulary("splitting text into words"))?;
     let longest = json.longest_word();
     let mut tokens: Vec<String> = json.words().into_iter().map(|(_, token)| token).collect();
     tokens.extend(json.outside(&tokens));

@@ -1,5 +1,5 @@
-//! A vocabulary of the student's own, made from the training text: a teacher's may have far more tokens than a small student
-//! needs.
+//! A vocabulary of the student's own, made from the training text: a teacher's may have far more tokens than a small
+//! student needs.
 //!
 //! ```text
 //! teacher's tokenizer ──► corpus      without the tokens that the text doesn't use
@@ -8,8 +8,8 @@
 //!                     ──► unigram     sentencepiece's kind, trained on the text
 //! ```
 //!
-//! The result is a tokenizer.json, written by the `tokenizers` crate. The same text gives the same bytes with any number of
-//! threads.
+//! The result is a tokenizer.json, written by the `tokenizers` crate. The same text gives the same bytes with any
+//! number of threads.
 
 mod alphabet;
 mod characters;
@@ -28,7 +28,8 @@ use limbeck_encoder::Tokenizer;
 
 use crate::error::{Error, Result};
 
-/// The smallest trained vocabulary: it has room for ASCII's letters, digits and signs, at the start of words and inside.
+/// The smallest trained vocabulary: it has room for ASCII's letters, digits and signs, at the start of words and
+/// inside.
 pub const MIN_SIZE: usize = 256;
 /// The largest trained vocabulary.
 pub const MAX_SIZE: usize = 1_000_000;
@@ -78,9 +79,9 @@ impl Vocabulary {
     }
 }
 
-/// Makes a vocabulary from `texts` and returns its tokenizer.json. `base` is the tokenizer that is pruned or extended; a
-/// trained vocabulary of the same kind takes its normaliser and special tokens, one of another kind only its treatment of
-/// capitals.
+/// Makes a vocabulary from `texts` and returns its tokenizer.json. `base` is the tokenizer that is pruned or extended;
+/// a trained vocabulary of the same kind takes its normaliser and special tokens, one of another kind only its
+/// treatment of capitals.
 ///
 /// # Errors
 /// An impossible size, no text, a reader's error, a tokenizer that can't be pruned or extended.

@@ -12,9 +12,9 @@ use crate::error::{Error, Result};
 
 /// The tokenizer.json of `base` without the tokens that occur fewer than `min_count` times in the texts.
 ///
-/// Special tokens stay, and so does the first token, which is a student's padding. Some more tokens stay so that every text
-/// with tokens still has tokens: of WordPiece each character, at the start of words and inside; of Unigram the characters of
-/// the text and of ASCII, and the bytes that it falls back to.
+/// Special tokens stay, and so does the first token, which is a student's padding. Some more tokens stay so that every
+/// text with tokens still has tokens: of WordPiece each character, at the start of words and inside; of Unigram the
+/// characters of the text and of ASCII, and the bytes that it falls back to.
 pub(super) fn prune(base: &Tokenizer, texts: TextChunks, min_count: u64, monitor: Monitor) -> Result<Vec<u8>> {
     let json = TokenizerJson::of(base)?;
     let prune: fn(TokenizerJson, &[u64], u64) -> Result<Vec<u8>> = match json.kind() {

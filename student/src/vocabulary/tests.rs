@@ -236,7 +236,10 @@ fn the_pieces_of_a_trained_unigram_are_distinct_for_any_order_of_special_tokens(
     json["model"]["vocab"] = special.iter().map(|token| json!([token, 0.0])).collect();
     json["model"]["unk_id"] = 0.into();
     json["post_processor"] = Value::Null;
-    let added = |(id, token): (usize, &&str)| json!({"id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false});
+    let added = |(id, token): (usize, &&str)| {
+        json!({"id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+               "normalized": false})
+    };
     json["added_tokens"] = special.iter().enumerate().map(added).collect();
     let tokenizer = made(Vocabulary::Unigram { size: 300 }, &open(json.to_string().as_bytes()), &text(50)).unwrap();
     let made: Value = serde_json::from_slice(tokenizer.json()).unwrap();

@@ -18,7 +18,9 @@ impl TokenizerJson {
 
     /// Parses a tokenizer.json.
     pub(super) fn parse(json: &[u8]) -> Result<Self> {
-        serde_json::from_slice(json).map(Self).map_err(|error| Error::vocabulary("reading a tokenizer.json")(error.into()))
+        serde_json::from_slice(json)
+            .map(Self)
+            .map_err(|error| Error::vocabulary("reading a tokenizer.json")(error.into()))
     }
 
     /// The model's type, such as `WordPiece`.
@@ -49,8 +51,8 @@ impl TokenizerJson {
         self.special().into_iter().filter(|token| !tokens.contains(token)).collect()
     }
 
-    /// The first tokens of a trained vocabulary: [`TokenizerJson::special`]. If the unknown token would be the first, `[PAD]`
-    /// comes before it, since a student's row 0 is padding.
+    /// The first tokens of a trained vocabulary: [`TokenizerJson::special`]. If the unknown token would be the first,
+    /// `[PAD]` comes before it, since a student's row 0 is padding.
     pub(super) fn reserved(&self) -> Vec<String> {
         let mut special = self.special();
         if special.first().cloned() == self.unknown() {

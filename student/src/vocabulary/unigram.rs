@@ -1,8 +1,8 @@
 //! A unigram language model of pieces (Kudo 2018, what sentencepiece makes), trained on a text.
 //!
-//! The trainer of the `tokenizers` crate sums in an order that depends on threads, and gives characters that the training
-//! dropped their scores in the order of a randomly seeded hash map. So one thread trains, on sorted words, and afterwards
-//! [`assign_low_scores`] orders those scores.
+//! The trainer of the `tokenizers` crate sums in an order that depends on threads, and gives characters that the
+//! training dropped their scores in the order of a randomly seeded hash map. So one thread trains, on sorted words, and
+//! afterwards [`assign_low_scores`] orders those scores.
 
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
@@ -32,7 +32,8 @@ pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: M
     let splitter = tokenizers::Tokenizer::from_bytes(empty).map_err(Error::vocabulary("splitting text into words"))?;
     let counts = words::count(&splitter, texts, monitor)?;
     let room = size.saturating_sub(special.len());
-    // A unigram model has one form of each character; that the alphabet counts two only leaves more room for long pieces.
+    // A unigram model has one form of each character; that the alphabet counts two only leaves more room for long
+    // pieces.
     let alphabet = Alphabet::of(&counts, room * 3 / 4, case);
     let sentences: Vec<(String, u32)> = counts
         .iter()
@@ -74,9 +75,9 @@ fn pieces_of(word: &str, alphabet: &Alphabet) -> Vec<String> {
 
 /// Reassigns the lowest scores of characters in the order of the characters, then sorts all pieces by score.
 ///
-/// The trainer appends the characters that it dropped in a random order, the first with the lowest score and each further
-/// one with [`STEP`] more. The result doesn't show which characters these are, so all characters with scores in that range
-/// take part.
+/// The trainer appends the characters that it dropped in a random order, the first with the lowest score and each
+/// further one with [`STEP`] more. The result doesn't show which characters these are, so all characters with scores in
+/// that range take part.
 fn assign_low_scores(pieces: &mut [(String, f64)]) {
     let characters = pieces.iter().filter(|(piece, _)| single(piece).is_some()).count();
     let least = pieces.iter().map(|&(_, score)| score).fold(f64::INFINITY, f64::min);

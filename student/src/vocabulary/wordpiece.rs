@@ -1,9 +1,9 @@
 //! BERT's WordPiece, trained on a text.
 //!
-//! The `tokenizers` crate trains it like byte pair encoding, by merging the most frequent pair. By default it numbers the
-//! characters inside words in the order of a randomly seeded hash map, and of equally frequent pairs it merges the one with
-//! the lower numbers, so that no two trainings give the same tokens. So it gets the characters as special tokens, in order,
-//! and only words without any other character.
+//! The `tokenizers` crate trains it like byte pair encoding, by merging the most frequent pair. By default it numbers
+//! the characters inside words in the order of a randomly seeded hash map, and of equally frequent pairs it merges the
+//! one with the lower numbers, so that no two trainings give the same tokens. So it gets the characters as special
+//! tokens, in order, and only words without any other character.
 
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
