@@ -4,91 +4,41 @@ use std::path::{Path, PathBuf};
 
 /// What can go wrong with a student.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[expect(missing_docs, reason = "a variant's message shows the meaning of its fields")]
 pub enum Error {
-    /// A tensor operation failed.
+    /// A tensor operation failed; `operation` is the work that it was a part of.
     #[error("{operation}: the tensor operation failed")]
-    Tensor {
-        /// The work that the tensor operation was a part of.
-        operation: &'static str,
-        /// candle's own error.
-        #[source]
-        source: candle_core::Error,
-    },
+    Tensor { operation: &'static str, source: candle_core::Error },
     /// A setting of the student or of its training is out of range.
     #[error("{name} is {value}, but must be {allowed}")]
-    Setting {
-        /// The setting, as the recipe or the command names it.
-        name: &'static str,
-        /// The given value.
-        value: String,
-        /// The values that are allowed.
-        allowed: String,
-    },
+    Setting { name: &'static str, value: String, allowed: String },
     /// A student that could be trained, but not folded.
     #[error("a student of this shape can't be folded")]
     #[diagnostic(help("change the recipe's [student]"))]
-    Unfoldable {
-        /// The size that the folded format has no room for.
-        #[source]
-        source: limbeck_encoder::Error,
-    },
-    /// A file of a student's folder could not be read or written.
+    Unfoldable { source: limbeck_encoder::Error },
+    /// The operating system refused an operation on a file.
     #[error("{path}: {operation} failed", path = path.display())]
-    File {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried, such as `reading`.
-        operation: &'static str,
-        /// The operating system's error.
-        #[source]
-        source: std::io::Error,
-    },
+    File { path: PathBuf, operation: &'static str, source: std::io::Error },
     /// A file of a student's folder has the wrong content, or the folder must not be written to.
     #[error("{path}: {reason}", path = path.display())]
-    Folder {
-        /// The file or folder.
-        path: PathBuf,
-        /// What is wrong; the sentence's subject is the path.
-        reason: String,
-    },
+    Folder { path: PathBuf, reason: String },
     /// A cache can't serve as targets.
     #[error("{path}: {reason}", path = path.display())]
-    Targets {
-        /// The cache.
-        path: PathBuf,
-        /// What is wrong; the sentence's subject is the path.
-        reason: String,
-    },
-    /// A vocabulary could not be made.
+    Targets { path: PathBuf, reason: String },
+    /// A vocabulary could not be made; `operation` is the step that failed.
     #[error("{operation} failed")]
-    Vocabulary {
-        /// The step of the work, such as `counting words`.
-        operation: &'static str,
-        /// The error of the `tokenizers` crate.
-        #[source]
-        source: tokenizers::Error,
-    },
+    Vocabulary { operation: &'static str, source: tokenizers::Error },
     /// The loss or a parameter became NaN or infinite.
     #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
     #[diagnostic(help(
         "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without \
          the checkpoint"
     ))]
-    NotFinite {
-        /// The value, such as `the loss`.
-        what: &'static str,
-        /// The step at which it was found.
-        step: u64,
-    },
+    NotFinite { what: &'static str, step: u64 },
     /// The training was interrupted after it wrote a checkpoint.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
     #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
-    Interrupted {
-        /// The last step that was done.
-        step: u64,
-        /// The steps of the whole training.
-        total: u64,
-    },
+    Interrupted { step: u64, total: u64 },
     /// The caller asked for a stop.
     #[error(transparent)]
     #[diagnostic(transparent)]

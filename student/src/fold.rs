@@ -14,7 +14,9 @@ use crate::model::TextCnn;
 /// The student as tables: every convolution multiplied with every token's embedding, and the skip too where no part of
 /// the student needs the embeddings themselves.
 pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result<Parts> {
-    let folded = Folding::new(model).and_then(|folding| folding.parts(tokenizer, metadata));
+    let shape = (model.config.vocabulary, model.config.embedding);
+    let table = Tensor::from_slice(model.table.values(), shape, &Device::Cpu);
+    let folded = table.and_then(|table| Folding { model, table }.parts(tokenizer, metadata));
     folded.map_err(Error::tensor("folding"))
 }
 
@@ -25,12 +27,7 @@ struct Folding<'a> {
     table: Tensor,
 }
 
-impl<'a> Folding<'a> {
-    fn new(model: &'a TextCnn) -> candle_core::Result<Self> {
-        let shape = (model.config.vocabulary, model.config.embedding);
-        Ok(Self { model, table: Tensor::from_slice(model.table.values(), shape, &Device::Cpu)? })
-    }
-
+impl Folding<'_> {
     fn parts(&self, tokenizer: &Tokenizer, metadata: String) -> candle_core::Result<Parts> {
         let config = &self.model.config;
         let keeps_embeddings = config.attention.is_some() && config.own_values().is_none();

@@ -43,7 +43,14 @@ const SHORTEST: f32 = 1e-12;
 /// # Errors
 /// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
 pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
-    let graph = graph(&student.model, WeightType::of(precision)?)?;
+    if precision == Precision::F16 {
+        return Err(Error::Setting {
+            name: "the precision of an ONNX file",
+            value: precision.name().to_owned(),
+            allowed: "f32 or int8".to_owned(),
+        });
+    }
+    let graph = graph(&student.model, precision)?;
     let config = &student.model.config;
     let max_tokens = config.max_tokens.map_or("none".to_owned(), |tokens| tokens.to_string());
     let metadata = [
@@ -56,32 +63,12 @@ pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> R
     graph.write(&metadata, to)
 }
 
-/// How the file keeps the weights.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WeightType {
-    F32,
-    Int8,
-}
-
-impl WeightType {
-    fn of(precision: Precision) -> Result<Self> {
-        match precision {
-            Precision::F32 => Ok(Self::F32),
-            Precision::Int8 => Ok(Self::Int8),
-            Precision::F16 => Err(Error::Setting {
-                name: "the precision of an ONNX file",
-                value: precision.name().to_owned(),
-                allowed: "f32 or int8".to_owned(),
-            }),
-        }
-    }
-}
-
 /// A student that is becoming a graph. B is the batch, L its length plus one, d the embedding's width, F filters, H
 /// heads.
 struct GraphParts<'a> {
     model: &'a TextCnn,
-    weights: WeightType,
+    /// f32 or int8.
+    precision: Precision,
     /// 1 for a token, 0 for padding: [B, 1, L].
     mask: Value,
     /// 0 for a token, −[`PADDING`] for padding: [B, 1, L].
@@ -92,7 +79,7 @@ struct GraphParts<'a> {
     channels: Value,
 }
 
-fn graph(model: &TextCnn, weights: WeightType) -> Result<Graph<'_>> {
+fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     let config = &model.config;
     let mut graph = Graph::new("limbeck-student");
     let batch = ["batch", "length"];
@@ -108,12 +95,12 @@ fn graph(model: &TextCnn, weights: WeightType) -> Result<Graph<'_>> {
     let penalty = graph.node("Mul", &[&penalty, &padding], &[]);
 
     graph.scope("embeddings");
-    let looked_up = lookup(&mut graph, model, weights, &ids)?;
+    let looked_up = lookup(&mut graph, model, precision, &ids)?;
     let last = graph.ints(&[2]);
     let column = graph.node("Unsqueeze", &[&mask, &last], &[]); // [B, L, 1]
     let embeddings = graph.node("Mul", &[&looked_up, &column], &[]);
     let channels = graph.node("Transpose", &[&embeddings], &[Attribute::Ints("perm", &[0, 2, 1])]);
-    let parts = GraphParts { model, weights, mask: row, penalty, embeddings, channels };
+    let parts = GraphParts { model, precision, mask: row, penalty, embeddings, channels };
 
     let mut outputs = Vec::with_capacity(3);
     if !config.convolutions.is_empty() {
@@ -159,11 +146,11 @@ fn with_empty_token(graph: &mut Graph, config: &StudentConfig, ids: &Value, mask
 }
 
 /// The rows of the table for `ids`: [B, L] → [B, L, d].
-fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, weights: WeightType, ids: &Value) -> Result<Value> {
+fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, precision: Precision, ids: &Value) -> Result<Value> {
     let (rows, width) = (model.config.vocabulary, model.config.embedding);
     let table = model.table.values();
     let name = "embedding.weight";
-    if weights == WeightType::F32 {
+    if precision == Precision::F32 {
         let table = graph.tensor(name, Kind::F32, &[rows, width], move |to| write_f32(to, table));
         return Ok(graph.node("Gather", &[&table, ids], &[]));
     }
@@ -187,7 +174,7 @@ impl<'a> GraphParts<'a> {
     fn weight(&self, graph: &mut Graph<'a>, name: &str, shape: &[usize]) -> Result<Value> {
         let values = self.model.dense.values(name)?;
         // Biases, the skip and a matrix of zeros stay in f32.
-        if self.weights == WeightType::F32 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
+        if self.precision == Precision::F32 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
             return Ok(graph.floats(name, shape, values));
         }
         let row_scales = scales(&values, values.len() / shape[0].max(1));

@@ -103,7 +103,7 @@ impl Attend {
         layout: HeadLayout,
     ) -> (Vec<T>, Vec<T>) {
         let HeadLayout { heads, d, stride } = layout;
-        let mut scores = vec![T::zero(); self.tokens.len() * heads];
+        let mut scores = vec![T::zero(); self.tokens.positions() * heads];
         by_span(&mut scores, self.tokens.spans(), heads).into_par_iter().enumerate().for_each(
             |(text, (span, rows))| {
                 let gradient = &gradient[text * heads * d..(text + 1) * heads * d];

@@ -109,7 +109,7 @@ impl ConvolveMax {
 impl Convolve {
     fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
         let stride = self.width * filters;
-        let mut output = vec![T::zero(); self.tokens.len() * filters];
+        let mut output = vec![T::zero(); self.tokens.positions() * filters];
         by_span(&mut output, self.tokens.spans(), filters).into_par_iter().for_each(|(span, rows)| {
             for (position, sum) in span.clone().zip(rows.chunks_exact_mut(filters)) {
                 for (tap, at) in taps(position, self.width, &span) {
@@ -149,7 +149,7 @@ impl CustomOp1 for Convolve {
         let filters = layout.shape().dims2()?.1 / self.width;
         by_type!(storage_type(storage), T => {
             let output = self.forward(values::<T>(storage, layout)?, filters);
-            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.len(), filters).into()))
+            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.positions(), filters).into()))
         })
     }
 

@@ -60,13 +60,8 @@ impl DistinctTokens {
     }
 
     /// The number of positions of all texts together.
-    pub fn len(&self) -> usize {
+    pub fn positions(&self) -> usize {
         self.local.len()
-    }
-
-    /// Whether the batch has no position.
-    pub fn is_empty(&self) -> bool {
-        self.local.is_empty()
     }
 
     /// The positions of `text` in the flat batch.

@@ -10,7 +10,9 @@ use crate::unit::to_unit;
 fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut values: Vec<f32> = (0..rows * width).map(|_| random.f32() - 0.3).collect();
-    values.chunks_exact_mut(width).for_each(|row| drop(to_unit(row)));
+    for row in values.chunks_exact_mut(width) {
+        to_unit(row);
+    }
     values
 }
 
@@ -22,14 +24,14 @@ fn texts(rows: usize) -> Vec<String> {
     (0..rows).map(|row| format!("text {row}")).collect()
 }
 
-fn cache(folder: &Path, texts: &[String], numbers: &[f32], shard_rows: usize) -> Cache {
-    let width = numbers.len() / texts.len();
+fn cache(folder: &Path, texts: &[String], values: &[f32], shard_rows: usize) -> Cache {
+    let width = values.len() / texts.len();
     let fingerprint = Fingerprint { text: "the text".into(), ..Fingerprint::default() };
     let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, Precision::F32, fingerprint) };
     let mut writer = CacheWriter::open(folder, spec).unwrap();
     for (shard, texts) in texts.chunks(shard_rows).enumerate() {
         let first = shard * shard_rows * width;
-        writer.write(shard, texts, &numbers[first..first + texts.len() * width]).unwrap();
+        writer.write(shard, texts, &values[first..first + texts.len() * width]).unwrap();
     }
     writer.finish(texts.len() as u64).unwrap();
     Cache::open(folder).unwrap()
@@ -69,28 +71,45 @@ fn a_joined_cosine_is_the_weighted_mean_of_the_teachers_cosines() {
     }
 }
 
-#[test]
-fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
-    let room = tempfile::tempdir().unwrap();
+/// Caches of two teachers whose vectors differ only in their coordinates, and the vectors.
+fn rotated(room: &Path) -> ([Cache; 2], [Vec<f32>; 2]) {
     let one = vectors(60, 5, 3);
-    // The second teacher has the first one's vectors in other coordinates: nothing is lost, and the rotation restores
-    // them.
     let two: Vec<f32> = one.chunks_exact(5).flat_map(|row| [row[3], -row[0], row[4], row[1], row[2]]).collect();
-    let caches =
-        [cache(&room.path().join("one"), &texts(60), &one, 60), cache(&room.path().join("two"), &texts(60), &two, 60)];
-    let (map, found) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
+    let caches = [cache(&room.join("one"), &texts(60), &one, 60), cache(&room.join("two"), &texts(60), &two, 60)];
+    (caches, [one, two])
+}
+
+#[test]
+fn at_the_first_teachers_width_a_join_has_that_teachers_coordinates() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, [one, _]) = rotated(room.path());
+    let (_, found) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
     let found = found.read(0).unwrap().embeddings;
     assert!(found.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4), "{:?} {:?}", &found[..5], &one[..5]);
-    assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
+}
 
-    // With the mean subtracted, only the scaling to length 1 leaves a little of it.
-    let centred = find(&caches, &settings(&[1.0, 1.0], 1.0, 5)).unwrap();
+#[test]
+fn a_join_is_read_back_from_the_joined_cache() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, _) = rotated(room.path());
+    let (map, _) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
+    assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
+    let error = Join::open(&room.path().join("one")).unwrap_err().to_string();
+    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
+}
+
+#[test]
+fn centring_subtracts_the_mean_of_each_teacher() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, [one, two]) = rotated(room.path());
     let both = side_by_side(&[(one, 5), (two, 5)]);
-    let mean = |numbers: &[f32]| -> f64 {
-        let sums = (0..5).map(|i| numbers.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
+    let mean = |centre: f64| -> f64 {
+        let joined = find(&caches, &settings(&[1.0, 1.0], centre, 5)).unwrap().map.apply(&both);
+        let sums = (0..5).map(|i| joined.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
         sums.map(|x| x * x).sum::<f64>().sqrt()
     };
-    assert!(mean(&found) > 0.3 && mean(&centred.map.apply(&both)) < 0.15);
+    // The scaling to length 1 leaves a little of the mean.
+    assert!(mean(0.0) > 0.3 && mean(1.0) < 0.15, "{} {}", mean(0.0), mean(1.0));
 }
 
 #[test]
@@ -103,8 +122,6 @@ fn the_first_teachers_token_vectors_are_joined_where_all_caches_have_them() {
     let spec = || CacheSpec::new(3, Precision::F32, Fingerprint::default());
     let numbers = vectors(20, 3, 7);
     for name in ["one", "two", "bare"] {
-        cache(&folder(name), &texts(20), &numbers, SHARD_ROWS);
-        let _ = std::fs::remove_dir_all(folder(name));
         let mut writer = CacheWriter::open(&folder(name), spec()).unwrap();
         writer.write(0, &texts(20), &numbers).unwrap();
         match name {
@@ -124,33 +141,34 @@ fn the_first_teachers_token_vectors_are_joined_where_all_caches_have_them() {
 }
 
 #[test]
-fn caches_of_other_texts_and_impossible_settings_are_refused_by_name() {
+fn caches_of_other_texts_are_refused() {
     let room = tempfile::tempdir().unwrap();
-    let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 8);
+    let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 700);
     let other: Vec<String> = (0..2_000).map(|row| format!("other {row}")).collect();
-    let caches = [make("one", &texts(20)), make("two", &texts(20)), make("long", &texts(2_000)), make("other", &other)];
-    let of_pair = |pair: [usize; 2], settings: &Settings| {
-        let pair = pair.map(|index| Cache::open(caches[index].path()).unwrap());
-        find(&pair, settings).map(|_| ()).map_err(|error| error.to_string())
-    };
-    let fine = settings(&[1.0, 1.0], 0.5, 6);
-    assert_eq!(of_pair([0, 1], &fine), Ok(()));
-    let error = of_pair([2, 3], &fine).unwrap_err();
-    assert!(error.contains("other: from about row 0 on its texts are others than those of "), "{error}");
-    let error = of_pair([0, 2], &fine).unwrap_err();
-    assert!(error.contains("long: from about row 20 on its texts are others than those of "), "{error}");
-    let short = [make("few", &other[..20]), make("same", &texts(20))];
-    let error = find(&short, &fine).unwrap_err().to_string();
-    assert!(error.contains("few: has no text that the other caches have"), "{error}");
     let mut shuffled = texts(5_000);
     Random::new(1, &[]).shuffle(&mut shuffled);
-    let numbers = vectors(5_000, 3, 5);
-    let orders = [
-        cache(&room.path().join("ordered"), &texts(5_000), &numbers, 700),
-        cache(&room.path().join("shuffled"), &shuffled, &numbers, 700),
-    ];
-    let error = find(&orders, &fine).unwrap_err().to_string();
-    assert!(error.contains("shuffled") && error.contains("others than those of"), "{error}");
+    for (pair, what) in [
+        (
+            [make("long", &texts(2_000)), make("other", &other)],
+            "other: from about row 0 on its texts are others than those of ",
+        ),
+        (
+            [make("one", &texts(20)), make("longer", &texts(2_000))],
+            "longer: from about row 20 on its texts are others than those of ",
+        ),
+        ([make("few", &other[..20]), make("same", &texts(20))], "few: has no text that the other caches have"),
+        ([make("ordered", &texts(5_000)), make("shuffled", &shuffled)], "others than those of"),
+    ] {
+        let error = find(&pair, &settings(&[1.0, 1.0], 0.5, 6)).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
+fn impossible_settings_are_refused_by_name() {
+    let room = tempfile::tempdir().unwrap();
+    let caches = ["one", "two"].map(|name| cache(&room.path().join(name), &texts(20), &vectors(20, 3, 5), 8));
+    assert!(find(&caches, &settings(&[1.0, 1.0], 0.5, 6)).is_ok());
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0e0"),
@@ -161,11 +179,9 @@ fn caches_of_other_texts_and_impossible_settings_are_refused_by_name() {
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
         (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
     ] {
-        let error = of_pair([0, 1], &settings).unwrap_err();
+        let error = find(&caches, &settings).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }
-    let error = Join::open(room.path()).unwrap_err().to_string();
-    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
 }
 
 #[test]

@@ -44,14 +44,9 @@ impl Start {
     pub fn student(&self, config: StudentConfig, seed: u64, device: &Device) -> Result<TextCnn> {
         let dense = DenseParameters::fresh(&config, seed, DType::F32, device)?;
         if config.skip {
-            dense.set("skip.weight", &self.skip_tensor(device)?)?;
+            let skip = Tensor::from_slice(&self.skip, (self.dimension, self.width), device);
+            dense.set("skip.weight", &skip.map_err(Error::tensor("the skip of the start"))?)?;
         }
         TextCnn::new(config, self.table.clone(), dense, device.clone())
-    }
-
-    /// The skip as a tensor `[dimension, width]`.
-    pub fn skip_tensor(&self, device: &Device) -> Result<Tensor> {
-        let skip = Tensor::from_slice(&self.skip, (self.dimension, self.width), device);
-        skip.map_err(Error::tensor("the skip of the start"))
     }
 }
