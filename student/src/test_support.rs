@@ -9,10 +9,10 @@ use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
 /// The tokens of [`word_tokenizer`]: `unk` is the token of every other word.
-pub const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+pub(crate) const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A tokenizer of a few words.
-pub fn word_tokenizer() -> Tokenizer {
+pub(crate) fn word_tokenizer() -> Tokenizer {
     let vocabulary: Map<String, Value> =
         WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
     let tokenizer = json!({
@@ -24,14 +24,14 @@ pub fn word_tokenizer() -> Tokenizer {
 }
 
 /// Sets the interrupt when a training has taken `step` steps.
-pub struct StopAt<'a> {
+pub(crate) struct StopAt<'a> {
     step: u64,
     steps: AtomicU64,
     interrupt: &'a Interrupt,
 }
 
 impl<'a> StopAt<'a> {
-    pub fn new(step: u64, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(step: u64, interrupt: &'a Interrupt) -> Self {
         Self { step, steps: AtomicU64::new(0), interrupt }
     }
 }

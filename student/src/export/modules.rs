@@ -36,7 +36,7 @@ use crate::folder::{END_TOKEN, ModuleLayout, StudentFolder};
 use crate::graph::Backend;
 use crate::model::TextCnn;
 
-/// The weight of the end token: nothing beside 1 in f32, and above the 1e-9 that `Pooling` never divides by less than.
+/// The weight of the end token: nothing beside 1 in f32, and above 1e-9, the least divisor in `Pooling`.
 const END_WEIGHT: f64 = 1e-8;
 
 const RELU: &str = "torch.nn.modules.activation.ReLU";
