@@ -31,3 +31,10 @@ impl Error {
         }
     }
 }
+
+// STUB: until the crate's own derive is merged.
+impl miette::Diagnostic for Error {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display + 'a>)
+    }
+}

@@ -82,3 +82,10 @@ impl<T> During<T> for candle_core::Result<T> {
         self.map_err(|source| Error::Tensor { operation, source })
     }
 }
+
+// STUB: until the crate's own derive is merged.
+impl miette::Diagnostic for Error {
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display + 'a>)
+    }
+}
