@@ -9,7 +9,8 @@ use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
 /// The tokens of [`word_tokenizer`]: `unk` is the token of every other word.
-pub(crate) const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+pub(crate) const WORDS: [&str; 12] =
+    ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A tokenizer of a few words.
 pub(crate) fn word_tokenizer() -> Tokenizer {
