@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck::hold::hold;
-use limbeck_data::VectorType;
-use limbeck_data::cache::Cache;
+use limbeck_data::Monitor;
+use limbeck_data::cache::{Cache, Precision as Storage};
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::Usage;
@@ -40,7 +40,7 @@ pub struct Arguments {
 
     /// How vectors are stored: f16 or f32
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
-    storage: VectorType,
+    storage: Storage,
 
     /// The folder of the joined cache
     #[arg(long, value_name = "CACHE")]
@@ -66,26 +66,26 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         like.check(&caches)?;
     }
     let _held = hold(&arguments.to)?;
-    let (progress, interrupt) = (session.progress, &session.interrupt);
+    let monitor = Monitor::new(session.progress, &session.interrupt);
     let found = match like {
         Some(like) => like,
         None => {
             // Of an interrupted job the join is there already.
             match Join::open(&arguments.to) {
                 Ok(before) if before.is_for(&caches, &settings) => before,
-                _ => Join::find(&caches, &settings, progress, interrupt)?,
+                _ => Join::find(&caches, &settings, monitor)?,
             }
         }
     };
     let (storage, folder) = (arguments.storage, arguments.to.as_path());
-    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, progress, interrupt })?;
+    let summary = join(&JoinJob { caches: &caches, join: &found, storage, folder, monitor })?;
     if let Some(why) = summary.no_tokens {
-        progress.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
+        monitor.note(&format!("{why}: `limbeck distil` needs --tokenizer, and its start is the least-squares model"));
     }
     if summary.left_out > 0 {
-        progress.note(&format!("{} rows that not all caches have are left out", summary.left_out));
+        monitor.note(&format!("{} rows that not all caches have are left out", summary.left_out));
     }
-    progress.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
+    monitor.note(&format!("{} sentences, {} numbers each", summary.rows, found.map.dimension()));
     say!("{}", arguments.to.display());
     Ok(())
 }

@@ -3,9 +3,9 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
-use limbeck_data::files;
+use limbeck_data::{Monitor, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::vocabulary::{Vocabulary, Watch, build};
+use limbeck_student::vocabulary::{Vocabulary, build};
 
 use super::Usage;
 use super::common::{Session, set_threads, threads};
@@ -83,8 +83,8 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
-    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-    let json = build(vocabulary, &base, &mut texts, watch)?;
+    let monitor = Monitor::new(session.progress, &session.interrupt);
+    let json = build(vocabulary, &base, &mut texts, monitor)?;
     let tokens = Tokenizer::from_bytes(&json, &arguments.to)?.vocabulary();
     files::write_bytes(&arguments.to, &json)?;
     session.progress.note(&format!("{tokens} tokens, made from a tokenizer of {}", base.vocabulary()));

@@ -7,7 +7,7 @@ use limbeck_student::am_softmax::{self, AmSoftmaxJob, Sentences};
 use limbeck_student::contrast::{self, of_words, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
 use limbeck_student::folder::StudentFolder;
-use limbeck_student::start::Neighbours;
+use limbeck_student::start::Cooccurrence;
 use limbeck_training::contrastive::{Dev, Job, Material};
 use serde_json::{Value, json};
 
@@ -90,8 +90,8 @@ impl Context<'_> {
     }
 
     /// How often the tokens of the training text stand near one another.
-    fn neighbours(&self, targets: &Targets) -> Result<Neighbours> {
-        let mut neighbours = Neighbours::new(targets.vocabulary());
+    fn neighbours(&self, targets: &Targets) -> Result<Cooccurrence> {
+        let mut neighbours = Cooccurrence::new(targets.vocabulary());
         let bar = self.progress.stage("counting neighbours", Some(targets.cache.rows()), "texts");
         for shard in 0..targets.cache.shards() {
             self.interrupt.check()?;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use limbeck_data::files;
+use limbeck_data::{Monitor, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::vocabulary::{Watch, build};
+use limbeck_student::vocabulary::build;
 
 use super::context::Context;
 use super::stage::Stage;
@@ -22,16 +22,16 @@ impl Context<'_> {
     pub(super) fn make_vocabulary(&self) -> Result<()> {
         let Some(vocabulary) = self.plan.vocabulary else { return Ok(()) };
         let base = Tokenizer::from_file(&self.base_tokenizer()?)?;
-        let watch = Watch { progress: self.progress, interrupt: &self.interrupt };
+        let monitor = Monitor::new(self.progress, &self.interrupt);
         let json = match &self.plan.cache {
             CacheOrigin::Teacher(_) => {
                 let text = self.prepared_text()?;
-                build(vocabulary, &base, &mut text.batches(BATCH)?.map(|batch| batch.map(|batch| batch.texts)), watch)?
+                build(vocabulary, &base, &mut text.batches(BATCH)?.map(|batch| batch.map(|batch| batch.texts)), monitor)?
             }
             CacheOrigin::Elsewhere { .. } => {
                 let (cache, _) = self.caches()?;
                 let mut texts = (0..cache.shards()).map(|shard| cache.read(shard).map(|shard| shard.texts));
-                build(vocabulary, &base, &mut texts, watch)?
+                build(vocabulary, &base, &mut texts, monitor)?
             }
         };
         let to = self.folder.join(FILE);

@@ -134,6 +134,7 @@ impl Centres {
         }
         // SAFETY: nobody else writes to the file or cuts it while it is mapped: it was just put in place by this training, in
         // a folder that is this training's own.
+        #[expect(unsafe_code, reason = "the file of the centres is mapped")]
         let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("mapping the centres"))?;
         Ok(Self { folder: folder.to_path_buf(), shape, map })
     }

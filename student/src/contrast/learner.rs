@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use super::ContrastSettings;
 use super::views::{dropped_embeddings, views as dropped_views};
 use crate::config::StudentConfig;
+use crate::dense::DenseParameters;
 use crate::encoder::{embed, info};
 use crate::error::{During, Error, Result};
 use crate::folder::StudentFolder;
-use crate::graph::{Graph, pool};
-use crate::model::{Dense, Rows, TABLE, TextCnn};
-use crate::tokens::tokenise;
+use crate::graph::{Backend, pool};
+use crate::model::{TABLE, TextCnn, TokenRows};
+use crate::tokenise::tokenise;
 
 /// Random streams, by number.
 const DROPOUT: u64 = 31;
@@ -30,7 +31,7 @@ pub struct StudentLearner<'a> {
     simcse: &'a ContrastiveSettings,
     adam: AdamWSettings,
     optimiser: AdamW,
-    pub(crate) graph: Graph,
+    pub(crate) graph: Backend,
     /// The start's weights, hashed.
     start: String,
 }
@@ -56,7 +57,7 @@ impl<'a> StudentLearner<'a> {
         let adam = AdamWSettings { weight_decay: simcse.weight_decay, ..AdamWSettings::default() };
         let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
         let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
-        let graph = if model.device.is_cpu() { Graph::Folded } else { Graph::Plain };
+        let graph = Backend::of(&model.device);
         let start = weights_hash(&model)?;
         Ok(Self { model, tokenizer, settings, simcse, adam, optimiser, graph, start })
     }
@@ -67,7 +68,7 @@ impl<'a> StudentLearner<'a> {
     }
 
     /// Goes back from `loss`, which came from `rows`, and updates the student, unless something isn't finite.
-    pub(crate) fn learn(&mut self, loss: &Tensor, rows: &Rows, step: u64, rate: f64) -> Result<Outcome> {
+    pub(crate) fn learn(&mut self, loss: &Tensor, rows: &TokenRows, step: u64, rate: f64) -> Result<Outcome> {
         let value = f64::from(loss.to_scalar::<f32>().during("loss")?);
         let gradients = loss.backward().during("gradients")?;
         let mut square = 0.0;
@@ -174,7 +175,7 @@ pub fn random(config: StudentConfig, seed: u64, device: &Device) -> Result<TextC
     let shape = [config.vocabulary, config.embedding];
     let table = Random::new(seed, &[RANDOM_TABLE]).uniform_tensor(&shape, bound, DType::F32, &Device::Cpu)?;
     let table = table.flatten_all().and_then(|table| table.to_vec1()).during("a random table")?;
-    let dense = Dense::random(&config, seed, DType::F32, device)?;
+    let dense = DenseParameters::random(&config, seed, DType::F32, device)?;
     TextCnn::new(config, table, dense, device.clone())
 }
 

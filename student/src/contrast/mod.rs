@@ -19,7 +19,7 @@ pub(crate) use self::views::views;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
-use crate::start::Neighbours;
+use crate::start::Cooccurrence;
 
 /// How a student goes through a SimCSE training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub fn train(
 pub fn of_words(
     config: StudentConfig,
     tokenizer: Tokenizer,
-    neighbours: Neighbours,
+    neighbours: Cooccurrence,
     seed: u64,
 ) -> Result<StudentFolder> {
     let start = neighbours.start(config.embedding, config.dimension, seed)?;

@@ -8,15 +8,15 @@ use limbeck_training::random::Random;
 
 use super::ContrastSettings;
 use crate::error::{During, Result};
-use crate::graph::{DistinctTokens, Graph, pool};
-use crate::model::{Rows, TextCnn};
+use crate::graph::{Backend, DistinctTokens, pool};
+use crate::model::{TextCnn, TokenRows};
 
 /// `count` views of each text of `batch`, not yet normalised: `[count · texts, dimension]`, one view after another. `rows` are
 /// those of the batch.
 pub(crate) fn views(
     model: &TextCnn,
-    graph: Graph,
-    (batch, rows): (&TokenBatch, &Rows),
+    graph: Backend,
+    (batch, rows): (&TokenBatch, &TokenRows),
     count: usize,
     settings: &ContrastSettings,
     random: &mut Random,
@@ -43,7 +43,7 @@ pub(crate) fn views(
 /// The batch with a token of its own for each token of each view, and their embeddings: those of `rows` (`[distinct, d]`),
 /// dropped from by a mask of the view's own. `tokens` holds `views` views of the same number of texts.
 pub(crate) fn dropped_embeddings(
-    rows: &Rows,
+    rows: &TokenRows,
     tokens: &DistinctTokens,
     views: usize,
     rate: f64,

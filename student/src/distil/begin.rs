@@ -10,9 +10,10 @@ use super::targets::Survey;
 use super::train::DistilJob;
 use crate::am_softmax::{CentreStart, ClassLoss, Rows, Shape};
 use crate::contrast::weights_hash;
+use crate::dense::DenseParameters;
 use crate::error::{During, Error, Result};
-use crate::graph::Graph;
-use crate::model::{Dense, TextCnn};
+use crate::graph::Backend;
+use crate::model::TextCnn;
 use crate::start::{Bags, Start, from_token_vectors, least_squares};
 use crate::unit::to_unit;
 
@@ -106,7 +107,7 @@ fn copy(job: &DistilJob, student: &TextCnn) -> Result<TextCnn> {
         return Err(Error::Setting { name: "the student to go on from", value, allowed });
     }
     let find = |name: &str| student.dense.get(name).ok().and_then(|tensor| tensor.copy().ok());
-    let dense = Dense::new(&job.config, find)?;
+    let dense = DenseParameters::new(&job.config, find)?;
     TextCnn::new(job.config.clone(), student.table.values().to_vec(), dense, job.device.clone())
 }
 
@@ -115,7 +116,7 @@ fn copy(job: &DistilJob, student: &TextCnn) -> Result<TextCnn> {
 pub fn classes(
     job: &DistilJob,
     survey: &Survey,
-    (model, graph): (&TextCnn, Graph),
+    (model, graph): (&TextCnn, Backend),
     after: Option<u64>,
     interrupt: &Interrupt,
 ) -> Result<ClassLoss> {

@@ -10,7 +10,7 @@ use super::order::DROPOUT;
 use super::settings::DistilSettings;
 use crate::am_softmax::ClassLoss;
 use crate::error::{During, Error, Result};
-use crate::graph::Graph;
+use crate::graph::Backend;
 use crate::model::TextCnn;
 
 /// What a step needs beside the student.
@@ -18,7 +18,7 @@ pub struct Stepper<'a> {
     pub settings: &'a DistilSettings,
     pub optimiser: AdamW,
     pub adam: AdamWSettings,
-    pub graph: Graph,
+    pub graph: Backend,
     /// There where AM-softmax has a weight.
     pub classes: Option<ClassLoss>,
     /// The mean of all targets, `[1, dimension]`.

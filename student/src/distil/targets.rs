@@ -4,7 +4,7 @@ use limbeck_data::{Interrupt, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::tokens::tokenise;
+use crate::tokenise::tokenise;
 use crate::unit::to_unit;
 
 /// About this many texts of a cache are held out of training and measure fidelity.

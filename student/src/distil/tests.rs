@@ -11,8 +11,9 @@ use super::*;
 use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::weights_hash;
+use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
-use crate::model::{Dense, TextCnn};
+use crate::model::TextCnn;
 use crate::test_support::{StopAt, WORDS, word_tokenizer};
 
 const DIMENSION: usize = 6;
@@ -143,7 +144,7 @@ fn a_student_wider_than_the_targets_is_gone_on_from() {
     let folder = tempfile::tempdir().unwrap();
     let (cache, tokenizer) = (cache(folder.path(), 3_000), word_tokenizer());
     let config = config(&tokenizer, 2 * DIMENSION);
-    let dense = Dense::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
+    let dense = DenseParameters::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
     let table = (0..config.vocabulary * config.embedding).map(|at| (at % 13) as f32 - 6.0).collect();
     let student = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
     let settings = DistilSettings { epochs: 1, ..DistilSettings::default() };

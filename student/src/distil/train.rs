@@ -23,7 +23,7 @@ use super::targets::{Examples, HeldOut, Targets};
 use crate::am_softmax::forget_centres;
 use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
-use crate::graph::Graph;
+use crate::graph::Backend;
 use crate::model::TextCnn;
 
 /// One distillation.
@@ -72,7 +72,7 @@ pub fn distil(job: &DistilJob, progress: &dyn Progress, interrupt: &Interrupt) -
     let adam = AdamWSettings { weight_decay: job.settings.weight_decay, ..AdamWSettings::default() };
     let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
     let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
-    let graph = if job.device.is_cpu() { Graph::Folded } else { Graph::Plain };
+    let graph = Backend::of(&job.device);
     let mean =
         Tensor::from_slice(&survey.mean, (1, job.config.dimension), &job.device).during("mean of the targets")?;
     let mut stepper = Stepper { settings: job.settings, optimiser, adam, graph, classes: None, mean };
@@ -238,7 +238,7 @@ impl HeldOutBatches {
     }
 
     /// `step` is the last one that was taken.
-    fn measure(&self, model: &TextCnn, graph: Graph, step: u64) -> Result<Measured> {
+    fn measure(&self, model: &TextCnn, graph: Backend, step: u64) -> Result<Measured> {
         let mut sum = 0.0;
         let mut uniformity = None;
         for (tokens, targets) in &self.batches {

@@ -1,23 +1,24 @@
-//! Channels of the embedding table, balanced for int8 rows with a scale each.
+//! Channels of the embedding table, balanced for int8 rows.
 
 use crate::error::Result;
 use crate::model::TextCnn;
 
-/// What each channel of the embedding table is divided by before its rows get their scales: √(a / b), a being the root
-/// mean square of the channel's numbers and b the length of what the next layer multiplies it by. Between dividing by a
-/// alone, which would give quiet channels the precision of loud ones, and by 1 / b, which would give it to what counts.
-pub fn channel_factors(model: &TextCnn) -> Result<Vec<f32>> {
+/// The divisors of the embedding table's channels, which balance them before the rows get their scales. A channel's
+/// divisor is √(a / b), with a the root mean square of its values and b the norm of the next layer's weights for it: a
+/// compromise between a, which gives all channels the same precision, and 1 / b, which gives precision to the channels
+/// that the next layer weighs most.
+pub(super) fn channel_factors(model: &TextCnn) -> Result<Vec<f32>> {
     let config = &model.config;
     let d = config.embedding;
     let next = if config.skip {
-        model.dense.numbers("skip.weight")?
+        model.dense.values("skip.weight")?
     } else if config.attention.is_some() {
-        model.dense.numbers(if config.own_values().is_some() { "value.weight" } else { "heads.weight" })?
+        model.dense.values(if config.own_values().is_some() { "value.weight" } else { "heads.weight" })?
     } else {
-        // [filters, d, width], the channel put last
+        // [filters, d, width] with the channel moved last
         let mut all = Vec::new();
         for bank in &config.convolutions {
-            let kernel = model.dense.numbers(&format!("conv{}.weight", bank.width))?;
+            let kernel = model.dense.values(&format!("conv{}.weight", bank.width))?;
             let taps =
                 |filter: &[f32], tap: usize| filter.iter().skip(tap).step_by(bank.width).copied().collect::<Vec<_>>();
             for filter in kernel.chunks_exact(d * bank.width) {

@@ -1,13 +1,17 @@
+//! The start from the teacher's token vectors.
+
 use limbeck_data::cache::TokenVectors;
 
-use super::{Start, inverse, principal_directions, project, scatter, weight};
+use super::{Start, smooth_inverse_frequency};
+use crate::directions::{inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
-/// The start from the teacher's token vectors: each vector centred, brought to `width` by PCA over the tokens that occur, and
-/// weighted by smooth inverse frequency; what Model2Vec does, with the text's own frequencies in place of Zipf's law.
+/// The start from the teacher's token vectors. As in Model2Vec, the vectors are centred, reduced to `width` by PCA and
+/// weighted by smooth inverse frequency; unlike there, the PCA is over the tokens that occur, and the frequencies are
+/// the text's own instead of Zipf's law.
 ///
-/// `frequencies[id]` counts token `id` in the text. Row 0 of the table is padding and stays zero; the last row stands for
-/// the empty text.
+/// `frequencies[id]` is the count of token `id` in the text. Row 0 of the table is padding and stays zero; the last row
+/// is the empty text's.
 pub fn from_token_vectors(vectors: &TokenVectors, frequencies: &[u64], width: usize) -> Result<Start> {
     let dimension = vectors.dimension;
     let rows = vectors.embeddings.len() / dimension;
@@ -32,7 +36,7 @@ pub fn from_token_vectors(vectors: &TokenVectors, frequencies: &[u64], width: us
     let total = frequencies.iter().sum::<u64>().max(1) as f64;
     for (id, row) in table.chunks_exact_mut(width).enumerate() {
         let probability = frequencies.get(id).copied().unwrap_or(0) as f64 / total;
-        let weight = if id == 0 { 0.0 } else { weight(probability) };
+        let weight = if id == 0 { 0.0 } else { smooth_inverse_frequency(probability) };
         row.iter_mut().for_each(|x| *x *= weight);
     }
     let empty_target = row(rows - 1).to_vec();

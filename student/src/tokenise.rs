@@ -1,11 +1,11 @@
-//! Text as a student sees it.
+//! Text to the tokens that a student sees.
 
 use limbeck_encoder::{Special, TokenBatch, Tokenizer};
 
 use crate::error::Result;
 
-/// The tokens of `texts` without special ones, at most `max_tokens` each; a text without any gets `empty_token`.
-pub fn tokenise(
+/// The tokens of each text without special tokens, at most `max_tokens`; a text without any token gets `empty_token`.
+pub(crate) fn tokenise(
     tokenizer: &Tokenizer,
     texts: &[&str],
     max_tokens: Option<usize>,

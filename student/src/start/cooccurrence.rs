@@ -1,42 +1,47 @@
+//! The start from word vectors: co-occurrence counts of the text, without a teacher.
+
 use std::ops::AddAssign;
 
 use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 use rayon::prelude::*;
 
-use super::{Start, column_products, principal_directions, project, scatter, weight};
+use super::{Start, smooth_inverse_frequency};
+use crate::directions::{column_products, principal_directions, project, scatter};
 use crate::error::Result;
 
-/// How far apart two tokens may stand to count as neighbours.
+/// The longest distance of two tokens that count as counts.
 const WINDOW: usize = 5;
-/// What a pair weighs, by its distance: in parts of 1/60, so that sums are whole numbers and don't depend on their order.
+/// A pair's weight by distance, in units of 1/60: sums of integers don't depend on their order.
 const WEIGHTS: [u32; WINDOW] = [60, 30, 20, 15, 12];
-/// Pairs are put in order whenever so many have come.
-const PENDING: usize = 1 << 22;
+/// Pairs are merged whenever at least so many are pending.
+const MERGE_AT: usize = 1 << 22;
 /// The power of a context's frequency (Levy, Goldberg and Dagan 2015).
 const SMOOTHING: f64 = 0.75;
-/// Rounds of subspace iteration, and how many directions more than wanted go through them.
+/// Rounds of subspace iteration.
 const ROUNDS: usize = 6;
-const SPARE: usize = 16;
+/// Additional directions that subspace iteration computes, for the accuracy of the others.
+const OVERSAMPLING: usize = 16;
 /// The random stream of the first subspace and of tokens without a neighbour.
 const STREAM: u64 = 51;
 
-/// How often tokens stand near one another.
+/// Counts of how often tokens stand near one another.
 #[derive(Default)]
-pub struct Neighbours {
-    /// Pairs `(smaller << 32 | greater)` in order, with their weight.
+pub struct Cooccurrence {
+    /// Pairs `(smaller id << 32 | larger id)` in order, with their summed weights.
     pairs: Vec<(u64, u64)>,
+    /// Pairs that aren't merged yet.
     pending: Vec<(u64, u32)>,
     frequencies: Vec<u64>,
 }
 
-impl Neighbours {
-    /// Of no text yet, over so many tokens.
+impl Cooccurrence {
+    /// Counts of no text yet, over `vocabulary` tokens.
     pub fn new(vocabulary: usize) -> Self {
         Self { frequencies: vec![0; vocabulary], ..Self::default() }
     }
 
-    /// Counts in each text.
+    /// Adds the counts of these texts.
     pub fn count(&mut self, texts: &TokenBatch) {
         for text in texts.iter() {
             for (at, &token) in text.iter().enumerate() {
@@ -46,15 +51,15 @@ impl Neighbours {
                     self.pending.push((u64::from(low) << 32 | u64::from(high), weight));
                 }
             }
-            // A share of what is there: what merging costs in all stays in proportion to the text.
-            if self.pending.len() >= PENDING.max(self.pairs.len() / 2) {
-                self.settle();
+            // In proportion to the merged pairs, so that all merges together take time linear in the text.
+            if self.pending.len() >= MERGE_AT.max(self.pairs.len() / 2) {
+                self.merge();
             }
         }
     }
 
-    /// Puts what came into what is there.
-    fn settle(&mut self) {
+    /// Merges the pending pairs into the sorted ones.
+    fn merge(&mut self) {
         self.pending.par_sort_unstable();
         let mut merged: Vec<(u64, u64)> = Vec::with_capacity(self.pairs.len() + self.pending.len() / 2);
         let mut put = |pair: u64, weight: u64| match merged.last_mut() {
@@ -72,15 +77,15 @@ impl Neighbours {
         self.pairs = merged;
     }
 
-    /// The start from word vectors: positive pointwise mutual information of neighbours, its strongest `width` directions
-    /// scaled by the root of their strength (Levy, Goldberg and Dagan 2015), each row of length 1 and weighted by smooth
-    /// inverse frequency as [`super::from_token_vectors`] weighs them. The skip writes the mean into the first numbers of the
-    /// vector, as many as both have: there is no teacher whose space it could lead to.
+    /// The start from word vectors: positive pointwise mutual information of neighbours, reduced to the `width`
+    /// eigenvectors of the largest eigenvalues, each scaled by the eigenvalue's square root (Levy, Goldberg and Dagan
+    /// 2015). Rows have length 1 and are weighted by smooth inverse frequency, as in [`super::from_token_vectors`]. The
+    /// skip copies the mean embedding into the first dimensions of the vector: there is no teacher's space to map to.
     ///
     /// # Errors
-    /// None in practice: no more directions are asked for than there are.
+    /// None in practice: the number of directions never exceeds the number of tokens.
     pub fn start(mut self, width: usize, dimension: usize, seed: u64) -> Result<Start> {
-        self.settle();
+        self.merge();
         let vocabulary = self.frequencies.len();
         let mut table = self.association().directions(width, seed)?;
         let total = self.frequencies.iter().sum::<u64>().max(1) as f64;
@@ -91,7 +96,8 @@ impl Neighbours {
                 row.iter_mut().for_each(|x| *x = random.normal() as f32 / (width as f32).sqrt());
             }
             let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
-            let weight = if id == 0 { 0.0 } else { weight(self.frequencies[id] as f64 / total) };
+            let probability = self.frequencies[id] as f64 / total;
+            let weight = if id == 0 { 0.0 } else { smooth_inverse_frequency(probability) };
             row.iter_mut().for_each(|x| *x *= scale * weight);
         }
         let mut skip = vec![0f32; dimension * width];
@@ -102,7 +108,7 @@ impl Neighbours {
         Ok(Start { table, width, skip, dimension, empty_target })
     }
 
-    /// Positive pointwise mutual information, as a symmetric sparse matrix.
+    /// Positive pointwise mutual information as a symmetric sparse matrix.
     fn association(&self) -> Association {
         let vocabulary = self.frequencies.len();
         let mut sums = vec![0f64; vocabulary];
@@ -113,14 +119,14 @@ impl Neighbours {
         }
         let total: f64 = sums.iter().sum();
         let smooth: f64 = sums.iter().map(|sum| sum.powf(SMOOTHING)).sum();
-        // Either of the two as the context, and the mean of both: smoothing isn't symmetric.
+        // Smoothing isn't symmetric, so each of the two is the context once, and the mean of both counts.
         let expected = |one: usize, context: usize| (sums[one] / total) * (sums[context].powf(SMOOTHING) / smooth);
         let entries: Vec<(u32, u32, f32)> = self
             .pairs
             .iter()
             .filter_map(|&(pair, weight)| {
                 let (low, high) = ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize);
-                // Both orders of a pair have half of the total each; a token beside itself has all of it.
+                // A pair of different tokens counts half in each order; a token beside itself has one order only.
                 let seen = if low == high { 2.0 * weight as f64 } else { weight as f64 } / total;
                 let information = |one, context| (seen / expected(one, context)).ln().max(0.0);
                 let mean = 0.5 * (information(low, high) + information(high, low));
@@ -131,7 +137,7 @@ impl Neighbours {
     }
 }
 
-/// A symmetric sparse matrix, row by row.
+/// A symmetric sparse matrix in compressed rows.
 struct Association {
     starts: Vec<usize>,
     columns: Vec<u32>,
@@ -139,7 +145,7 @@ struct Association {
 }
 
 impl Association {
-    /// Takes each entry on or above the diagonal once.
+    /// A matrix of these entries `(row, column, value)`, each on or above the diagonal.
     fn new(rows: usize, entries: &[(u32, u32, f32)]) -> Self {
         let mut starts = vec![0usize; rows + 1];
         for &(low, high, _) in entries {
@@ -179,16 +185,16 @@ impl Association {
         product
     }
 
-    /// The eigenvectors of the `width` eigenvalues of greatest size, each times the root of that size: `rows × width`
-    /// numbers. By subspace iteration from a random start (Halko, Martinsson and Tropp 2011).
+    /// The eigenvectors of the `width` eigenvalues of largest magnitude, each times the square root of the magnitude:
+    /// `rows × width` values. By subspace iteration from a random start (Halko, Martinsson and Tropp 2011).
     fn directions(&self, width: usize, seed: u64) -> Result<Vec<f32>> {
-        let wide = (width + SPARE).min(self.rows());
+        let wide = (width + OVERSAMPLING).min(self.rows());
         let mut random = Random::new(seed, &[STREAM, 0]);
         let mut space: Vec<f32> = (0..self.rows() * wide).map(|_| random.normal() as f32).collect();
         for _ in 0..ROUNDS {
             space = orthonormal(&self.times(&space, wide), wide)?;
         }
-        // The matrix within the subspace; of its square the directions are the same and the greatest come first.
+        // The square of the matrix within the subspace: it has the same eigenvectors, ordered by magnitude.
         let image = self.times(&space, wide);
         let kept = width.min(wide);
         let directions = principal_directions(&scatter(&image, wide), wide, kept)?;
@@ -198,7 +204,7 @@ impl Association {
         let roots: Vec<f32> = squares.iter().map(|square| square.powf(0.25) as f32).collect();
         table.chunks_exact_mut(kept).for_each(|row| row.iter_mut().zip(&roots).for_each(|(x, root)| *x *= root));
         if width > wide {
-            // Fewer tokens than numbers: the rest is zero.
+            // There are fewer tokens than dimensions: the rest is zero.
             table =
                 table.chunks_exact(wide).flat_map(|row| row.iter().copied().chain(vec![0.0; width - wide])).collect();
         }
@@ -211,7 +217,7 @@ fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
     let directions = principal_directions(&scatter(x, width), width, width)?;
     let mut basis = project(x, &directions, width, width);
     let squares = column_products(&basis, &basis, width);
-    // A direction in which there is nothing but rounding stays out.
+    // A direction that holds nothing but rounding errors is left out.
     let floor = squares.iter().fold(0f64, |a, &b| a.max(b)) * 1e-10;
     let scales: Vec<f32> = squares.iter().map(|&s| if s > floor { (1.0 / s.sqrt()) as f32 } else { 0.0 }).collect();
     basis.par_chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&scales).for_each(|(x, scale)| *x *= scale));
@@ -227,19 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_counted_by_distance_whatever_the_batches() {
-        let mut neighbours = Neighbours::new(5);
-        neighbours.count(&batch(&[&[1, 2, 1], &[3]]));
-        neighbours.settle();
-        neighbours.count(&batch(&[&[2, 1]]));
-        neighbours.settle();
+    fn pairs_are_weighted_by_distance_whatever_the_batches() {
+        let mut counts = Cooccurrence::new(5);
+        counts.count(&batch(&[&[1, 2, 1], &[3]]));
+        counts.merge();
+        counts.count(&batch(&[&[2, 1]]));
+        counts.merge();
         let pair = |low: u64, high: u64| low << 32 | high;
-        assert_eq!(neighbours.pairs, [(pair(1, 1), 30), (pair(1, 2), 180)]);
-        assert_eq!(neighbours.frequencies, [0, 3, 2, 1, 0]);
+        assert_eq!(counts.pairs, [(pair(1, 1), 30), (pair(1, 2), 180)]);
+        assert_eq!(counts.frequencies, [0, 3, 2, 1, 0]);
     }
 
     #[test]
-    fn the_strongest_directions_give_a_matrix_of_low_rank_back() {
+    fn the_largest_eigenvectors_restore_a_matrix_of_low_rank() {
         // Two blocks of eigenvalues 4 · 2 and 4 · 1.
         let mut entries = Vec::new();
         for (first, value) in [(0u32, 2f32), (4, 1.0)] {
@@ -255,16 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn words_of_the_same_company_lie_close() {
+    fn words_with_the_same_neighbours_have_similar_vectors() {
         // 1 and 2 stand beside 5 and 6; 3 and 4 beside 7 and 8.
         let mut random = Random::new(1, &[]);
-        let mut neighbours = Neighbours::new(10);
+        let mut counts = Cooccurrence::new(10);
         for _ in 0..400 {
             let group = random.below(2) as u32;
             let (word, one, two) = (1 + 2 * group + random.below(2) as u32, 5 + 2 * group, 6 + 2 * group);
-            neighbours.count(&batch(&[&[one, word, two]]));
+            counts.count(&batch(&[&[one, word, two]]));
         }
-        let start = neighbours.start(4, 6, 1).unwrap();
+        let start = counts.start(4, 6, 1).unwrap();
         let row = |id: usize| &start.table[4 * id..4 * id + 4];
         let cosine = |a: usize, b: usize| {
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();

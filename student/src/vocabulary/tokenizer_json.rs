@@ -1,34 +1,35 @@
-//! A tokenizer.json with other tokens in it.
+//! A tokenizer.json whose tokens are replaced.
 
 use std::collections::HashMap;
 
 use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value};
 
-use super::during;
 use crate::error::{Error, Result};
 
-/// A tokenizer.json as a tree.
-pub(super) struct Base(pub Value);
+/// A tokenizer.json as a JSON tree.
+pub(super) struct TokenizerJson(pub Value);
 
-impl Base {
-    /// The tokenizer's own.
-    pub fn of(tokenizer: &Tokenizer) -> Result<Self> {
+impl TokenizerJson {
+    /// The tokenizer.json of `tokenizer`.
+    pub(super) fn of(tokenizer: &Tokenizer) -> Result<Self> {
         Self::parse(tokenizer.json())
     }
 
     /// Parses a tokenizer.json.
-    pub fn parse(json: &[u8]) -> Result<Self> {
-        serde_json::from_slice(json).map(Self).map_err(|error| during("reading a tokenizer.json")(error.into()))
+    pub(super) fn parse(json: &[u8]) -> Result<Self> {
+        serde_json::from_slice(json)
+            .map(Self)
+            .map_err(|error| Error::vocabulary("reading a tokenizer.json")(error.into()))
     }
 
     /// The model's type, such as `WordPiece`.
-    pub fn kind(&self) -> &str {
+    pub(super) fn kind(&self) -> &str {
         self.0["model"]["type"].as_str().unwrap_or_default()
     }
 
-    /// The tokens that stand outside the text: those added to the model's, in their order, and the unknown one.
-    pub fn special(&self) -> Vec<String> {
+    /// The tokens that no text spells: the added tokens by id, and the unknown token.
+    pub(super) fn special(&self) -> Vec<String> {
         let mut added: Vec<(u64, &str)> = self.0["added_tokens"]
             .as_array()
             .into_iter()
@@ -45,14 +46,14 @@ impl Base {
         special
     }
 
-    /// Those of [`Base::special`] that aren't among `tokens`.
-    pub fn outside(&self, tokens: &[String]) -> Vec<String> {
+    /// The tokens of [`TokenizerJson::special`] that `tokens` lacks.
+    pub(super) fn outside(&self, tokens: &[String]) -> Vec<String> {
         self.special().into_iter().filter(|token| !tokens.contains(token)).collect()
     }
 
-    /// What a trained vocabulary begins with: [`Base::special`], and before it a token that no text has where the first is
-    /// the unknown one, since a student's row 0 is padding.
-    pub fn reserved(&self) -> Vec<String> {
+    /// The first tokens of a trained vocabulary: [`TokenizerJson::special`]. If the unknown token would be the first,
+    /// `[PAD]` comes before it, since a student's row 0 is padding.
+    pub(super) fn reserved(&self) -> Vec<String> {
         let mut special = self.special();
         if special.first().cloned() == self.unknown() {
             special.retain(|token| token != "[PAD]");
@@ -62,7 +63,7 @@ impl Base {
     }
 
     /// The unknown token.
-    pub fn unknown(&self) -> Option<String> {
+    pub(super) fn unknown(&self) -> Option<String> {
         let model = &self.0["model"];
         match (model["unk_token"].as_str(), model["unk_id"].as_u64()) {
             (Some(token), _) => Some(token.to_string()),
@@ -71,24 +72,29 @@ impl Base {
         }
     }
 
+    /// The longest word, in characters, that a WordPiece model cuts into tokens.
+    pub(super) fn longest_word(&self) -> usize {
+        self.0["model"]["max_input_chars_per_word"].as_u64().unwrap_or(100) as usize
+    }
+
     /// The tokens of a WordPiece model in the order of their ids.
-    pub fn words(&self) -> Vec<(u64, String)> {
+    pub(super) fn words(&self) -> Vec<(u64, String)> {
         let vocab = self.0["model"]["vocab"].as_object().into_iter().flatten();
         let mut tokens: Vec<_> = vocab.map(|(token, id)| (id.as_u64().unwrap_or_default(), token.clone())).collect();
         tokens.sort_unstable();
         tokens
     }
 
-    /// The tokenizer.json with a WordPiece vocabulary of these tokens, ids in their order.
-    pub fn with_words(mut self, tokens: &[String]) -> Result<Vec<u8>> {
+    /// The tokenizer.json with a WordPiece vocabulary of these tokens, whose ids are their indices.
+    pub(super) fn with_words(mut self, tokens: &[String]) -> Result<Vec<u8>> {
         let vocab: Map<String, Value> =
             tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id.into())).collect();
         self.0["model"]["vocab"] = Value::Object(vocab);
         self.renumbered(tokens.iter().map(String::as_str))
     }
 
-    /// The tokenizer.json with these pieces of a unigram model and their scores, ids in their order.
-    pub fn with_pieces(mut self, pieces: &[(String, f64)]) -> Result<Vec<u8>> {
+    /// The tokenizer.json with a unigram model of these pieces and scores; a piece's id is its index.
+    pub(super) fn with_pieces(mut self, pieces: &[(String, f64)]) -> Result<Vec<u8>> {
         let unknown = self.unknown();
         let id = unknown.and_then(|unknown| pieces.iter().position(|(piece, _)| *piece == unknown));
         self.0["model"]["unk_id"] = id.map_or(Value::Null, Value::from);
@@ -99,7 +105,7 @@ impl Base {
         self.renumbered(pieces.iter().map(|(piece, _)| piece.as_str()))
     }
 
-    /// Puts the new ids wherever a tokenizer.json names a special token's id, and has the crate write it.
+    /// Updates every id of a special token in the tree, and lets the `tokenizers` crate write the JSON.
     fn renumbered<'a>(mut self, tokens: impl Iterator<Item = &'a str>) -> Result<Vec<u8>> {
         let ids: HashMap<&str, u32> = tokens.zip(0..).collect();
         self.0["truncation"] = Value::Null;
@@ -116,12 +122,12 @@ impl Base {
         }
         let bytes = self.0.to_string();
         let written = tokenizers::Tokenizer::from_bytes(bytes).and_then(|tokenizer| tokenizer.to_string(false));
-        written.map(String::into_bytes).map_err(during("writing the tokenizer.json"))
+        written.map(String::into_bytes).map_err(Error::vocabulary("writing the tokenizer.json"))
     }
 }
 
 fn id(ids: &HashMap<&str, u32>, token: &str) -> Result<u32> {
-    let missing = || during("renumbering the special tokens")(format!("there is no token {token:?}").into());
+    let missing = || Error::vocabulary("renumbering the special tokens")(format!("there is no token {token:?}").into());
     ids.get(token).copied().ok_or_else(missing)
 }
 
@@ -144,22 +150,4 @@ fn renumber_processor(processor: &mut Value, ids: &HashMap<&str, u32>) -> Result
         special["ids"] = new?.into();
     }
     Ok(())
-}
-
-/// An error for a tokenizer that words can't be added to.
-pub(super) fn cannot_extend(kind: &str) -> Error {
-    Error::Setting {
-        name: "student.vocabulary",
-        value: format!("\"extended\", the tokenizer's model {kind:?}"),
-        allowed: "\"teacher\" or \"trained\" there: WordPiece can be extended".into(),
-    }
-}
-
-/// An error for a tokenizer of a kind that nothing is known about.
-pub(super) fn cannot_prune(kind: &str) -> Error {
-    Error::Setting {
-        name: "student.vocabulary",
-        value: format!("\"corpus\", the tokenizer's model {kind:?}"),
-        allowed: "\"teacher\" or \"trained\" there: WordPiece and Unigram can be pruned".into(),
-    }
 }
