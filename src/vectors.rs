@@ -96,12 +96,12 @@ impl Encoder for Shortened {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::toy::Toy;
+    use crate::measure::fixtures::FakeEncoder;
 
     #[test]
     fn a_shortened_encoder_gives_the_first_numbers_and_says_how_many() {
-        let toy = Toy::new(|text| vec![text.len() as f32, 4.0, 9.0]);
-        let short = Shortened { encoder: Box::new(toy), dimension: 2 };
+        let encoder = FakeEncoder::new(|text| vec![text.len() as f32, 4.0, 9.0]);
+        let short = Shortened { encoder: Box::new(encoder), dimension: 2 };
         assert_eq!(short.encode(&["abc"]).unwrap().as_slice(), [0.6, 0.8]);
         assert_eq!(short.info().dimension, 2);
     }

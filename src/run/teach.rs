@@ -15,8 +15,8 @@ use serde_json::json;
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
-use crate::evaluate::fidelity;
-use crate::evaluate::word_order::another_order;
+use crate::measure::fidelity;
+use crate::measure::word_order::another_order;
 use crate::recipe::{CacheOrigin, Plan, TeacherSection};
 
 /// The start of a trained teacher, in the teacher's folder.

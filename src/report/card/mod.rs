@@ -1,0 +1,211 @@
+//! The student's model card: the README.md of its folder, with the front matter that the Hugging Face hub reads.
+//!
+//! The text is the template `card.md.j2`. The card claims nothing that neither the recipe nor the measurements say: a
+//! licence that is not given is said to be unknown.
+
+use limbeck_data::assets::Uri;
+use minijinja::{Environment, Value};
+use serde::Serialize;
+
+use crate::recipe::{CardSection, Method, Recipe, resolved};
+use crate::summary::format::{count, size, speed, times};
+use crate::summary::{ModelRole, Summary, TableCells, extra, table_cells};
+
+const TEMPLATE: &str = include_str!("card.md.j2");
+
+/// A student scored on more sets than this gets a table of all of them.
+const MOST_SETS_IN_MAIN_TABLE: usize = 5;
+
+/// The values of the template.
+#[derive(Serialize)]
+struct Card<'a> {
+    /// The name of the run that was measured, and that of the recipe.
+    title: &'a str,
+    name: &'a str,
+    card: &'a CardSection,
+    languages: String,
+    base_model: Option<String>,
+    datasets: Vec<String>,
+    is_distilled: bool,
+    teacher: String,
+    methods: String,
+    student: Option<CardStudent>,
+    sets: Vec<SetScore<'a>>,
+    scores_table: String,
+    sets_table: Option<String>,
+    speeds_table: Option<String>,
+    machine: &'static str,
+    system: &'static str,
+    has_attention: bool,
+    max_tokens: Option<usize>,
+    /// The lengths of the training texts in characters; a cache made elsewhere does not tell them.
+    lengths: Option<String>,
+    /// The widest window over words.
+    widest: Option<usize>,
+    word_order: Option<String>,
+    control_word_order: Option<String>,
+    sources: Vec<CardSource<'a>>,
+    excluded: &'a [String],
+    recipe: String,
+}
+
+#[derive(Serialize)]
+struct CardStudent {
+    parameters: String,
+    dimension: usize,
+}
+
+#[derive(Serialize)]
+struct SetScore<'a> {
+    set: &'a str,
+    spearman: String,
+}
+
+#[derive(Serialize)]
+struct CardSource<'a> {
+    kind: &'static str,
+    uri: &'a str,
+    licence: &'a str,
+}
+
+/// The card of the student that `recipe` made and `summary` measured.
+pub fn card(summary: &Summary, recipe: &Recipe) -> String {
+    let (student, attention) = (summary.student(), &recipe.student.attention);
+    let scores = student.into_iter().flat_map(|student| &student.scores);
+    let sets: Vec<SetScore<'_>> =
+        scores.map(|(set, score)| SetScore { set, spearman: format!("{:.2}", score.spearman) }).collect();
+    let word_orders = |role| {
+        let of_role = summary.models.iter().filter(move |model| model.role == role);
+        of_role.filter_map(|model| model.extra_number(extra::WORD_ORDER))
+    };
+    // A control whose tokens span several words gets other tokens from another order, and so is not blind to order.
+    let control = word_orders(ModelRole::Baseline).next_back().filter(|figure| figure.abs() >= 0.05);
+    let own = student.and_then(|student| student.extra_number(extra::WORD_ORDER));
+    let heads = (attention.heads > 0).then_some(attention.width);
+    let mut datasets: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();
+    datasets.dedup();
+    let methods: Vec<&str> = recipe.student.methods.iter().map(|&method| name_of(method)).collect();
+    render(&Card {
+        title: &summary.name,
+        name: &recipe.name,
+        card: &recipe.card,
+        languages: recipe.card.language.join(", "),
+        base_model: recipe.teacher.as_ref().and_then(|teacher| on_hub(&teacher.source)),
+        datasets,
+        is_distilled: recipe.student.methods.contains(&Method::Distil),
+        teacher: match (&recipe.teacher, &recipe.cache.path) {
+            (Some(teacher), _) => format!("`{}`", teacher.source),
+            (None, Some(cache)) => format!("the vectors in `{cache}`"),
+            (None, None) => "its teacher".into(),
+        },
+        methods: methods.join(" and "),
+        student: student
+            .map(|student| CardStudent { parameters: count(student.parameters), dimension: student.dimension }),
+        scores_table: scores_table(summary),
+        sets_table: sets_table(&sets),
+        sets,
+        speeds_table: speeds_table(summary),
+        machine: std::env::consts::ARCH,
+        system: std::env::consts::OS,
+        has_attention: attention.heads > 0,
+        max_tokens: recipe.student.max_tokens,
+        lengths: recipe.teacher.as_ref().map(|_| format!("{} to {}", recipe.text.min_chars, recipe.text.max_chars)),
+        widest: recipe.student.convolutions.iter().map(|convolution| convolution.width).chain(heads).max(),
+        word_order: own.map(|figure| format!("{figure:.2}")),
+        control_word_order: control.map(|figure| format!("{figure:.2}")),
+        sources: sources(recipe),
+        excluded: &recipe.text.exclude,
+        recipe: resolved(recipe).trim_end().to_owned(),
+    })
+}
+
+fn render(card: &Card<'_>) -> String {
+    let mut environment = Environment::empty();
+    // A block that stands alone in a line leaves no line behind.
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    // A YAML scalar: every string of JSON is one of YAML.
+    environment.add_filter("quoted", |text: String| serde_json::Value::from(text).to_string());
+    let rendered = environment.render_str(TEMPLATE, Value::from_serialize(card));
+    rendered.expect("the template uses only what this file gives it")
+}
+
+/// `owner/name` of a repository on the Hugging Face hub.
+fn on_hub(uri: &str) -> Option<String> {
+    match uri.parse() {
+        Ok(Uri::Hub { repository, .. }) => Some(repository),
+        _ => None,
+    }
+}
+
+/// The name of a method in the literature.
+fn name_of(method: Method) -> &'static str {
+    match method {
+        Method::Distil => "distillation",
+        Method::Simcse => "SimCSE",
+        Method::AmSoftmax => "AM-softmax",
+    }
+}
+
+/// The table of all models but for their speeds, which have a table of their own.
+fn scores_table(summary: &Summary) -> String {
+    let TableCells { head, rows } = table_cells(summary);
+    let shown: Vec<usize> =
+        (0..head.len()).filter(|&at| !["sentences/s", "x teacher"].contains(&head[at].as_str())).collect();
+    let cells = |row: &[String]| -> Vec<String> { shown.iter().filter_map(|&at| row.get(at).cloned()).collect() };
+    markdown(&cells(&head), rows.iter().map(|row| cells(row)))
+}
+
+/// The student's scores, where the main table shows only their average.
+fn sets_table(sets: &[SetScore<'_>]) -> Option<String> {
+    let rows = sets.iter().map(|score| vec![score.set.to_owned(), score.spearman.clone()]);
+    (sets.len() > MOST_SETS_IN_MAIN_TABLE).then(|| markdown(&["set".into(), "student".into()], rows))
+}
+
+/// The speeds of the models that were timed.
+fn speeds_table(summary: &Summary) -> Option<String> {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
+    let timed = summary.models.iter().filter_map(|model| Some((model, model.sentences_per_second?)));
+    let rows: Vec<Vec<String>> = timed
+        .map(|(model, own)| {
+            vec![
+                model.name.clone(),
+                speed(own),
+                or_none(summary.times_teacher(own).map(times)),
+                or_none(model.latency("p50").map(|alone| format!("{alone:.3}"))),
+                model.threads.to_string(),
+                size(model.bytes),
+            ]
+        })
+        .collect();
+    let head = ["model", "sentences/s", "x teacher", "one alone, ms", "threads", "size"].map(String::from);
+    (!rows.is_empty()).then(|| markdown(&head, rows))
+}
+
+/// What the student was made from, with its licences.
+fn sources(recipe: &Recipe) -> Vec<CardSource<'_>> {
+    let source = |kind, uri| CardSource {
+        kind,
+        uri,
+        licence: recipe.card.licenses.get(uri).map_or("licence unknown", String::as_str),
+    };
+    let teacher = recipe.teacher.iter().map(|teacher| source("teacher", teacher.source.as_str()));
+    let cache = recipe.cache.path.iter().map(|path| source("vectors and texts", path));
+    let texts = recipe.text.source.iter().map(|text| source("text", text.uri.as_str()));
+    teacher.chain(cache).chain(texts).collect()
+}
+
+/// A table in Markdown, without a line break at its end.
+fn markdown(head: &[String], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[String]| {
+        let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        format!("| {} |", cells.join(" | "))
+    };
+    let rule: Vec<String> = (0..head.len()).map(|at| if at == 0 { "---" } else { "--:" }.to_owned()).collect();
+    let rows: Vec<String> = rows.into_iter().map(|row| line(&row)).collect();
+    [line(head), line(&rule)].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;
