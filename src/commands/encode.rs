@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use limbeck::output::{JsonLines, Npy, Parquet, Sink};
 use limbeck::resident::release_code;
-use limbeck::vectors::{VectorType, shortened};
+use limbeck::vectors::{VectorType, truncated};
 use limbeck_data::text::{Texts, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
@@ -128,7 +128,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             prefixed.iter().map(String::as_str).collect()
         };
         let vectors = model.encoder.encode(&rows).map_err(|error| anyhow::anyhow!(error))?;
-        sink.write(&chunk, &shortened(vectors, dimension))?;
+        sink.write(&chunk, &truncated(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
     let rows = sink.finish()?;

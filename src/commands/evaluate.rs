@@ -7,7 +7,7 @@ use limbeck::measure::shared_space::shared_space;
 use limbeck::measure::sts::{StsSet, read_sets, sts};
 use limbeck::measure::{NamedModel, word_order};
 use limbeck::summary::FidelitySummary;
-use limbeck::vectors::Shortened;
+use limbeck::vectors::TruncatedEncoder;
 use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     for mut opened in all {
         if let Some(dimension) = arguments.dimension {
             check_dimension(dimension, &opened)?;
-            opened.encoder = Box::new(Shortened { encoder: opened.encoder, dimension });
+            opened.encoder = Box::new(TruncatedEncoder { encoder: opened.encoder, dimension });
         }
         let model = NamedModel::new(&opened.name, &*opened.encoder).with_prefix(prefix);
         let scored = tasks.score(&model)?;

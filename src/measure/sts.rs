@@ -115,7 +115,7 @@ pub fn sts(model: &NamedModel<'_>, sets: &[StsSet], monitor: Monitor<'_>) -> Res
 
 /// The set's grades, if something can correlate with them.
 fn grades_of(set: &StsSet) -> Result<&[f64]> {
-    let grades = &set.pairs.scores;
+    let grades = set.pairs.scores.as_slice();
     if grades.len() < 2 {
         return Err(Error::TooFew { what: format!("pairs of {}", set.name), found: grades.len(), needed: 2 });
     }

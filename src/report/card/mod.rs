@@ -74,12 +74,10 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
     let scores = student.into_iter().flat_map(|student| &student.scores);
     let sets: Vec<SetScore<'_>> =
         scores.map(|(set, score)| SetScore { set, spearman: format!("{:.2}", score.spearman) }).collect();
-    let word_orders = |role| {
-        let of_role = summary.models.iter().filter(move |model| model.role == role);
-        of_role.filter_map(|model| model.extra_number(extra::WORD_ORDER))
-    };
     // A control whose tokens span several words gets other tokens from another order, and so is not blind to order.
-    let control = word_orders(ModelRole::Baseline).next_back().filter(|figure| figure.abs() >= 0.05);
+    let controls = summary.models.iter().filter(|model| model.role == ModelRole::Baseline);
+    let control = controls.filter_map(|model| model.extra_number(extra::WORD_ORDER)).next_back();
+    let control = control.filter(|figure| figure.abs() >= 0.05);
     let own = student.and_then(|student| student.extra_number(extra::WORD_ORDER));
     let heads = (attention.heads > 0).then_some(attention.width);
     let mut datasets: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();

@@ -141,13 +141,18 @@ pub(super) fn space(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     }
     let title = "Alignment against uniformity";
     let axes = Axes {
-        x: axis("uniformity (lower: vectors cover the sphere more evenly)", TickFormat::Decimal),
-        y: axis("alignment (lower: equal meanings are nearer)", TickFormat::Decimal),
+        x: axis("uniformity (lower is better)", TickFormat::Decimal),
+        y: axis("alignment (lower is better)", TickFormat::Decimal),
     };
-    let mut note = "The two measures of Wang and Isola (2020) on the STS sets: left and down is better.".to_owned();
+    let mut note = "Alignment is the mean squared distance of vectors of equal meaning; uniformity tells how evenly \
+                    vectors cover the sphere (Wang and Isola 2020)."
+        .to_owned();
+    if !marks.is_empty() {
+        note += " Points are the finished models on the STS sets.";
+    }
     if !paths.is_empty() {
-        note += " A path leads over the evaluations of training, from the hollow circle to the filled one. That of a \
-                 distillation is measured on held-out texts: the student's and the teacher's vector of a text are a pair.";
+        note += " A path leads over the evaluations of training, from the hollow circle to the filled one. In a \
+                 distillation these use held-out texts; a pair is the student's and the teacher's vector of one text.";
     }
     let mut legend = legend_of_runs(runs);
     if legend.is_empty() {

@@ -72,7 +72,7 @@ fn is_whole(value: f64) -> bool {
 fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     // Of a zero that rounding made negative.
-    if text.parse() == Ok(0.0) { text.trim_start_matches('-').to_owned() } else { text }
+    if text.parse::<f64>() == Ok(0.0) { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 fn shortest(value: f64) -> String {
