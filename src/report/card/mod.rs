@@ -4,10 +4,10 @@
 //! licence that is not given is said to be unknown.
 
 use limbeck_data::assets::Uri;
-use minijinja::{Environment, Value};
-use serde::Serialize;
+use minijinja::Environment;
+use serde_json::{Value, json};
 
-use crate::recipe::{CardSection, Method, Recipe, resolved};
+use crate::recipe::{Method, Recipe, resolved};
 use crate::summary::format::{count, size, speed, times};
 use crate::summary::{ModelRole, Summary, TableCells, extra, table_cells};
 
@@ -16,117 +16,71 @@ const TEMPLATE: &str = include_str!("card.md.j2");
 /// A student scored on more sets than this gets a table of all of them.
 const MOST_SETS_IN_MAIN_TABLE: usize = 5;
 
-/// The values of the template.
-#[derive(Serialize)]
-struct Card<'a> {
-    /// The name of the run that was measured, and that of the recipe.
-    title: &'a str,
-    name: &'a str,
-    card: &'a CardSection,
-    languages: String,
-    base_model: Option<String>,
-    datasets: Vec<String>,
-    is_distilled: bool,
-    teacher: String,
-    methods: String,
-    student: Option<CardStudent>,
-    sets: Vec<SetScore<'a>>,
-    scores_table: String,
-    sets_table: Option<String>,
-    speeds_table: Option<String>,
-    machine: &'static str,
-    system: &'static str,
-    has_attention: bool,
-    max_tokens: Option<usize>,
-    /// The lengths of the training texts in characters; a cache made elsewhere does not tell them.
-    lengths: Option<String>,
-    /// The widest window over words.
-    widest: Option<usize>,
-    word_order: Option<String>,
-    control_word_order: Option<String>,
-    sources: Vec<CardSource<'a>>,
-    excluded: &'a [String],
-    recipe: String,
-}
-
-#[derive(Serialize)]
-struct CardStudent {
-    parameters: String,
-    dimension: usize,
-}
-
-#[derive(Serialize)]
-struct SetScore<'a> {
-    set: &'a str,
-    spearman: String,
-}
-
-#[derive(Serialize)]
-struct CardSource<'a> {
-    kind: &'static str,
-    uri: &'a str,
-    licence: &'a str,
-}
-
 /// The card of the student that `recipe` made and `summary` measured.
 pub fn card(summary: &Summary, recipe: &Recipe) -> String {
     let (student, attention) = (summary.student(), &recipe.student.attention);
-    let scores = student.into_iter().flat_map(|student| &student.scores);
-    let sets: Vec<SetScore<'_>> =
-        scores.map(|(set, score)| SetScore { set, spearman: format!("{:.2}", score.spearman) }).collect();
+    let two_decimals = |figure: f64| format!("{figure:.2}");
+    let sets: Vec<(&String, String)> = student
+        .into_iter()
+        .flat_map(|student| &student.scores)
+        .map(|(set, score)| (set, two_decimals(score.spearman)))
+        .collect();
     // A control whose tokens span several words gets other tokens from another order, and so is not blind to order.
     let controls = summary.models.iter().filter(|model| model.role == ModelRole::Baseline);
     let control = controls.filter_map(|model| model.extra_number(extra::WORD_ORDER)).next_back();
-    let control = control.filter(|figure| figure.abs() >= 0.05);
-    let own = student.and_then(|student| student.extra_number(extra::WORD_ORDER));
     let heads = (attention.heads > 0).then_some(attention.width);
     let mut datasets: Vec<String> = recipe.text.source.iter().filter_map(|source| on_hub(&source.uri)).collect();
     datasets.dedup();
     let methods: Vec<&str> = recipe.student.methods.iter().map(|&method| name_of(method)).collect();
-    render(&Card {
-        title: &summary.name,
-        name: &recipe.name,
-        card: &recipe.card,
-        languages: recipe.card.language.join(", "),
-        base_model: recipe.teacher.as_ref().and_then(|teacher| on_hub(&teacher.source)),
-        datasets,
-        is_distilled: recipe.student.methods.contains(&Method::Distil),
-        teacher: match (&recipe.teacher, &recipe.cache.path) {
-            (Some(teacher), _) => format!("`{}`", teacher.source),
-            (None, Some(cache)) => format!("the vectors in `{cache}`"),
-            (None, None) => "its teacher".into(),
-        },
-        methods: methods.join(" and "),
-        student: student
-            .map(|student| CardStudent { parameters: count(student.parameters), dimension: student.dimension }),
-        scores_table: scores_table(summary),
-        sets_table: sets_table(&sets),
-        sets,
-        speeds_table: speeds_table(summary),
-        machine: std::env::consts::ARCH,
-        system: std::env::consts::OS,
-        has_attention: attention.heads > 0,
-        max_tokens: recipe.student.max_tokens,
-        lengths: recipe.teacher.as_ref().map(|_| format!("{} to {}", recipe.text.min_chars, recipe.text.max_chars)),
-        widest: recipe.student.convolutions.iter().map(|convolution| convolution.width).chain(heads).max(),
-        word_order: own.map(|figure| format!("{figure:.2}")),
-        control_word_order: control.map(|figure| format!("{figure:.2}")),
-        sources: sources(recipe),
-        excluded: &recipe.text.exclude,
-        recipe: resolved(recipe).trim_end().to_owned(),
-    })
+    let teacher = match (&recipe.teacher, &recipe.cache.path) {
+        (Some(teacher), _) => format!("`{}`", teacher.source),
+        (None, Some(cache)) => format!("the vectors in `{cache}`"),
+        (None, None) => "its teacher".into(),
+    };
+    // A cache made elsewhere does not tell the lengths of its texts.
+    let lengths = recipe.teacher.as_ref().map(|_| format!("{} to {}", recipe.text.min_chars, recipe.text.max_chars));
+    render(&json!({
+        // The name of the run that was measured, and that of the recipe.
+        "title": summary.name,
+        "name": recipe.name,
+        "card": recipe.card,
+        "languages": recipe.card.language.join(", "),
+        "base_model": recipe.teacher.as_ref().and_then(|teacher| on_hub(&teacher.source)),
+        "datasets": datasets,
+        "is_distilled": recipe.student.methods.contains(&Method::Distil),
+        "teacher": teacher,
+        "methods": methods.join(" and "),
+        "parameters": student.map(|student| count(student.parameters)),
+        "dimension": student.map(|student| student.dimension),
+        "scores_table": scores_table(summary),
+        "sets_table": sets_table(&sets),
+        "sets": sets,
+        "speeds_table": speeds_table(summary),
+        "machine": std::env::consts::ARCH,
+        "system": std::env::consts::OS,
+        "has_attention": attention.heads > 0,
+        "max_tokens": recipe.student.max_tokens,
+        "lengths": lengths,
+        // The widest window over words.
+        "widest": recipe.student.convolutions.iter().map(|convolution| convolution.width).chain(heads).max(),
+        "word_order": student.and_then(|student| student.extra_number(extra::WORD_ORDER)).map(two_decimals),
+        "control_word_order": control.filter(|figure| figure.abs() >= 0.05).map(two_decimals),
+        "sources": sources(recipe),
+        "excluded": recipe.text.exclude,
+        "recipe": resolved(recipe).trim_end(),
+    }))
 }
 
-fn render(card: &Card<'_>) -> String {
+fn render(values: &Value) -> String {
     let mut environment = Environment::empty();
     // A block that stands alone in a line leaves no line behind.
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_keep_trailing_newline(true);
     // A YAML scalar: every string of JSON is one of YAML.
-    environment.add_filter("quoted", |text: String| serde_json::Value::from(text).to_string());
-    let rendered = environment.render_str(TEMPLATE, Value::from_serialize(card));
-    rendered.expect("the template uses only what this file gives it")
+    environment.add_filter("quoted", |text: String| Value::from(text).to_string());
+    let rendered = environment.render_str(TEMPLATE, minijinja::Value::from_serialize(values));
+    rendered.expect("the template uses only the values that this file gives it")
 }
 
 /// `owner/name` of a repository on the Hugging Face hub.
@@ -156,8 +110,8 @@ fn scores_table(summary: &Summary) -> String {
 }
 
 /// The student's scores, where the main table shows only their average.
-fn sets_table(sets: &[SetScore<'_>]) -> Option<String> {
-    let rows = sets.iter().map(|score| vec![score.set.to_owned(), score.spearman.clone()]);
+fn sets_table(sets: &[(&String, String)]) -> Option<String> {
+    let rows = sets.iter().map(|(set, spearman)| vec![set.to_string(), spearman.clone()]);
     (sets.len() > MOST_SETS_IN_MAIN_TABLE).then(|| markdown(&["set".into(), "student".into()], rows))
 }
 
@@ -182,16 +136,14 @@ fn speeds_table(summary: &Summary) -> Option<String> {
 }
 
 /// What the student was made from, with its licences.
-fn sources(recipe: &Recipe) -> Vec<CardSource<'_>> {
-    let source = |kind, uri| CardSource {
-        kind,
-        uri,
-        licence: recipe.card.licenses.get(uri).map_or("licence unknown", String::as_str),
+fn sources(recipe: &Recipe) -> Vec<Value> {
+    let source = |kind, uri: &String| {
+        let licence = recipe.card.licenses.get(uri).map_or("licence unknown", String::as_str);
+        json!({"kind": kind, "uri": uri, "licence": licence})
     };
-    let teacher = recipe.teacher.iter().map(|teacher| source("teacher", teacher.source.as_str()));
+    let teacher = recipe.teacher.iter().map(|teacher| source("teacher", &teacher.source));
     let cache = recipe.cache.path.iter().map(|path| source("vectors and texts", path));
-    let texts = recipe.text.source.iter().map(|text| source("text", text.uri.as_str()));
-    teacher.chain(cache).chain(texts).collect()
+    teacher.chain(cache).chain(recipe.text.source.iter().map(|text| source("text", &text.uri))).collect()
 }
 
 /// A table in Markdown, without a line break at its end.

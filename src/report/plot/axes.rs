@@ -44,18 +44,25 @@ pub(crate) enum TickFormat {
 }
 
 impl TickFormat {
-    /// The label of each of `ticks`.
-    fn labels(self, ticks: &[f64]) -> Vec<String> {
-        let decimals = decimals(ticks);
-        let label = |&tick: &f64| match self {
+    /// Writes the tick labels of an axis over the range of `coordinate` with at most `most` ticks.
+    pub(super) fn labels<R>(self, coordinate: &R, most: usize) -> impl Fn(&f64) -> String + use<R>
+    where
+        R: Ranged<ValueType = f64>,
+    {
+        let decimals = decimals(&coordinate.key_points(BoldPoints(most)));
+        move |&tick| self.label(tick, decimals)
+    }
+
+    /// The label of a tick, on an axis whose ticks need `decimals`.
+    fn label(self, tick: f64, decimals: usize) -> String {
+        match self {
             Self::Decimal => fixed(tick, decimals),
             Self::Whole if is_whole(tick) => thousands(tick),
             Self::Whole => String::new(),
             Self::Prefixed if tick >= 1e6 => format!("{} M", shortest(tick / 1e6)),
             Self::Prefixed if tick >= 1e3 => format!("{} k", shortest(tick / 1e3)),
             Self::Prefixed => shortest(tick),
-        };
-        ticks.iter().map(label).collect()
+        }
     }
 }
 
@@ -77,24 +84,6 @@ fn fixed(value: f64, decimals: usize) -> String {
 
 fn shortest(value: f64) -> String {
     fixed(value, decimals(&[value]))
-}
-
-/// The labels of an axis, by its ticks.
-pub(super) struct TickLabels(Vec<(f64, String)>);
-
-impl TickLabels {
-    /// The labels of the ticks that `axis` has over the range of `coordinate`, at most `most`.
-    pub(super) fn new(axis: Axis<'_>, coordinate: &impl Ranged<ValueType = f64>, most: usize) -> Self {
-        let ticks = coordinate.key_points(BoldPoints(most));
-        let labels = axis.ticks.labels(&ticks);
-        Self(ticks.into_iter().zip(labels).collect())
-    }
-
-    /// The label of a tick.
-    pub(super) fn of(&self, tick: f64) -> String {
-        let label = self.0.iter().find(|(other, _)| *other == tick);
-        label.map_or_else(String::new, |(_, label)| label.clone())
-    }
 }
 
 /// The chart that figures are drawn in.
@@ -125,16 +114,16 @@ where
         .y_label_area_size(56 * FINE)
         .build_cartesian_2d(ranges.0, ranges.1)?;
     let coordinates = chart.plotting_area().as_coord_spec();
-    let x_labels = TickLabels::new(axes.x, coordinates.x_spec(), X_TICKS);
-    let y_labels = TickLabels::new(axes.y, coordinates.y_spec(), Y_TICKS);
+    let x_labels = axes.x.ticks.labels(coordinates.x_spec(), X_TICKS);
+    let y_labels = axes.y.ticks.labels(coordinates.y_spec(), Y_TICKS);
     chart
         .configure_mesh()
         .x_labels(X_TICKS)
         .y_labels(Y_TICKS)
         .x_desc(axes.x.name)
         .y_desc(axes.y.name)
-        .x_label_formatter(&|tick| x_labels.of(*tick))
-        .y_label_formatter(&|tick| y_labels.of(*tick))
+        .x_label_formatter(&x_labels)
+        .y_label_formatter(&y_labels)
         .label_style(letters())
         .axis_desc_style(letters())
         .bold_line_style(GRID.stroke_width(FINE as u32))
@@ -187,9 +176,14 @@ mod tests {
         }
     }
 
+    /// The labels of `ticks` on one axis.
+    fn labels(format: TickFormat, ticks: &[f64]) -> Vec<String> {
+        ticks.iter().map(|&tick| format.label(tick, decimals(ticks))).collect()
+    }
+
     #[test]
     fn ticks_have_the_decimals_that_their_step_needs() {
-        let labels = |ticks: &[f64]| TickFormat::Decimal.labels(ticks);
+        let labels = |ticks: &[f64]| labels(TickFormat::Decimal, ticks);
         assert_eq!(labels(&[-3.5, -3.45, -3.4]), ["-3.50", "-3.45", "-3.40"]);
         assert_eq!(labels(&[74.5, 75.0]), ["74.5", "75.0"]);
         assert_eq!(labels(&[-1e-17, 0.1 + 0.2]), ["0.0", "0.3"]);
@@ -198,19 +192,18 @@ mod tests {
 
     #[test]
     fn whole_ticks_have_separators_and_ticks_between_have_no_label() {
-        assert_eq!(TickFormat::Whole.labels(&[0.0, 0.5, 12_000.0]), ["0", "", "12,000"]);
+        assert_eq!(labels(TickFormat::Whole, &[0.0, 0.5, 12_000.0]), ["0", "", "12,000"]);
     }
 
     #[test]
     fn large_ticks_have_a_prefix() {
-        let labels = TickFormat::Prefixed.labels(&[0.5, 100.0, 1_000.0, 1_500.0, 2e6]);
+        let labels = labels(TickFormat::Prefixed, &[0.5, 100.0, 1_000.0, 1_500.0, 2e6]);
         assert_eq!(labels, ["0.5", "100", "1 k", "1.5 k", "2 M"]);
     }
 
     /// The labels of an axis over a range.
     fn labels_over(coordinate: &impl Ranged<ValueType = f64>, format: TickFormat) -> Vec<String> {
-        let axis = Axis { name: "", ticks: format };
-        TickLabels::new(axis, coordinate, Y_TICKS).0.into_iter().map(|(_, label)| label).collect()
+        coordinate.key_points(BoldPoints(Y_TICKS)).iter().map(format.labels(coordinate, Y_TICKS)).collect()
     }
 
     #[test]

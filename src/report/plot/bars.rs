@@ -5,7 +5,7 @@ use plotters::element::{Rectangle, Text};
 use plotters::style::{Color, RGBAColor};
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 
-use super::axes::{Axis, TickFormat, TickLabels, around, letters};
+use super::axes::{TickFormat, around, letters};
 use super::svg::{FINE, FigureFrame, GRID, INK, LETTERS, WIDTH, series, shortened, svg, text_width};
 use crate::error::Result;
 
@@ -71,15 +71,14 @@ pub(crate) fn bars(chart: BarChart<'_>) -> Result<String> {
             .x_label_area_size(FOOT)
             .y_label_area_size(left)
             .build_cartesian_2d(range, f64::from(inner)..0.0)?;
-        let axis = Axis { name: value, ticks: TickFormat::Decimal };
-        let labels = TickLabels::new(axis, chart.plotting_area().as_coord_spec().x_spec(), TICKS);
+        let labels = TickFormat::Decimal.labels(chart.plotting_area().as_coord_spec().x_spec(), TICKS);
         chart
             .configure_mesh()
             .disable_y_mesh()
             .x_labels(TICKS)
             .y_labels(0)
-            .x_desc(axis.name)
-            .x_label_formatter(&|tick| labels.of(*tick))
+            .x_desc(value)
+            .x_label_formatter(&labels)
             .label_style(letters())
             .axis_desc_style(letters())
             .bold_line_style(GRID.stroke_width(FINE as u32))
