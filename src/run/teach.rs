@@ -114,8 +114,8 @@ impl Context<'_> {
             let what = "sentences that text.hold_out holds out to measure by".into();
             return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
         }
-        if held_out < fidelity::NEIGHBOURLY {
-            let least = fidelity::NEIGHBOURLY;
+        if held_out < fidelity::FEWEST_FOR_NEIGHBOURS {
+            let least = fidelity::FEWEST_FOR_NEIGHBOURS;
             self.progress
                 .note(&format!("text: of {held_out} held-out texts all are near: nn@10 takes {least} or more"));
         }

@@ -5,6 +5,8 @@
 
 use limbeck_data::assets::Uri;
 use minijinja::Environment;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use serde_json::{Value, json};
 
 use crate::recipe::{Method, Recipe, resolved};
@@ -73,13 +75,14 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
 
 fn render(values: &Value) -> String {
     let mut environment = Environment::empty();
-    // A block that stands alone in a line leaves no line behind.
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_keep_trailing_newline(true);
     // A YAML scalar: every string of JSON is one of YAML.
     environment.add_filter("quoted", |text: String| Value::from(text).to_string());
-    let rendered = environment.render_str(TEMPLATE, minijinja::Value::from_serialize(values));
+    // A block that stands alone in a line leaves no line behind.
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    let rendered = syntax.and_then(|syntax| {
+        environment.set_syntax(syntax);
+        environment.render_str(TEMPLATE, Serde(values))
+    });
     rendered.expect("the template uses only the values that this file gives it")
 }
 
