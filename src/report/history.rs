@@ -24,7 +24,7 @@ pub struct History {
 
 /// Reads the log: a history a stage, in the order in which the stages began. Lines that are torn or concern other
 /// things are passed over.
-pub fn read_histories(log: &str) -> Vec<History> {
+pub(super) fn read_histories(log: &str) -> Vec<History> {
     let mut histories: Vec<History> = Vec::new();
     for line in log.lines() {
         let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };

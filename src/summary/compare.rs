@@ -159,13 +159,24 @@ mod tests {
 
     #[test]
     fn the_teacher_stands_once_and_each_run_is_a_row() {
-        insta::assert_snapshot!(markdown(&[summary("one", 60.0), summary("two", 70.0)]), @"");
+        insta::assert_snapshot!(markdown(&[summary("one", 60.0), summary("two", 70.0)]), @r"
+        | model | STSB.test | average | of teacher | parameters | sentences/s | x teacher |
+        |---|---|---|---|---|---|---|
+        | teacher | 80.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
+        | one | 60.00 | 60.00 | 75.0 % | 22.7 M | 600 | 0.8 |
+        | two | 70.00 | 70.00 | 87.5 % | 22.7 M | 700 | 0.9 |
+        ");
     }
 
     #[test]
     fn seeds_are_one_row_with_their_standard_deviation() {
         let runs = [summary("one", 60.0), summary("one-seed2", 62.0), summary("one-seed3", 64.0)];
-        insta::assert_snapshot!(markdown(&runs), @"");
+        insta::assert_snapshot!(markdown(&runs), @r"
+        | model | STSB.test | average | of teacher | parameters | sentences/s | x teacher |
+        |---|---|---|---|---|---|---|
+        | teacher | 80.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
+        | one (3 seeds) | 62.00 ± 2.00 | 62.00 ± 2.00 | 77.5 % | 22.7 M | 620 | 0.8 |
+        ");
     }
 
     /// A run of a seed, with two controls that have no scores.
@@ -205,6 +216,13 @@ mod tests {
     fn another_teacher_is_named_after_its_run() {
         let mut other = summary("trained", 60.0);
         other.models[0].scores["STSB.test"].spearman = 81.0;
-        insta::assert_snapshot!(markdown(&[summary("one", 60.0), other]), @"");
+        insta::assert_snapshot!(markdown(&[summary("one", 60.0), other]), @r"
+        | model | STSB.test | average | of teacher | parameters | sentences/s | x teacher |
+        |---|---|---|---|---|---|---|
+        | teacher | 80.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
+        | trained, teacher | 81.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
+        | one | 60.00 | 60.00 | 75.0 % | 22.7 M | 600 | 0.8 |
+        | trained | 60.00 | 60.00 | 75.0 % | 22.7 M | 600 | 0.8 |
+        ");
     }
 }

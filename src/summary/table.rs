@@ -127,17 +127,17 @@ mod tests {
 
     #[test]
     fn models_stand_side_by_side() {
-        insta::assert_snapshot!(table(&summary(2)), @"");
+        insta::assert_snapshot!(table(&summary(2)));
     }
 
     #[test]
     fn many_sets_are_shown_by_their_average_alone() {
-        insta::assert_snapshot!(table(&summary(7)), @"");
+        insta::assert_snapshot!(table(&summary(7)));
     }
 
     #[test]
     fn one_set_needs_no_average() {
-        insta::assert_snapshot!(table(&summary(1)), @"");
+        insta::assert_snapshot!(table(&summary(1)));
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let mut summary = summary(0);
         summary.models.iter_mut().for_each(|model| model.sentences_per_second = None);
         summary.models[1].extra.insert(extra::TOPIC_ACCURACY.into(), 0.976.into());
-        insta::assert_snapshot!(table(&summary), @"");
+        insta::assert_snapshot!(table(&summary));
     }
 
     #[test]
