@@ -68,7 +68,7 @@ impl Context<'_> {
             if word_order::has_enough_pairs(&pairs) {
                 word_order::write(&self.folder.join(WORD_ORDER_FILE), &pairs)?;
             } else {
-                let note = "evaluate: word order is left out, since too few held-out sentences have five words or more";
+                let note = "evaluate: too few held-out sentences have five words or more, so word order is left out";
                 self.progress.note(note);
                 pairs.clear();
             }
