@@ -1,9 +1,8 @@
 //! The library behind the command `limbeck`: recipes and their stages, what measures models, and what came of it.
 
-pub mod bench;
 pub mod error;
-pub mod evaluate;
 pub mod hold;
+pub mod measure;
 pub mod model;
 pub mod output;
 pub mod recipe;

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::DevSets;
+use limbeck::measure::sts::DevSets;
 use limbeck_data::cache::Cache;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
 use limbeck_student::contrast::unlearned;

@@ -2,9 +2,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use limbeck::bench::{Settings, bench};
-use limbeck::evaluate::{Model, Watch};
+use limbeck::measure::NamedModel;
+use limbeck::measure::speed::{Settings, measure_speed};
 use limbeck::model::Options;
+use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
@@ -56,11 +57,11 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let options = Options { folded: Some(Precision::Int8), ..arguments.run.options(None) };
     let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
     check_teachers(&arguments.run, opened.iter().any(is_teacher))?;
-    let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
+    let models: Vec<NamedModel> = opened.iter().map(|model| NamedModel::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };
-    let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
-    let measured = bench(&models, &texts, &settings, watch)?;
+    let monitor = Monitor::new(session.progress, &session.interrupt);
+    let measured = measure_speed(&models, &texts, &settings, monitor)?;
     for row in &measured {
         if arguments.json {
             say!("{}", serde_json::to_string(row)?);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use limbeck::output::{JsonLines, Npy, Parquet, Sink};
 use limbeck::resident::release_code;
-use limbeck::vectors::{VectorType, shortened};
-use limbeck_data::text::{TextReader, read_lines, read_texts};
+use limbeck::vectors::{VectorType, truncated};
+use limbeck_data::text::{Texts, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::Usage;
@@ -67,7 +67,8 @@ pub struct Arguments {
 }
 
 fn vector_type(name: &str) -> Result<VectorType, String> {
-    name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
+    let found = VectorType::ALL.into_iter().find(|kind| kind.name() == name);
+    found.ok_or_else(|| "f32, f16, int8 or binary is expected".into())
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -127,7 +128,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
             prefixed.iter().map(String::as_str).collect()
         };
         let vectors = model.encoder.encode(&rows).map_err(|error| anyhow::anyhow!(error))?;
-        sink.write(&chunk, &shortened(vectors, dimension))?;
+        sink.write(&chunk, &truncated(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
     let rows = sink.finish()?;
@@ -159,7 +160,7 @@ fn by_name(to: Option<&Path>) -> Format {
     }
 }
 
-fn open_texts(arguments: &Arguments) -> anyhow::Result<TextReader> {
+fn open_texts(arguments: &Arguments) -> anyhow::Result<Texts> {
     let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
         if arguments.column.is_some() {

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     if let Some(summary) = done? {
         say!("{}", table(&summary));
         say!();
-        for line in limbeck::report::curves(&limbeck::report::Run::read(&context.folder)?.histories) {
+        for line in limbeck::report::curves(&limbeck::report::FinishedRun::read(&context.folder)?.histories) {
             say!("{line}");
         }
         say!();

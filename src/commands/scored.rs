@@ -1,16 +1,16 @@
 //! What `limbeck evaluate` says of a model, as JSON or for people.
 
-use limbeck::evaluate::one_space::OneSpace;
-use limbeck::evaluate::sts::StsScores;
-use limbeck::evaluate::word_order::WordOrder;
-use limbeck::summary::Fidelity;
+use limbeck::measure::shared_space::SharedSpace;
+use limbeck::measure::sts::StsScores;
+use limbeck::measure::word_order::WordOrder;
+use limbeck::summary::FidelitySummary;
 use serde_json::{Map, Value, to_value};
 
 /// A model's figures, those that were asked for.
 pub struct Scored<'a> {
     pub model: String,
     pub sts: Option<StsScores>,
-    pub space: Option<OneSpace>,
+    pub space: Option<SharedSpace>,
     pub kinds: Vec<OfKind<'a>>,
     pub order: Option<WordOrder>,
 }
@@ -19,7 +19,7 @@ pub struct Scored<'a> {
 pub struct OfKind<'a> {
     pub name: &'a str,
     pub texts: usize,
-    pub agreement: Fidelity,
+    pub agreement: FidelitySummary,
 }
 
 impl Scored<'_> {
@@ -52,10 +52,10 @@ impl Scored<'_> {
         self.sts.iter().try_for_each(print_sts)?;
         if let Some(space) = &self.space {
             let (found, own) = (100.0 * space.neighbours_at_10, 100.0 * space.own_neighbours_at_10);
-            say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
+            say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "shared space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", self.model, space.texts);
         }
-        for OfKind { name, texts, agreement: Fidelity { cosine, spearman, neighbours_at_10 } } in &self.kinds {
+        for OfKind { name, texts, agreement: FidelitySummary { cosine, spearman, neighbours_at_10 } } in &self.kinds {
             let cosine = cosine.map_or("-".to_owned(), |cosine| format!("{cosine:.3}"));
             let found = 100.0 * neighbours_at_10;
             say!("  {name:20} {cosine:>6}  cosine, spearman {spearman:.3}, nn@10 {found:.1} %  ({texts} texts)");

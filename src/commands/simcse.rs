@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use clap::Args;
-use limbeck::evaluate::sts::DevSets;
+use limbeck::measure::sts::DevSets;
 use limbeck_student::contrast::{train, unlearned};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::{Dev, Job};

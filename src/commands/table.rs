@@ -23,6 +23,6 @@ pub fn run(arguments: &Arguments, _session: &Session) -> anyhow::Result<()> {
         }
         summaries.push(Summary::open(run)?);
     }
-    say!("{}", compare::markdown(&compare::rows(&summaries)).trim_end());
+    say!("{}", compare::markdown(&summaries).trim_end());
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::evaluate::sts::DevSets;
+use limbeck::measure::sts::DevSets;
 use limbeck::model::candle_device;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::train::train;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck::evaluate::word_order::{pairs, write};
+use limbeck::measure::word_order::{pairs, write};
 use limbeck_data::text::read_texts;
 
 use super::common::Session;

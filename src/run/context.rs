@@ -18,7 +18,7 @@ use super::state::fingerprint;
 use crate::error::{Error, Result};
 use crate::model::Opener;
 use crate::recipe::{CacheOrigin, Plan};
-use crate::summary::Stage as StageRow;
+use crate::summary::StageSummary as StageRow;
 
 /// Everything a stage works with.
 pub struct Context<'a> {

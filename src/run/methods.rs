@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::Result;
-use crate::evaluate::sts::DevSets;
 use crate::hold::hold;
+use crate::measure::sts::DevSets;
 use crate::recipe::StudentStart;
 
 impl Context<'_> {

@@ -35,7 +35,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::hold::{Hold, hold};
-use crate::summary::{Stage as StageRow, Summary};
+use crate::summary::{StageSummary as StageRow, Summary};
 
 use state::{Made, State};
 

@@ -5,19 +5,18 @@ use std::path::Path;
 use indexmap::IndexMap;
 use limbeck_data::files;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use super::context::Context;
-use crate::bench::Measurement;
 use crate::error::{Error, Result};
+use crate::measure::speed::Speed;
 use crate::report::{self, card::card};
-use crate::summary::{ModelSummary, Stage as StageRow, Summary, extra};
+use crate::summary::{ModelSummary, StageSummary as StageRow, Summary};
 
 impl Context<'_> {
     /// Writes `summary.json`, the student's README.md and `report.html`.
     pub(super) fn report(&self, stages: &[StageRow]) -> Result<()> {
         let models: Vec<ModelSummary> = read(&self.folder.join("evaluation.json"), "list of evaluations")?;
-        let speeds: Vec<Measurement> = read(&self.folder.join("bench.json"), "list of measurements")?;
+        let speeds: Vec<Speed> = read(&self.folder.join("bench.json"), "list of measurements")?;
         let mut versions = IndexMap::from([("limbeck".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
         if let Some(runtime) = limbeck_teacher::Runtime::loaded() {
             versions.insert("onnxruntime".into(), runtime.version().into());
@@ -33,7 +32,7 @@ impl Context<'_> {
         summary.write(&self.folder.join("summary.json"))?;
         let card = card(&summary, &self.plan.recipe);
         files::write_bytes(&self.folder.join("student/README.md"), card.as_bytes())?;
-        let page = report::page(&[report::Run::read(&self.folder)?])?;
+        let page = report::page(&[report::FinishedRun::read(&self.folder)?])?;
         Ok(files::write_bytes(&self.folder.join(report::FILE), page.as_bytes())?)
     }
 }
@@ -44,12 +43,10 @@ fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
 }
 
 /// Puts speeds, and the threads that they were measured with, beside the models of the same name.
-pub fn merge(mut models: Vec<ModelSummary>, speeds: &[Measurement]) -> Vec<ModelSummary> {
+pub fn merge(mut models: Vec<ModelSummary>, speeds: &[Speed]) -> Vec<ModelSummary> {
     for model in &mut models {
         if let Some(speed) = speeds.iter().find(|speed| speed.model == model.name) {
-            model.sentences_per_second = Some(speed.sentences_per_second);
-            model.threads = speed.threads;
-            model.extra.insert(extra::MILLISECONDS_ALONE.into(), json!(speed.milliseconds_alone));
+            model.add_speed(speed);
         }
     }
     models

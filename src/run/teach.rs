@@ -15,8 +15,8 @@ use serde_json::json;
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
-use crate::evaluate::fidelity;
-use crate::evaluate::word_order::another_order;
+use crate::measure::fidelity;
+use crate::measure::word_order::another_order;
 use crate::recipe::{CacheOrigin, Plan, TeacherSection};
 
 /// The start of a trained teacher, in the teacher's folder.
@@ -114,8 +114,8 @@ impl Context<'_> {
             let what = "sentences that text.hold_out holds out to measure by".into();
             return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
         }
-        if held_out < fidelity::NEIGHBOURLY {
-            let least = fidelity::NEIGHBOURLY;
+        if held_out < fidelity::FEWEST_FOR_NEIGHBOURS {
+            let least = fidelity::FEWEST_FOR_NEIGHBOURS;
             self.progress
                 .note(&format!("text: of {held_out} held-out texts all are near: nn@10 takes {least} or more"));
         }

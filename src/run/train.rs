@@ -7,8 +7,8 @@ use limbeck_training::contrastive::{Dev, Job, Material};
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::{Error, Result};
-use crate::evaluate::sts::DevSets;
 use crate::hold::hold;
+use crate::measure::sts::DevSets;
 use crate::model::candle_device;
 
 impl Context<'_> {

@@ -99,7 +99,7 @@ fn the_report_is_seen_whole_in_a_browser_and_asks_for_nothing() {
     succeed(&folder, &["run", "tiny.toml", "--set", "name=other", "--set", "distil.epochs=1"]);
     let one = std::fs::read_to_string(folder.join("runs/tiny/report.html")).unwrap();
     let said = succeed(&folder, &["report", "runs/tiny"]);
-    assert!(said.contains("one space") && said.contains("distil: held-out cosine"), "{said}");
+    assert!(said.contains("shared space") && said.contains("distil: held-out cosine"), "{said}");
     assert!(std::fs::read_to_string(folder.join("runs/tiny/report.html")).unwrap() == one, "other bytes");
     succeed(&folder, &["report", "runs/tiny", "runs/other", "--to", "both.html"]);
     let both = std::fs::read_to_string(folder.join("both.html")).unwrap();
@@ -159,7 +159,10 @@ fn a_students_queries_are_measured_in_its_teachers_index() {
     assert!(share(1) > 0.999, "a teacher finds its own: {found:?}");
     assert!(found[0].get("scores").is_none());
     let both = succeed(&folder, &[&arguments[..6], &["--sts", "pairs.tsv"]].concat());
-    assert!(both.contains("average") && both.contains("one space") && both.contains("documents by teacher"), "{both}");
+    assert!(
+        both.contains("average") && both.contains("shared space") && both.contains("documents by teacher"),
+        "{both}"
+    );
     assert_eq!(run(&folder, &["evaluate", "--model", "teacher", "--documents", "teacher"]).status.code(), Some(2));
 }
 

@@ -1,11 +1,11 @@
-//! Samples that are the same on every machine.
+//! Samples that are the same on every machine: uniform, without replacement, by a fixed seed.
 
 use std::collections::HashSet;
 
 use limbeck_training::random::Random;
 
-/// `most` different numbers below `n` in rising order, or all of them where there are no more (Floyd's algorithm).
-pub fn indices(n: usize, most: usize, seed: u64) -> Vec<usize> {
+/// At most `most` different indices below `n`, ascending (Floyd's algorithm).
+pub(super) fn indices(n: usize, most: usize, seed: u64) -> Vec<usize> {
     if n <= most {
         return (0..n).collect();
     }
@@ -22,8 +22,8 @@ pub fn indices(n: usize, most: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
-/// `most` different pairs `(i, j)`, `i < j < n`, or all of them where there are no more.
-pub fn pairs(n: usize, most: usize, seed: u64) -> Vec<(usize, usize)> {
+/// At most `most` different pairs `(i, j)` with `i < j < n`.
+pub(super) fn pairs(n: usize, most: usize, seed: u64) -> Vec<(usize, usize)> {
     let all = n.saturating_sub(1) * n / 2;
     indices(all, most, seed).into_iter().map(pair_at).collect()
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_holds_different_numbers_and_depends_on_the_seed_alone() {
+    fn a_sample_holds_different_indices_and_depends_on_the_seed_alone() {
         let sample = indices(1_000, 100, 7);
         assert_eq!(sample.len(), 100);
         assert!(sample.is_sorted_by(|a, b| a < b) && sample[99] < 1_000);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn far_pairs_are_found_again() {
+    fn a_pair_is_found_by_its_place_in_the_triangle() {
         for j in [2usize, 3, 94_906_267, 1 << 30] {
             for i in [0, j - 1] {
                 assert_eq!(pair_at(j * (j - 1) / 2 + i), (i, j));

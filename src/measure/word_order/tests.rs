@@ -1,10 +1,8 @@
-use limbeck_data::Interrupt;
-
 use limbeck_training::random::Random;
 
 use super::reorder::segments;
 use super::*;
-use crate::evaluate::toy::{Toy, bag, bag_of_bigrams, word_vector};
+use crate::measure::fixtures::{FakeEncoder, bag, bag_of_bigrams, silent, word_vector};
 
 fn sorted_words(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = text.split_whitespace().collect();
@@ -33,15 +31,15 @@ fn score_of(
 ) -> WordOrder {
     let sentences = sentences(300);
     let pairs = pairs(&refs(&sentences), 1);
-    let (student, teacher, interrupt) = (Toy::new(student), Toy::new(teacher), Interrupt::new());
-    let similarities = |encoder| similarities(&Model::new("toy", encoder), &pairs, Watch::silent(&interrupt)).unwrap();
+    let (student, teacher) = (FakeEncoder::new(student), FakeEncoder::new(teacher));
+    let similarities = |encoder| similarities(&NamedModel::new("fake", encoder), &pairs, silent()).unwrap();
     score(&pairs, &similarities(&student), &similarities(&teacher)).unwrap()
 }
 
 #[test]
-fn each_kind_does_what_it_says() {
+fn each_kind_reorders_as_its_name_says() {
     let pairs = pairs(&["The cat  sat on the\tmat."], 5);
-    assert_eq!(pairs.iter().map(|pair| pair.kind).collect::<Vec<_>>(), Kind::ALL);
+    assert_eq!(pairs.iter().map(|pair| pair.kind).collect::<Vec<_>>(), Reordering::ALL);
     assert!(pairs.iter().all(|pair| pair.sentence == "The cat sat on the mat."));
     assert!(pairs.iter().all(|pair| sorted_words(&pair.reordered) == sorted_words(&pair.sentence)));
     assert_eq!(pairs[1].reordered, "on the mat. The cat sat");
@@ -53,7 +51,7 @@ fn each_kind_does_what_it_says() {
 #[test]
 fn chinese_is_cut_into_characters_and_latin_words_stay_whole() {
     let pairs = pairs(&["我的iPhone 12坏了，怎么办？"], 5);
-    assert_eq!(pairs[2].kind, Kind::Reversed);
+    assert_eq!(pairs[2].kind, Reordering::Reversed);
     assert_eq!(pairs[2].reordered, "办？么怎了，坏12 iPhone的我");
     assert_eq!(pairs[2].sentence, "我的iPhone 12坏了，怎么办？");
     assert_eq!(segments("“你 好”吗 3.5%"), ["“你", "好”", "吗", "3.5%"]);
@@ -64,9 +62,9 @@ fn chinese_is_cut_into_characters_and_latin_words_stay_whole() {
 fn short_sentences_and_those_without_another_order_give_nothing() {
     assert!(pairs(&["only four words here", "", "   ", "你好吗"], 1).is_empty());
     assert!(pairs(&["no No NO no no no"], 1).is_empty());
-    // Reversed, it is the same.
-    let kinds: Vec<Kind> = pairs(&["a b c b a"], 1).iter().map(|pair| pair.kind).collect();
-    assert!(kinds.contains(&Kind::Halves) && !kinds.contains(&Kind::Reversed));
+    // Reversed, the sentence is the same.
+    let kinds: Vec<Reordering> = pairs(&["a b c b a"], 1).iter().map(|pair| pair.kind).collect();
+    assert!(kinds.contains(&Reordering::Halves) && !kinds.contains(&Reordering::Reversed));
 }
 
 #[test]
@@ -79,7 +77,7 @@ fn a_pair_depends_on_its_sentence_and_the_seed_alone() {
 }
 
 #[test]
-fn a_bag_of_words_scores_nothing_in_spite_of_rounding() {
+fn a_bag_of_words_scores_zero_in_spite_of_rounding() {
     let score = score_of(bag, bag_of_bigrams);
     assert_eq!(score.average, 0.0);
     assert!(score.kinds.iter().all(|kind| kind.spearman == 0.0 && kind.student_mean > 0.999_999));
@@ -87,8 +85,12 @@ fn a_bag_of_words_scores_nothing_in_spite_of_rounding() {
 }
 
 #[test]
-fn a_model_that_sees_order_as_the_teacher_does_scores_high() {
+fn the_teacher_itself_scores_one() {
     assert!((score_of(bag_of_bigrams, bag_of_bigrams).average - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_model_near_the_teacher_scores_high_and_the_score_is_the_mean_of_the_kinds() {
     let near = |text: &str| {
         let noise = word_vector(text, 16);
         bag_of_bigrams(text).iter().zip(noise).map(|(value, noise)| value + noise).collect()
@@ -102,16 +104,21 @@ fn a_model_that_sees_order_as_the_teacher_does_scores_high() {
 #[test]
 fn each_text_is_encoded_once() {
     let pairs = pairs(&["one two three four five six seven"], 1);
-    let (toy, interrupt) = (Toy::new(bag), Interrupt::new());
-    let similarities = similarities(&Model::new("toy", &toy), &pairs, Watch::silent(&interrupt)).unwrap();
-    assert_eq!((similarities.len(), toy.calls()), (4, vec![5]));
+    let encoder = FakeEncoder::new(bag);
+    let similarities = similarities(&NamedModel::new("bag", &encoder), &pairs, silent()).unwrap();
+    assert_eq!((similarities.len(), encoder.calls()), (4, vec![5]));
 }
 
 #[test]
-fn too_few_pairs_of_a_kind_and_lists_of_other_lengths_are_errors() {
+fn too_few_pairs_of_a_kind_are_an_error() {
     let pairs = pairs(&["one two three four five six seven"], 1);
     let error = score(&pairs, &[0.5; 4], &[0.5; 4]).unwrap_err();
     assert_eq!(error.to_string(), "pairs with words swapped, for word order: 1 found, at least 10 needed");
+}
+
+#[test]
+fn a_list_of_another_length_is_an_error() {
+    let pairs = pairs(&["one two three four five six seven"], 1);
     assert!(matches!(score(&pairs, &[0.5; 3], &[0.5; 4]), Err(Error::Lengths { left: 4, right: 3, .. })));
 }
 
@@ -119,16 +126,23 @@ fn too_few_pairs_of_a_kind_and_lists_of_other_lengths_are_errors() {
 fn pairs_come_back_from_a_file_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pairs.tsv");
-    let mut written = pairs(&["The cat sat on the mat.", "我的iPhone 12坏了，怎么办？"], 5);
+    let written = pairs(&["The cat sat on the mat.", "我的iPhone 12坏了，怎么办？"], 5);
     write(&path, &written).unwrap();
     assert_eq!(read(&path).unwrap(), written);
+}
+
+#[test]
+fn tabs_and_line_breaks_become_blanks_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pairs.tsv");
+    let mut written = pairs(&["The cat sat on the mat."], 5);
     written[0].sentence = "a\tb\nc".into();
     write(&path, &written).unwrap();
     assert_eq!(read(&path).unwrap()[0].sentence, "a b c");
 }
 
 #[test]
-fn a_bad_line_is_named() {
+fn an_error_names_the_bad_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pairs.tsv");
     let error_of = |text: &[u8]| {
@@ -147,7 +161,7 @@ fn a_bad_line_is_named() {
 }
 
 #[test]
-fn a_share_of_texts_gets_another_order_of_the_same_words_and_always_the_same_one() {
+fn a_share_of_texts_is_reordered_and_always_in_the_same_way() {
     let texts: Vec<String> = (0..2_000).map(|n| format!("the dog number {n} sees the cat")).collect();
     let orders: Vec<Option<String>> = texts.iter().map(|text| another_order(text, 0.25, 3)).collect();
     let given = orders.iter().flatten().count();

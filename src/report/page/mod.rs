@@ -1,28 +1,28 @@
-//! The page: one HTML file with everything in it, and nothing to fetch.
+//! The page: one HTML file that fetches nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::figures::{Figure, Table, figures};
+use super::figures::{Figure, figures};
 use super::plot::svg;
-use super::run::Run;
+use super::run::FinishedRun;
 use crate::error::Result;
-use crate::evaluate::held_out::Neighbour;
-use crate::summary::table::{size, speed, times};
-use crate::summary::{Role, Summary, table_cells};
+use crate::measure::held_out::{Neighbour, Neighbourhood};
+use crate::summary::format::{size, speed, times};
+use crate::summary::{ModelRole, Summary, TableCells, table_cells};
 
 const STYLE: &str = include_str!("style.css");
-/// A table of more rows is not printed.
+/// A table of more rows is left out on paper.
 const LONG: usize = 40;
-/// Whatever a text in the page says, nothing is fetched and nothing runs.
+/// The browser fetches and runs nothing, whatever the texts in the page hold.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// The report of one run, or of several side by side, as HTML.
 ///
 /// # Errors
-/// Where a figure cannot be drawn.
-pub fn page(runs: &[Run]) -> Result<String> {
+/// A figure that cannot be drawn.
+pub fn page(runs: &[FinishedRun]) -> Result<String> {
     let figures = figures(runs)?;
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     let title = format!("limbeck: {}", names.join(", "));
@@ -53,48 +53,49 @@ pub fn page(runs: &[Run]) -> Result<String> {
                     (neighbours(runs))
                     (settings(runs))
                 }
-                footer { p { "Drawn by limbeck " (env!("CARGO_PKG_VERSION")) " from the files of the run; nothing was measured again." } }
+                footer {
+                    p {
+                        "Drawn by limbeck " (env!("CARGO_PKG_VERSION"))
+                        " from the files of the run; nothing was measured again."
+                    }
+                }
             }
         }
     };
     Ok(page.into_string())
 }
 
-/// What the run came to, in a sentence.
+/// The run in a sentence: the size and the speed of the last student.
 fn headline(summary: &Summary) -> Option<String> {
-    let fastest = summary.models.iter().rev().find(|model| model.role == Role::Student)?;
-    let mut text = format!("A student of {}, vectors of {} numbers", size(fastest.bytes), fastest.dimension);
-    if let Some(own) = fastest.sentences_per_second {
-        text += &format!(": {} sentences a second on {} threads", speed(own), fastest.threads);
-        let teacher = summary.models.iter().find(|model| model.role == Role::Teacher);
-        if let Some(teacher) = teacher.and_then(|teacher| teacher.sentences_per_second).filter(|&speed| speed > 0.0) {
-            text += &format!(", {} times its teacher's", times(own / teacher));
+    let student = summary.models.iter().rfind(|model| model.role == ModelRole::Student)?;
+    let mut text = format!("A student of {}, vectors of {} dimensions", size(student.bytes), student.dimension);
+    if let Some(own) = student.sentences_per_second {
+        text += &format!(": {} sentences a second on {} threads", speed(own), student.threads);
+        if let Some(ratio) = summary.times_teacher(own) {
+            text += &format!(", {} times as fast as its teacher", times(ratio));
         }
     }
     Some(text + ".")
 }
 
-fn overview(runs: &[Run]) -> Markup {
-    let mut all = Table::default();
+fn overview(runs: &[FinishedRun]) -> Markup {
     if let [run] = runs {
-        (all.head, all.rows) = table_cells(&run.summary);
-        return tabled(&all);
+        return tabled(&table_cells(&run.summary));
     }
-    // Runs differ in what was measured: a column for whatever any of them has.
-    let tables: Vec<_> = runs.iter().map(|run| (run, table_cells(&run.summary))).collect();
-    all.head.push("run".into());
-    for (_, (head, _)) in &tables {
-        for name in head {
-            if !all.head.contains(name) {
-                all.head.push(name.clone());
-            }
+    // A column for each figure that any of the runs has.
+    let tables: Vec<(&FinishedRun, TableCells)> = runs.iter().map(|run| (run, table_cells(&run.summary))).collect();
+    let mut all = TableCells::new(["run"]);
+    for name in tables.iter().flat_map(|(_, table)| &table.head) {
+        if !all.head.contains(name) {
+            all.head.push(name.clone());
         }
     }
-    for (run, (head, rows)) in &tables {
+    for (run, TableCells { head, rows }) in &tables {
         for row in rows {
             let cell = |name: &String| head.iter().position(|other| other == name).and_then(|at| row.get(at)).cloned();
             let cells = all.head.iter().skip(1).map(|name| cell(name).unwrap_or_else(|| "-".into()));
-            all.rows.push([run.name.clone()].into_iter().chain(cells).collect());
+            let cells: Vec<String> = [run.name.clone()].into_iter().chain(cells).collect();
+            all.rows.push(cells);
         }
     }
     tabled(&all)
@@ -112,19 +113,21 @@ fn drawn(figure: &Figure) -> Markup {
                 }
             }
             (PreEscaped(&figure.svg))
-            // On paper long tables are left out.
-            details.long[figure.table.rows.len() > LONG] { summary { "The same as a table" } (tabled(&figure.table)) }
+            details.long[figure.table.rows.len() > LONG] {
+                summary { "The same data as a table" }
+                (tabled(&figure.table))
+            }
         }
     }
 }
 
-/// The look of a legend's key: as the series has it.
+/// The style of a legend's key: the colour of its series.
 fn key(place: usize) -> String {
-    format!("background:{};opacity:{}", svg::css(svg::series(place)), svg::strength(place))
+    format!("background:{};opacity:{}", svg::css(svg::series(place)), svg::opacity_of(place))
 }
 
-/// Columns of words stand left, those of numbers right.
-fn tabled(table: &Table) -> Markup {
+/// A table: columns of words are aligned left, columns of numbers right.
+fn tabled(table: &TableCells) -> Markup {
     let is_words = |at: usize| {
         let begins = |row: &Vec<String>| row.get(at).is_some_and(|cell| cell.starts_with(char::is_alphabetic));
         table.rows.iter().any(begins)
@@ -134,7 +137,13 @@ fn tabled(table: &Table) -> Markup {
     html! {
         div.scroll tabindex="0" {
             table {
-                thead { tr { @for (at, head) in table.head.iter().enumerate() { th.word[word(at)] scope="col" { (head) } } } }
+                thead {
+                    tr {
+                        @for (at, head) in table.head.iter().enumerate() {
+                            th.word[word(at)] scope="col" { (head) }
+                        }
+                    }
+                }
                 tbody {
                     @for row in &table.rows {
                         tr {
@@ -149,7 +158,7 @@ fn tabled(table: &Table) -> Markup {
     }
 }
 
-fn neighbours(runs: &[Run]) -> Markup {
+fn neighbours(runs: &[FinishedRun]) -> Markup {
     let with: Vec<_> = runs
         .iter()
         .filter_map(|run| Some((run, run.held_out.as_ref().filter(|figures| !figures.neighbours.is_empty())?)))
@@ -158,22 +167,31 @@ fn neighbours(runs: &[Run]) -> Markup {
         @if !with.is_empty() {
             section #neighbours {
                 h2 { "Nearest neighbours" }
-                p { "Held-out sentences and the nearest others, with their cosines. What stands in both lists is marked." }
+                p {
+                    "Held-out sentences and their nearest neighbours, with the cosines. A neighbour found by every "
+                    "model is marked."
+                }
                 @for (run, figures) in with {
                     @if runs.len() > 1 { h3 { (run.name) } }
-                    @for near in &figures.neighbours {
-                        article {
-                            p.query { (near.text) }
-                            div.sides {
-                                @for (model, own) in &near.by {
-                                    div {
-                                        h4 { (model) }
-                                        ol { @for neighbour in own {
-                                            li.shared[is_shared(neighbour, near.by.values())] {
-                                                span.cosine { (format!("{:.2}", neighbour.similarity)) } " " (neighbour.text)
-                                            }
-                                        } }
-                                    }
+                    @for near in &figures.neighbours { (neighbourhood(near)) }
+                }
+            }
+        }
+    }
+}
+
+fn neighbourhood(near: &Neighbourhood) -> Markup {
+    html! {
+        article {
+            p.query { (near.text) }
+            div.sides {
+                @for (model, own) in &near.by {
+                    div {
+                        h4 { (model) }
+                        ol {
+                            @for neighbour in own {
+                                li.shared[is_shared(neighbour, near.by.values())] {
+                                    span.cosine { (format!("{:.2}", neighbour.similarity)) } " " (neighbour.text)
                                 }
                             }
                         }
@@ -188,12 +206,12 @@ fn is_shared<'a>(neighbour: &Neighbour, lists: impl ExactSizeIterator<Item = &'a
     lists.len() > 1 && lists.into_iter().all(|list| list.iter().any(|other| other.text == neighbour.text))
 }
 
-fn settings(runs: &[Run]) -> Markup {
+fn settings(runs: &[FinishedRun]) -> Markup {
     html! {
         section #settings {
             h2 { "Settings" }
             @if runs.len() > 1 {
-                p { "What differs between the recipes, defaults and all." }
+                p { "The keys in which the recipes differ, defaults included." }
                 (tabled(&differences(runs)))
             }
             @for run in runs {
@@ -206,43 +224,40 @@ fn settings(runs: &[Run]) -> Markup {
                 p {
                     "Computed by "
                     @if runs.len() > 1 { "(" (run.name) ") " }
-                    (run.summary.versions.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", "))
-                    "."
+                    (versions(&run.summary)) "."
                 }
             }
         }
     }
 }
 
-/// The keys at which the recipes differ, with each one's value.
-fn differences(runs: &[Run]) -> Table {
-    let flat: Vec<BTreeMap<String, String>> = runs
-        .iter()
-        .map(|run| {
-            let mut keys = BTreeMap::new();
-            if let Ok(table) = run.recipe.parse::<toml::Table>() {
-                flatten(&toml::Value::Table(table), String::new(), &mut keys);
-            }
-            keys
-        })
-        .collect();
-    let mut names: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
-    names.sort();
-    names.dedup();
-    let mut table = Table {
-        head: std::iter::once("key".into()).chain(runs.iter().map(|run| run.name.clone())).collect(),
-        ..Table::default()
+fn versions(summary: &Summary) -> String {
+    summary.versions.iter().map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The keys in which the recipes differ, with the value of each run.
+fn differences(runs: &[FinishedRun]) -> TableCells {
+    let keys_of = |run: &FinishedRun| {
+        let mut keys = BTreeMap::new();
+        if let Ok(table) = run.recipe.parse::<toml::Table>() {
+            flatten(&toml::Value::Table(table), String::new(), &mut keys);
+        }
+        keys
     };
+    let flat: Vec<BTreeMap<String, String>> = runs.iter().map(keys_of).collect();
+    let names: BTreeSet<&String> = flat.iter().flat_map(BTreeMap::keys).collect();
+    let mut table = TableCells::new(["key"].into_iter().chain(runs.iter().map(|run| run.name.as_str())));
     for name in names {
         let values: Vec<Option<&String>> = flat.iter().map(|keys| keys.get(name)).collect();
         if values.iter().any(|value| *value != values[0]) {
-            let cells = values.into_iter().map(|value| value.cloned().unwrap_or_else(|| "-".into()));
-            table.rows.push(std::iter::once(name.clone()).chain(cells).collect());
+            let cells = values.into_iter().map(|value| value.map_or("-", String::as_str));
+            table.push([name.as_str()].into_iter().chain(cells));
         }
     }
     table
 }
 
+/// Adds the values of `value` to `keys`, by their dotted keys.
 fn flatten(value: &toml::Value, key: String, keys: &mut BTreeMap<String, String>) {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match value {

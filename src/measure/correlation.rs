@@ -1,14 +1,15 @@
 //! Pearson's and Spearman's correlation.
 //!
-//! A constant has no correlation in theory (0/0); here it is 0, since a model that gives every pair the same similarity
-//! tells nothing. So finite numbers in always give a finite number out.
+//! A constant has no correlation in theory (0/0); here the correlation is 0, since a model that gives every pair the
+//! same similarity tells nothing. So finite values always give a finite correlation. That rule is why the formulas
+//! stand here and come from no crate; a test compares them with SciPy.
 
-/// Pearson's r of two lists of finite numbers, in -1..=1; 0 when either is constant or shorter than 2.
+/// Pearson's r of two lists of finite values, in -1..=1; 0 when either is constant or shorter than 2.
 ///
 /// Σ(x-x̄)(y-ȳ) / √(Σ(x-x̄)² Σ(y-ȳ)²). Panics when the lengths differ.
 pub fn pearson(x: &[f64], y: &[f64]) -> f64 {
     assert_eq!(x.len(), y.len(), "a correlation of lists of two lengths");
-    debug_assert!(x.iter().chain(y).all(|value| value.is_finite()), "a correlation of numbers that are none");
+    debug_assert!(x.iter().chain(y).all(|value| value.is_finite()), "a correlation of values that are not finite");
     if is_constant(x) || is_constant(y) {
         return 0.0;
     }
@@ -31,7 +32,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> f64 {
     pearson(&ranks(x), &ranks(y))
 }
 
-/// The rank of every number from 1; equal numbers share the average of their ranks.
+/// The rank of every value, from 1; equal values share the average of their ranks.
 pub fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -51,14 +52,14 @@ pub fn mean(values: &[f64]) -> f64 {
 }
 
 fn is_constant(values: &[f64]) -> bool {
-    // Not by the variance: the mean of equal numbers can be off by a rounding, and then it isn't 0.
+    // Not by the variance: rounding may move the mean of equal values, and then the variance is not 0.
     values.windows(2).all(|pair| pair[0] == pair[1])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::toy::golden;
+    use crate::measure::fixtures::golden;
 
     #[test]
     fn both_equal_scipy_with_ties() {
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn huge_and_tiny_numbers_stay_finite() {
+    fn huge_and_tiny_values_give_a_finite_correlation() {
         let huge = [1e200, -1e200, 3e200];
         let tiny = [1e-300, 2e-300, 3e-300];
         assert!(pearson(&huge, &tiny).is_finite() && pearson(&huge, &huge).is_finite());

@@ -1,50 +1,49 @@
-//! What the report shows of the held-out texts: how similar pairs of them are by each model, and the nearest neighbours of
-//! a few. It is stored as `held-out.json` beside the summary; its keys stay.
+//! The report's figures of held-out texts: a histogram of the similarities of pairs by each model, and the nearest
+//! neighbours of a few texts. They are stored as `held-out.json` beside the summary; its keys stay.
 
 use std::path::Path;
 
 use indexmap::IndexMap;
 use limbeck_encoder::Embeddings;
-use ndarray::Array2;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::model::{cosine, unit_rows};
 use super::sample;
+use super::similarity::{cosine, nearest, unit_rows};
 use crate::error::{Error, Result};
 
 /// The file's name in a run's folder.
 pub const FILE: &str = "held-out.json";
 
-/// How many pairs of texts are counted, at most.
+/// This many pairs of texts are counted at most.
 pub const PAIRS: usize = 50_000;
-/// Bins of the histogram, from -1 to 1.
+/// Bins of the histogram, from a cosine of -1 to 1.
 pub const BINS: usize = 100;
 /// Texts whose neighbours are shown.
 pub const SHOWN: usize = 6;
 /// Neighbours shown of each.
 pub const NEIGHBOURS: usize = 3;
 
-/// A text is shown with at most so many characters.
+/// A text is cut after this many characters.
 const CHARACTERS: usize = 240;
-/// Texts of such lengths in characters are shown rather than shorter or longer ones.
+/// Texts of these lengths in characters are preferred among those shown.
 const READABLE: std::ops::RangeInclusive<usize> = 25..=160;
 const SEED: u64 = 0x9a1e;
 
 /// The figures of held-out texts, model by model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct HeldOutFigures {
-    /// How many held-out texts there are.
+    /// The number of held-out texts.
     pub texts: usize,
-    /// How many pairs of them were counted.
+    /// The number of pairs counted.
     pub pairs: usize,
-    /// For each model how many pairs have a cosine in each of [`BINS`] bins of one width, the first beginning at -1.
+    /// For each model a histogram of the pairs' cosines: counts of [`BINS`] bins of equal width, the first from -1.
     pub similarities: IndexMap<String, Vec<u64>>,
-    /// Some of the texts with their neighbours.
+    /// A few texts with their neighbours.
     pub neighbours: Vec<Neighbourhood>,
 }
 
-/// A text and what lies near it.
+/// A text and its nearest neighbours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Neighbourhood {
     /// The text.
@@ -53,24 +52,24 @@ pub struct Neighbourhood {
     pub by: IndexMap<String, Vec<Neighbour>>,
 }
 
-/// A text near another.
+/// A neighbour of a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Neighbour {
     /// The text.
     pub text: String,
-    /// Its cosine to the other, to four digits.
+    /// The cosine with the text that it is a neighbour of, to four digits.
     pub similarity: f64,
 }
 
-/// Gathers the figures, a model at a time.
-pub struct Gatherer<'a> {
+/// Collects the figures, a model at a time.
+pub struct HeldOutCollector<'a> {
     texts: &'a [String],
     pairs: Vec<(usize, usize)>,
     shown: Vec<usize>,
     figures: HeldOutFigures,
 }
 
-impl<'a> Gatherer<'a> {
+impl<'a> HeldOutCollector<'a> {
     /// Begins with the held-out texts; which pairs and texts are taken depends on them alone.
     pub fn new(texts: &'a [String]) -> Self {
         let readable: Vec<usize> =
@@ -85,11 +84,11 @@ impl<'a> Gatherer<'a> {
         Self { texts, pairs, shown, figures }
     }
 
-    /// Adds a model by its vectors, a row a text; its neighbours too where they are to be shown.
+    /// Adds the histogram of a model, from its vectors, a row a text.
     ///
     /// # Errors
     /// Where there are not as many rows as texts.
-    pub fn add(&mut self, model: &str, vectors: &Embeddings, with_neighbours: bool) -> Result<()> {
+    pub fn add(&mut self, model: &str, vectors: &Embeddings) -> Result<()> {
         if vectors.rows() != self.texts.len() {
             let what = format!("held-out texts against the vectors of {model}");
             return Err(Error::Lengths { what, left: self.texts.len(), right: vectors.rows() });
@@ -99,28 +98,38 @@ impl<'a> Gatherer<'a> {
         let mut counts = vec![0; BINS];
         bins.into_iter().for_each(|bin| counts[bin] += 1);
         self.figures.similarities.insert(model.to_owned(), counts);
-        if with_neighbours {
-            let rows = unit_rows(vectors);
-            for (&place, neighbourhood) in self.shown.iter().zip(&mut self.figures.neighbours) {
-                let near = nearest(&rows, place).into_iter();
-                let near = near.map(|(other, similarity)| Neighbour {
-                    text: cut(&self.texts[other]),
-                    similarity: (similarity * 1e4).round() / 1e4,
-                });
-                neighbourhood.by.insert(model.to_owned(), near.collect());
-            }
+        Ok(())
+    }
+
+    /// Adds the histogram of a model and the neighbours by its vectors of the texts shown.
+    ///
+    /// # Errors
+    /// As [`HeldOutCollector::add`].
+    pub fn add_with_neighbours(&mut self, model: &str, vectors: &Embeddings) -> Result<()> {
+        self.add(model, vectors)?;
+        let rows = unit_rows(vectors);
+        for (&place, neighbourhood) in self.shown.iter().zip(&mut self.figures.neighbours) {
+            let similarities = rows.dot(&rows.row(place));
+            let near = nearest(similarities.view(), place, NEIGHBOURS).into_iter().map(|other| Neighbour {
+                text: cut(&self.texts[other]),
+                similarity: (f64::from(similarities[other]) * 1e4).round() / 1e4,
+            });
+            neighbourhood.by.insert(model.to_owned(), near.collect());
         }
         Ok(())
     }
 
-    /// All that was gathered.
+    /// The figures of all models added.
     pub fn finish(self) -> HeldOutFigures {
         self.figures
     }
 }
 
 impl HeldOutFigures {
-    /// Reads what a run stored; `None` where it stored none, as older runs did.
+    /// Reads the figures that a run stored; `None` without the file, which older runs did not write.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds something else.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -137,15 +146,6 @@ fn bin(cosine: f64) -> usize {
     (((cosine + 1.0) / 2.0 * BINS as f64) as usize).min(BINS - 1)
 }
 
-/// The texts nearest to that at `place` with their cosines; of equally near ones the first.
-fn nearest(rows: &Array2<f32>, place: usize) -> Vec<(usize, f64)> {
-    let similarities = rows.dot(&rows.row(place));
-    let mut order: Vec<usize> = (0..similarities.len()).filter(|&other| other != place).collect();
-    order.sort_by(|&a, &b| similarities[b].total_cmp(&similarities[a]).then(a.cmp(&b)));
-    order.truncate(NEIGHBOURS);
-    order.into_iter().map(|other| (other, f64::from(similarities[other]))).collect()
-}
-
 /// The text's beginning, with a sign where it goes on.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(CHARACTERS) {
@@ -157,7 +157,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::toy::word_vector;
+    use crate::measure::fixtures::word_vector;
 
     fn texts(count: usize) -> Vec<String> {
         (0..count).map(|at| format!("a sentence that is long enough to be shown, number {at}")).collect()
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn every_pair_is_counted_once_in_the_bin_of_its_cosine() {
-        // 1 with itself turned about: one pair of -1, one of 1, and one between.
+        // Two vectors of one direction and one of the opposite: one pair of cosine 1, two of -1.
         let texts = texts(3);
-        let mut gatherer = Gatherer::new(&texts);
+        let mut collector = HeldOutCollector::new(&texts);
         let vectors = Embeddings::new(vec![1.0, 0.0, 2.0, 0.0, -1.0, 0.0], 2);
-        gatherer.add("m", &vectors, false).unwrap();
-        let figures = gatherer.finish();
+        collector.add("m", &vectors).unwrap();
+        let figures = collector.finish();
         let counts = &figures.similarities["m"];
         assert_eq!((counts.len(), counts[0], counts[BINS - 1]), (BINS, 2, 1));
         assert_eq!(counts.iter().sum::<u64>() as usize, figures.pairs);
@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn neighbours_are_the_nearest_others_in_order() {
         let (texts, vectors) = (texts(50), vectors(50));
-        let mut gatherer = Gatherer::new(&texts);
-        gatherer.add("m", &vectors, true).unwrap();
-        let figures = gatherer.finish();
+        let mut collector = HeldOutCollector::new(&texts);
+        collector.add_with_neighbours("m", &vectors).unwrap();
+        let figures = collector.finish();
         assert_eq!(figures.neighbours.len(), SHOWN);
         for neighbourhood in &figures.neighbours {
             let place = texts.iter().position(|text| *text == neighbourhood.text).unwrap();
@@ -204,22 +204,30 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_can_be_read_are_shown_before_scraps_and_long_ones_are_cut() {
+    fn readable_texts_are_shown_before_scraps() {
         let mut mixed = vec!["x".to_owned(); 100];
         mixed.extend(texts(SHOWN));
-        let figures = Gatherer::new(&mixed).finish();
+        let figures = HeldOutCollector::new(&mixed).finish();
         assert!(figures.neighbours.iter().all(|shown| shown.text.starts_with("a sentence")), "{figures:?}");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_after_whole_characters() {
         assert_eq!(cut(&"é".repeat(CHARACTERS + 1)), format!("{}…", "é".repeat(CHARACTERS)));
         assert_eq!(cut("short"), "short");
     }
 
     #[test]
-    fn vectors_of_other_texts_are_refused_and_none_at_all_are_fine() {
+    fn vectors_of_other_texts_are_refused() {
         let texts = texts(4);
-        let error = Gatherer::new(&texts).add("m", &vectors(5), true).unwrap_err();
+        let error = HeldOutCollector::new(&texts).add("m", &vectors(5)).unwrap_err();
         assert!(matches!(error, Error::Lengths { left: 4, right: 5, .. }));
-        let mut empty = Gatherer::new(&[]);
-        empty.add("m", &Embeddings::new(Vec::new(), 8), true).unwrap();
+    }
+
+    #[test]
+    fn no_texts_have_no_pairs() {
+        let mut empty = HeldOutCollector::new(&[]);
+        empty.add_with_neighbours("m", &Embeddings::new(Vec::new(), 8)).unwrap();
         assert_eq!(empty.finish().pairs, 0);
     }
 }

@@ -1,31 +1,37 @@
-//! Semantic textual similarity: do cosines rank pairs of sentences as people do?
+//! Semantic textual similarity (STS): do cosines rank pairs of sentences as people do?
 
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use limbeck_data::Interrupt;
 use limbeck_data::files::sha256_bytes;
+use limbeck_data::progress::Silent;
 use limbeck_data::sts::GradedPairs;
-use limbeck_data::text::bare_name;
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Encoder;
 use limbeck_training::contrastive::{Dev, DevScores};
 use serde::{Deserialize, Serialize};
 
+use super::alignment::{alignment, uniformity};
 use super::correlation::{mean, pearson, spearman};
-use super::model::{Distinct, Model, Watch, cosine};
-use super::space;
+use super::distinct::DistinctTexts;
+use super::model::NamedModel;
+use super::set_names::set_names;
+use super::similarity::cosine;
 use crate::error::{Error, Result};
 
 /// One evaluation set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StsSet {
-    /// Its name in tables, as [`set_names`] gives it.
+    /// The set's name in tables, as [`set_names`] gives it.
     pub name: String,
-    /// Its pairs, graded 0 to 5 in most sets, 0 or 1 in others.
+    /// The graded pairs: 0 to 5 in most sets, 0 or 1 in others.
     pub pairs: GradedPairs,
 }
 
-/// Reads the sets in `files` and names them; see [`GradedPairs::read`] and [`set_names`].
+/// Reads the sets in `files` and names them.
+///
+/// # Errors
+/// As [`GradedPairs::read`] and [`set_names`].
 pub fn read_sets(files: &[impl AsRef<Path>]) -> Result<Vec<StsSet>> {
     let files: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
     let names = set_names(&files)?;
@@ -34,42 +40,44 @@ pub fn read_sets(files: &[impl AsRef<Path>]) -> Result<Vec<StsSet>> {
 
 /// A model's correlations with one set's grades.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Score {
+pub struct StsScore {
     /// Spearman's ρ × 100.
     pub spearman: f64,
     /// Pearson's r × 100.
     pub pearson: f64,
-    /// How many pairs.
+    /// The number of pairs.
     pub pairs: usize,
 }
 
-/// A model's scores on several sets. As JSON it's `{"model", "scores": {SET: {"spearman", "pearson", "pairs"}}, "average",
+/// A model's scores on several sets. As JSON: `{"model", "scores": {SET: {"spearman", "pearson", "pairs"}}, "average",
 /// "alignment", "uniformity"}`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StsScores {
     /// The model's name.
     pub model: String,
     /// A score a set, in the order given.
-    pub scores: IndexMap<String, Score>,
-    /// The mean of the sets' Spearman, each set counting the same.
+    pub scores: IndexMap<String, StsScore>,
+    /// The mean of the sets' Spearman; each set has the same weight.
     pub average: f64,
-    /// [Alignment](space::alignment) over all pairs graded at least 4 of 5 (or 0.8 of 1, which in a set of zeros and ones is
-    /// the ones); `None` without such a pair.
+    /// [Alignment](alignment()) over all pairs graded at least 4 of 5 (0.8 of 1 where grades end at 1); `None` without
+    /// such a pair.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alignment: Option<f64>,
-    /// [Uniformity](space::uniformity) over all distinct sentences.
+    /// [Uniformity](uniformity()) over all distinct sentences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uniformity: Option<f64>,
 }
 
-/// Scores `model` on `sets`. Each distinct sentence is encoded once, however many pairs and sets it's in.
+/// Scores `model` on `sets`. Each distinct sentence is encoded once, in however many pairs and sets it occurs.
 ///
-/// Errors without a set, with a set of fewer than two pairs or of one score for all, or with two sets of one name.
-pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsScores> {
+/// # Errors
+/// No set; a set of fewer than two pairs, or whose pairs all have one grade; two sets of one name; what encoding gives.
+pub fn sts(model: &NamedModel<'_>, sets: &[StsSet], monitor: Monitor<'_>) -> Result<StsScores> {
     if sets.is_empty() {
         return Err(Error::TooFew { what: "STS sets".into(), found: 0, needed: 1 });
     }
-    let mut texts = Distinct::default();
+    let grades = sets.iter().map(grades_of).collect::<Result<Vec<_>>>()?;
+    let mut texts = DistinctTexts::default();
     let places: Vec<Vec<(usize, usize)>> = sets
         .iter()
         .map(|set| {
@@ -77,23 +85,14 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
             pairs.map(|(left, right)| (texts.place(left), texts.place(right))).collect()
         })
         .collect();
-    let vectors = model.encode(texts.texts(), &format!("sentences of {} STS sets", sets.len()), watch)?;
+    let vectors = model.encode(texts.texts(), &format!("sentences of {} STS sets", sets.len()), monitor)?;
 
     let (mut scores, mut alike) = (IndexMap::new(), Vec::new());
-    for (set, places) in sets.iter().zip(&places) {
-        if set.pairs.len() < 2 {
-            let what = format!("pairs of {}", set.name);
-            return Err(Error::TooFew { what, found: set.pairs.len(), needed: 2 });
-        }
-        let grades = &set.pairs.scores;
-        if grades.iter().all(|grade| *grade == grades[0]) {
-            let what = format!("different scores in {}", set.name);
-            return Err(Error::TooFew { what, found: 1, needed: 2 });
-        }
+    for ((set, places), grades) in sets.iter().zip(&places).zip(grades) {
         let pairs: Vec<(&[f32], &[f32])> =
             places.iter().map(|&(left, right)| (vectors.row(left), vectors.row(right))).collect();
         let similarities: Vec<f64> = pairs.iter().map(|(left, right)| cosine(left, right)).collect();
-        let score = Score {
+        let score = StsScore {
             spearman: 100.0 * spearman(&similarities, grades),
             pearson: 100.0 * pearson(&similarities, grades),
             pairs: pairs.len(),
@@ -101,27 +100,39 @@ pub fn sts(model: &Model<'_>, sets: &[StsSet], watch: Watch<'_>) -> Result<StsSc
         if scores.insert(set.name.clone(), score).is_some() {
             return Err(Error::Twice { path: PathBuf::from(&set.name) });
         }
-        let enough = alike_from(grades);
-        alike.extend(pairs.into_iter().zip(grades).filter(|&(_, &grade)| grade >= enough).map(|(pair, _)| pair));
+        let threshold = equal_meaning_from(grades);
+        alike.extend(pairs.into_iter().zip(grades).filter(|&(_, &grade)| grade >= threshold).map(|(pair, _)| pair));
     }
     let spearmans: Vec<f64> = scores.values().map(|score| score.spearman).collect();
     Ok(StsScores {
         model: model.name.to_owned(),
         scores,
         average: mean(&spearmans),
-        alignment: space::alignment(alike),
-        uniformity: space::uniformity(&vectors),
+        alignment: alignment(alike),
+        uniformity: uniformity(&vectors),
     })
 }
 
-/// The sets that a model in training is looked at by, together.
+/// The set's grades, if something can correlate with them.
+fn grades_of(set: &StsSet) -> Result<&[f64]> {
+    let grades = set.pairs.scores.as_slice();
+    if grades.len() < 2 {
+        return Err(Error::TooFew { what: format!("pairs of {}", set.name), found: grades.len(), needed: 2 });
+    }
+    if grades.iter().all(|grade| *grade == grades[0]) {
+        return Err(Error::TooFew { what: format!("different scores in {}", set.name), found: 1, needed: 2 });
+    }
+    Ok(grades)
+}
+
+/// The development sets that a model in training is evaluated on.
 pub struct DevSets<'a> {
     sets: Vec<StsSet>,
     interrupt: &'a Interrupt,
 }
 
 impl<'a> DevSets<'a> {
-    /// Reads them; `None` where there are none.
+    /// Reads the sets in `files`; `None` without a file.
     ///
     /// # Errors
     /// As [`read_sets`].
@@ -133,7 +144,8 @@ impl<'a> DevSets<'a> {
 
 impl Dev for DevSets<'_> {
     fn scores(&self, model: &dyn Encoder) -> std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>> {
-        let scores = sts(&Model::new("the model in training", model), &self.sets, Watch::silent(self.interrupt))?;
+        let model = NamedModel::new("the model in training", model);
+        let scores = sts(&model, &self.sets, Monitor::new(&Silent, self.interrupt))?;
         Ok(DevScores { spearman: scores.average, alignment: scores.alignment, uniformity: scores.uniformity })
     }
 
@@ -144,77 +156,15 @@ impl Dev for DevSets<'_> {
     }
 }
 
-/// From which grade on two sentences mean the same: four fifths of the scale, which ends at 1 or at 5.
-fn alike_from(grades: &[f64]) -> f64 {
+/// The grade from which on two sentences count as equal in meaning: four fifths of the scale, which ends at 1 or at 5.
+fn equal_meaning_from(grades: &[f64]) -> f64 {
     if grades.iter().all(|&grade| grade <= 1.0) { 0.8 } else { 4.0 }
-}
-
-/// What the sets in `files` are called: the file's name without what tells its format (`.tsv`, `.csv.gz` …), and with the folders
-/// before it (as many as it takes) where two would be called the same: `en/STSB.test` and `zh/STSB.test`. Where only the format
-/// tells two apart, their whole names.
-///
-/// Errors where the same file is given twice.
-pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
-    let mut parts: Vec<Vec<String>> = files.iter().map(|file| parts_of(file)).collect();
-    let mut depths = vec![1; files.len()];
-    loop {
-        let names: Vec<String> = parts.iter().zip(&depths).map(|(parts, &depth)| name_of(parts, depth)).collect();
-        let twins = |at: usize| (0..names.len()).filter(|&other| names[other] == names[at]).collect::<Vec<_>>();
-        let Some(twins) = (0..names.len()).map(twins).find(|twins| twins.len() > 1) else {
-            return Ok(names);
-        };
-        let mut longer = false;
-        for &twin in &twins {
-            if depths[twin] < parts[twin].len() {
-                depths[twin] += 1;
-                longer = true;
-            }
-        }
-        if longer {
-            continue;
-        }
-        let place = |at: usize| std::path::absolute(&files[at]).unwrap_or_else(|_| files[at].clone());
-        if place(twins[0]) == place(twins[1]) {
-            return Err(Error::Twice { path: files[twins[1]].clone() });
-        }
-        let before = parts.clone();
-        for &twin in &twins {
-            let whole = files[twin].file_name().map(|name| name.to_string_lossy().into_owned());
-            parts[twin].pop();
-            parts[twin].extend(whole);
-            depths[twin] = 1;
-        }
-        if parts == before {
-            twins.iter().for_each(|&twin| parts[twin] = vec![files[twin].display().to_string()]);
-        }
-    }
-}
-
-/// The folders and the name of a file, without what only tells its format.
-fn parts_of(file: &Path) -> Vec<String> {
-    let mut parts: Vec<String> = file
-        .components()
-        .filter_map(|component| match component {
-            std::path::Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
-            _ => None,
-        })
-        .collect();
-    if let Some(name) = parts.last_mut() {
-        *name = bare_name(file);
-    }
-    parts
-}
-
-fn name_of(parts: &[String], depth: usize) -> String {
-    parts[parts.len().saturating_sub(depth)..].join("/")
 }
 
 #[cfg(test)]
 mod tests {
-    use limbeck_data::Interrupt;
-
     use super::*;
-    use crate::evaluate::toy::{Toy, bag};
+    use crate::measure::fixtures::{FakeEncoder, bag, silent};
 
     fn set(name: &str, pairs: &[(&str, &str, f64)]) -> StsSet {
         let pairs = GradedPairs {
@@ -242,8 +192,7 @@ mod tests {
     }
 
     fn score(sets: &[StsSet]) -> Result<StsScores> {
-        let (toy, interrupt) = (Toy::new(bag), Interrupt::new());
-        sts(&Model::new("bag", &toy), sets, Watch::silent(&interrupt))
+        sts(&NamedModel::new("bag", &FakeEncoder::new(bag)), sets, silent())
     }
 
     #[test]
@@ -251,24 +200,24 @@ mod tests {
         let scores = score(&[letters(), zero_one()]).unwrap();
         let letters = scores.scores["letters"];
         assert!((letters.spearman - 100.0).abs() < 1e-9 && letters.pearson > 90.0 && letters.pairs == 4);
-        // Two grades only: the ties keep it below a hundred or reach it, as the similarities tie as well or don't.
+        // With two grades only, ties among grades without ties among similarities keep the score below a hundred.
         assert!(scores.scores["zero-one"].spearman > 85.0);
         assert!((scores.average - (100.0 + scores.scores["zero-one"].spearman) / 2.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_model_without_an_opinion_scores_zero() {
-        let (toy, interrupt) = (Toy::new(|_| vec![1.0, 2.0]), Interrupt::new());
-        let scores = sts(&Model::new("same", &toy), &[letters()], Watch::silent(&interrupt)).unwrap();
-        assert_eq!(scores.scores["letters"], Score { spearman: 0.0, pearson: 0.0, pairs: 4 });
+    fn a_model_that_gives_every_pair_one_similarity_scores_zero() {
+        let constant = FakeEncoder::new(|_| vec![1.0, 2.0]);
+        let scores = sts(&NamedModel::new("constant", &constant), &[letters()], silent()).unwrap();
+        assert_eq!(scores.scores["letters"], StsScore { spearman: 0.0, pearson: 0.0, pairs: 4 });
     }
 
     #[test]
     fn each_distinct_sentence_is_encoded_once() {
-        let (toy, interrupt) = (Toy::new(bag), Interrupt::new());
+        let encoder = FakeEncoder::new(bag);
         let again = StsSet { name: "again".into(), ..letters() };
-        sts(&Model::new("bag", &toy), &[letters(), again], Watch::silent(&interrupt)).unwrap();
-        assert_eq!(toy.calls(), [4]);
+        sts(&NamedModel::new("bag", &encoder), &[letters(), again], silent()).unwrap();
+        assert_eq!(encoder.calls(), [4]);
     }
 
     #[test]
@@ -298,29 +247,15 @@ mod tests {
         assert_eq!(error.to_string(), "pairs of tiny: 1 found, at least 2 needed");
         let error = score(&[set("flat", &[("a", "b", 3.0), ("b", "c", 3.0)])]).unwrap_err();
         assert_eq!(error.to_string(), "different scores in flat: 1 found, at least 2 needed");
+    }
+
+    #[test]
+    fn two_sets_of_one_name_are_an_error() {
         assert!(matches!(score(&[letters(), letters()]), Err(Error::Twice { .. })));
     }
 
     #[test]
-    fn a_set_is_called_by_its_file_and_by_its_folder_where_two_collide() {
-        let names = |files: &[&str]| set_names(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
-        assert_eq!(
-            names(&["/d/en/STSB.test.tsv", "/d/zh/STSB.test.tsv.gz", "/d/en/STS12.test.tsv"]).unwrap(),
-            ["en/STSB.test", "zh/STSB.test", "STS12.test"]
-        );
-        assert_eq!(names(&["a/x/s.tsv", "b/x/s.tsv", "s.tsv"]).unwrap(), ["a/x/s", "b/x/s", "s"]);
-        assert_eq!(names(&["plain", "../up.tsv"]).unwrap(), ["plain", "up"]);
-        assert!(names(&[]).unwrap().is_empty());
-        assert_eq!(names(&["s.parquet", "x/t.csv"]).unwrap(), ["s", "t"]);
-        assert_eq!(names(&["s.parquet", "s.csv", "s.tsv.gz"]).unwrap(), ["s.parquet", "s.csv", "s.tsv.gz"]);
-        assert_eq!(names(&["s", "s.tsv"]).unwrap(), ["s", "s.tsv"]);
-        assert_eq!(names(&["../a/s.tsv", "a/s.tsv"]).unwrap(), ["../a/s.tsv", "a/s.tsv"]);
-        assert_eq!(names(&["a/s.csv", "a/s.tsv", "b/s.tsv"]).unwrap(), ["s.csv", "s.tsv", "b/s"]);
-        assert!(matches!(names(&["a/s.tsv", "./a/s.tsv"]), Err(Error::Twice { .. })));
-    }
-
-    #[test]
-    fn sets_are_read_from_their_files_and_a_bad_line_is_named() {
+    fn sets_are_read_from_their_files_and_an_error_names_file_and_line() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);

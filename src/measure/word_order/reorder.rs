@@ -1,43 +1,44 @@
 //! A sentence's words in another order.
 //!
-//! Words are what stands between blanks. In a text mostly of a script without blanks (Han, Hiragana, Katakana, Thai, Lao,
-//! Khmer, Burmese) they are the words of Unicode's annex 29, so single Han characters and whole Latin words or numbers;
-//! punctuation stays with the word before it, as it does where blanks are written.
+//! Blanks separate words. Most of a text may be in a script without blanks (Han, Hiragana, Katakana, Thai, Lao, Khmer,
+//! Burmese); its words are then those of Unicode's annex 29: single Han characters, whole Latin words or numbers.
+//! Punctuation stays with the word before it, as it does where blanks are written.
 
 use std::ops::Range;
 
 use limbeck_training::random::Random;
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Kind, WORDS};
+use super::{FEWEST_WORDS, Reordering};
 
-/// For a share of all texts, from 0 to 1, the same words in another order, the kind drawn too. `None` for the others, for those
-/// of fewer than [`WORDS`] words, and where the order makes no difference. It depends on the text and on `seed` alone.
+/// The words of `text` in another order, of a kind drawn at random. Only a `share` of all texts (0 to 1) is reordered:
+/// `None` for the others, for those of fewer than [`FEWEST_WORDS`] words, and where the order makes no difference. The
+/// result depends on the text and on `seed` alone.
 pub fn another_order(text: &str, share: f64, seed: u64) -> Option<String> {
     let mut random = random_of(text, seed);
     if random.uniform() >= share {
         return None;
     }
-    let words = Words::of(text);
-    if words.len() < WORDS {
+    let words = SentenceWords::of(text);
+    if words.len() < FEWEST_WORDS {
         return None;
     }
-    let kind = Kind::ALL[random.below(Kind::ALL.len())];
+    let kind = Reordering::ALL[random.below(Reordering::ALL.len())];
     words.reordered(&words.original(), kind, &mut random)
 }
 
-/// The generator of one sentence's pairs.
+/// The random generator of one sentence's pairs.
 pub(super) fn random_of(sentence: &str, seed: u64) -> Random {
     let mut name = [0; 8];
     blake3::Hasher::new().update(sentence.as_bytes()).finalize_xof().fill(&mut name);
     Random::new(seed, &[u64::from_le_bytes(name)])
 }
 
-/// `words` in another order; `None` where there is no other (all words alike).
-fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) -> Option<Vec<&'a str>> {
+/// `words` in another order; `None` where all words are alike.
+fn reorder<'a>(words: &[&'a str], kind: Reordering, random: &mut Random) -> Option<Vec<&'a str>> {
     let (mut words, half) = (words.to_vec(), words.len() / 2);
     match kind {
-        Kind::Swapped => {
+        Reordering::Swapped => {
             let one = random.below(words.len());
             let others: Vec<usize> =
                 (0..words.len()).filter(|&other| words[other].to_lowercase() != words[one].to_lowercase()).collect();
@@ -46,21 +47,21 @@ fn reorder<'a>(words: &[&'a str], kind: Kind, random: &mut Random) -> Option<Vec
             }
             words.swap(one, others[random.below(others.len())]);
         }
-        Kind::Halves => words.rotate_left(half),
-        Kind::Reversed => words.reverse(),
-        Kind::Shuffled => random.shuffle(&mut words),
+        Reordering::Halves => words.rotate_left(half),
+        Reordering::Reversed => words.reverse(),
+        Reordering::Shuffled => random.shuffle(&mut words),
     }
     Some(words)
 }
 
-/// A sentence's words and how they are put together again.
-pub(super) struct Words<'a> {
+/// A sentence's words, and whether blanks join them.
+pub(super) struct SentenceWords<'a> {
     words: Vec<&'a str>,
     spaced: bool,
 }
 
-impl<'a> Words<'a> {
-    pub fn of(sentence: &'a str) -> Self {
+impl<'a> SentenceWords<'a> {
+    pub(super) fn of(sentence: &'a str) -> Self {
         let letters = sentence.chars().filter(|c| c.is_alphabetic()).count();
         let without_blanks = sentence.chars().filter(|&c| is_written_without_blanks(c)).count();
         if 2 * without_blanks > letters {
@@ -70,17 +71,17 @@ impl<'a> Words<'a> {
         }
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.words.len()
     }
 
-    /// The sentence, blanks made single.
-    pub fn original(&self) -> String {
+    /// The sentence, each run of blanks made one.
+    pub(super) fn original(&self) -> String {
         self.join(&self.words)
     }
 
-    /// The sentence in another order; `None` where that differs from `original` by case alone.
-    pub fn reordered(&self, original: &str, kind: Kind, random: &mut Random) -> Option<String> {
+    /// The sentence in another order; `None` where the result differs from `original` in case alone.
+    pub(super) fn reordered(&self, original: &str, kind: Reordering, random: &mut Random) -> Option<String> {
         let reordered = self.join(&reorder(&self.words, kind, random)?);
         (reordered.to_lowercase() != original.to_lowercase()).then_some(reordered)
     }
@@ -91,7 +92,7 @@ impl<'a> Words<'a> {
         }
         let mut text = String::new();
         for word in words {
-            // Two Latin words side by side stay two.
+            // Two Latin words side by side stay two words.
             let joint = text.chars().next_back().zip(word.chars().next());
             if joint.is_some_and(|(left, right)| needs_blank(left) && needs_blank(right)) {
                 text.push(' ');
@@ -102,10 +103,10 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The words of annex 29, each with the punctuation that follows it; what nothing precedes goes with the word after it.
+/// The words of annex 29, each with the punctuation after it; punctuation at the beginning goes with the first word.
 pub(super) fn segments(sentence: &str) -> Vec<&str> {
     let mut words: Vec<Range<usize>> = Vec::new();
-    // Whether the last one has its letters, and whether no blank closed it.
+    // Whether the last word has its letters, and whether no blank has ended it yet.
     let (mut complete, mut open) = (false, false);
     for (start, segment) in sentence.split_word_bound_indices() {
         if segment.trim().is_empty() {

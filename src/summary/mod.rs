@@ -1,34 +1,38 @@
-//! `summary.json`: what a run came to. Other programs read it, so its keys stay; new figures go into `extra`.
+//! `summary.json`: the models of a run with their figures. Other programs read it, so its keys stay; new figures go
+//! into `extra`.
 
 use std::path::Path;
 
 use indexmap::IndexMap;
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::evaluate::fidelity;
-use crate::evaluate::sts::Score;
+use crate::measure::fidelity::Fidelity;
+use crate::measure::speed::Speed;
+use crate::measure::sts::StsScore;
 
 pub mod compare;
-pub(crate) mod table;
+pub(crate) mod format;
+mod table;
 
-pub use table::{table, table_cells};
+pub use table::{TableCells, table, table_cells};
 
-/// The keys of [`ModelSummary::extra`] that [`table`] shows or that several stages write.
+/// Keys of [`ModelSummary::extra`].
 pub mod extra {
     /// The mean cosine to the teacher with both means taken out, -1 to 1.
     pub const COSINE_CENTRED: &str = "fidelity_cosine_centred";
-    /// The share of the teacher's ten nearest neighbours that the student's queries find in the teacher's index, 0 to 1.
-    pub const ONE_SPACE: &str = "one_space_neighbours_at_10";
-    /// The word-order figure, -1 to 1.
+    /// The share of the teacher's ten nearest neighbours that the student's queries find in the teacher's index, 0 to
+    /// 1.
+    pub const SHARED_SPACE: &str = "one_space_neighbours_at_10";
+    /// The word-order score, -1 to 1.
     pub const WORD_ORDER: &str = "word_order";
-    /// Word order kind by kind: an object.
+    /// The word-order scores of each kind of reordering: a list of objects.
     pub const WORD_ORDER_KINDS: &str = "word_order_kinds";
     /// Topic accuracy, 0 to 1.
     pub const TOPIC_ACCURACY: &str = "topic_accuracy";
-    /// Milliseconds for a sentence alone: `{"p50", "p99"}`.
+    /// The latency of a sentence alone in milliseconds: `{"p50", "p99"}`.
     pub const MILLISECONDS_ALONE: &str = "milliseconds_alone";
 }
 
@@ -37,63 +41,63 @@ pub mod extra {
 pub struct Summary {
     /// The run's name.
     pub name: String,
-    /// The models measured, side by side.
+    /// The models measured, in the order of the table.
     pub models: Vec<ModelSummary>,
     /// The stages in the order they ran.
-    pub stages: Vec<Stage>,
-    /// What computed it: `limbeck`, `onnxruntime`, … to their versions.
+    pub stages: Vec<StageSummary>,
+    /// The versions of `limbeck`, `onnxruntime`, …
     pub versions: IndexMap<String, String>,
 }
 
-/// One model and what was measured of it; what wasn't is null.
+/// One model and its figures; a figure that was not measured is null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelSummary {
-    /// Its name in tables.
+    /// The name in tables.
     pub name: String,
-    /// What it is in this run.
-    pub role: Role,
-    /// How many trained numbers it has.
+    /// The model's part in this run.
+    pub role: ModelRole,
+    /// The number of parameters.
     pub parameters: u64,
-    /// How many bytes it takes as a file.
+    /// The size of its file in bytes.
     pub bytes: u64,
-    /// The width of its vectors.
+    /// The dimension of its vectors.
     pub dimension: usize,
-    /// The bench's median.
+    /// The median over the rounds of the bench.
     pub sentences_per_second: Option<f64>,
-    /// STS scores, set by set, × 100.
-    pub scores: IndexMap<String, Score>,
+    /// The scores of each STS set, × 100.
+    pub scores: IndexMap<String, StsScore>,
     /// The mean of the sets' Spearman, × 100.
     pub average: Option<f64>,
-    /// Against the teacher's vectors of held-out text.
-    pub fidelity: Option<Fidelity>,
+    /// Agreement with the teacher's vectors of held-out text.
+    pub fidelity: Option<FidelitySummary>,
     /// Alignment on the STS sets; lower is better.
     pub alignment: Option<f64>,
     /// Uniformity on the STS sets; lower is better.
     pub uniformity: Option<f64>,
-    /// What computed it: `onnxruntime`, `candle` or `folded`.
+    /// The engine that computed it: `onnxruntime`, `candle` or `folded`.
     pub engine: String,
     /// The precision of its weights: `f32`, `f16` or `int8`.
     pub precision: String,
-    /// How many threads it used.
+    /// The number of threads it used.
     pub threads: usize,
-    /// All else, under the keys of [`extra`] or others.
+    /// Further figures, under the keys of [`extra`].
     pub extra: Map<String, Value>,
 }
 
-/// What a model is in a run.
+/// A model's part in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// It made the targets.
+pub enum ModelRole {
+    /// The model that made the targets.
     Teacher,
-    /// It was trained on them.
+    /// The model trained in this run.
     Student,
-    /// It stands beside for comparison.
+    /// A model measured for comparison.
     Baseline,
 }
 
-impl Role {
-    /// Its name in files and tables.
+impl ModelRole {
+    /// The name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Teacher => "teacher",
@@ -103,36 +107,86 @@ impl Role {
     }
 }
 
-/// A student's agreement with its teacher; see [`fidelity::Fidelity`].
+/// A model's agreement with the teacher; see [`Fidelity`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Fidelity {
-    /// The mean cosine to the teacher's vector; null where the widths differ.
+pub struct FidelitySummary {
+    /// The mean cosine with the teacher's vector; null where the widths differ.
     pub cosine: Option<f64>,
     /// Spearman's ρ of pair similarities, -1 to 1.
     pub spearman: f64,
-    /// The share of the teacher's ten nearest neighbours that it finds, 0 to 1.
+    /// The share of the teacher's ten nearest neighbours that the model finds, 0 to 1.
     pub neighbours_at_10: f64,
 }
 
-impl From<&fidelity::Fidelity> for Fidelity {
-    fn from(measured: &fidelity::Fidelity) -> Self {
+impl From<&Fidelity> for FidelitySummary {
+    fn from(measured: &Fidelity) -> Self {
         Self { cosine: measured.cosine, spearman: measured.spearman, neighbours_at_10: measured.neighbours_at_10 }
     }
 }
 
 /// A stage of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stage {
-    /// Its name: `embed`.
+pub struct StageSummary {
+    /// The stage's name: `embed`.
     pub name: String,
-    /// How long it took when it was last done.
+    /// The seconds it took when it last ran.
     pub seconds: f64,
-    /// Whether it was up to date.
+    /// Whether it was up to date, and so did not run.
     pub skipped: bool,
 }
 
+impl ModelSummary {
+    /// Adds the speed and the number of threads that it was measured with.
+    pub fn add_speed(&mut self, speed: &Speed) {
+        self.sentences_per_second = Some(speed.sentences_per_second);
+        self.threads = speed.threads;
+        self.extra.insert(extra::MILLISECONDS_ALONE.into(), json!(speed.milliseconds_alone));
+    }
+
+    /// The number under `key` of [`extra`].
+    pub(crate) fn extra_number(&self, key: &str) -> Option<f64> {
+        self.extra.get(key)?.as_f64()
+    }
+
+    /// The median latency of a sentence alone, or under `"p99"` the 99th percentile.
+    pub(crate) fn latency(&self, percentile: &str) -> Option<f64> {
+        self.extra.get(extra::MILLISECONDS_ALONE)?[percentile].as_f64()
+    }
+}
+
+/// The STS sets that any of `models` was scored on, in the order in which they first occur.
+pub(crate) fn sts_sets<'a>(models: impl IntoIterator<Item = &'a ModelSummary>) -> Vec<&'a str> {
+    let mut sets: Vec<&str> = Vec::new();
+    for set in models.into_iter().flat_map(|model| model.scores.keys()) {
+        if !sets.contains(&set.as_str()) {
+            sets.push(set);
+        }
+    }
+    sets
+}
+
 impl Summary {
+    /// The first student.
+    pub(crate) fn student(&self) -> Option<&ModelSummary> {
+        self.models.iter().find(|model| model.role == ModelRole::Student)
+    }
+
+    /// The first teacher.
+    pub(crate) fn teacher(&self) -> Option<&ModelSummary> {
+        self.models.iter().find(|model| model.role == ModelRole::Teacher)
+    }
+
+    /// How many times as fast as the teacher a model of `per_second` sentences a second is, if the teacher's speed is
+    /// known.
+    pub(crate) fn times_teacher(&self, per_second: f64) -> Option<f64> {
+        let teacher = self.teacher()?.sentences_per_second.filter(|&speed| speed > 0.0)?;
+        Some(per_second / teacher)
+    }
+
     /// Writes `summary.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let json = |source| Error::Json { what: "summary", path: path.to_owned(), source };
         let mut text = serde_json::to_string_pretty(self).map_err(json)?;
@@ -140,10 +194,10 @@ impl Summary {
         Ok(files::write_bytes(path, text.as_bytes())?)
     }
 
-    /// The summary of the run in the folder `path`, or the file itself.
+    /// Reads the summary of the run in the folder `path`, or the file `path` itself.
     ///
     /// # Errors
-    /// A folder without one or none at all, and what isn't one.
+    /// No such file or folder, a folder without a summary, or a file that is none.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_file() {
             return Self::read(path);
@@ -152,7 +206,10 @@ impl Summary {
         if file.is_file() { Self::read(&file) } else { Err(Error::NoRun { path: path.to_owned() }) }
     }
 
-    /// Reads what [`Summary::write`] wrote, or what a later version wrote with more keys.
+    /// Reads the file that [`Summary::write`] wrote; unknown keys, which a later version may write, are passed over.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no summary.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
         serde_json::from_slice(&bytes).map_err(|source| Error::Json { what: "summary", path: path.to_owned(), source })
@@ -163,7 +220,7 @@ impl Summary {
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) fn model(name: &str, role: Role) -> ModelSummary {
+    pub(crate) fn model(name: &str, role: ModelRole) -> ModelSummary {
         ModelSummary {
             name: name.into(),
             role,
@@ -184,23 +241,23 @@ pub(crate) mod tests {
     }
 
     fn summary() -> Summary {
-        let mut student = model("m", Role::Student);
+        let mut student = model("m", ModelRole::Student);
         student.sentences_per_second = Some(100_000.0);
-        student.scores.insert("STSB.test".into(), Score { spearman: 80.0, pearson: 79.5, pairs: 1_379 });
-        student.scores.insert("SICK.test".into(), Score { spearman: 70.0, pearson: 71.0, pairs: 4_927 });
+        student.scores.insert("STSB.test".into(), StsScore { spearman: 80.0, pearson: 79.5, pairs: 1_379 });
+        student.scores.insert("SICK.test".into(), StsScore { spearman: 70.0, pearson: 71.0, pairs: 4_927 });
         student.average = Some(75.0);
-        student.fidelity = Some(Fidelity { cosine: Some(0.9), spearman: 0.8, neighbours_at_10: 0.5 });
+        student.fidelity = Some(FidelitySummary { cosine: Some(0.9), spearman: 0.8, neighbours_at_10: 0.5 });
         student.extra.insert(extra::WORD_ORDER.into(), 0.3.into());
         Summary {
             name: "quickstart".into(),
-            models: vec![model("teacher", Role::Teacher), student],
-            stages: vec![Stage { name: "embed".into(), seconds: 1.5, skipped: false }],
+            models: vec![model("teacher", ModelRole::Teacher), student],
+            stages: vec![StageSummary { name: "embed".into(), seconds: 1.5, skipped: false }],
             versions: [("limbeck".to_owned(), "0.1.0".to_owned())].into(),
         }
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_summary_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs/summary.json");
         summary().write(&path).unwrap();
@@ -210,7 +267,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_keys_are_those_that_others_read() {
+    fn the_keys_are_those_that_other_programs_read() {
         let json = serde_json::to_value(summary()).unwrap();
         let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
         assert_eq!(keys(&json), "name models stages versions");
@@ -224,7 +281,7 @@ pub(crate) mod tests {
         assert_eq!(keys(&student["scores"]["STSB.test"]), "spearman pearson pairs");
         assert_eq!(keys(&student["fidelity"]), "cosine spearman neighbours_at_10");
         assert_eq!(keys(&json["stages"][0]), "name seconds skipped");
-        // What wasn't measured is there as null.
+        // A figure that was not measured is null.
         assert!(json["models"][0]["fidelity"].is_null() && json["models"][0]["average"].is_null());
     }
 
@@ -236,7 +293,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_summary_is_named_with_its_line() {
+    fn the_error_of_a_file_that_is_no_summary_names_its_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("summary.json");
         std::fs::write(&path, "{\n \"name\": 3\n}").unwrap();

@@ -1,24 +1,25 @@
-//! Fidelity: how well a student's vectors stand for its teacher's. It needs no labels, only text that wasn't trained on.
+//! Fidelity: how well a student's vectors stand in for its teacher's. It needs no labels, only text that was not
+//! trained on.
 
 use limbeck_encoder::Embeddings;
-use ndarray::{Array2, ArrayView1, Axis, s};
+use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
 
-use super::correlation::{mean, spearman};
-use super::model::{Distinct, cosine, unit_rows, without_jitter};
+use super::correlation::{mean, pearson, ranks};
+use super::distinct::DistinctTexts;
 use super::sample;
+use super::similarity::{cosine, nearest, unit_rows, without_jitter};
 use crate::error::{Error, Result};
 
-/// Fewer texts than this say nothing.
+/// Fidelity on fewer texts than this is refused.
 pub const FEWEST: usize = 3;
-/// The fewest texts of which ten nearest neighbours say anything: with fewer, every other text is one.
-pub const NEIGHBOURLY: usize = 12;
-/// How many pairs of texts the Spearman is taken over, at most.
+/// With fewer texts than this, every other text is among the ten nearest neighbours, and their share tells nothing.
+pub const FEWEST_FOR_NEIGHBOURS: usize = 12;
+/// Spearman's ρ is taken over this many pairs of texts at most.
 pub const PAIRS: usize = 50_000;
-/// How many nearest neighbours are asked for.
+/// How many nearest neighbours are compared.
 pub const NEIGHBOURS: usize = 10;
-
-/// How many texts of a file are taken, at most: the neighbours of each are sought among all.
+/// This many texts of a file are taken at most: the neighbours of each are searched among all.
 pub const TEXTS: usize = 10_000;
 
 /// Rows of similarities computed at once; with 10,000 texts a block takes 10 MB.
@@ -28,64 +29,91 @@ const SEED: u64 = 0xf1de;
 /// How well a student agrees with its teacher on the same texts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fidelity {
-    /// Mean cosine of the student's vector to the teacher's; `None` where their widths differ.
+    /// Mean cosine of the student's vector with the teacher's; `None` where their widths differ.
     pub cosine: Option<f64>,
-    /// The same with each model's mean vector taken out first: a teacher whose vectors crowd together makes `cosine` high
-    /// for everybody, and this stays honest.
+    /// The same with each model's mean vector subtracted first. A teacher whose vectors crowd together makes `cosine`
+    /// high for every student; this figure does not rise with the crowding.
     pub cosine_centred: Option<f64>,
     /// Spearman's ρ (-1 to 1) of the similarities of pairs of texts, student against teacher.
     pub spearman: f64,
     /// The share (0 to 1) of each text's ten nearest neighbours by the teacher that are among its ten by the student.
     pub neighbours_at_10: f64,
-    /// The same where the student embeds the queries and the teacher the documents: the share of each text's ten nearest
-    /// neighbours by the teacher that the student's vector finds among the teacher's vectors. `None` where their widths
-    /// differ.
-    pub one_space_at_10: Option<f64>,
-    /// How many texts it was measured on.
+    /// The same share where the student embeds the queries and the teacher the documents: each student vector is
+    /// compared with the teacher's vectors. `None` where their widths differ.
+    pub shared_space_at_10: Option<f64>,
+    /// The number of texts measured on.
     pub sentences: usize,
 }
 
-/// The texts of a file that fidelity is measured on: those that differ, and of many a fixed sample of [`TEXTS`].
+/// The texts of a file that fidelity is measured on: the distinct ones, and of many a fixed sample of [`TEXTS`].
 pub fn sampled(texts: &[String]) -> Vec<String> {
-    let mut distinct = Distinct::default();
-    for text in texts {
-        distinct.place(text);
-    }
+    let distinct: DistinctTexts<'_> = texts.iter().map(String::as_str).collect();
     let texts = distinct.texts();
     sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].to_owned()).collect()
 }
 
-/// Compares the two models' vectors of the same texts, row by row.
-///
-/// Pairs of texts are a fixed sample of at most [`PAIRS`]; neighbours are sought among all the texts (with fewer than
-/// [`NEIGHBOURLY`], all the others are neighbours). Memory beyond the vectors: two blocks of similarities.
-///
-/// Errors where the numbers of rows differ or there are fewer than [`FEWEST`].
-pub fn fidelity(teacher: &Embeddings, student: &Embeddings) -> Result<Fidelity> {
-    let sentences = teacher.rows();
-    if sentences != student.rows() {
-        let what = "the teacher's vectors against the student's".into();
-        return Err(Error::Lengths { what, left: sentences, right: student.rows() });
+/// A teacher's vectors, and what every comparison needs of them, worked out once for all students.
+pub struct Reference {
+    vectors: Embeddings,
+    unit: Array2<f32>,
+    centred: Embeddings,
+    pairs: Vec<(usize, usize)>,
+    /// The ranks of the pairs' similarities.
+    ranks: Vec<f64>,
+    /// The nearest neighbours of each text.
+    neighbours: Vec<Vec<usize>>,
+}
+
+impl Reference {
+    /// Works out what is compared. Pairs of texts are a fixed sample of at most [`PAIRS`]; neighbours are searched
+    /// among all texts. Memory beyond the vectors: three copies of them and a block of similarities.
+    ///
+    /// # Errors
+    /// Fewer than [`FEWEST`] texts.
+    pub fn new(vectors: Embeddings) -> Result<Self> {
+        if vectors.rows() < FEWEST {
+            return Err(Error::TooFew { what: "texts for fidelity".into(), found: vectors.rows(), needed: FEWEST });
+        }
+        let pairs = sample::pairs(vectors.rows(), PAIRS, SEED);
+        let unit = unit_rows(&vectors);
+        let neighbours = neighbours(&unit, &unit);
+        let (centred, ranks) = (without_mean(&vectors), ranks(&similarities(&vectors, &pairs)));
+        Ok(Self { vectors, unit, centred, pairs, ranks, neighbours })
     }
-    if sentences < FEWEST {
-        return Err(Error::TooFew { what: "texts for fidelity".into(), found: sentences, needed: FEWEST });
+
+    /// The vectors themselves.
+    pub fn vectors(&self) -> &Embeddings {
+        &self.vectors
     }
-    let (cosine, cosine_centred) = if teacher.dimension() == student.dimension() {
-        let centred = mean_cosine(&without_mean(teacher), &without_mean(student));
-        (Some(mean_cosine(teacher, student)), Some(centred))
-    } else {
-        (None, None)
-    };
-    let pairs = sample::pairs(sentences, PAIRS, SEED);
-    let (own, one_space) = shared_neighbours(&unit_rows(teacher), &unit_rows(student));
-    Ok(Fidelity {
-        cosine,
-        cosine_centred,
-        spearman: spearman(&similarities(student, &pairs), &similarities(teacher, &pairs)),
-        neighbours_at_10: own,
-        one_space_at_10: one_space,
-        sentences,
-    })
+
+    /// Compares a student's vectors of the same texts, row by row.
+    ///
+    /// # Errors
+    /// Where the numbers of rows differ.
+    pub fn compare(&self, student: &Embeddings) -> Result<Fidelity> {
+        let sentences = self.vectors.rows();
+        if sentences != student.rows() {
+            let what = "the teacher's vectors against the student's".into();
+            return Err(Error::Lengths { what, left: sentences, right: student.rows() });
+        }
+        let same_width = self.vectors.dimension() == student.dimension();
+        let unit = unit_rows(student);
+        Ok(Fidelity {
+            cosine: same_width.then(|| mean_cosine(&self.vectors, student)),
+            cosine_centred: same_width.then(|| mean_cosine(&self.centred, &without_mean(student))),
+            spearman: pearson(&ranks(&similarities(student, &self.pairs)), &self.ranks),
+            neighbours_at_10: self.share_found(&neighbours(&unit, &unit)),
+            shared_space_at_10: same_width.then(|| self.share_found(&neighbours(&unit, &self.unit))),
+            sentences,
+        })
+    }
+
+    /// The share of the teacher's nearest neighbours that are among `found`.
+    fn share_found(&self, found: &[Vec<usize>]) -> f64 {
+        let pairs = self.neighbours.iter().zip(found);
+        let shared: usize = pairs.map(|(own, found)| own.iter().filter(|place| found.contains(place)).count()).sum();
+        shared as f64 / self.neighbours.iter().map(Vec::len).sum::<usize>() as f64
+    }
 }
 
 fn mean_cosine(teacher: &Embeddings, student: &Embeddings) -> f64 {
@@ -106,50 +134,25 @@ fn similarities(vectors: &Embeddings, pairs: &[(usize, usize)]) -> Vec<f64> {
     pairs.par_iter().map(|&(i, j)| without_jitter(cosine(vectors.row(i), vectors.row(j)))).collect()
 }
 
-/// The mean share of the teacher's nearest neighbours that the student finds too: among its own vectors, and among the
-/// teacher's where they are of one width. Both are texts × dimension, of unit rows.
-fn shared_neighbours(teacher: &Array2<f32>, student: &Array2<f32>) -> (f64, Option<f64>) {
-    let n = teacher.nrows();
-    let (mut own, mut one_space) = (0, (teacher.ncols() == student.ncols()).then_some(0));
+/// For each row of `queries` the places of the nearest rows of `documents`, except its own place. Both are texts ×
+/// dimension, of unit rows.
+fn neighbours(queries: &Array2<f32>, documents: &Array2<f32>) -> Vec<Vec<usize>> {
+    let n = queries.nrows();
+    let mut all = Vec::with_capacity(n);
     for first in (0..n).step_by(BLOCK) {
         let rows = first..(first + BLOCK).min(n);
-        // Each block × n.
-        let by_teacher = teacher.slice(s![rows.clone(), ..]).dot(&teacher.t());
-        let queries = student.slice(s![rows, ..]);
-        own += count_shared(&by_teacher, &queries.dot(&student.t()), first);
-        if let Some(one_space) = &mut one_space {
-            *one_space += count_shared(&by_teacher, &queries.dot(&teacher.t()), first);
-        }
+        // Block × n.
+        let similarities = queries.slice(s![rows.clone(), ..]).dot(&documents.t());
+        let of_row = |row: usize| nearest(similarities.row(row - first), row, NEIGHBOURS);
+        all.par_extend(rows.into_par_iter().map(of_row));
     }
-    let share = |count: usize| count as f64 / (n * NEIGHBOURS.min(n - 1)) as f64;
-    (share(own), one_space.map(share))
-}
-
-/// How many of the neighbours by one block of similarities are neighbours by the other too; the block's rows are the texts
-/// from `first` on.
-fn count_shared(left: &Array2<f32>, right: &Array2<f32>, first: usize) -> usize {
-    let shared = |row: usize| {
-        let (left, right) = (nearest(left.row(row), first + row), nearest(right.row(row), first + row));
-        left.iter().filter(|neighbour| right.contains(neighbour)).count()
-    };
-    (0..left.nrows()).into_par_iter().map(shared).sum()
-}
-
-/// The places of the largest similarities but for `own`; of equal ones the first.
-fn nearest(similarities: ArrayView1<'_, f32>, own: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..similarities.len()).filter(|&place| place != own).collect();
-    let count = NEIGHBOURS.min(order.len());
-    if count < order.len() {
-        order.select_nth_unstable_by(count, |&a, &b| similarities[b].total_cmp(&similarities[a]).then(a.cmp(&b)));
-    }
-    order.truncate(count);
-    order
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::toy::word_vector;
+    use crate::measure::fixtures::word_vector;
 
     fn vectors(n: usize, dimension: usize, salt: &str) -> Embeddings {
         let data = (0..n).flat_map(|i| word_vector(&format!("{salt}{i}"), dimension)).collect();
@@ -158,6 +161,10 @@ mod tests {
 
     fn map(vectors: &Embeddings, dimension: usize, f: impl Fn(usize, &[f32]) -> Vec<f32>) -> Embeddings {
         Embeddings::new(vectors.iter().enumerate().flat_map(|(i, row)| f(i, row)).collect(), dimension)
+    }
+
+    fn fidelity(teacher: &Embeddings, student: &Embeddings) -> Result<Fidelity> {
+        Reference::new(teacher.clone())?.compare(student)
     }
 
     #[test]
@@ -182,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_scores_like_chance() {
+    fn an_unrelated_student_scores_like_chance() {
         let fidelity = fidelity(&vectors(500, 16, "t"), &vectors(500, 16, "s")).unwrap();
         assert!(fidelity.cosine.unwrap().abs() < 0.05 && fidelity.cosine_centred.unwrap().abs() < 0.05);
         assert!(fidelity.spearman.abs() < 0.05);
@@ -191,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crowded_space_flatters_only_the_raw_cosine() {
+    fn a_crowded_space_raises_only_the_raw_cosine() {
         let crowd = |salt| {
             map(&vectors(400, 16, salt), 16, |_, row| {
                 let mut row = row.to_vec();
@@ -216,8 +223,8 @@ mod tests {
 
     #[test]
     fn neighbours_are_the_same_as_by_sorting_all() {
-        let (teacher, student) = (unit_rows(&vectors(300, 8, "t")), unit_rows(&vectors(300, 8, "t")));
-        let noisy = &student + &unit_rows(&vectors(300, 8, "n")).mapv(|value| value * 0.5);
+        let teacher = unit_rows(&vectors(300, 8, "t"));
+        let noisy = &teacher + &unit_rows(&vectors(300, 8, "n")).mapv(|value| value * 0.5);
         let sorted = |rows: &Array2<f32>, i: usize| {
             let mut order: Vec<(f32, usize)> =
                 (0..300).filter(|&j| j != i).map(|j| (rows.row(i).dot(&rows.row(j)), j)).collect();
@@ -228,20 +235,22 @@ mod tests {
         let shared: usize = (0..300).map(|i| sorted(&teacher, i).intersection(&sorted(&noisy, i)).count()).sum();
         let expected = shared as f64 / 3_000.0;
         assert!(expected > 0.1 && expected < 0.9, "{expected}");
-        assert!((shared_neighbours(&teacher, &noisy).0 - expected).abs() < 0.002);
+        let of = |rows: Array2<f32>| Embeddings::new(rows.into_raw_vec_and_offset().0, 8);
+        let found = fidelity(&of(teacher), &of(noisy)).unwrap().neighbours_at_10;
+        assert!((found - expected).abs() < 0.002, "{found} against {expected}");
     }
 
     #[test]
-    fn a_student_turned_away_keeps_its_own_neighbours_and_loses_those_in_the_teachers_index() {
+    fn a_permuted_student_keeps_its_own_neighbours_and_loses_those_in_the_teachers_index() {
         let teacher = vectors(300, 16, "t");
         let turned = map(&teacher, 16, |_, row| row.iter().rev().copied().collect());
         let apart = fidelity(&teacher, &turned).unwrap();
         assert!(apart.neighbours_at_10 > 0.999, "{apart:?}");
-        assert!(apart.one_space_at_10.unwrap() < 0.2, "{apart:?}");
+        assert!(apart.shared_space_at_10.unwrap() < 0.2, "{apart:?}");
         // In the teacher's own space both are the same.
-        assert!(fidelity(&teacher, &teacher).unwrap().one_space_at_10.unwrap() > 0.999);
+        assert!(fidelity(&teacher, &teacher).unwrap().shared_space_at_10.unwrap() > 0.999);
         let wider = map(&teacher, 17, |_, row| [row, &[0.0]].concat());
-        assert_eq!(fidelity(&teacher, &wider).unwrap().one_space_at_10, None);
+        assert_eq!(fidelity(&teacher, &wider).unwrap().shared_space_at_10, None);
     }
 
     #[test]
@@ -258,11 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_two_lengths_and_too_short_ones_are_errors() {
-        assert!(matches!(
-            fidelity(&vectors(4, 8, "t"), &vectors(5, 8, "s")),
-            Err(Error::Lengths { left: 4, right: 5, .. })
-        ));
+    fn two_numbers_of_rows_are_an_error() {
+        let differing = fidelity(&vectors(4, 8, "t"), &vectors(5, 8, "s"));
+        assert!(matches!(differing, Err(Error::Lengths { left: 4, right: 5, .. })));
+    }
+
+    #[test]
+    fn too_few_texts_are_an_error() {
         assert!(matches!(fidelity(&vectors(2, 8, "t"), &vectors(2, 8, "s")), Err(Error::TooFew { found: 2, .. })));
     }
 }

@@ -1,19 +1,19 @@
-//! Alignment and uniformity (Wang and Isola 2020, "Understanding contrastive representation learning through alignment and
-//! uniformity on the hypersphere"): how near texts of one meaning lie, and how evenly all texts cover the sphere. Lower is
-//! better for both.
+//! Alignment and uniformity (Wang and Isola 2020, "Understanding contrastive representation learning through alignment
+//! and uniformity on the hypersphere"): how near texts of one meaning lie, and how evenly all texts cover the sphere.
+//! Lower is better for both.
 
 use limbeck_encoder::Embeddings;
 use ndarray::Axis;
 
-use super::model::{cosine, unit_rows};
 use super::sample;
+use super::similarity::{cosine, unit_rows};
 
-/// Above this many vectors uniformity takes a sample; 4,096 have 8 million pairs.
+/// Uniformity of more vectors than this is measured on a sample; 4,096 vectors have 8 million pairs.
 pub const UNIFORMITY_ROWS: usize = 4_096;
 
 const SEED: u64 = 0x5ace;
 
-/// Alignment with α = 2: the mean of ‖x - y‖² over `pairs` that mean the same, each vector brought to length 1; 0 to 4.
+/// Alignment with α = 2: the mean of ‖x - y‖² over `pairs` of equal meaning, each vector scaled to length 1; 0 to 4.
 ///
 /// `None` without a pair.
 pub fn alignment<'a>(pairs: impl IntoIterator<Item = (&'a [f32], &'a [f32])>) -> Option<f64> {
@@ -25,10 +25,10 @@ pub fn alignment<'a>(pairs: impl IntoIterator<Item = (&'a [f32], &'a [f32])>) ->
     (count > 0).then(|| sum / count as f64)
 }
 
-/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows, each brought to length 1;
+/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows, each scaled to length 1;
 /// -8 to 0.
 ///
-/// Above [`UNIFORMITY_ROWS`] rows it's taken over that many, always the same ones. `None` with fewer than two.
+/// Of more than [`UNIFORMITY_ROWS`] rows a fixed sample of that many is taken. `None` with fewer than two.
 pub fn uniformity(vectors: &Embeddings) -> Option<f64> {
     let mut rows = unit_rows(vectors);
     if rows.nrows() > UNIFORMITY_ROWS {
@@ -40,7 +40,7 @@ pub fn uniformity(vectors: &Embeddings) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::toy::{golden, word_vector};
+    use crate::measure::fixtures::{golden, word_vector};
 
     fn golden_rows(name: &str) -> Embeddings {
         let rows: Vec<Vec<f32>> = serde_json::from_value(golden()["inputs"][name].clone()).unwrap();
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn both_equal_torch() {
+    fn alignment_and_uniformity_equal_torch() {
         let (h1, h2) = (golden_rows("h1"), golden_rows("h2"));
         let expected = |name: &str| golden()[name].as_f64().unwrap();
         assert!((alignment(h1.iter().zip(h2.iter())).unwrap() - expected("alignment")).abs() < 1e-6);
