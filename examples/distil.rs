@@ -5,7 +5,7 @@
 //! cargo run --release --example distil -- cache student
 //! ```
 //!
-//! The cache may also be Parquet that another tool wrote, with a text and a vector column; then a tokenizer is named too.
+//! The cache may also be Parquet that another tool wrote, with a text and a vector column; then name a tokenizer too.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

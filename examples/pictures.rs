@@ -13,8 +13,8 @@ use std::path::Path;
 
 /// Colours of both pictures; `report.html` brings the same names.
 const COLOURS: &str = "\
-:root { --paper: #fff; --ink: #1c2024; --quiet: #5b636c; --grid: #e1e4e8; --box: #f5f6f8; --s0: #2462b5; --s1: #b95a00; \
---s2: #1b7d4b; }\n\
+:root { --paper: #fff; --ink: #1c2024; --quiet: #5b636c; --grid: #e1e4e8; --box: #f5f6f8; --s0: #2462b5; \
+--s1: #b95a00; --s2: #1b7d4b; }\n\
 @media (prefers-color-scheme: dark) { :root { --paper: #15181c; --ink: #e4e7eb; --quiet: #a2abb5; --grid: #343a42; \
 --box: #1f242a; --s0: #6ea8f5; --s1: #f2a04a; --s2: #5cc28c; } }\n";
 const LETTERS: &str = "\
@@ -69,10 +69,10 @@ impl Drawing {
     fn finish(self, (width, height): (i32, i32), title: &str, style: &str) -> String {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>\n{style}{LETTERS}</style>\n<defs><marker \
-             id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
-             orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"var(--quiet)\"/></marker></defs>\n<rect width=\"{width}\" \
-             height=\"{height}\" fill=\"var(--paper)\"/>\n{}</svg>\n",
+             height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>\n{style}{LETTERS}</style>\n<defs>\
+             <marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" \
+             orient=\"auto\"><path d=\"M0 0L8 4L0 8z\" fill=\"var(--quiet)\"/></marker></defs>\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"var(--paper)\"/>\n{}</svg>\n",
             self.0
         )
     }

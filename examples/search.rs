@@ -1,7 +1,7 @@
 //! Semantic search over the lines of a file: embed them once, then the query, and take the largest cosines.
 //!
 //! ```sh
-//! cargo run --release --example search -- runs/quickstart/exports/student.int8.limbeck texts.txt "somebody makes music"
+//! cargo run --release --example search -- student.int8.limbeck texts.txt "somebody makes music"
 //! ```
 
 use std::error::Error;
