@@ -37,6 +37,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[derive(Default)]
 struct Drawing(String);
 
+/// Where a box lies.
+struct Area {
+    x: i32,
+    y: i32,
+    width: i32,
+    height: i32,
+}
+
+fn area(x: i32, y: i32, width: i32, height: i32) -> Area {
+    Area { x, y, width, height }
+}
+
 impl Drawing {
     fn add(&mut self, element: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
@@ -48,7 +60,8 @@ impl Drawing {
     }
 
     /// A box with lines of text in its middle.
-    fn node(&mut self, (x, y, width, height): (i32, i32, i32, i32), colour: &str, lines: &[&str]) {
+    fn node(&mut self, area: Area, colour: &str, lines: &[&str]) {
+        let Area { x, y, width, height } = area;
         self.add(format_args!(
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\" fill=\"var(--box)\" \
              stroke=\"var(--{colour})\" stroke-width=\"1.5\"/>"
@@ -66,7 +79,7 @@ impl Drawing {
         ));
     }
 
-    fn finish(self, (width, height): (i32, i32), title: &str, style: &str) -> String {
+    fn finish(self, width: i32, height: i32, title: &str, style: &str) -> String {
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
              height=\"{height}\" role=\"img\">\n<title>{title}</title>\n<style>\n{style}{LETTERS}</style>\n<defs>\
@@ -88,7 +101,7 @@ fn how_it_works() -> String {
         (480, ["cache", "vectors in Parquet"]),
         (710, ["student", "learns the vectors"]),
     ] {
-        to.node((x, 45, 170, 56), if x == 710 { "s0" } else { "grid" }, &lines);
+        to.node(area(x, 45, 170, 56), if x == 710 { "s0" } else { "grid" }, &lines);
         if x < 710 {
             to.arrow(&format!("{},73 {},73", x + 172, x + 226));
         }
@@ -96,7 +109,7 @@ fn how_it_works() -> String {
     to.text(20, 150, "class=\"title\"", "Encode: one sentence through the student");
     for (at, word) in ["a", "man", "is", "playing", "a", "guitar"].into_iter().enumerate() {
         let (x, weight) = (20 + 72 * at as i32, [4, 20, 6, 30, 4, 34][at]);
-        to.node((x, 165, 62, 30), "grid", &[word]);
+        to.node(area(x, 165, 62, 30), "grid", &[word]);
         to.arrow(&format!("{0},197 {0},214", x + 31));
         to.add(format_args!(
             "<rect x=\"{x}\" y=\"216\" width=\"62\" height=\"24\" rx=\"3\" fill=\"var(--s0)\" \
@@ -113,11 +126,11 @@ fn how_it_works() -> String {
     to.text(475, 268, "class=\"quiet\"", "a narrow convolution scores");
     to.text(475, 286, "class=\"quiet\"", "each token for each head");
     to.text(475, 326, "class=\"quiet\"", "softmax: a head's weights");
-    to.node((20, 362, 190, 56), "s1", &["heads: weighted", "sums of values"]);
-    to.node((225, 362, 130, 56), "s0", &["mean", "of the rows"]);
-    to.node((370, 362, 180, 56), "grid", &["max-pooled convo-", "lutions, if wanted"]);
-    to.node((590, 362, 120, 56), "grid", &["linear map,", "length 1"]);
-    to.node((750, 362, 130, 56), "s2", &["the vector"]);
+    to.node(area(20, 362, 190, 56), "s1", &["heads: weighted", "sums of values"]);
+    to.node(area(225, 362, 130, 56), "s0", &["mean", "of the rows"]);
+    to.node(area(370, 362, 180, 56), "grid", &["max-pooled convo-", "lutions, if wanted"]);
+    to.node(area(590, 362, 120, 56), "grid", &["linear map,", "length 1"]);
+    to.node(area(750, 362, 130, 56), "s2", &["the vector"]);
     to.arrow("115,338 115,360");
     to.arrow("446,228 456,228 456,348 290,348 290,360");
     to.arrow("456,348 456,360");
@@ -141,7 +154,7 @@ fn how_it_works() -> String {
         "class=\"quiet\"",
         "Encoding then looks up rows and adds them; one large matrix product a sentence is left.",
     );
-    to.finish((900, 575), "How a limbeck student is made and how it encodes", COLOURS)
+    to.finish(900, 575, "How a limbeck student is made and how it encodes", COLOURS)
 }
 
 /// What stands between two marks.
@@ -191,5 +204,5 @@ fn report(page: &str) -> Option<String> {
         tops[at] = below + height + 34;
     }
     let height = tops[0].max(tops[1]) - 10;
-    Some(to.finish((2 * COLUMN + 10, height), "The report of a run", &colours))
+    Some(to.finish(2 * COLUMN + 10, height, "The report of a run", &colours))
 }
