@@ -1,5 +1,6 @@
-//! The programs in `examples/`, run on small inputs.
+//! The programs in `examples/`, run on small inputs, and the commands and links that documents show.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -81,5 +82,50 @@ fn pictures_are_drawn_from_a_report() {
     for (name, said) in [("report.svg", "Quality against speed"), ("how-it-works.svg", "narrow convolution")] {
         let drawn = std::fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(drawn.starts_with("<svg ") && drawn.ends_with("</svg>\n") && drawn.contains(said), "{name}: {drawn}");
+    }
+}
+
+/// The documents with their paths from the root.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name)).into();
+    for folder in ["docs", "docs/results"] {
+        let files = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        paths.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    paths.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[test]
+fn documented_commands_have_the_options_that_documents_give_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut helps, mut checked) = (HashMap::new(), 0);
+    for (path, document) in documents() {
+        for line in document.replace("\\\n", "").lines().filter(|line| line.starts_with("    ")) {
+            let Some(at) = line.find("limbeck ").filter(|&at| at == 4 || line[..at].ends_with("| ")) else { continue };
+            let mut words = line[at..].split_whitespace().skip(1);
+            let command = words.next().unwrap();
+            let help = helps
+                .entry(command.to_owned())
+                .or_insert_with(|| succeed(folder.path(), LIMBECK, &[command, "--help"]).replace(['<', ','], " "));
+            for option in words.filter(|word| word.starts_with("--")) {
+                let known = help.split_whitespace().any(|word| word == option);
+                assert!(known, "{}: {line}\nlimbeck {command} has no {option}", path.display());
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 20, "{checked} commands");
+}
+
+#[test]
+fn documents_link_to_files_that_are_there() {
+    for (path, document) in documents() {
+        for link in document.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
+            let file = link.split('#').next().unwrap();
+            let there = file.contains("://") || file.is_empty() || path.parent().unwrap().join(file).exists();
+            assert!(there, "{} links to {link}", path.display());
+        }
     }
 }
