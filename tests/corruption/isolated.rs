@@ -156,11 +156,11 @@ impl Scratch {
     fn new(intact: &str, folder: &str, file: &str) -> Self {
         let (intact, folder) = (PathBuf::from(intact), PathBuf::from(folder));
         let parent = Path::new(file).parent().unwrap();
-        std::fs::create_dir_all(folder.join(parent)).unwrap();
-        for entry in std::fs::read_dir(intact.join(parent)).unwrap().flatten() {
-            if entry.path().is_file() {
-                std::fs::copy(entry.path(), folder.join(parent).join(entry.file_name())).unwrap();
-            }
+        if parent == Path::new("") {
+            std::fs::copy(intact.join(file), folder.join(file)).unwrap();
+        } else {
+            let copy = Project::at(&folder.join(parent));
+            Project::at(&intact.join(parent)).files("").into_iter().for_each(|(name, bytes)| copy.write(name, bytes));
         }
         Self { file: folder.join(file), folder }
     }

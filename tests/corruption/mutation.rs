@@ -126,10 +126,15 @@ fn binary(bytes: &mut Vec<u8>, random: &mut Rng) -> String {
 }
 
 fn text(bytes: &mut Vec<u8>, random: &mut Rng) -> String {
-    let number = |byte: u8| byte.is_ascii_digit() || byte == b'.' || byte == b'-';
     match random.u8(..10) {
-        0..=2 => replace(bytes, &runs(bytes, number), "number", random),
-        3 => replace(bytes, &strings(bytes), "string", random),
+        0..=2 => {
+            let numbers = runs(bytes, |byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
+            replace(bytes, &numbers, "number", random)
+        }
+        3 => {
+            let strings = strings(bytes);
+            replace(bytes, &strings, "string", random)
+        }
         4 => {
             let parts = strings(bytes);
             let Some(from) = random.choice(&parts) else { return "nothing to copy".into() };

@@ -61,7 +61,7 @@ fn a_shard_cut_in_half_is_named_and_made_again_by_the_same_command() {
     project.halve("cache/shard-00000.parquet");
     project.fail("inspect cache").told(&["cache/shard-00000.parquet"]);
     project.succeed(EMBED).told(&["shard-00000.parquet"]);
-    assert_eq!(project.files("cache"), MODELS.files("cache"));
+    assert!(project.files("cache") == MODELS.files("cache"));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn the_cache_of_another_teacher_is_not_written_over() {
     let project = MODELS.copy();
     tiny_teacher(&project.path("teacher"), 2);
     project.fail(EMBED).told(&["cache", "teacher"]);
-    assert_eq!(project.files("cache"), MODELS.files("cache"));
+    assert!(project.files("cache") == MODELS.files("cache"));
 }
 
 #[test]

@@ -104,37 +104,22 @@ fn assert_readable(browser: &Path, folder: &Path, page: &str, width: usize) {
 /// The report of one run, and of two runs.
 const REPORTS: [&str; 2] = ["runs/tiny/report.html", "both.html"];
 
-/// The finished run, another one of one epoch, and the report of both.
-fn reports() -> Project {
-    let project = FINISHED.copy();
-    project.succeed("run tiny.toml --set name=other --set distil.epochs=1");
-    project.succeed("report runs/tiny runs/other --to both.html");
-    project
-}
-
-#[test]
-fn a_report_of_two_runs_names_the_models_of_both_and_the_settings_that_differ() {
-    let both = reports().text("both.html");
-    assert!(both.contains("tiny: student") && both.contains("other: student"));
-    assert!(both.contains("<th scope=\"row\">distil.epochs</th>"), "the setting that differs is missing");
-}
-
 #[test]
 fn a_report_asks_nothing_of_any_network() {
     let Some(browser) = chromium() else { return };
-    let project = reports();
+    let scratch = Project::empty();
     for name in REPORTS {
-        assert_self_contained(&browser, &project.path(""), &project.path(name));
+        assert_self_contained(&browser, &scratch.path(""), &FINISHED.path(name));
     }
 }
 
 #[test]
 fn a_report_is_readable_on_a_phone_and_on_a_desk() {
     let Some(browser) = chromium() else { return };
-    let project = reports();
+    let scratch = Project::empty();
     for name in REPORTS {
         for width in [390, 1280] {
-            assert_readable(&browser, &project.path(""), &project.text(name), width);
+            assert_readable(&browser, &scratch.path(""), &FINISHED.text(name), width);
         }
     }
 }

@@ -154,6 +154,7 @@ fn distillation_goes_on_from_a_sentence_transformers_export_as_from_the_student(
 
 #[test]
 fn class_centres_of_a_teacher_without_a_cache_are_refused() {
-    let outcome = MODELS.fail("am-softmax --student student --input text.txt --to x --set am_softmax.centres=teacher");
+    let outcome =
+        MODELS.copy().fail("am-softmax --student student --input text.txt --to x --set am_softmax.centres=teacher");
     outcome.told(&["am_softmax.centres", "teacher", "cache"]);
 }

@@ -13,6 +13,13 @@ fn a_report_made_again_has_the_same_bytes() {
 }
 
 #[test]
+fn a_report_of_two_runs_names_the_models_of_both_and_the_settings_that_differ() {
+    let both = FINISHED.text("both.html");
+    assert!(both.contains("tiny: student") && both.contains("other: student"));
+    assert!(both.contains("<th scope=\"row\">distil.epochs</th>"), "the setting that differs is missing");
+}
+
+#[test]
 fn a_report_of_a_folder_without_a_run_names_the_missing_summary() {
     Project::empty().fail("report .").told(&["summary.json", "hint:"]);
 }

@@ -4,11 +4,12 @@ use std::sync::LazyLock;
 
 use crate::support::{Project, static_model, tiny_teacher};
 
-/// 1,500 sentences and the finished run of `tiny.toml`.
+/// 1,500 sentences, the finished run of `tiny.toml` and what it printed, a second run of one epoch, and the report of both.
 pub(crate) static FINISHED: LazyLock<Project> = LazyLock::new(|| {
     Project::shared("finished", 1_500, |project| {
-        let outcome = project.succeed("run tiny.toml");
-        project.write("printed.txt", outcome.stdout);
+        project.write("printed.txt", project.succeed("run tiny.toml").stdout);
+        project.succeed("run tiny.toml --set name=other --set distil.epochs=1");
+        project.succeed("report runs/tiny runs/other --to both.html");
     })
 });
 

@@ -21,9 +21,9 @@ fn assert_snapshot(name: &str, printed: &str) {
 /// Stretches of 16 and more hexadecimal digits as `[hash]`.
 fn without_hashes(line: &str) -> String {
     let is_digit = |character: char| character.is_ascii_digit() || ('a'..='f').contains(&character);
-    let parts = line.split_inclusive(|character| !is_digit(character));
+    let parts = line.split_inclusive(|character: char| !is_digit(character));
     let shorten = |part: &str| {
-        let digits = part.trim_end_matches(|character| !is_digit(character));
+        let digits = part.trim_end_matches(|character: char| !is_digit(character));
         if digits.len() < 16 { part.to_owned() } else { part.replace(digits, "[hash]") }
     };
     parts.map(shorten).collect()
