@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod cache;
+mod caught;
 pub mod error;
 pub mod examples;
 pub mod files;

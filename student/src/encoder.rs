@@ -54,6 +54,10 @@ impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         let StudentFolder { model, tokenizer, .. } = &self.student;
         let vectors = embed(model, tokenizer, self.graph, texts)?;
+        if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
+            let row = at / model.config.dimension;
+            return Err(format!("the vector of text {row} is not finite: the student's weights are too large").into());
+        }
         Ok(Embeddings::new(vectors, model.config.dimension))
     }
 

@@ -354,9 +354,11 @@ struct Stated {
 impl Stated {
     fn read(session: &Session, path: &Path) -> Result<Self> {
         let metadata = session.metadata().map_err(InferenceError::model(path))?;
+        let pooler = metadata.custom("limbeck.pooler").map(|name| name.parse::<Pooler>());
+        let unfit = |error: Error| InferenceError::Signature { path: path.to_owned(), problem: error.to_string() };
         let max_tokens = metadata.custom("limbeck.max_tokens");
         Ok(Self {
-            pooler: metadata.custom("limbeck.pooler").map(|name| name.parse()).transpose()?,
+            pooler: pooler.transpose().map_err(unfit)?,
             max_tokens: max_tokens.and_then(|number| match number.as_str() {
                 "none" => Some(None),
                 number => number.parse().ok().map(Some),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::mutation::{Content, damaged};
-use crate::readers;
+use crate::readers::{self, Later};
 use crate::support::Project;
 
 /// What a reader gives: numbers that must be finite, or its error.
@@ -127,9 +127,7 @@ impl Damage {
                 Err(_) => Some(format!("panicked: {}", PANIC.lock().unwrap())),
                 Ok(Ok(_)) if verdict == Verdict::Refused => Some("was not refused".into()),
                 Ok(Ok(values)) => values.iter().any(|value| !value.is_finite()).then(|| "is not finite".into()),
-                Ok(Err(error)) => {
-                    scratch.is_unnamed(&said(&*error)).then(|| format!("is not named: {}", said(&*error)))
-                }
+                Ok(Err(error)) => scratch.is_unnamed(&*error).then(|| format!("is not named: {}", said(&*error))),
             };
             problems.extend(problem.map(|problem| format!("{name}: {problem}")));
         }
@@ -141,8 +139,13 @@ impl Damage {
 
 /// An error and its sources.
 fn said(error: &dyn Error) -> String {
-    let sources = std::iter::successors(Some(error), |error| error.source());
-    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        said += &format!(": {error}");
+        source = error.source();
+    }
+    said
 }
 
 /// A copy of the files that a reader needs, one of them to be damaged.
@@ -176,9 +179,9 @@ impl Scratch {
         std::fs::write(&self.file, bytes).unwrap();
     }
 
-    /// Whether an error names neither the file nor another one beside it.
-    fn is_unnamed(&self, said: &str) -> bool {
-        !said.contains(&*self.folder.to_string_lossy())
+    /// Whether an error from opening names neither the file nor another one beside the file.
+    fn is_unnamed(&self, error: &(dyn Error + Send + Sync + 'static)) -> bool {
+        !error.is::<Later>() && !said(error).contains(&*self.folder.to_string_lossy())
     }
 }
 

@@ -12,6 +12,7 @@ use super::parquet_in::{self, BATCH_ROWS, Part};
 use super::reader::Shard;
 use super::tokens::is_tokens_name;
 use super::writer::SHARD_ROWS;
+use crate::caught::next_batch;
 use crate::{Error, Result};
 
 #[derive(Debug)]
@@ -106,8 +107,8 @@ impl Foreign {
             }
         };
         let mut decoder = Decoder { path, found: *found, dimension: self.dimension, row: piece.first_row };
-        let mut texts = Vec::with_capacity(piece.rows);
-        let mut embeddings = Vec::with_capacity(piece.rows * self.dimension);
+        let mut texts = parquet_in::reserve(piece.rows);
+        let mut embeddings = parquet_in::reserve(piece.rows.saturating_mul(self.dimension));
         parquet_in::take(&mut reader, &mut decoder, piece.rows, &mut texts, &mut embeddings)?;
         let goes_on = self.shards.get(shard + 1).is_some_and(|next| next.skip > 0);
         *cursor = goes_on.then_some(Cursor { next: shard + 1, reader });
@@ -158,7 +159,7 @@ fn width(SourceFile { path, found }: &SourceFile, first: Piece) -> Result<usize>
             let (file, metadata) = parquet_in::open(path)?;
             let part = Part { row_groups: vec![first.row_group], skip: 0, rows: Some(1), batch_rows: 1 };
             let mut reader = parquet_in::reader(file, metadata, *found, part, path)?;
-            let batch = reader.next().transpose().map_err(CacheError::arrow(path))?;
+            let batch = next_batch(&mut reader).transpose().map_err(CacheError::arrow(path))?;
             batch.map_or(0, |batch| super::columns::first_width(&batch, *found))
         }
     };

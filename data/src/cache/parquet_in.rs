@@ -12,6 +12,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::columns::{Decoder, Found};
 use super::error::CacheError;
+use crate::caught::{caught, next_batch};
 use crate::{Error, Result};
 
 /// How many rows are decoded at a time.
@@ -27,7 +28,12 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
 
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-    Ok(ArrowReaderMetadata::load(input, options).map_err(CacheError::parquet("read", path))?)
+    Ok(caught(|| ArrowReaderMetadata::load(input, options)).map_err(CacheError::parquet("read", path))?)
+}
+
+/// Memory for `values` values, at most 256 MiB: the numbers may come from a damaged file, and a vector grows by itself.
+pub(super) fn reserve<T>(values: usize) -> Vec<T> {
+    Vec::with_capacity(values.min((1 << 28) / size_of::<T>()))
 }
 
 /// What to read of a file.
@@ -58,7 +64,7 @@ pub(super) fn reader<R: ChunkReader + 'static>(
     if let Some(rows) = part.rows {
         builder = builder.with_limit(rows);
     }
-    Ok(builder.build().map_err(CacheError::parquet("read", path))?)
+    Ok(caught(|| builder.build()).map_err(CacheError::parquet("read", path))?)
 }
 
 /// Reads until `rows` rows are there, or the end. Batches must not reach past `rows`.
@@ -70,7 +76,7 @@ pub(super) fn take(
     numbers: &mut Vec<f32>,
 ) -> Result<()> {
     while texts.len() < rows {
-        let Some(batch) = reader.next() else { break };
+        let Some(batch) = next_batch(reader) else { break };
         decoder.append(&batch.map_err(CacheError::arrow(decoder.path))?, texts, numbers)?;
     }
     Ok(())

@@ -228,8 +228,8 @@ impl Cache {
         let part = Part { row_groups, skip: rows.start, rows: Some(rows.len()), batch_rows: BATCH_ROWS };
         let mut reader = parquet_in::reader(input, metadata, found, part, path)?;
         let mut decoder = Decoder { path, found, dimension: self.dimension, row: rows.start as u64 };
-        let mut texts = Vec::with_capacity(rows.len());
-        let mut embeddings = Vec::with_capacity(rows.len() * self.dimension);
+        let mut texts = parquet_in::reserve(rows.len());
+        let mut embeddings = parquet_in::reserve(rows.len().saturating_mul(self.dimension));
         parquet_in::take(&mut reader, &mut decoder, rows.len(), &mut texts, &mut embeddings)?;
         if texts.len() != rows.len() {
             return Err(CacheError::Damaged { path: path.to_owned() }.into());

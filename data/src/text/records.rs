@@ -17,6 +17,7 @@ use super::csv_records::CsvRecords;
 use super::decode::Encodings;
 use super::lines::Lines;
 use super::source::{Format, format_of};
+use crate::caught::{caught, next_batch};
 use crate::error::{Error, Result};
 
 /// How many rows of a Parquet file are decoded at a time.
@@ -159,7 +160,7 @@ impl Iterator for Rows {
             }
             RowKind::Parquet { reader, places, batch, next, row } => {
                 if batch.first().is_none_or(|column| *next >= column.len()) {
-                    match reader.next()? {
+                    match next_batch(reader)? {
                         Ok(read) => match strings(path, &read, places) {
                             Ok(columns) => (*batch, *next) = (columns, 0),
                             Err(error) => return Some(Err(error)),
@@ -267,7 +268,7 @@ fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     // Plain strings then, whatever the program that wrote it kept them in.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options));
     Ok(builder.map_err(|source| failed(path, source))?.with_batch_size(PARQUET_ROWS))
 }
 
@@ -295,7 +296,7 @@ fn parquet_rows(
     read.dedup();
     let places = indices.iter().filter_map(|index| read.iter().position(|other| other == index)).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), read);
-    let reader = builder.with_projection(mask).build().map_err(|source| failed(path, source))?;
+    let reader = caught(|| builder.with_projection(mask).build()).map_err(|source| failed(path, source))?;
     Ok(RowKind::Parquet { reader, places, batch: Vec::new(), next: 0, row: 0 })
 }
 
