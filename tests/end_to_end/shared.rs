@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use crate::support::{Project, static_model, tiny_teacher};
 
-/// 1,500 sentences, the finished run of `tiny.toml` and what it printed, a second run of one epoch, and the report of both.
+/// 1,500 sentences, the finished run of `tiny.toml` and what it printed, a second run of one epoch, and the report of
+/// both.
 pub(crate) static FINISHED: LazyLock<Project> = LazyLock::new(|| {
     Project::shared("finished", 1_500, |project| {
         project.write("printed.txt", project.succeed("run tiny.toml").stdout);

@@ -18,33 +18,33 @@ fn assert_snapshot(name: &str, printed: &str) {
     settings.bind(|| insta::assert_snapshot!(name, lines.join("\n")));
 }
 
-/// Stretches of 16 and more hexadecimal digits as `[hash]`.
+/// Stretches of 16 and more hexadecimal digits, and of 5 and more digits behind a point, as `[hash]`.
 fn without_hashes(line: &str) -> String {
     let is_digit = |character: char| character.is_ascii_digit() || ('a'..='f').contains(&character);
-    let parts = line.split_inclusive(|character: char| !is_digit(character));
-    let shorten = |part: &str| {
+    let mut shortened = String::new();
+    for part in line.split_inclusive(|character: char| !is_digit(character)) {
         let digits = part.trim_end_matches(|character: char| !is_digit(character));
-        if digits.len() < 16 { part.to_owned() } else { part.replace(digits, "[hash]") }
-    };
-    parts.map(shorten).collect()
+        let least = if shortened.ends_with('.') { 5 } else { 16 };
+        shortened += if digits.len() < least { digits } else { "[hash]" };
+        shortened += &part[digits.len()..];
+    }
+    shortened
 }
 
-/// Numbers as `#`, bars as `~` and stretches of spaces as two: for tables of figures that differ from run to run.
+/// Numbers as `#`, bars as `~`, rules as `─` and stretches of spaces as one: for tables of figures that differ from
+/// run to run.
 fn without_figures(printed: &str) -> String {
-    let figure = |word: &str| {
-        let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '%');
-        if word.contains(|c: char| c.is_ascii_digit()) && word.chars().all(is_number) {
-            "#".into()
-        } else {
-            word.to_owned()
+    let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '%');
+    let cell = |cell: &str| -> String {
+        let is_all = |fits: fn(char) -> bool| cell.chars().all(fits);
+        match () {
+            () if cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(is_number) => "#".into(),
+            () if is_all(|c| ('\u{2581}'..='\u{2588}').contains(&c)) => "~".into(),
+            () if is_all(|c| c == '─') => "─".into(),
+            () => cell.into(),
         }
     };
-    let line = |line: &str| {
-        let cells: Vec<String> = line.split_whitespace().map(figure).collect();
-        let bar = |cell: &String| cell.chars().all(|c| ('\u{2581}'..='\u{2588}').contains(&c));
-        let cells = cells.into_iter().map(|cell| if bar(&cell) { "~".into() } else { cell });
-        cells.collect::<Vec<_>>().join(" ")
-    };
+    let line = |line: &str| line.split_whitespace().map(cell).collect::<Vec<_>>().join(" ");
     printed.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 

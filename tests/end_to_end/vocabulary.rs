@@ -34,7 +34,7 @@ fn a_pruned_vocabulary_is_smaller_than_the_teachers_and_is_the_students() {
 #[test]
 fn a_student_with_a_pruned_vocabulary_starts_from_the_teachers_token_vectors() {
     let start = &PRUNED.json_lines("runs/tiny/metrics.jsonl")[0];
-    assert!(start["fidelity_cosine"].as_f64().unwrap() > 0.2, "{start}");
+    assert!(start["fidelity_cosine"].as_f64().unwrap() > 0.1, "{start}");
 }
 
 #[test]
