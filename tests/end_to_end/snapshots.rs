@@ -37,11 +37,14 @@ fn without_figures(printed: &str) -> String {
     let is_number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '%');
     let cell = |cell: &str| -> String {
         let is_all = |fits: fn(char) -> bool| cell.chars().all(fits);
-        match () {
-            () if cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(is_number) => "#".into(),
-            () if is_all(|c| ('\u{2581}'..='\u{2588}').contains(&c)) => "~".into(),
-            () if is_all(|c| c == '─') => "─".into(),
-            () => cell.into(),
+        if cell.contains(|c: char| c.is_ascii_digit()) && cell.chars().all(is_number) {
+            "#".into()
+        } else if is_all(|c| ('\u{2581}'..='\u{2588}').contains(&c)) {
+            "~".into()
+        } else if is_all(|c| c == '─') {
+            "─".into()
+        } else {
+            cell.into()
         }
     };
     let line = |line: &str| line.split_whitespace().map(cell).collect::<Vec<_>>().join(" ");
