@@ -55,7 +55,8 @@ impl BertEncoder {
             let rows = pooled.to_dtype(DType::F32).and_then(|pooled| pooled.flatten_all()?.to_vec1());
             rows.map_err(Error::candle("reading the vectors"))
         })?;
-        match vectors.iter().position(|vector| !vector.iter().all(|value| value.is_finite())) {
+        let broken = vectors.iter().position(|vector| !vector.iter().all(|value| value.is_finite()));
+        match broken {
             Some(row) => Err(InferenceError::NotFinite { path: self.path.clone(), row }.into()),
             None => Ok(vectors),
         }
