@@ -52,6 +52,7 @@
 
 pub mod assets;
 pub mod cache;
+mod caught;
 mod codec;
 pub mod error;
 pub mod examples;

@@ -54,6 +54,9 @@ impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         let StudentFolder { model, tokenizer, .. } = &self.student;
         let vectors = embed(model, tokenizer, self.backend, texts)?;
+        if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFiniteVector { row: at / model.config.dimension }.into());
+        }
         Ok(Embeddings::new(vectors, model.config.dimension))
     }
 

@@ -35,6 +35,12 @@ pub enum Error {
          the checkpoint"
     ))]
     NotFinite { what: &'static str, step: u64 },
+    /// A vector has a NaN or an infinity.
+    #[error("the vector of text {row} is not finite: the student's weights are too large")]
+    NotFiniteVector {
+        /// The text's place among those given, from 0.
+        row: usize,
+    },
     /// The training was interrupted after it wrote a checkpoint.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
     #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]

@@ -12,6 +12,7 @@ use super::error::{CacheError, RowProblem};
 use super::format::{SHARD_ROWS, is_tokens_name};
 use super::parquet_in::{self, BATCH_ROWS, RowSelection};
 use super::shard::Shard;
+use crate::caught::next_batch;
 use crate::{Error, Result};
 
 #[derive(Debug)]
@@ -154,7 +155,7 @@ fn width(ExternalFile { path, columns }: &ExternalFile, first: ExternalShard) ->
             let row_groups = vec![first.row_group];
             let selection = RowSelection { row_groups, skip: 0, rows: Some(1), batch_rows: 1 };
             let mut reader = parquet_in::reader(file, metadata, *columns, selection, path)?;
-            let batch = reader.next().transpose().map_err(CacheError::arrow(path))?;
+            let batch = next_batch(&mut reader).transpose().map_err(CacheError::arrow(path))?;
             batch.map_or(0, |batch| first_width(&batch, *columns))
         }
     };

@@ -15,6 +15,7 @@ use super::columns::{ColumnIndices, Decoder};
 use super::error::CacheError;
 use super::format::SHARD_ROWS;
 use super::shard::Shard;
+use crate::caught::{caught, next_batch};
 use crate::codec::check_codecs;
 use crate::{Error, Result};
 
@@ -34,7 +35,7 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
 
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-    ArrowReaderMetadata::load(input, options).map_err(Error::read_parquet::<ParquetError>(path))
+    caught(|| ArrowReaderMetadata::load(input, options)).map_err(Error::read_parquet::<ParquetError>(path))
 }
 
 /// The row groups of the file that `metadata` describes.
@@ -72,7 +73,7 @@ pub(super) fn reader<R: ChunkReader + 'static>(
     if let Some(rows) = selection.rows {
         builder = builder.with_limit(rows);
     }
-    builder.build().map_err(Error::read_parquet::<ParquetError>(path))
+    caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))
 }
 
 /// Reads `rows` rows, or as many as there are, into a shard whose first id is `first_id`. A batch must not reach past
@@ -87,7 +88,7 @@ pub(super) fn read_shard(
     let embeddings = Vec::with_capacity(rows.saturating_mul(decoder.dimension).min(MOST_RESERVED));
     let mut shard = Shard { first_id, texts, embeddings };
     while shard.rows() < rows {
-        let Some(batch) = reader.next() else { break };
+        let Some(batch) = next_batch(reader) else { break };
         decoder.append(&batch.map_err(CacheError::arrow(decoder.path))?, &mut shard)?;
     }
     Ok(shard)

@@ -13,6 +13,7 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::TextError;
+use crate::caught::{caught, next_batch};
 use crate::error::{Error, Result};
 use crate::files::{PendingFile, sha256_file};
 
@@ -193,7 +194,7 @@ impl PreparedText {
     pub fn batches(&self, rows: usize) -> Result<impl Iterator<Item = Result<TextBatch>> + Send + use<>> {
         let builder = reader(&self.path, &text_schema())?.with_batch_size(rows.max(1));
         let (path, reader) =
-            (self.path.clone(), builder.build().map_err(Error::read_parquet::<ParquetError>(&self.path))?);
+            (self.path.clone(), caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?);
         Ok(record_batches(path, reader).map(|batch| batch.map(|batch| text_batch(&batch))))
     }
 
@@ -213,7 +214,7 @@ impl PreparedText {
             .with_limit(count)
             .with_batch_size(count.clamp(1, ROW_GROUP_ROWS));
         let mut read = TextBatch::default();
-        let reader = builder.build().map_err(Error::read_parquet::<ParquetError>(&self.path))?;
+        let reader = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?;
         for batch in record_batches(self.path.clone(), reader) {
             let batch = text_batch(&batch?);
             read.ids.extend(batch.ids);
@@ -241,7 +242,7 @@ pub struct LabelledDocument {
 /// The documents of a [`DOCUMENTS_FILE`](super::DOCUMENTS_FILE), one by one.
 pub fn read_documents(path: &Path) -> Result<impl Iterator<Item = Result<LabelledDocument>> + Send + use<>> {
     let builder = reader(path, &document_schema())?.with_batch_size(64);
-    let rows = builder.build().map_err(Error::read_parquet::<ParquetError>(path))?;
+    let rows = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))?;
     Ok(record_batches(path.to_owned(), rows).flat_map(|batch| {
         let documents: Vec<Result<LabelledDocument>> = match batch {
             Ok(batch) => documents_of(&batch).into_iter().map(Ok).collect(),
@@ -273,14 +274,18 @@ fn text_batch(batch: &RecordBatch) -> TextBatch {
     }
 }
 
-fn record_batches(path: PathBuf, reader: ParquetRecordBatchReader) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-    reader.map(move |batch| batch.map_err(Error::read_parquet(&path)))
+fn record_batches(
+    path: PathBuf,
+    mut reader: ParquetRecordBatchReader,
+) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let batches = std::iter::from_fn(move || next_batch(&mut reader));
+    batches.map(move |batch| batch.map_err(Error::read_parquet(&path)))
 }
 
 /// Opens a file and checks that its columns are those of `schema`, by name, order and type.
 fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
     let builder = builder.map_err(Error::read_parquet::<ParquetError>(path))?;
     let fields = builder.schema().fields();
     for (index, field) in schema.fields().iter().enumerate() {

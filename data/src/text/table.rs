@@ -17,6 +17,7 @@ use super::csv_records::CsvRecords;
 use super::decode::Encodings;
 use super::lines::Lines;
 use super::source::{TextFormat, format_of};
+use crate::caught::{caught, next_batch};
 use crate::codec::check_codecs;
 use crate::error::{Error, Result};
 
@@ -163,7 +164,7 @@ impl Iterator for TableRows {
             }
             RowSource::Parquet { reader, places, batch, next, row } => {
                 if batch.first().is_none_or(|column| *next >= column.len()) {
-                    match reader.next()? {
+                    match next_batch(reader)? {
                         Ok(read) => match strings(path, &read, places) {
                             Ok(columns) => (*batch, *next) = (columns, 0),
                             Err(error) => return Some(Err(error)),
@@ -260,7 +261,7 @@ fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     // Without the Arrow schema of the program that wrote the file, all strings are plain ones.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options);
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options));
     Ok(builder.map_err(Error::read_parquet::<ParquetError>(path))?.with_batch_size(PARQUET_ROWS))
 }
 
@@ -289,7 +290,7 @@ fn parquet_rows(
     let places = indices.iter().filter_map(|index| read.iter().position(|other| other == index)).collect();
     check_codecs(builder.metadata(), &read, path)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), read);
-    let reader = builder.with_projection(mask).build().map_err(Error::read_parquet::<ParquetError>(path))?;
+    let reader = caught(|| builder.with_projection(mask).build()).map_err(Error::read_parquet::<ParquetError>(path))?;
     Ok(RowSource::Parquet { reader, places, batch: Vec::new(), next: 0, row: 0 })
 }
 

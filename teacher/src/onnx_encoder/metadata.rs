@@ -22,8 +22,10 @@ pub(super) struct ExportMetadata {
 impl ExportMetadata {
     pub(super) fn read(session: &Session, path: &Path) -> Result<Self> {
         let metadata = session.metadata().map_err(InferenceError::model(path))?;
+        let pooler = metadata.custom("limbeck.pooler").map(|name| name.parse::<Pooler>());
+        let unfit = |error: Error| InferenceError::Signature { path: path.to_owned(), problem: error.to_string() };
         Ok(Self {
-            pooler: metadata.custom("limbeck.pooler").map(|name| name.parse()).transpose()?,
+            pooler: pooler.transpose().map_err(unfit)?,
             max_tokens: match metadata.custom("limbeck.max_tokens").as_deref() {
                 Some("none") => None,
                 number => Some(number.and_then(|number| number.parse().ok()).unwrap_or(MAX_TOKENS)),

@@ -1,69 +1,32 @@
-//! A tiny teacher, a little text, and the command.
+//! A tiny teacher, a static model and a little text, the same everywhere.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
-
-/// The program with the tests' own cache.
-pub fn limbeck() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_limbeck"));
-    command.env("LIMBECK_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-    command
-}
-
-/// Runs the program with `arguments` in `folder`.
-pub fn run(folder: &Path, arguments: &[&str]) -> Output {
-    limbeck().current_dir(folder).args(arguments).output().expect("the program starts")
-}
-
-/// As [`run`]; the program must succeed, and its standard output comes back.
-pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
-    text(&output.stdout)
-}
-
-/// As [`run`]; the program must fail with exit code 1, and its standard error comes back.
-pub fn fail(folder: &Path, arguments: &[&str]) -> String {
-    let output = run(folder, arguments);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {}", text(&output.stderr));
-    let stderr = text(&output.stderr);
-    let errors = stderr.lines().filter(|line| line.starts_with("error: ")).count();
-    assert_eq!(errors, 1, "one error, not {errors}: {stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
-    stderr
-}
-
-pub fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 const WIDTH: usize = 32;
 const LAYERS: usize = 2;
 const INNER: usize = 64;
 const POSITIONS: usize = 64;
 
-/// Tensors of numbers that look random and are the same everywhere.
+/// Random tensors, the same everywhere.
 struct Weights {
-    state: u64,
+    random: fastrand::Rng,
     tensors: Vec<(String, Vec<usize>, Vec<u8>)>,
 }
 
 impl Weights {
-    /// A number from -1 to 1.
-    fn number(&mut self) -> f32 {
-        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.state >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+    fn new(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed), tensors: Vec::new() }
     }
 
+    /// Adds a tensor of values from `offset - scale` to `offset + scale`.
     fn add(&mut self, name: String, shape: &[usize], scale: f32, offset: f32) {
         let count = shape.iter().product();
-        let bytes = (0..count).flat_map(|_| (offset + scale * self.number()).to_le_bytes()).collect();
+        let bytes = (0..count).flat_map(|_| (offset + scale * (2.0 * self.random.f32() - 1.0)).to_le_bytes()).collect();
         self.tensors.push((name, shape.to_vec(), bytes));
     }
 
@@ -74,7 +37,7 @@ impl Weights {
 }
 
 /// The words that the tiny tokenizer knows.
-pub fn words() -> Vec<String> {
+fn words() -> Vec<String> {
     let mut words: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from).to_vec();
     words.extend(('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]));
     words.extend(
@@ -93,10 +56,10 @@ const NOUNS: &[&str] =
 const VERBS: &[&str] = &["sees", "likes", "plays", "follows", "leaves", "paints", "hears", "builds"];
 
 /// Writes a BERT of two narrow layers with a WordPiece tokenizer into `folder`.
-pub fn tiny_teacher(folder: &Path, seed: u64) {
+pub(crate) fn tiny_teacher(folder: &Path, seed: u64) {
     std::fs::create_dir_all(folder).unwrap();
     let words = words();
-    let mut weights = Weights { state: seed, tensors: Vec::new() };
+    let mut weights = Weights::new(seed);
     for (name, rows) in [("word", words.len()), ("position", POSITIONS), ("token_type", 2)] {
         let scale = if name == "word" { 1.0 } else { 0.3 };
         weights.add(format!("embeddings.{name}_embeddings.weight"), &[rows, WIDTH], scale, 0.0);
@@ -133,11 +96,11 @@ pub fn tiny_teacher(folder: &Path, seed: u64) {
     std::fs::write(folder.join("tokenizer.json"), tokenizer(&words)).unwrap();
 }
 
-/// Writes a Model2Vec folder of the tiny tokenizer's words, eight numbers wide.
-pub fn static_model(folder: &Path, seed: u64) {
+/// Writes a Model2Vec folder of the tiny tokenizer's words, with vectors of 8 values.
+pub(crate) fn static_model(folder: &Path, seed: u64) {
     std::fs::create_dir_all(folder).unwrap();
     let words = words();
-    let mut weights = Weights { state: seed, tensors: Vec::new() };
+    let mut weights = Weights::new(seed);
     weights.add("embeddings".into(), &[words.len(), 8], 1.0, 0.0);
     let views = weights.tensors.iter();
     let views = views.map(|(name, shape, bytes)| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
@@ -173,7 +136,7 @@ fn tokenizer(words: &[String]) -> String {
 }
 
 /// `count` distinct sentences of the tiny tokenizer's words.
-pub fn sentences(count: usize) -> Vec<String> {
+pub(crate) fn sentences(count: usize) -> Vec<String> {
     let mut sentences = Vec::with_capacity(count);
     let (n, v) = (NOUNS.len(), VERBS.len());
     for at in 0..count {
@@ -182,71 +145,4 @@ pub fn sentences(count: usize) -> Vec<String> {
         sentences.push(format!("the {} {} the {} in the {place}", NOUNS[a], VERBS[b], NOUNS[c]));
     }
     sentences
-}
-
-/// A folder with a teacher, `count` sentences in `text.txt` and a recipe that distils them quickly.
-pub fn project(count: usize) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_path_buf();
-    tiny_teacher(&path.join("teacher"), 1);
-    std::fs::write(path.join("text.txt"), sentences(count).join("\n") + "\n").unwrap();
-    let mut sts = String::from("sentence1\tsentence2\tscore\n");
-    for (at, pair) in sentences(400).chunks(2).enumerate() {
-        let _ = writeln!(sts, "{}\t{}\t{}", pair[0], pair[1], at % 6);
-    }
-    std::fs::write(path.join("pairs.tsv"), sts).unwrap();
-    std::fs::write(path.join("tiny.toml"), RECIPE).unwrap();
-    (folder, path)
-}
-
-const RECIPE: &str = r#"
-threads = 2
-
-[teacher]
-source = "teacher"
-
-[text]
-hold_out = 0.1
-
-[[text.source]]
-uri = "text.txt"
-
-[student]
-embedding = 16
-convolutions = [{ width = 3, filters = 8 }]
-attention = { heads = 2, width = 3, filters = 8 }
-
-[distil]
-epochs = 3
-batch = 64
-dropout = 0.1
-checkpoint_every = 5
-evaluate_every = 10
-losses.infonce.weight = 0.01
-losses.relational_kl.weight = 0.01
-losses.contrastive_kd.weight = 0.01
-
-[evaluate]
-sts = ["pairs.tsv"]
-
-[bench]
-rounds = 2
-seconds = 0.05
-"#;
-
-/// The bytes of every file under `folder`, by its path.
-pub fn bytes_of(folder: &Path) -> HashMap<PathBuf, Vec<u8>> {
-    let mut found = HashMap::new();
-    let mut left = vec![folder.to_path_buf()];
-    while let Some(path) = left.pop() {
-        for entry in std::fs::read_dir(&path).unwrap().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                left.push(path);
-            } else {
-                found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), std::fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
 }
