@@ -68,3 +68,16 @@ pub(crate) const OTHER_CODEC: &str = "write it compressed with snappy, zstd or g
 pub(crate) fn is_of_other_codec(error: &parquet::errors::ParquetError) -> bool {
     error.to_string().contains("Disabled feature")
 }
+
+impl miette::Diagnostic for Error {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        match self {
+            Self::Interrupted(error) => miette::Diagnostic::code(error),
+            _ => None,
+        }
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
+    }
+}

@@ -19,6 +19,7 @@ pub mod static_folder;
 #[cfg(test)]
 mod test_support;
 mod tokens;
+mod trainable;
 mod unit;
 pub mod vocabulary;
 

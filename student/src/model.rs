@@ -8,7 +8,6 @@ use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::Stored;
 use limbeck_training::optimiser::{Number, SparseTable};
 use limbeck_training::random::Random;
-use rayon::prelude::*;
 
 use crate::config::StudentConfig;
 use crate::error::{During, Error, Result};
@@ -148,13 +147,6 @@ impl<T: Number> TextCnn<T> {
         std::iter::once((TABLE.to_string(), self.table.stored())).chain(self.dense.iter().map(stored)).collect()
     }
 
-    /// Whether every weight is a finite number.
-    pub fn is_finite(&self) -> Result<bool> {
-        let table = self.table.values().par_iter().all(|x| x.is_finite());
-        let finite = |variable: &Var| is_finite(variable).during("a look at the weights");
-        self.dense.iter().try_fold(table, |all, (_, variable)| Ok(all && finite(variable)?))
-    }
-
     /// Puts weights back that [`TextCnn::weights`] gave; the table's moments begin anew.
     ///
     /// # Errors
@@ -231,7 +223,7 @@ impl<T: Number> TextCnn<T> {
     pub fn embed(&self, batch: &TokenBatch, graph: Graph) -> Result<Tensor> {
         let rows = self.rows(batch)?;
         let output = self.project(&self.pool(&rows, graph)?, None)?;
-        Ok(limbeck_training::losses::normalise(&output)?)
+        limbeck_training::losses::normalise(&output).during("normalise")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What tests of several trainings need.
+//! Fixtures that the tests of several trainings share.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +8,12 @@ use limbeck_data::progress::{Bar, Progress, Silent};
 use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
-/// What [`word_tokenizer`] knows: `unk` stands for every other word.
-pub const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+/// The vocabulary of [`word_tokenizer`]: `unk` stands for every other word.
+pub(crate) const WORDS: [&str; 12] =
+    ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A tokenizer of a few words.
-pub fn word_tokenizer() -> Tokenizer {
+pub(crate) fn word_tokenizer() -> Tokenizer {
     let vocabulary: Map<String, Value> =
         WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
     let tokenizer = json!({
@@ -24,14 +25,14 @@ pub fn word_tokenizer() -> Tokenizer {
 }
 
 /// Asks for a stop at a step.
-pub struct StopAt<'a> {
+pub(crate) struct StopAt<'a> {
     step: u64,
     steps: AtomicU64,
     interrupt: &'a Interrupt,
 }
 
 impl<'a> StopAt<'a> {
-    pub fn new(step: u64, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(step: u64, interrupt: &'a Interrupt) -> Self {
         Self { step, steps: AtomicU64::new(0), interrupt }
     }
 }

@@ -1,21 +1,22 @@
-//! Small SimCSE trainings of the golden teacher, each once whole and once stopped and resumed, and hashes of what they leave.
+//! Small SimCSE trainings of the golden teacher, each once whole and once stopped and resumed, and hashes of what they
+//! leave.
 //!
 //! Two versions of the trainer that print the same lines, on the same machine, train the same teachers to the last bit.
 //!
-//! `cargo run --release -p limbeck-teacher --example training_hashes`
+//! `cargo run --release -p limbeck-teacher --example teacher_hashes`
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{Device, Tensor};
-use limbeck_data::Interrupt;
 use limbeck_data::examples::Examples;
 use limbeck_data::files::sha256_file;
 use limbeck_data::progress::{Bar, Progress, Silent};
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Encoder;
 use limbeck_teacher::train::{BertSettings, Head, train};
 use limbeck_teacher::{Pooler, TeacherFolder};
-use limbeck_training::contrastive::{ContrastiveSettings, Dev, DevScores, Job, Material};
+use limbeck_training::contrastive::{ContrastiveSettings, Dev, DevScores, Job, TrainingExamples};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
 
@@ -32,8 +33,8 @@ fn start(folder: &Path) -> TeacherFolder {
     let tokenizer = format!(
         r#"{{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
         "pre_tokenizer": {{"type": "Whitespace"}}, "decoder": null,
-        "post_processor": {{"type": "TemplateProcessing", "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}},
-            {{"Sequence": {{"id": "A", "type_id": 0}}}}], "pair": [],
+        "post_processor": {{"type": "TemplateProcessing",
+            "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}}, {{"Sequence": {{"id": "A", "type_id": 0}}}}], "pair": [],
             "special_tokens": {{"[CLS]": {{"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}}}},
         "model": {{"type": "WordLevel", "vocab": {{"[UNK]": 0, "[CLS]": 1, {vocabulary}}}, "unk_token": "[UNK]"}}}}"#
     );
@@ -105,17 +106,18 @@ fn main() {
     };
     let parts = BertSettings { micro_batch: 7, ..BertSettings::default() };
     let head = BertSettings { head: Head::Training, ..BertSettings::default() };
-    for (name, material, bert, dev) in [
-        ("texts", Material::Texts(&texts), &BertSettings::default(), false),
-        ("texts, dev, in parts", Material::Texts(&texts), &parts, true),
-        ("triples, head", Material::Examples(&triples), &head, true),
+    for (name, examples, bert, dev) in [
+        ("texts", TrainingExamples::Texts(&texts), &BertSettings::default(), false),
+        ("texts, dev, in parts", TrainingExamples::Texts(&texts), &parts, true),
+        ("triples, head", TrainingExamples::Labelled(&triples), &head, true),
     ] {
         let [whole, parts] = ["whole", "parts"].map(|part| folder.path().join(format!("{name}-{part}")));
         let run = |to: &Path, progress: &dyn Progress, interrupt: &Interrupt| {
             std::fs::create_dir_all(to).unwrap();
             let dev = dev.then_some(&AnyDev as &dyn Dev);
-            let job = Job { material, settings: &simcse, dev, folder: to, metrics: to.join("metrics.jsonl"), stage: "train" };
-            train(&start, bert, &job, &Device::Cpu, (progress, interrupt))
+            let job =
+                Job { examples, settings: &simcse, dev, folder: to, metrics: to.join("metrics.jsonl"), stage: "train" };
+            train(&start, bert, &job, &Device::Cpu, Monitor::new(progress, interrupt))
         };
         run(&whole, &Silent, &Interrupt::new()).unwrap();
         for step in [3, 5, 8] {
