@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "am-softmax",
     };
-    let summary = train(student, &job, (session.progress, &session.interrupt))?;
+    let summary = train(student, &job, limbeck_data::Monitor::new(session.progress, &session.interrupt))?;
     session.progress.note(&summary.to_string());
     say!("{}", arguments.to.display());
     Ok(())

@@ -6,7 +6,7 @@ use limbeck::model::tokenizer_file;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::distil::{DistilJob, Targets, distil, forget};
+use limbeck_student::distil::{DistilJob, Targets, distil, remove_checkpoints};
 use limbeck_student::folder::StudentFolder;
 use serde_json::json;
 
@@ -100,14 +100,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         stage: "distil",
         device: Device::Cpu,
     };
-    let (model, summary) = distil(&job, session.progress, &session.interrupt)?;
+    let (model, summary) = distil(&job, limbeck_data::Monitor::new(session.progress, &session.interrupt))?;
     session.progress.note(&format!(
         "{} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
         summary.texts, summary.steps, summary.start, summary.best, summary.best_step
     ));
     let origin = json!({"cache": arguments.cache, "texts": summary.texts, "steps": summary.steps, "held_out_cosine": summary.best});
     StudentFolder { model, tokenizer, origin }.save(&arguments.to)?;
-    forget(&arguments.to)?;
+    remove_checkpoints(&arguments.to)?;
     say!("{}", arguments.to.display());
     Ok(())
 }

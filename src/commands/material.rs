@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use limbeck_data::examples::{self, ExampleColumns, Examples};
-use limbeck_training::contrastive::Material;
+use limbeck_training::contrastive::TrainingExamples;
 
 use super::common::Session;
 use super::texts::distinct_texts;
@@ -33,10 +33,10 @@ pub enum Found {
 }
 
 impl Found {
-    pub fn view(&self) -> Material<'_> {
+    pub fn view(&self) -> TrainingExamples<'_> {
         match self {
-            Self::Texts(texts) => Material::Texts(texts),
-            Self::Examples(examples) => Material::Examples(examples),
+            Self::Texts(texts) => TrainingExamples::Texts(texts),
+            Self::Examples(examples) => TrainingExamples::Labelled(examples),
         }
     }
 }

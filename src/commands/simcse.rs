@@ -54,14 +54,14 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let found = arguments.material.read(&section.columns, section.limit, session)?;
     let dev = DevSets::read(&arguments.material.dev, &session.interrupt)?;
     let job = Job {
-        material: found.view(),
+        examples: found.view(),
         settings: &section.simcse,
         dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
         stage: "simcse",
     };
-    let summary = train(student, &section.contrast(), &job, (session.progress, &session.interrupt))?;
+    let summary = train(student, &section.contrast(), &job, limbeck_data::Monitor::new(session.progress, &session.interrupt))?;
     session.progress.note(&summary.to_string());
     say!("{}", arguments.to.display());
     Ok(())

@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
     let found = arguments.material.read(&section.columns, section.limit, session)?;
     let dev = DevSets::read(&arguments.material.dev, &session.interrupt)?;
     let job = Job {
-        material: found.view(),
+        examples: found.view(),
         settings: &section.simcse,
         dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, session: &Session) -> anyhow::Result<()> {
         stage: "train-teacher",
     };
     let device = candle_device(arguments.device)?;
-    let summary = train(&start, &section.bert, &job, &device, (session.progress, &session.interrupt))?;
+    let summary = train(&start, &section.bert, &job, &device, limbeck_data::Monitor::new(session.progress, &session.interrupt))?;
     session.progress.note(&summary.to_string());
     say!("{}", arguments.to.display());
     Ok(())

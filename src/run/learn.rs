@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use candle_core::Device;
 use limbeck_encoder::Precision;
-use limbeck_student::distil::{DistilJob, DistilSettings, DistilSummary, Targets, distil, forget};
+use limbeck_student::distil::{DistilJob, DistilSettings, DistilSummary, Targets, distil, remove_checkpoints};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 use serde_json::json;
@@ -63,7 +63,7 @@ impl Context<'_> {
             stage: pupil.stage,
             device: Device::Cpu,
         };
-        let (model, summary) = distil(&job, self.progress, &self.interrupt)?;
+        let (model, summary) = distil(&job, limbeck_data::Monitor::new(self.progress, &self.interrupt))?;
         let DistilSummary { steps, start, best, best_step, texts } = summary;
         self.progress.note(&format!(
             "{}: {texts} texts, {steps} steps; held-out cosine {start:.4} at the start, {best:.4} at step {best_step}",
@@ -75,7 +75,7 @@ impl Context<'_> {
             "recipe": self.plan.recipe.name, "texts": texts, "steps": steps, "held_out_cosine": best,
         });
         StudentFolder { model, tokenizer, origin }.save(&pupil.folder)?;
-        Ok(forget(&pupil.folder)?)
+        Ok(remove_checkpoints(&pupil.folder)?)
     }
 
     /// Folds the student in both precisions, and each baseline in f32.

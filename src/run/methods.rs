@@ -7,15 +7,15 @@ use limbeck_student::am_softmax::{self, AmSoftmaxJob, Sentences};
 use limbeck_student::contrast::{self, of_words, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
 use limbeck_student::folder::StudentFolder;
-use limbeck_student::start::Cooccurrence;
-use limbeck_training::contrastive::{Dev, Job, Material};
+use limbeck_student::start::Neighbours;
+use limbeck_training::contrastive::{Dev, Job, TrainingExamples};
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::stage::Stage;
 use crate::error::Result;
+use crate::evaluate::sts::DevSets;
 use crate::hold::hold;
-use crate::measure::sts::DevSets;
 use crate::recipe::StudentStart;
 
 impl Context<'_> {
@@ -85,13 +85,13 @@ impl Context<'_> {
             stage: stage.name(),
             device: Device::Cpu,
         };
-        let model = start_student(&job, self.progress, &self.interrupt)?;
+        let model = start_student(&job, limbeck_data::Monitor::newlimbeck_data::Monitor::new(self.progress, &self.interrupt))?;
         Ok(StudentFolder { model, tokenizer, origin: json!({"start": "static"}) })
     }
 
     /// How often the tokens of the training text stand near one another.
-    fn neighbours(&self, targets: &Targets) -> Result<Cooccurrence> {
-        let mut neighbours = Cooccurrence::new(targets.vocabulary());
+    fn neighbours(&self, targets: &Targets) -> Result<Neighbours> {
+        let mut neighbours = Neighbours::new(targets.vocabulary());
         let bar = self.progress.stage("counting neighbours", Some(targets.cache.rows()), "texts");
         for shard in 0..targets.cache.shards() {
             self.interrupt.check()?;
@@ -108,28 +108,28 @@ impl Context<'_> {
         let student = self.beginning(stage)?;
         let limit = section.limit.unwrap_or(usize::MAX);
         let (texts, labelled);
-        let material = match &self.plan.student_examples {
+        let examples = match &self.plan.student_examples {
             Some(uri) => {
                 labelled = self.examples(stage.name(), uri, &section.columns, limit)?;
-                Material::Examples(&labelled)
+                TrainingExamples::Labelled(&labelled)
             }
             None => {
                 texts = self.training_texts(&student, limit)?;
-                Material::Texts(&texts)
+                TrainingExamples::Texts(&texts)
             }
         };
         let folder = self.method_folder(stage);
         let _held = hold(&folder)?;
         let dev = DevSets::read(&section.dev, &self.interrupt)?;
         let job = Job {
-            material,
+            examples,
             settings: &section.simcse,
             dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
             metrics: self.folder.join("metrics.jsonl"),
             stage: stage.name(),
         };
-        let summary = contrast::train(student, &section.contrast(), &job, (self.progress, &self.interrupt))?;
+        let summary = contrast::train(student, &section.contrast(), &job, limbeck_data::Monitor::new(self.progress, &self.interrupt))?;
         self.progress.note(&format!("{}: {summary}", stage.name()));
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Context<'_> {
             metrics: self.folder.join("metrics.jsonl"),
             stage: stage.name(),
         };
-        let summary = am_softmax::train(student, &job, (self.progress, &self.interrupt))?;
+        let summary = am_softmax::train(student, &job, limbeck_data::Monitor::new(self.progress, &self.interrupt))?;
         self.progress.note(&format!("{}: {summary}", stage.name()));
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use limbeck_data::examples::{self, Examples};
 use limbeck_teacher::train::train;
-use limbeck_training::contrastive::{Dev, Job, Material};
+use limbeck_training::contrastive::{Dev, Job, TrainingExamples};
 
 use super::context::Context;
 use super::stage::Stage;
@@ -20,21 +20,21 @@ impl Context<'_> {
         let (start, _) = self.start_folder()?;
         let limit = section.limit.unwrap_or(usize::MAX);
         let (texts, labelled);
-        let material = match &self.plan.examples {
+        let examples = match &self.plan.examples {
             Some(uri) => {
                 labelled = self.examples(stage, uri, &section.columns, limit)?;
-                Material::Examples(&labelled)
+                TrainingExamples::Labelled(&labelled)
             }
             None => {
                 texts = self.prepared_texts(limit)?;
-                Material::Texts(&texts)
+                TrainingExamples::Texts(&texts)
             }
         };
         let dev = DevSets::read(&section.dev, &self.interrupt)?;
         let folder = self.folder.join("teacher");
         let _held = hold(&folder)?;
         let job = Job {
-            material,
+            examples,
             settings: &section.simcse,
             dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
@@ -42,7 +42,7 @@ impl Context<'_> {
             stage,
         };
         let device = candle_device(self.opener().device)?;
-        let summary = train(&start, &section.bert, &job, &device, (self.progress, &self.interrupt))?;
+        let summary = train(&start, &section.bert, &job, &device, limbeck_data::Monitor::new(self.progress, &self.interrupt))?;
         self.progress.note(&format!("{stage}: {summary}"));
         Ok(())
     }

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use divan::{Bencher, counter::ItemsCount};
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS};
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
 use limbeck_data::progress::Silent;
-use limbeck_data::{Interrupt, VectorType};
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Tokenizer;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil};
@@ -30,7 +30,7 @@ const DIMENSION: usize = 384;
 /// Writes a cache of `rows` texts.
 fn write_cache(folder: &Path, rows: usize) {
     let (tokenizer, texts) = material::bert(30_000, rows);
-    let spec = CacheSpec::new(DIMENSION, VectorType::F16, Fingerprint::default());
+    let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
     let mut writer = CacheWriter::open(folder, spec).expect("a cache");
     let mut numbers = Numbers(2);
     for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {
@@ -74,6 +74,6 @@ fn epoch(bencher: Bencher, rows: usize) {
             stage: "distil",
             device: Device::Cpu,
         };
-        distil(&job, &Silent, &Interrupt::new()).expect("a student")
+        distil(&job, Monitor::new(&Silent, &Interrupt::new())).expect("a student")
     });
 }

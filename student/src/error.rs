@@ -77,6 +77,11 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
+    /// Names the operation that a candle error ended: `.map_err(Error::tensor("the loss"))`.
+    pub(crate) fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
+        move |source| Self::Tensor { operation, source }
+    }
+
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         miette::Diagnostic::help(self).map(|help| help.to_string())

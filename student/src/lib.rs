@@ -77,6 +77,7 @@ mod tensors;
 #[cfg(test)]
 mod test_support;
 mod tokenise;
+mod trainable;
 mod unit;
 pub mod vocabulary;
 

@@ -7,7 +7,6 @@ use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::Stored;
 use limbeck_training::optimiser::{Number, SparseTable};
 use limbeck_training::random::Random;
-use rayon::prelude::*;
 
 use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
@@ -65,14 +64,7 @@ impl<T: Number> TextCnn<T> {
         std::iter::once((TABLE.to_string(), self.table.stored())).chain(self.dense.iter().map(stored)).collect()
     }
 
-    /// Whether every weight is finite.
-    pub fn is_finite(&self) -> Result<bool> {
-        let table = self.table.values().par_iter().all(|x| x.is_finite());
-        let dense = self.dense.iter().try_fold(table, |all, (_, variable)| Ok(all && is_finite(variable)?));
-        dense.map_err(Error::tensor("checking the student's weights"))
-    }
-
-    /// Restores weights that [`TextCnn::weights`] gave; the table's moments are reset.
+    /// Restores weights that [`TextCnn::weights`] gave; the moments of the table are reset.
     ///
     /// # Errors
     /// The result of `missing` for a weight that `find` doesn't give in the right shape; tensor errors.
@@ -148,7 +140,7 @@ impl<T: Number> TextCnn<T> {
     pub fn embed(&self, batch: &TokenBatch, backend: Backend) -> Result<Tensor> {
         let rows = self.rows(batch)?;
         let output = self.project(&self.pool(&rows, backend)?, None)?;
-        Ok(limbeck_training::losses::normalise(&output)?)
+        limbeck_training::losses::normalise(&output).map_err(Error::tensor("normalise"))
     }
 }
 

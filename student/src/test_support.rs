@@ -1,4 +1,4 @@
-//! Fixtures of several tests.
+//! Fixtures that the tests of several trainings share.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ pub(crate) fn word_tokenizer() -> Tokenizer {
     Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("test")).unwrap()
 }
 
-/// Sets the interrupt when a training has taken `step` steps.
+/// Asks for a stop at a step.
 pub(crate) struct StopAt<'a> {
     step: u64,
     steps: AtomicU64,

@@ -6,7 +6,7 @@ use limbeck_encoder::Special;
 use ort::session::Session;
 
 use crate::inference_error::InferenceError;
-use crate::{Pooler, Result};
+use crate::{Error, Pooler, Result};
 
 /// Where texts are cut in a model without a limit of its own: the positions that BERT and most of its kin have.
 const MAX_TOKENS: usize = 512;

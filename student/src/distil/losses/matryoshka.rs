@@ -1,15 +1,20 @@
+use candle_core::Tensor;
+use limbeck_training::losses::matryoshka;
 use serde::{Deserialize, Serialize};
 
+use super::{CheckedStudent, DistilLoss, LossInput};
 use crate::error::{Error, Result};
 
-/// The first numbers of a vector made usable alone: relational KL between them and the whole target, the mean over
+/// Makes the first values of a vector usable alone: relational KL between them and the whole target, the mean over
 /// `dimensions`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Matryoshka {
+    /// Its weight.
     pub weight: f64,
+    /// What cosines are divided by.
     pub temperature: f64,
-    /// How many numbers; each from 1 to the student's dimension.
+    /// How many values; each from 1 to the student's dimension.
     pub dimensions: Vec<usize>,
 }
 
@@ -20,12 +25,15 @@ impl Default for Matryoshka {
 }
 
 impl Matryoshka {
-    /// Whether nothing of it is asked for: the settings then don't show it.
-    pub fn is_off(&self) -> bool {
+    /// Whether the settings are the default; then a recipe does not show them.
+    pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Refuses dimensions that vectors of `width` numbers don't have.
+    /// Refuses dimensions that vectors of this width don't have.
+    ///
+    /// # Errors
+    /// Names the key and the width.
     pub fn check(&self, width: usize) -> Result<()> {
         let possible = |&dimension: &usize| (1..=width).contains(&dimension);
         if self.weight > 0.0 && (self.dimensions.is_empty() || !self.dimensions.iter().all(possible)) {
@@ -34,6 +42,29 @@ impl Matryoshka {
             return Err(Error::Setting { name: "distil.losses.matryoshka.dimensions", value, allowed });
         }
         Ok(())
+    }
+}
+
+impl DistilLoss for Matryoshka {
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn weight_mut(&mut self) -> &mut f64 {
+        &mut self.weight
+    }
+
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature)
+    }
+
+    fn check(&self, student: &CheckedStudent) -> Result<()> {
+        student.dimension.map_or(Ok(()), |width| Self::check(self, width))
+    }
+
+    fn value(&self, input: &mut LossInput) -> Result<Tensor> {
+        let value = matryoshka(input.output, input.targets, &self.dimensions, self.temperature);
+        value.map_err(Error::tensor("Matryoshka"))
     }
 }
 
