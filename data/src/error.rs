@@ -153,16 +153,3 @@ mod tests {
         assert_eq!((other.to_string().as_str(), other.hint()), ("cannot write the Parquet file x", None));
     }
 }
-
-impl miette::Diagnostic for Error {
-    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        match self {
-            Self::Interrupted(error) => miette::Diagnostic::code(error),
-            _ => None,
-        }
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
-    }
-}

@@ -77,9 +77,12 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
-    /// Names the operation that a candle error ended: `.map_err(Error::tensor("the loss"))`.
-    pub(crate) fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
-        move |source| Self::Tensor { operation, source }
+    /// The training error that this error wraps, where it does.
+    pub fn training(&self) -> Option<&limbeck_training::Error> {
+        match self {
+            Self::Training(error) => Some(error),
+            _ => None,
+        }
     }
 
     /// What the user can do about it, where that is known.
@@ -111,17 +114,6 @@ impl Error {
     /// An error about the cache at `path`.
     pub(crate) fn targets(path: &Path, reason: impl ToString) -> Self {
         Self::Targets { path: path.to_path_buf(), reason: reason.to_string() }
-    }
-}
-
-/// Gives a candle error the name of what was being done.
-pub(crate) trait During<T> {
-    fn during(self, operation: &'static str) -> Result<T>;
-}
-
-impl<T> During<T> for candle_core::Result<T> {
-    fn during(self, operation: &'static str) -> Result<T> {
-        self.map_err(|source| Error::Tensor { operation, source })
     }
 }
 

@@ -12,7 +12,6 @@ use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
 use crate::graph::{Backend, DistinctTokens, PooledTexts, pool};
-use crate::tensors::is_finite;
 
 /// The name of the embedding table in files.
 pub const TABLE: &str = "embedding.weight";

@@ -36,7 +36,7 @@ impl TrainableStudent {
 
     /// Updates the student by the gradients of `loss`, a scalar computed from `rows`; changes nothing when the loss or
     /// a gradient is not finite.
-    pub(crate) fn update(&mut self, loss: &Tensor, rows: &Rows, step: u64, rate: f64) -> Result<StepOutcome> {
+    pub(crate) fn update(&mut self, loss: &Tensor, rows: &TokenRows, step: u64, rate: f64) -> Result<StepOutcome> {
         let failed = Error::tensor;
         let loss_value = f64::from(loss.to_scalar::<f32>().map_err(failed("the loss"))?);
         let gradients = loss.backward().map_err(failed("the gradients"))?;

@@ -184,6 +184,14 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
+    /// The training error that this error wraps, where it does.
+    pub fn training(&self) -> Option<&limbeck_training::Error> {
+        match self {
+            Self::Training(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
         miette::Diagnostic::help(self).map(|hint| hint.to_string())

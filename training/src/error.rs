@@ -139,17 +139,3 @@ impl Error {
         Self::Setting { name: name.into(), value: value.to_string(), allowed }
     }
 }
-
-impl miette::Diagnostic for Error {
-    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        match self {
-            Self::Interrupted { .. } => Some(Box::new("limbeck::interrupted")),
-            Self::Data(error) => miette::Diagnostic::code(error),
-            _ => None,
-        }
-    }
-
-    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
-        self.hint().map(|hint| Box::new(hint) as Box<dyn std::fmt::Display>)
-    }
-}

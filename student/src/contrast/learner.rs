@@ -44,7 +44,7 @@ impl<'a> StudentLearner<'a> {
 
     /// The vectors of all views, one view after another, and the rows that they come from. The views of the same texts
     /// share one pooling.
-    fn vectors(&self, batch: &ExampleBatch, random: &mut Random) -> Result<(Tensor, Rows)> {
+    fn vectors(&self, batch: &ExampleBatch, random: &mut Random) -> Result<(Tensor, TokenRows)> {
         let (student, count) = (&self.student.student, batch.view_count());
         let same = match &batch.views[..] {
             [_] => true,

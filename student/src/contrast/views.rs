@@ -16,7 +16,7 @@ use crate::trainable::TrainableStudent;
 /// `rows` are those of the batch.
 pub(crate) fn views(
     student: &TrainableStudent,
-    (batch, rows): (&TokenBatch, &Rows),
+    (batch, rows): (&TokenBatch, &TokenRows),
     count: usize,
     settings: &ContrastSettings,
     random: &mut Random,
@@ -43,7 +43,7 @@ pub(crate) fn views(
 /// The batch with a token of its own for each token of each view, and their embeddings: those of `rows` (`[distinct,
 /// d]`) under a mask of the view's own. `tokens` holds `views` views of the same number of texts.
 pub(super) fn dropped_embeddings(
-    rows: &Rows,
+    rows: &TokenRows,
     tokens: &DistinctTokens,
     views: usize,
     rate: f64,
