@@ -234,6 +234,12 @@ impl From<limbeck_student::Error> for Error {
     }
 }
 
+impl From<limbeck_encoder::files::FileError> for Error {
+    fn from(error: limbeck_encoder::files::FileError) -> Self {
+        Self::Data(error.into())
+    }
+}
+
 impl From<limbeck_teacher::Error> for Error {
     fn from(error: limbeck_teacher::Error) -> Self {
         Self::Teacher(Box::new(error))

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri, runtime_uri as member_of_wheel};
 use limbeck_data::files;
-use limbeck_data::progress::Progress;
 use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::{StudentFolder, files_of, is_student};
@@ -42,8 +42,8 @@ pub fn candle_device(device: OnnxDevice) -> Result<Device> {
 pub struct Opener<'a> {
     /// Fetches models and the ONNX Runtime library.
     pub store: &'a AssetStore,
-    /// Shows downloads and exports.
-    pub progress: &'a dyn Progress,
+    /// Shows downloads and exports, and stops them.
+    pub monitor: Monitor<'a>,
     /// Threads of a model.
     pub threads: usize,
     /// The ONNX Runtime library for models that need it, as [`runtime_uri`] takes it.
@@ -165,7 +165,7 @@ impl Opener<'_> {
     /// Opens the model that `name` (a path or URI) stands for.
     pub fn open(&self, name: &str, options: &ModelOptions) -> Result<Box<dyn Encoder>> {
         let uri: Uri = name.parse()?;
-        self.open_path(&self.store.locate(&uri, self.progress)?, options)
+        self.open_path(&self.store.locate(&uri, self.monitor)?, options)
     }
 
     /// Opens the model at `path`.
@@ -246,7 +246,7 @@ impl Opener<'_> {
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
     pub fn runtime(&self) -> Result<Runtime> {
         let uri = runtime_uri(&self.runtime)?;
-        let fetch = || self.store.locate(&uri, self.progress).map(Some);
+        let fetch = || self.store.locate(&uri, self.monitor).map(Some);
         Ok(Runtime::find(None, fetch)?)
     }
 
@@ -266,7 +266,7 @@ impl Opener<'_> {
         let name = blake3::hash(all.as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
         if !to.is_file() {
-            let _bar = self.progress.stage("exporting the model to ONNX", None, "");
+            let _bar = self.monitor.stage("exporting the model to ONNX", None, "");
             onnx::export(&teacher, pooler, precision, &to)?;
         }
         Ok((to, teacher.tokenizer))

@@ -1,31 +1,32 @@
-//! Labelled training examples for contrastive learning: a sentence, one that means the same, and perhaps one that doesn't.
+//! Training examples for contrastive learning: a sentence, one with the same meaning, and perhaps one with another
+//! meaning.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::text::{Encodings, Table, TextError};
+use crate::text::{Encodings, TableReader, TextError};
 
-/// Training examples, a vector a column, all of one length, none of their sentences blank.
+/// Training examples, one `Vec` a column, all of one length. No sentence is blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Examples {
-    /// The sentences that others are compared with.
+    /// The sentences with which the others are compared.
     pub anchors: Vec<String>,
     /// Each anchor's paraphrase, answer or entailment.
     pub positives: Vec<String>,
-    /// Each anchor's hard negative, a contradiction for instance, where the file has a column of them.
+    /// Each anchor's hard negative, such as a contradiction, where the file has a column of hard negatives.
     pub hard_negatives: Option<Vec<String>>,
-    /// The rows that gave no example.
+    /// How many rows gave no example.
     pub skipped: SkippedRows,
 }
 
 /// How many rows gave no example, and why.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedRows {
-    /// One of their sentences is blank.
+    /// Rows with a blank sentence.
     pub blank: usize,
-    /// Their label says that the sentences don't mean the same.
+    /// Rows whose label says that the meanings differ.
     pub not_positive: usize,
 }
 
@@ -36,29 +37,29 @@ impl std::fmt::Display for SkippedRows {
 }
 
 impl Examples {
-    /// How many examples there are.
+    /// The number of examples.
     pub fn len(&self) -> usize {
         self.anchors.len()
     }
 
-    /// Leaves out all but the first `most`.
+    /// Keeps the first `most` examples.
     pub fn truncate(&mut self, most: usize) {
         let columns = [Some(&mut self.anchors), Some(&mut self.positives), self.hard_negatives.as_mut()];
         columns.into_iter().flatten().for_each(|column| column.truncate(most));
     }
 
-    /// Whether there is none.
+    /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()
     }
 }
 
-/// Names of the columns that make an example; those not given are found by the header, as [`read`] says. An empty name
-/// stands for no column, though the header has one.
+/// Names of the columns that make an example. Columns that are not named are found by the header, as [`read`] says. An
+/// empty name means that no column is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExampleColumns {
-    /// The anchors; to be given together with `positive`.
+    /// The anchors; named together with `positive`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
     /// The positives.
@@ -72,7 +73,7 @@ pub struct ExampleColumns {
     pub label: Option<String>,
 }
 
-/// Headers that are understood: anchor, positive, and the names a hard negative may have.
+/// The headers that are known: anchor, positive, and possible names of the hard negative.
 const LAYOUTS: [(&str, &str, &[&str]); 5] = [
     ("premise", "entailment", &["contradiction"]),
     ("anchor", "positive", &["negative", "hard_negative"]),
@@ -81,46 +82,46 @@ const LAYOUTS: [(&str, &str, &[&str]); 5] = [
     ("premise", "hypothesis", &[]),
 ];
 
-/// Names that a column of labels may have.
+/// Possible names of the column of labels.
 const LABELS: [&str; 2] = ["label", "score"];
 
-/// The highest grade of the scale that similarity is graded on.
+/// The highest grade of similarity.
 const HIGHEST_GRADE: f64 = 5.0;
 
 /// The share of the highest grade from which a pair is positive.
 const POSITIVE_SHARE: f64 = 0.8;
 
-/// The columns of a file, found.
-struct Found {
+/// The columns of a file that make an example.
+struct ExampleLayout {
     /// Anchor, positive and, where there is one, hard negative.
     sentences: Vec<String>,
     label: Option<String>,
-    /// Whether these are premises and hypotheses, whose labels are numbered in different ways.
+    /// Whether these are premises and hypotheses, whose labels data sets number in different orders.
     inference: bool,
 }
 
-/// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file of examples, all but the last also with `.gz` after it. In TSV
-/// there is no quoting: a `"` is part of the sentence.
+/// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file of examples, all but the last also with `.gz` after it. TSV has
+/// no quoting: a `"` is part of the sentence.
 ///
-/// Without names in `columns` the header decides, the first of these that it has: `premise`, `entailment`,
+/// If `columns` names none, the header decides by the first of these groups that it has: `premise`, `entailment`,
 /// `contradiction`; `anchor`, `positive`, `negative` (or `hard_negative`); `sent0`, `sent1`, `hard_neg`; `sentence1`,
-/// `sentence2`; `premise`, `hypothesis`. The hard negative may be missing from each. A column `label`, or else `score`, is
-/// one of labels, whoever named the others; a hard negative is only found by the header where the anchor is.
+/// `sentence2`; `premise`, `hypothesis`. The hard negative may be missing from each group, and is looked for only where
+/// the header decides on the anchor. The column `label`, or else `score`, holds labels in every case.
 ///
-/// With labels only positive rows are kept. A label is a word (`entailment` is positive; `neutral`, `contradiction`,
-/// `not_entailment` and `-` aren't) or a number. Numbers are grades from 0 to 5, positive from 4, where any in the file is
-/// above 1; else they go from 0 to 1, and are positive from 0.8: so 1 is, and 0 isn't. Rows of a premise and its hypothesis
-/// become pairs; they need words, since data sets number those labels in different orders.
+/// If there are labels, only positive rows are kept. A label is a word (`entailment` is positive; `neutral`,
+/// `contradiction`, `not_entailment` and `-` are not) or a number. If any number in the file is above 1, all are grades
+/// from 0 to 5, positive from 4. Otherwise they go from 0 to 1 and are positive from 0.8. Rows of a premise and its
+/// hypothesis become pairs; their labels must be words, because data sets number them in different orders.
 ///
-/// A row with a blank sentence is left out and counted. Sentences stay as they are written.
+/// A row with a blank sentence is left out and counted. Sentences are not changed.
 ///
 /// # Errors
-/// A file that can't be read or isn't UTF-8, a column missing, a row of more or fewer fields than the header has, a label
-/// that is none of these, and a file without examples; each names the file, and the line or row.
+/// The file cannot be read or is not UTF-8, a column is missing, a row has more or fewer fields than the header, a
+/// label is none of these, or no example is left. The error names the file, and the line or row.
 pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
-    let table = Table::open(path, &Encodings::default())?;
+    let table = TableReader::open(path, &Encodings::default())?;
     let unit = table.unit();
-    let Found { sentences, label, inference } = find(path, table.names(), columns)?;
+    let ExampleLayout { sentences, label, inference } = find(path, table.names(), columns)?;
     let width = sentences.len();
     let wanted: Vec<_> = sentences.into_iter().chain(label).collect();
     let labelled = wanted.len() > width;
@@ -134,10 +135,11 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
         let (number, mut fields) = row?;
         let label = if labelled { fields.pop() } else { None };
         if let Some(label) = label {
-            let parsed = Label::parse(&label, inference);
+            let parsed = ExampleLabel::parse(&label, inference);
             let parsed = parsed.map_err(|what| TextError::Example { path: path.to_owned(), unit, number, what })?;
             match (parsed, labels.first()) {
-                (Label::Word(_), Some(Label::Grade(_))) | (Label::Grade(_), Some(Label::Word(_))) => {
+                (ExampleLabel::Word(_), Some(ExampleLabel::Grade(_)))
+                | (ExampleLabel::Grade(_), Some(ExampleLabel::Word(_))) => {
                     let what = format!("the label `{label}` beside others that are words, or numbers");
                     return Err(TextError::Example { path: path.to_owned(), unit, number, what }.into());
                 }
@@ -152,7 +154,7 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
         return Err(TextError::Empty { path: path.to_owned() }.into());
     }
 
-    let positive = positive(&labels);
+    let positive = are_positive(&labels);
     let mut columns = read.into_iter();
     let (anchors, positives) = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
     let mut keep = vec![true; anchors.len()];
@@ -182,7 +184,7 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
 }
 
 /// Which of the file's columns are meant.
-fn find(path: &Path, names: &[String], columns: &ExampleColumns) -> Result<Found> {
+fn find(path: &Path, names: &[String], columns: &ExampleColumns) -> Result<ExampleLayout> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     let first_of = |known: &[&str]| known.iter().find(|name| has(name)).map(|&name| name.to_owned());
     let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
@@ -210,16 +212,16 @@ fn find(path: &Path, names: &[String], columns: &ExampleColumns) -> Result<Found
     let label = columns.label.clone().or_else(|| first_of(&LABELS)).filter(|name| !name.is_empty());
     let inference = positive == "hypothesis";
     let sentences = [Some(anchor), Some(positive), hard_negative].into_iter().flatten().collect();
-    Ok(Found { sentences, label, inference })
+    Ok(ExampleLayout { sentences, label, inference })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Label {
+enum ExampleLabel {
     Word(bool),
     Grade(f64),
 }
 
-impl Label {
+impl ExampleLabel {
     fn parse(label: &str, inference: bool) -> std::result::Result<Self, String> {
         let label = label.trim();
         match label.to_ascii_lowercase().as_str() {
@@ -240,12 +242,12 @@ impl Label {
 }
 
 /// Whether each label is positive.
-fn positive(labels: &[Label]) -> Vec<bool> {
-    let above_one = labels.iter().any(|label| matches!(label, Label::Grade(grade) if *grade > 1.0));
+fn are_positive(labels: &[ExampleLabel]) -> Vec<bool> {
+    let above_one = labels.iter().any(|label| matches!(label, ExampleLabel::Grade(grade) if *grade > 1.0));
     let least = POSITIVE_SHARE * if above_one { HIGHEST_GRADE } else { 1.0 };
-    let is_positive = |label: &Label| match label {
-        Label::Word(positive) => *positive,
-        Label::Grade(grade) => *grade >= least,
+    let is_positive = |label: &ExampleLabel| match label {
+        ExampleLabel::Word(positive) => *positive,
+        ExampleLabel::Grade(grade) => *grade >= least,
     };
     labels.iter().map(is_positive).collect()
 }

@@ -1,4 +1,4 @@
-//! [`Interrupt`]: asks work in progress to stop at its next safe place.
+//! [`Interrupt`]: asks running work to stop at its next safe place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// A flag not yet set.
+    /// A flag that is not set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -29,14 +29,14 @@ impl Interrupt {
     }
 }
 
-/// The work was stopped from outside; what it had finished is kept.
+/// The work was stopped by its caller. Finished parts of the work are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, miette::Diagnostic)]
 #[error("interrupted")]
 #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on"))]
 pub struct Interrupted;
 
-/// Whether `error`, of any crate of this workspace, says that the work was interrupted. It asks for the diagnostic code that
-/// [`Interrupted`] has; every error that carries an interruption forwards or repeats that code.
+/// Whether `error`, of any crate of this workspace, is an interruption. It compares the diagnostic code with that of
+/// [`Interrupted`]; every error that carries an interruption forwards or repeats that code.
 pub fn is_interrupted(error: &dyn miette::Diagnostic) -> bool {
     let expected = miette::Diagnostic::code(&Interrupted).map(|code| code.to_string());
     error.code().map(|code| code.to_string()) == expected

@@ -1,7 +1,9 @@
-//! [`Monitor`]: what long work reports to and is stopped by.
+//! [`Monitor`]: reports the progress of long work and stops it.
+
+use std::sync::LazyLock;
 
 use crate::interrupt::{Interrupt, Interrupted};
-use crate::progress::{Bar, Progress};
+use crate::progress::{Bar, Progress, Silent};
 
 /// Where long work reports its progress, and the flag that stops it. Cheap to copy; every long function takes one.
 #[derive(Clone, Copy)]
@@ -16,6 +18,12 @@ impl<'a> Monitor<'a> {
     /// A monitor of these two.
     pub fn new(progress: &'a dyn Progress, interrupt: &'a Interrupt) -> Self {
         Self { progress, interrupt }
+    }
+
+    /// A monitor that shows nothing and never stops the work: for tests and examples.
+    pub fn silent() -> Self {
+        static NEVER: LazyLock<Interrupt> = LazyLock::new(Interrupt::new);
+        Self::new(&Silent, &NEVER)
     }
 
     /// An error once a stop was asked for, so that `?` leaves the work.

@@ -1,17 +1,17 @@
-//! How a library tells of its progress: the command draws bars, tests stay [`Silent`].
+//! [`Progress`]: how a library reports progress. The command draws bars; tests use [`Silent`].
 
-/// Takes news of what is being done. Libraries never print; whoever calls them decides what is shown and where.
+/// Shows progress. Libraries never print; their caller decides what is shown and where.
 pub trait Progress: Sync {
-    /// Begins a piece of work of `total` units (unknown: `None`). It's finished when the bar is dropped.
+    /// Starts a bar over `total` units (unknown: `None`). Dropping the bar finishes it.
     fn stage(&self, what: &str, total: Option<u64>, unit: &str) -> Box<dyn Bar + '_>;
 
-    /// Says one line that stays on the screen.
+    /// Prints one line that stays on the screen.
     fn note(&self, line: &str);
 }
 
-/// A piece of work going on.
+/// The progress of one piece of work.
 pub trait Bar: Send + Sync {
-    /// `n` more units are done.
+    /// Adds `n` finished units.
     fn add(&self, n: u64);
 
     /// Shows a short message beside the bar.

@@ -1,31 +1,31 @@
-//! Graded sentence pairs: two sentences and how alike they are.
+//! [`GradedPairs`]: two sentences and a grade of their similarity.
 
 use std::path::Path;
 
 use crate::error::Result;
-use crate::text::{Encodings, Table, TextError};
+use crate::text::{Encodings, TableReader, TextError};
 
-/// Graded pairs, a vector a column, all of one length.
+/// Sentence pairs and their grades, one `Vec` a column, all of one length.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pairs {
+pub struct GradedPairs {
     /// The first sentences.
     pub left: Vec<String>,
     /// The second sentences.
     pub right: Vec<String>,
-    /// The grades, on the file's own scale: finite.
+    /// The grades, on the file's own scale, all finite.
     pub scores: Vec<f64>,
 }
 
-impl Pairs {
-    /// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file, all but the last also with `.gz` after it; TSV under any other name. It has the
-    /// columns `sentence1`, `sentence2` and `score`, in any order and among others. In TSV there is no quoting: a `"` is
-    /// part of the sentence.
+impl GradedPairs {
+    /// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file, all but the last also with `.gz` after it. A file with
+    /// another extension is read as TSV. The file has the columns `sentence1`, `sentence2` and `score`, in any order
+    /// and among others. TSV has no quoting: a `"` is part of the sentence.
     ///
     /// # Errors
-    /// A column missing, a row of more or fewer fields than the first line names, a grade that is no finite number, and a file without
-    /// pairs; each names file and line. So is an empty line, but at the file's end.
+    /// A column is missing, a row has more or fewer fields than the first line, a grade is no finite number, a line
+    /// within the file is empty, or the file has no pairs. The error names file and line.
     pub fn read(path: &Path) -> Result<Self> {
-        let table = Table::open_or_tsv(path, &Encodings::default())?;
+        let table = TableReader::open_or_tsv(path, &Encodings::default())?;
         let unit = table.unit();
         let mut pairs = Self::default();
         for row in table.rows(&["sentence1", "sentence2", "score"].map(str::to_owned), 2)? {
@@ -43,12 +43,12 @@ impl Pairs {
         if pairs.is_empty() { Err(TextError::Empty { path: path.to_owned() }.into()) } else { Ok(pairs) }
     }
 
-    /// How many pairs there are.
+    /// The number of pairs.
     pub fn len(&self) -> usize {
         self.scores.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
     }
@@ -57,15 +57,18 @@ impl Pairs {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 
     use super::*;
     use crate::files::write_bytes;
 
-    fn read(content: &[u8]) -> std::result::Result<Pairs, String> {
+    fn read(content: &[u8]) -> std::result::Result<GradedPairs, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pairs.tsv");
         write_bytes(&path, content).unwrap();
-        Pairs::read(&path).map_err(|error| {
+        GradedPairs::read(&path).map_err(|error| {
             assert!(error.hint().is_some());
             error.to_string().split_once("pairs.tsv").unwrap().1.to_owned()
         })
@@ -88,22 +91,23 @@ mod tests {
         let mut writer = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         writer.write_all(b"sentence1\tsentence2\tscore\na\tb\t1\n").unwrap();
         writer.finish().unwrap();
-        assert_eq!(Pairs::read(&path).unwrap().len(), 1);
+        assert_eq!(GradedPairs::read(&path).unwrap().len(), 1);
     }
 
     #[test]
     fn every_format_gives_the_same_pairs() {
         let folder = tempfile::tempdir().unwrap();
-        let columns: [(&str, arrow::array::ArrayRef); 3] = [
-            ("sentence1", std::sync::Arc::new(arrow::array::StringArray::from(vec!["a, b", "c"]))),
-            ("sentence2", std::sync::Arc::new(arrow::array::StringArray::from(vec!["d", "e"]))),
-            ("score", std::sync::Arc::new(arrow::array::Float64Array::from(vec![0.2, 1.0]))),
+        let columns: [(&str, ArrayRef); 3] = [
+            ("sentence1", Arc::new(StringArray::from(vec!["a, b", "c"]))),
+            ("sentence2", Arc::new(StringArray::from(vec!["d", "e"]))),
+            ("score", Arc::new(Float64Array::from(vec![0.2, 1.0]))),
         ];
-        let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
         let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         let parquet = writer.into_inner().unwrap();
-        let lines = "{\"sentence1\": \"a, b\", \"sentence2\": \"d\", \"score\": 0.2}\n{\"sentence1\": \"c\", \"sentence2\": \"e\", \"score\": 1}\n";
+        let lines = "{\"sentence1\": \"a, b\", \"sentence2\": \"d\", \"score\": 0.2}\n\
+                     {\"sentence1\": \"c\", \"sentence2\": \"e\", \"score\": 1}\n";
         let tsv = "sentence1\tsentence2\tscore\na, b\td\t0.2\nc\te\t1\n";
         let csv = "score,sentence1,sentence2\n0.2,\"a, b\",d\n1.0,c,e\n";
         let files: [(&str, &[u8]); 5] = [
@@ -116,7 +120,7 @@ mod tests {
         for (name, content) in files {
             let path = folder.path().join(name);
             write_bytes(&path, content).unwrap();
-            let pairs = Pairs::read(&path).unwrap();
+            let pairs = GradedPairs::read(&path).unwrap();
             assert_eq!((pairs.left.concat(), pairs.right.concat()), ("a, bc".into(), "de".into()), "{name}");
             assert_eq!(pairs.scores, [0.2, 1.0], "{name}");
         }
@@ -147,7 +151,7 @@ mod tests {
             return;
         }
         for (set, rows) in [("STS12.test", 3108), ("STS14.test", 3750), ("STS15.test", 3000), ("STSB.test", 1379)] {
-            assert_eq!(Pairs::read(&sets.join(set).with_extension("test.tsv")).unwrap().len(), rows);
+            assert_eq!(GradedPairs::read(&sets.join(set).with_extension("test.tsv")).unwrap().len(), rows);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Texts to vectors, a JSON array of numbers a line; of two texts and more, the cosine of each to the first instead.
+//! Prints a text's vector as a JSON array; for two texts or more, prints each text's cosine to the first text instead.
 //!
 //! ```sh
-//! cargo run --release -p limbeck-encoder --example encode -- student.limbeck "A man plays a guitar." "Someone makes music."
+//! cargo run --release -p limbeck-encoder --example encode -- student.limbeck "A man plays a guitar." "He makes music."
 //! ```
 
 use std::error::Error;

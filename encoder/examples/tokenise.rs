@@ -1,10 +1,10 @@
-//! Lines a second that tokenizers tokenise on one thread.
+//! Prints how many lines per second tokenizers tokenise on one thread.
 //!
 //! ```sh
 //! cargo run --release -p limbeck-encoder --example tokenise -- LINES.txt TOKENIZER.json…
 //! ```
 //!
-//! The tokenizers take turns, and the median of five rounds is printed.
+//! The tokenizers take turns; the figure is the median of five rounds.
 
 use std::{error::Error, path::Path, time::Instant};
 

@@ -1,9 +1,9 @@
-//! The one batch type, ragged: flat token ids and offsets, no padding.
+//! [`TokenBatch`], the batch type of every engine: flat token ids and offsets, without padding.
 
 /// Token ids of several texts, one after another.
 ///
-/// Row `i` is `ids[offsets[i]..offsets[i + 1]]`. An engine that needs padding pads for itself and masks by length,
-/// never by token id.
+/// Row `i` is `ids[offsets[i]..offsets[i + 1]]`. An engine that needs padding adds its own and masks by length, never
+/// by token id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBatch {
     ids: Vec<u32>,
@@ -28,7 +28,7 @@ impl TokenBatch {
         self.offsets.push(self.ids.len());
     }
 
-    /// Appends a row written by `fill`, which must only append to the vector it is given.
+    /// Appends the row that `fill` appends to the vector it is given; `fill` must change nothing else there.
     pub fn push_with<R>(&mut self, fill: impl FnOnce(&mut Vec<u32>) -> R) -> R {
         let result = fill(&mut self.ids);
         self.offsets.push(self.ids.len());
@@ -40,12 +40,15 @@ impl TokenBatch {
         self.offsets.len() - 1
     }
 
-    /// Whether the batch holds no text at all.
+    /// Whether the batch holds no text.
     pub fn is_empty(&self) -> bool {
         self.rows() == 0
     }
 
-    /// The token ids of text `index`. Panics past the last row, as slicing does.
+    /// The token ids of text `index`.
+    ///
+    /// # Panics
+    /// When the batch has no row `index`.
     pub fn row(&self, index: usize) -> &[u32] {
         &self.ids[self.offsets[index]..self.offsets[index + 1]]
     }
@@ -60,12 +63,12 @@ impl TokenBatch {
         self.offsets.windows(2).map(|pair| &self.ids[pair[0]..pair[1]])
     }
 
-    /// The tokens of all texts, flat.
+    /// The token ids of all texts, one text after another.
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// Where each row starts, and the end of the last: `rows() + 1` numbers.
+    /// The start of each row and the end of the last: `rows() + 1` offsets into [`TokenBatch::ids`].
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
     }
@@ -75,7 +78,7 @@ impl TokenBatch {
         self.offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
     }
 
-    /// Takes all rows out and keeps the memory.
+    /// Removes all rows and keeps the memory.
     pub fn clear(&mut self) {
         self.ids.clear();
         self.offsets.truncate(1);
@@ -95,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_as_they_went_in_empty_ones_too() {
+    fn rows_also_empty_ones_come_back_unchanged() {
         let rows: [&[u32]; 4] = [&[1, 2, 3], &[], &[4], &[]];
         let batch: TokenBatch = rows.into_iter().collect();
         assert_eq!(batch.rows(), 4);
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cleared_batch_is_like_a_new_one() {
+    fn a_cleared_batch_equals_a_new_one() {
         let mut batch = TokenBatch::new();
         batch.push(&[7]);
         batch.clear();

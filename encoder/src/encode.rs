@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-/// What an engine reports when it can't encode; the engine's own error is the source.
+/// The error of an engine that cannot encode: the engine's own error, boxed.
 pub type EncodeError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// Embeddings of several texts: row-major `rows × dimension`, f32.
@@ -13,11 +13,14 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
-    /// Takes `data` as rows of `dimension` numbers. Panics when the length is no multiple of it.
+    /// Takes `data` as rows of `dimension` values.
+    ///
+    /// # Panics
+    /// When the length of `data` is no multiple of `dimension`, or `dimension` is 0.
     pub fn new(data: Vec<f32>, dimension: usize) -> Self {
         assert!(
             dimension > 0 && data.len().is_multiple_of(dimension),
-            "{} numbers are no rows of {dimension}",
+            "{} values cannot be cut into rows of {dimension}",
             data.len()
         );
         Self { data, dimension }
@@ -43,33 +46,36 @@ impl Embeddings {
         self.data.chunks_exact(self.dimension)
     }
 
-    /// All numbers, row after row.
+    /// All values, row after row.
     pub fn as_slice(&self) -> &[f32] {
         &self.data
     }
 
-    /// Gives the numbers away.
+    /// The values, row after row, without a copy.
     pub fn into_vec(self) -> Vec<f32> {
         self.data
     }
 
-    /// Appends the rows of `other`. Panics when the widths differ.
+    /// Appends the rows of `other`.
+    ///
+    /// # Panics
+    /// When the widths differ.
     pub fn extend(&mut self, other: &Self) {
         assert_eq!(self.dimension, other.dimension, "rows of two widths");
         self.data.extend_from_slice(&other.data);
     }
 }
 
-/// What an encoder is, for tables.
+/// The facts about an encoder that tables show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EncoderInfo {
     /// The width of the vectors.
     pub dimension: usize,
-    /// How many trained numbers the model has.
+    /// How many trained parameters the model has.
     pub parameters: u64,
-    /// How many bytes the model takes as a file.
+    /// The size of the model's file in bytes.
     pub bytes: u64,
-    /// What computes: `onnxruntime`, `candle` or `folded`.
+    /// The engine that computes: `onnxruntime`, `candle` or `folded`.
     pub engine: &'static str,
     /// The precision of its weights: `f32`, `f16` or `int8`.
     pub precision: &'static str,
@@ -77,14 +83,18 @@ pub struct EncoderInfo {
     pub threads: usize,
 }
 
-/// Text in, one vector of length 1 a text out; zeros where a static model knows nothing of a text.
+/// Turns each text into one vector of length 1, or of zeros where a static model knows no token of the text.
 ///
-/// Every text has a finite vector, the empty one too, and a text's vector doesn't depend on the texts beside it (an int8
-/// teacher in ONNX Runtime excepted, which scales activations by the batch).
+/// Every text has a finite vector, also the empty text. A text's vector does not depend on the other texts of the call;
+/// only an int8 teacher in ONNX Runtime, which scales activations by the batch, makes an exception.
 pub trait Encoder: Send + Sync {
-    /// Encodes `texts`; row `i` of the result belongs to `texts[i]`. Any number of texts: an engine cuts batches for itself.
+    /// Encodes `texts`, any number of them; row `i` of the result belongs to `texts[i]`. The engine cuts its own
+    /// batches.
+    ///
+    /// # Errors
+    /// When the engine fails.
     fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError>;
 
-    /// What this encoder is.
+    /// The facts about this encoder.
     fn info(&self) -> EncoderInfo;
 }

@@ -1,6 +1,8 @@
-//! What can go wrong here.
+//! The crate's errors.
 
 use std::{io, path::PathBuf};
+
+use miette::Diagnostic;
 
 /// The error of another crate, kept as a source.
 type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -9,8 +11,9 @@ type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything that this crate can fail with.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
+#[expect(missing_docs, reason = "a variant's message shows the meaning of its fields")]
 pub enum Error {
     /// A file could not be opened or read.
     #[error("cannot read {path}", path = path.display())]
@@ -20,61 +23,65 @@ pub enum Error {
     Write { path: PathBuf, source: io::Error },
     /// A tokenizer.json that `tokenizers` does not accept.
     #[error("{path}: not a usable tokenizer.json", path = path.display())]
+    #[diagnostic(help("a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed"))]
     TokenizerJson { path: PathBuf, source: Source },
     /// A tokenizer whose post-processor does not put fixed tokens before and after a text.
     #[error("{path}: its post-processor does not put the same special tokens around every text", path = path.display())]
+    #[diagnostic(help("a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed"))]
     PostProcessor { path: PathBuf },
     /// A limit that leaves no room for the special tokens.
     #[error("at most {max_tokens} tokens leave no room for the {special} special ones")]
+    #[diagnostic(help("allow at least {} tokens, or leave out the special tokens", special + 1))]
     NoRoom { max_tokens: usize, special: usize },
     /// A text that could not be tokenised.
     #[error("cannot tokenise a text of {bytes} bytes that begins {start:?}")]
     Tokenise { bytes: usize, start: String, source: Source },
     /// A tokenizer whose added tokens have other ids than its JSON says.
     #[error("{path}: the tokenizer gives the id {id}, its JSON has {vocabulary} ids", path = path.display())]
+    #[diagnostic(help("a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed"))]
     TokenizerId { path: PathBuf, id: u32, vocabulary: usize },
     /// A file of another kind.
-    #[error("{path}: not a folded student (it does not begin with the mark of one)", path = path.display())]
+    #[error("{path}: not a folded student (the file's first bytes are not a folded student's)", path = path.display())]
+    #[diagnostic(help("`limbeck export --format folded` writes such a file"))]
     NotFolded { path: PathBuf },
     /// A folded file of another version.
     #[error("{path}: version {found} of the folded file, this program writes version {known}", path = path.display())]
+    #[diagnostic(help("{}", version_help(*found, *known)))]
     Version { path: PathBuf, found: u32, known: u32 },
-    /// A file shorter or longer than it says.
+    /// A file whose length is not the one in its header.
     #[error("{path}: {found} bytes where it should have {expected}", path = path.display())]
+    #[diagnostic(help("{}", WRITE_AGAIN))]
     Length { path: PathBuf, expected: u64, found: u64 },
-    /// A file whose bytes are not those that were written.
+    /// A file whose bytes changed since they were written.
     #[error("{path}: damaged (its checksum is {found:016x}, it should be {expected:016x})", path = path.display())]
+    #[diagnostic(help("{}", WRITE_AGAIN))]
     Checksum { path: PathBuf, expected: u64, found: u64 },
     /// A folded file with a header that makes no sense.
     #[error("{path}: its header is wrong: {what}", path = path.display())]
+    #[diagnostic(help("{}", WRITE_AGAIN))]
     Header { path: PathBuf, what: String },
     /// Parts that do not fit together.
     #[error("these parts make no student: {what}")]
     Parts { what: String },
     /// A token id outside the vocabulary.
     #[error("text {row}: token id {id} is outside the vocabulary of {vocabulary}")]
+    #[diagnostic(help("the ids must come from the student's own tokenizer"))]
     TokenId { row: usize, id: u32, vocabulary: usize },
     /// Threads that could not be started.
     #[error("cannot start {threads} threads")]
     Threads { threads: usize, source: rayon::ThreadPoolBuildError },
 }
 
+/// The help for a file that another copy or another export would mend.
+const WRITE_AGAIN: &str = "copy the file again, or write it anew with `limbeck export --format folded`";
+
+fn version_help(found: u32, known: u32) -> &'static str {
+    if found > known { "use a newer limbeck" } else { WRITE_AGAIN }
+}
+
 impl Error {
     /// What to do next, where something helps.
     pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::TokenizerJson { .. } | Self::PostProcessor { .. } | Self::TokenizerId { .. } => {
-                "a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed".into()
-            }
-            Self::NoRoom { special, .. } => format!("allow at least {} tokens, or none but the text's", special + 1),
-            Self::NotFolded { .. } => "`limbeck export --format folded` writes such a file".into(),
-            Self::Version { found, known, .. } if found > known => "use a newer limbeck".into(),
-            Self::Version { .. } | Self::Length { .. } | Self::Checksum { .. } | Self::Header { .. } => {
-                "copy the file again, or write it anew with `limbeck export --format folded`".into()
-            }
-            Self::TokenId { .. } => "the ids must come from the student's own tokenizer".into(),
-            _ => return None,
-        };
-        Some(hint)
+        self.help().map(|help| help.to_string())
     }
 }

@@ -1,12 +1,12 @@
-//! What a user of a limbeck student needs and no more: tokenizing, the folded file, SIMD.
+//! Encodes text with a limbeck student: tokenizer, memory-mapped folded file, SIMD.
 //!
 //! ```text
-//! text ──► Tokenizer ──► TokenBatch ──► Student (a folded file, mapped) ──► Embeddings
+//! text ──► Tokenizer ──► TokenBatch ──► Student (maps a folded file) ──► Embeddings
 //! ```
 //!
-//! [`Student::load`] opens a file that `limbeck export --format folded` (or [`folded::write()`]) made, and needs nothing
-//! else: no Python, no model runtime. A student is `Send + Sync`, so one serves all threads of a program; it is mapped, so
-//! several processes share its tables.
+//! [`Student::load`] opens a file that `limbeck export --format folded` (or [`folded::write()`]) made, and needs
+//! nothing else: no Python, no model runtime. A student is `Send + Sync`, so all threads of a program share one; the
+//! file is mapped, so several processes share its tables.
 //!
 //! ```no_run
 //! use limbeck_encoder::Student;
@@ -20,9 +20,11 @@
 //! # }
 //! ```
 //!
-//! Vectors have length 1, so a scalar product is a cosine. `cargo run --release -p limbeck-encoder --example encode --
-//! student.limbeck "text"` prints them. Every engine of limbeck, fast or slow, is an [`Encoder`]; [`Student`] is the one
-//! here. A student made by hand:
+//! Vectors have length 1, so a dot product is a cosine. `cargo run --release -p limbeck-encoder --example encode --
+//! student.limbeck "text"` prints them. Every engine of limbeck is an [`Encoder`]; [`Student`] is the engine of this
+//! crate.
+//!
+//! A student written by hand, opened and used:
 //!
 //! ```
 //! use limbeck_encoder::{Precision, Student, folded::{Parts, write}};
@@ -32,7 +34,7 @@
 //! # let tokenizer = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
 //! #     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
 //! #     "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "gin": 1, "tonic": 2}, "unk_token": "[UNK]"}}"#;
-//! // A static student of four tokens; the last stands for a text without any.
+//! // A static student of four tokens; the last row stands for a text without tokens.
 //! let parts = Parts {
 //!     vocabulary: 4,
 //!     dimension: 2,
@@ -55,11 +57,14 @@
 mod batch;
 mod encode;
 mod error;
+pub mod files;
 pub mod folded;
+mod normalise;
 mod tokenizer;
 
 pub use batch::TokenBatch;
 pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
 pub use error::{Error, Result};
 pub use folded::{Precision, Student};
+pub use normalise::normalise;
 pub use tokenizer::{Special, Tokenizer};

@@ -1,4 +1,7 @@
-//! What a user of the crate counts on: it can be shared between threads, takes no memory a text, and pulls in little.
+//! The promises to users of the crate: a student can be shared between threads, no text allocates, and the dependencies
+//! are few.
+
+#![expect(unsafe_code, reason = "an allocator that counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -7,32 +10,35 @@ use std::process::Command;
 use limbeck_encoder::folded::{Attention, Convolution, MaxPooled, Parts, write};
 use limbeck_encoder::{Precision, Student, Tokenizer};
 
-/// Counts what this thread asks for.
-struct Counting;
+/// The system's allocator, with a count of this thread's allocations.
+struct CountingAllocator;
 
 thread_local! {
-    static ASKED: Cell<usize> = const { Cell::new(0) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: all calls go to the system's allocator as they came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
+// SAFETY: all calls go to the system's allocator unchanged; counting allocates nothing.
+unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ASKED.set(ASKED.get() + 1);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::dealloc`.
         unsafe { System.dealloc(memory, layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ASKED.set(ASKED.get() + 1);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `GlobalAlloc::realloc`.
         unsafe { System.realloc(memory, layout, size) }
     }
 }
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const WORDS: [&str; 12] = ["[PAD]", "[UNK]", "the", "cat", "sat", "##s", "un", "##able", ".", ",", "guitar", "##play"];
 
@@ -50,7 +56,7 @@ fn tokenizer() -> Vec<u8> {
     json.to_string().into_bytes()
 }
 
-/// A student of every part.
+/// A student with max-pooling, attention and a skip.
 fn parts() -> Parts {
     let vocabulary = WORDS.len() + 1;
     let numbers = |count: usize| (0..count).map(|i| ((i * 7919 % 1000) as f32 - 499.0) / 1000.0).collect::<Vec<_>>();
@@ -100,10 +106,10 @@ fn ten_times_the_texts_take_no_more_allocations() {
         write(&path, &parts(), precision).unwrap();
         let student = Student::load(&path).unwrap();
         let count = |texts: &[String]| {
-            let before = ASKED.get();
+            let before = ALLOCATIONS.get();
             let vectors = student.encode(texts).unwrap();
             assert_eq!(vectors.rows(), texts.len());
-            ASKED.get() - before
+            ALLOCATIONS.get() - before
         };
         count(&texts);
         let (few, many) = (count(&texts[..640]), count(&texts));
@@ -113,13 +119,13 @@ fn ten_times_the_texts_take_no_more_allocations() {
 }
 
 #[test]
-fn it_needs_neither_candle_nor_onnx_runtime_nor_parquet() {
+fn the_crate_depends_on_neither_candle_nor_onnx_runtime_nor_parquet() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["tree", "--package", "limbeck-encoder", "--edges", "normal", "--prefix", "none", "--offline"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     let tree = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(tree.lines().any(|line| line.starts_with("tokenizers ")), "the tree is not what it should be: {tree}");
+    assert!(tree.lines().any(|line| line.starts_with("tokenizers ")), "no dependency tree: {tree}");
     for unwanted in ["candle", "ort", "parquet", "arrow", "limbeck-data", "hf-hub", "ureq"] {
         let is_it =
             |line: &str| line.split([' ', '-']).next() == Some(unwanted) || line.starts_with(&format!("{unwanted} "));

@@ -1,18 +1,24 @@
+//! The crate's errors.
+
 use std::path::PathBuf;
 
-/// What can go wrong while an ONNX file is written.
-#[derive(Debug, thiserror::Error)]
+use miette::Diagnostic;
+
+/// Everything that this crate can fail with.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// The model is too big for an ONNX file (protobuf's limit is 2 GB).
+    /// The model is too large for an ONNX file (protobuf's limit is 2 GB).
     #[error("{}: the ONNX file would have {bytes} bytes, and the format ends at 2,147,483,647", path.display())]
+    #[diagnostic(help("export with int8 weights"))]
     TooBig {
         /// The file to be written.
         path: PathBuf,
-        /// Its size.
+        /// The size that the file would have.
         bytes: u64,
     },
     /// The file could not be written.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(Box<limbeck_data::Error>),
 }
 
@@ -25,9 +31,6 @@ impl From<limbeck_data::Error> for Error {
 impl Error {
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::TooBig { .. } => Some("export with int8 weights".to_owned()),
-            Self::Data(error) => error.hint(),
-        }
+        self.help().map(|help| help.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! A graph of ONNX operators being built, and its writing.
+//! A graph of ONNX operators: building and writing.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -7,23 +7,30 @@ use std::path::Path;
 use limbeck_data::files::write_atomically;
 
 use crate::Error;
+use crate::fields::{
+    attribute, dimension, graph, model, node, operator_set_id, string_string_entry, tensor, tensor_shape, tensor_type,
+    type_, value_info,
+};
 use crate::proto::Message;
 
-/// ONNX Runtime 1.17 reads IR versions up to 9; 8 is what opset 17 came with.
+/// The IR version that opset 17 came with; ONNX Runtime 1.17 reads versions up to 9.
 const IR_VERSION: i64 = 8;
 const OPSET: i64 = 17;
 /// The most bytes a protobuf message may have.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
-/// The types of ONNX tensors that occur here, with their numbers in `TensorProto.DataType`.
+/// The element types of ONNX tensors that occur here, with their numbers in `TensorProto.DataType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ElementType {
+    /// 32-bit floats.
     F32 = 1,
+    /// 8-bit integers.
     I8 = 3,
+    /// 64-bit integers.
     I64 = 7,
 }
 
-impl Kind {
+impl ElementType {
     fn size(self) -> u64 {
         match self {
             Self::F32 => 4,
@@ -37,38 +44,45 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value(String);
 
-/// An operator's setting.
+/// A named attribute of an operator.
 pub enum Attribute<'a> {
+    /// An integer.
     Int(&'a str, i64),
+    /// A list of integers.
     Ints(&'a str, &'a [i64]),
+    /// A number.
     Float(&'a str, f32),
 }
 
 impl Attribute<'_> {
-    /// An `AttributeProto`: name = 1, f = 2, i = 3, ints = 8, type = 20.
     fn encode(&self) -> Message {
+        /// `AttributeProto.AttributeType`
+        const FLOAT: i64 = 1;
+        const INT: i64 = 2;
+        const INTS: i64 = 7;
+        let named = |name| Message::new().text(attribute::NAME, name);
         match *self {
-            Self::Float(name, value) => Message::new().text(1, name).float(2, value).int(20, 1),
-            Self::Int(name, value) => Message::new().text(1, name).int(3, value).int(20, 2),
-            Self::Ints(name, values) => Message::new().text(1, name).ints(8, values).int(20, 7),
+            Self::Float(name, value) => named(name).float(attribute::F, value).int(attribute::TYPE, FLOAT),
+            Self::Int(name, value) => named(name).int(attribute::I, value).int(attribute::TYPE, INT),
+            Self::Ints(name, values) => named(name).ints(attribute::INTS, values).int(attribute::TYPE, INTS),
         }
     }
 }
 
-/// What writes the bytes of a tensor, little-endian and row-major, when its turn comes.
-type Fill<'a, E> = Box<dyn Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a>;
+/// A function that writes the bytes of a tensor, little-endian and row-major.
+type FillTensor<'a, E> = Box<dyn Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a>;
 
-/// A tensor's bytes couldn't be had, or couldn't be written.
+/// Why a tensor could not be written.
 #[derive(Debug)]
 pub enum FillError<E> {
-    /// Where the numbers come from failed.
+    /// The source of the tensor's values failed.
     Source(Box<E>),
-    /// The file failed.
+    /// The file could not be written.
     Sink(io::Error),
 }
 
 impl<E> FillError<E> {
-    /// For `map_err`.
+    /// Wraps the error of a tensor's source, for `map_err`.
     pub fn source(error: E) -> Self {
         Self::Source(Box::new(error))
     }
@@ -82,14 +96,14 @@ impl<E> From<io::Error> for FillError<E> {
 
 /// A constant tensor.
 struct Initializer<'a, E> {
-    /// A `TensorProto` up to its bytes: dims = 1, data_type = 2, name = 8, raw_data = 9.
+    /// A `TensorProto` up to its bytes.
     head: Message,
     bytes: u64,
-    fill: Fill<'a, E>,
+    fill: FillTensor<'a, E>,
 }
 
-/// Operators and constants, in the order in which they are added, which has to be one in which they can be computed.
-/// `E` is the error of those who make the tensors' bytes.
+/// A graph of operators and constants, written in the order in which they were added; they must be added in an order in
+/// which they can be computed. `E` is the error of the functions that write tensors.
 pub struct Graph<'a, E> {
     name: &'static str,
     /// Encoded `NodeProto`s, `ValueInfoProto`s.
@@ -97,14 +111,14 @@ pub struct Graph<'a, E> {
     inputs: Vec<Message>,
     outputs: Vec<Message>,
     initializers: Vec<Initializer<'a, E>>,
-    /// Small constants that are there already.
+    /// The small constants that were added, by name.
     constants: BTreeMap<String, Value>,
     scope: String,
     counts: BTreeMap<String, usize>,
 }
 
 impl<'a, E> Graph<'a, E> {
-    /// An empty graph, called `name` in the file.
+    /// An empty graph with the name `name` in the file.
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -118,7 +132,7 @@ impl<'a, E> Graph<'a, E> {
         }
     }
 
-    /// Nodes added from now on have names that begin with `scope`.
+    /// The names of nodes that are added from now on begin with `scope`.
     pub fn scope(&mut self, scope: &str) {
         self.scope = scope.to_owned();
     }
@@ -138,72 +152,73 @@ impl<'a, E> Graph<'a, E> {
         outputs.map(Value)
     }
 
-    /// Adds an operator with one output, which is called `name`.
+    /// Adds an operator with one output, whose name is `name`.
     pub fn named(&mut self, name: &str, operator: &str, inputs: &[&Value], attributes: &[Attribute]) -> Value {
         self.add(operator, inputs, &[name.to_owned()], attributes);
         Value(name.to_owned())
     }
 
-    /// Declares an f32 output of these dimensions (a number, or a name where they are dynamic).
+    /// Declares an f32 output of these dimensions; each is a number, or a name where the dimension is dynamic.
     pub fn output(&mut self, value: &Value, dims: &[&str]) {
-        self.outputs.push(value_info(&value.0, Kind::F32, dims));
+        self.outputs.push(value_info(&value.0, ElementType::F32, dims));
     }
 
-    /// Declares an input.
-    pub fn input(&mut self, name: &str, kind: Kind, dims: &[&str]) -> Value {
-        self.inputs.push(value_info(name, kind, dims));
+    /// Declares an input, with dimensions as in [`Graph::output`].
+    pub fn input(&mut self, name: &str, element: ElementType, dims: &[&str]) -> Value {
+        self.inputs.push(value_info(name, element, dims));
         Value(name.to_owned())
     }
 
-    /// A constant list of whole numbers.
+    /// A constant list of integers.
     pub fn ints(&mut self, values: &[i64]) -> Value {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let name = format!("ints{values:?}").replace([' ', '[', ']'], "_").replace(',', "");
-        self.small(name, Kind::I64, &[values.len()], bytes)
+        self.small(name, ElementType::I64, &[values.len()], bytes)
     }
 
-    /// A constant whole number, without dimensions.
+    /// A constant integer, without dimensions.
     pub fn index(&mut self, value: i64) -> Value {
-        self.small(format!("int_{value}"), Kind::I64, &[], value.to_le_bytes().to_vec())
+        self.small(format!("int_{value}"), ElementType::I64, &[], value.to_le_bytes().to_vec())
     }
 
-    /// A constant number.
+    /// A constant float, without dimensions.
     pub fn float(&mut self, value: f32) -> Value {
-        self.small(format!("float_{value}"), Kind::F32, &[], value.to_le_bytes().to_vec())
+        self.small(format!("float_{value}"), ElementType::F32, &[], value.to_le_bytes().to_vec())
     }
 
-    /// A constant tensor that is in memory.
+    /// A constant tensor of values in memory.
     pub fn floats(&mut self, name: &str, dims: &[usize], values: Vec<f32>) -> Value {
-        self.tensor(name, Kind::F32, dims, move |to| write_f32(to, &values))
+        self.tensor(name, ElementType::F32, dims, move |to| write_f32(to, &values))
     }
 
-    /// [`Graph::floats`] in one dimension, with a name made up.
+    /// [`Graph::floats`] in one dimension, with a name chosen by the graph.
     pub fn unnamed_floats(&mut self, values: Vec<f32>) -> Value {
         let name = self.fresh("constant");
         self.floats(&name, &[values.len()], values)
     }
 
-    /// A constant tensor whose bytes are written by `fill` when its turn comes; it may be asked once more by another
-    /// writing and has to write the same.
+    /// A constant tensor, whose bytes `fill` writes when the tensor's turn comes. Each call of [`Graph::write`] calls
+    /// `fill`, which must write the same bytes each time.
     pub fn tensor(
         &mut self,
         name: &str,
-        kind: Kind,
+        element: ElementType,
         dims: &[usize],
         fill: impl Fn(&mut dyn Write) -> Result<(), FillError<E>> + 'a,
     ) -> Value {
-        let bytes = dims.iter().map(|&size| size as u64).product::<u64>() * kind.size();
+        let bytes = dims.iter().map(|&size| size as u64).product::<u64>() * element.size();
         let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
-        let head = Message::new().ints(1, &dims).int(2, kind as i64).text(8, name).length_of(9, bytes);
+        let head = Message::new().ints(tensor::DIMS, &dims).int(tensor::DATA_TYPE, element as i64);
+        let head = head.text(tensor::NAME, name).length_of(tensor::RAW_DATA, bytes);
         self.initializers.push(Initializer { head, bytes, fill: Box::new(fill) });
         Value(name.to_owned())
     }
 
-    fn small(&mut self, name: String, kind: Kind, dims: &[usize], bytes: Vec<u8>) -> Value {
+    fn small(&mut self, name: String, element: ElementType, dims: &[usize], bytes: Vec<u8>) -> Value {
         if let Some(value) = self.constants.get(&name) {
             return value.clone();
         }
-        let value = self.tensor(&name, kind, dims, move |to| Ok(to.write_all(&bytes)?));
+        let value = self.tensor(&name, element, dims, move |to| Ok(to.write_all(&bytes)?));
         self.constants.insert(name, value.clone());
         value
     }
@@ -218,58 +233,41 @@ impl<'a, E> Graph<'a, E> {
         }
     }
 
-    /// A `NodeProto`: input = 1, output = 2, name = 3, op_type = 4, attribute = 5.
     fn add(&mut self, operator: &str, inputs: &[&Value], outputs: &[String], attributes: &[Attribute]) {
-        let mut node = Message::new();
-        for input in inputs {
-            node = node.text(1, &input.0);
-        }
-        for output in outputs {
-            node = node.text(2, output);
-        }
-        node = node.text(3, &outputs[0]).text(4, operator);
-        for attribute in attributes {
-            node = node.message(5, &attribute.encode());
-        }
-        self.nodes.push(node);
+        let message = inputs.iter().fold(Message::new(), |message, input| message.text(node::INPUT, &input.0));
+        let message = outputs.iter().fold(message, |message, output| message.text(node::OUTPUT, output));
+        let message = message.text(node::NAME, &outputs[0]).text(node::OP_TYPE, operator);
+        let add = |message: Message, attribute: &Attribute| message.message(node::ATTRIBUTE, &attribute.encode());
+        self.nodes.push(attributes.iter().fold(message, add));
     }
 
     /// Writes the model to `path`, whole or not at all.
     ///
     /// # Errors
-    /// A file that can't be written, or would be larger than protobuf allows; what a tensor's source gives.
+    /// When the file can't be written or would be larger than protobuf allows, or a tensor's source fails.
     pub fn write(&self, metadata: &[(&str, String)], path: &Path) -> Result<(), E>
     where
         E: From<Error> + From<limbeck_data::Error>,
     {
-        // A GraphProto: node = 1, name = 2, initializer = 5, input = 11, output = 12.
-        let mut before = Message::new();
-        for node in &self.nodes {
-            before = before.message(1, node);
-        }
-        before = before.text(2, self.name);
+        let all = |messages: &[Message], field: u32| {
+            messages.iter().fold(Message::new(), |all, message| all.message(field, message))
+        };
+        let before = all(&self.nodes, graph::NODE).text(graph::NAME, self.name);
         let heads: Vec<Message> = self.initializers.iter().map(Initializer::encode_head).collect();
-        let mut after = Message::new();
-        for input in &self.inputs {
-            after = after.message(11, input);
-        }
-        for output in &self.outputs {
-            after = after.message(12, output);
-        }
+        let after = all(&self.inputs, graph::INPUT).then(&all(&self.outputs, graph::OUTPUT));
         let tensors: u64 = heads.iter().zip(&self.initializers).map(|(head, tensor)| head.len() + tensor.bytes).sum();
         let length = before.len() + tensors + after.len();
 
-        // A ModelProto: ir_version = 1, producer_name = 2, producer_version = 3, graph = 7, opset_import = 8,
-        // metadata_props = 14.
         let start = Message::new()
-            .int(1, IR_VERSION)
-            .text(2, "limbeck")
-            .text(3, env!("CARGO_PKG_VERSION"))
-            .message(8, &Message::new().int(2, OPSET));
-        let start = metadata
-            .iter()
-            .fold(start, |start, (key, value)| start.message(14, &Message::new().text(1, key).text(2, value)))
-            .length_of(7, length);
+            .int(model::IR_VERSION, IR_VERSION)
+            .text(model::PRODUCER_NAME, "limbeck")
+            .text(model::PRODUCER_VERSION, env!("CARGO_PKG_VERSION"))
+            .message(model::OPSET_IMPORT, &Message::new().int(operator_set_id::VERSION, OPSET));
+        let entry = |(key, value): &(&str, String)| {
+            Message::new().text(string_string_entry::KEY, key).text(string_string_entry::VALUE, value)
+        };
+        let start = metadata.iter().map(entry).fold(start, |start, entry| start.message(model::METADATA_PROPS, &entry));
+        let start = start.length_of(model::GRAPH, length);
         let bytes = start.len() + length;
         if bytes > MAX_BYTES {
             return Err(Error::TooBig { path: path.to_owned(), bytes }.into());
@@ -280,7 +278,7 @@ impl<'a, E> Graph<'a, E> {
                 file.write_all(before.as_bytes())?;
                 for (head, tensor) in heads.iter().zip(&self.initializers) {
                     file.write_all(head.as_bytes())?;
-                    let mut counted = Counted { to: &mut *file, bytes: 0 };
+                    let mut counted = ByteCounter { to: &mut *file, bytes: 0 };
                     (tensor.fill)(&mut counted)?;
                     if counted.bytes != tensor.bytes {
                         let what =
@@ -301,18 +299,18 @@ impl<'a, E> Graph<'a, E> {
 impl<E> Initializer<'_, E> {
     /// The field of the `GraphProto` up to the tensor's bytes.
     fn encode_head(&self) -> Message {
-        let field = Message::new().length_of(5, self.head.len() + self.bytes);
+        let field = Message::new().length_of(graph::INITIALIZER, self.head.len() + self.bytes);
         field.then(&self.head)
     }
 }
 
-/// Counts what is written through it.
-struct Counted<W> {
+/// Counts the bytes that pass through.
+struct ByteCounter<W> {
     to: W,
     bytes: u64,
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for ByteCounter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.to.write(bytes)?;
         self.bytes += written as u64;
@@ -324,21 +322,24 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// A `ValueInfoProto` (name = 1, type = 2) of a `TypeProto` (tensor_type = 1) of a tensor (elem_type = 1, shape = 2) of
-/// dimensions (dim = 1: dim_value = 1 or dim_param = 2).
-fn value_info(name: &str, kind: Kind, dims: &[&str]) -> Message {
+/// The `ValueInfoProto` of a tensor.
+fn value_info(name: &str, element: ElementType, dims: &[&str]) -> Message {
     let shape = dims.iter().fold(Message::new(), |shape, dim| {
         let dim = match dim.parse() {
-            Ok(size) => Message::new().int(1, size),
-            Err(_) => Message::new().text(2, dim),
+            Ok(size) => Message::new().int(dimension::DIM_VALUE, size),
+            Err(_) => Message::new().text(dimension::DIM_PARAM, dim),
         };
-        shape.message(1, &dim)
+        shape.message(tensor_shape::DIM, &dim)
     });
-    let tensor = Message::new().int(1, kind as i64).message(2, &shape);
-    Message::new().text(1, name).message(2, &Message::new().message(1, &tensor))
+    let tensor = Message::new().int(tensor_type::ELEM_TYPE, element as i64).message(tensor_type::SHAPE, &shape);
+    let tensor = Message::new().message(type_::TENSOR_TYPE, &tensor);
+    Message::new().text(value_info::NAME, name).message(value_info::TYPE, &tensor)
 }
 
-/// Writes numbers little-endian, a block at a time.
+/// Writes floats, little-endian.
+///
+/// # Errors
+/// When `to` fails.
 pub fn write_f32<E>(to: &mut dyn Write, values: &[f32]) -> Result<(), FillError<E>> {
     let mut block = Vec::with_capacity(1 << 16);
     for values in values.chunks(1 << 14) {

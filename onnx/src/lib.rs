@@ -1,32 +1,38 @@
 //! Writes ONNX files, without Python and without a protobuf library.
 //!
-//! Standard operators of opset 17 and IR version 8, which ONNX Runtime 1.17 and every later one read. A [`Graph`] takes
-//! nodes and tensors in the order in which they are computed; a tensor's bytes are made when its turn to be written
-//! comes, so a model needn't fit in memory twice.
+//! ```text
+//! Graph (nodes, tensors) ──► Message (protobuf bytes) ──► file
+//! ```
+//!
+//! A [`Graph`] takes nodes and tensors in an order in which they can be computed. The bytes of a tensor are made when
+//! its turn to be written comes, so a model never lies in memory twice; a protobuf library would build the whole
+//! message first. The operators are standard ones of opset 17 and IR version 8, which ONNX Runtime 1.17 and every later
+//! version read.
+//!
+//! The graph `y = 2 · x`:
 //!
 //! ```
-//! use limbeck_onnx::{Error, Graph, Kind};
+//! use limbeck_onnx::{Error, Graph, ElementType};
 //!
 //! # fn main() -> Result<(), Error> {
 //! # let path = std::env::temp_dir().join(format!("limbeck-onnx-doc-{}.onnx", std::process::id()));
 //! let mut graph: Graph<Error> = Graph::new("double");
-//! let x = graph.input("x", Kind::F32, &["batch"]);
+//! let x = graph.input("x", ElementType::F32, &["batch"]);
 //! let two = graph.float(2.0);
 //! let y = graph.named("y", "Mul", &[&x, &two], &[]);
 //! graph.output(&y, &["batch"]);
-//! graph.write(&[], &path)?;
+//! graph.write(&[("maker", "me".into())], &path)?;
+//! assert!(std::fs::metadata(&path).is_ok_and(|file| file.len() > 100));
 //! # std::fs::remove_file(&path).ok();
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! ```text
-//! graph.rs (nodes, tensors) ──► proto.rs (bytes) ──► file
-//! ```
 
 mod error;
+mod fields;
 mod graph;
+pub mod int8;
 mod proto;
 
 pub use error::Error;
-pub use graph::{Attribute, FillError, Graph, Kind, Value, write_f32};
+pub use graph::{Attribute, ElementType, FillError, Graph, Value, write_f32};

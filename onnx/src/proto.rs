@@ -1,12 +1,13 @@
 //! The wire format of protocol buffers, as far as ONNX needs it.
 //!
-//! A message is a run of fields; a field is a key (field number and wire type) and a value: a varint, four bytes, or a
-//! length and that many bytes (<https://protobuf.dev/programming-guides/encoding/>). [`Message`] holds encoded fields;
-//! what is too large for memory goes out as [`Message::length_of`] its size and then its bytes, written by the caller.
+//! A message is a sequence of fields. A field is a key (field number and wire type) and a value: a varint, four bytes,
+//! or a length and as many bytes (<https://protobuf.dev/programming-guides/encoding/>). [`Message`] holds encoded
+//! fields. For a value that is too large for memory, [`Message::length_of`] encodes the key and the length, and the
+//! caller writes the bytes.
 
-/// A message, encoded so far.
+/// The encoded fields of a message.
 #[derive(Debug, Clone, Default)]
-pub struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 /// Wire types.
 const VARINT: u64 = 0;
@@ -14,33 +15,33 @@ const LENGTH: u64 = 2;
 const FOUR_BYTES: u64 = 5;
 
 impl Message {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
-    /// A whole number or an enum. Negative numbers take ten bytes, as the format has it.
-    pub fn int(mut self, field: u32, value: i64) -> Self {
+    /// Adds an integer or an enum. The format encodes negative numbers in ten bytes.
+    pub(crate) fn int(mut self, field: u32, value: i64) -> Self {
         self.key(field, VARINT);
         self.varint(value as u64);
         self
     }
 
-    pub fn float(mut self, field: u32, value: f32) -> Self {
+    pub(crate) fn float(mut self, field: u32, value: f32) -> Self {
         self.key(field, FOUR_BYTES);
         self.0.extend_from_slice(&value.to_le_bytes());
         self
     }
 
-    pub fn text(self, field: u32, value: &str) -> Self {
+    pub(crate) fn text(self, field: u32, value: &str) -> Self {
         self.bytes(field, value.as_bytes())
     }
 
-    pub fn message(self, field: u32, value: &Self) -> Self {
+    pub(crate) fn message(self, field: u32, value: &Self) -> Self {
         self.bytes(field, &value.0)
     }
 
-    /// Each of `values` as a field of its own: right for lists that are packed and for those that aren't.
-    pub fn ints(self, field: u32, values: &[i64]) -> Self {
+    /// Adds each of `values` as a field of its own. Readers accept that for packed lists and for others.
+    pub(crate) fn ints(self, field: u32, values: &[i64]) -> Self {
         values.iter().fold(self, |message, &value| message.int(field, value))
     }
 
@@ -50,24 +51,24 @@ impl Message {
         self
     }
 
-    /// Begins a field of `length` bytes that the caller writes after what is encoded so far.
-    pub fn length_of(mut self, field: u32, length: u64) -> Self {
+    /// Begins a field of `length` bytes, which the caller writes after this message.
+    pub(crate) fn length_of(mut self, field: u32, length: u64) -> Self {
         self.key(field, LENGTH);
         self.varint(length);
         self
     }
 
-    /// The fields of `other` after those here.
-    pub fn then(mut self, other: &Self) -> Self {
+    /// Adds the fields of `other`.
+    pub(crate) fn then(mut self, other: &Self) -> Self {
         self.0.extend_from_slice(&other.0);
         self
     }
 
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.0.len() as u64
     }
 
@@ -88,9 +89,9 @@ impl Message {
 mod tests {
     use super::*;
 
-    /// The examples of the format's own documentation.
+    /// The examples are from the format's documentation.
     #[test]
-    fn fields_are_encoded_as_the_documentation_shows() {
+    fn fields_are_encoded_as_in_the_documentation() {
         assert_eq!(Message::new().int(1, 150).as_bytes(), [0x08, 0x96, 0x01]);
         assert_eq!(Message::new().text(2, "testing").as_bytes(), b"\x12\x07testing");
         let inner = Message::new().int(1, 150);

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use crate::measure::speed::{Settings, bench};
-use crate::measure::{Model};
+use crate::measure::speed::{Settings, measure_speed};
+use crate::measure::NamedModel;
 use crate::models::ModelOptions;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
@@ -59,10 +59,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let options = ModelOptions { folded: Some(Precision::Int8), ..arguments.run.options(None) };
     let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
     check_teachers(&arguments.run, opened.iter().any(is_teacher))?;
-    let models: Vec<Model> = opened.iter().map(|model| Model::new(&model.name, &*model.encoder)).collect();
+    let models: Vec<NamedModel> = opened.iter().map(|model| NamedModel::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };
-    let measured = bench(&models, &texts, &settings, session.monitor)?;
+    let measured = measure_speed(&models, &texts, &settings, session.monitor)?;
     for row in &measured {
         if arguments.json {
             say!("{}", serde_json::json!(row));

@@ -21,12 +21,12 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// The user's asset store.
     pub(super) fn store(&self) -> Result<AssetStore> {
-        Ok(AssetStore::of_user()?.with_interrupt(self.monitor.interrupt.clone()))
+        Ok(AssetStore::of_user()?)
     }
 
     /// The local path of an asset, which is fetched if it isn't there.
     pub(super) fn locate(&self, uri: &Uri) -> Result<PathBuf> {
-        Ok(self.store()?.locate(uri, self.monitor.progress)?)
+        Ok(self.store()?.locate(uri, self.monitor)?)
     }
 }
 
@@ -133,7 +133,7 @@ impl ModelArguments {
         let threads = self.threads();
         set_threads(threads);
         let run = &self.run;
-        Ok(Opener { store, progress: monitor.progress, threads, runtime: run.runtime.clone(), device: run.device })
+        Ok(Opener { store, monitor, threads, runtime: run.runtime.clone(), device: run.device })
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.

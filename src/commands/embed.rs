@@ -8,7 +8,7 @@ use limbeck_data::cache::CacheSpec;
 use limbeck_data::text::read_texts;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_teacher::embed::{EmbedJob, cache_fingerprint, embed};
+use limbeck_teacher::embed::{EmbedJob, run as embed};
 
 use super::common::{ModelArguments, Session};
 use super::input::chunks;
@@ -63,8 +63,7 @@ pub(super) struct Arguments {
 
 /// Parses how a cache stores vectors.
 pub(super) fn storage(name: &str) -> std::result::Result<VectorType, String> {
-    let found = [VectorType::F16, VectorType::F32].into_iter().find(|storage| storage.name() == name);
-    found.ok_or_else(|| "f16 or f32 is expected".into())
+    name.parse().ok().filter(VectorType::fits_cache).ok_or_else(|| "f16 or f32 is expected".into())
 }
 
 fn part(text: &str) -> std::result::Result<(u32, u32), String> {
@@ -81,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let path = session.locate(&arguments.teacher)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
-    let fingerprint = cache_fingerprint(&teacher, hash_of_text(arguments)?)?;
+    let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(session.locate(uri)?))?),
         None => None,
@@ -92,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         texts.next().transpose()?;
     }
     let spec = CacheSpec::new(teacher.dimension(), arguments.storage, fingerprint);
-    let summary = embed(EmbedJob {
+    let job = EmbedJob {
         teacher: &teacher,
         texts: Box::new(texts),
         total: None,
@@ -100,8 +99,8 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         spec: CacheSpec { part: arguments.shard, ..spec },
         tokens: true,
         student: student.as_ref(),
-        monitor: session.monitor,
-    })?;
+    };
+    let summary = embed(job, session.monitor)?;
     note("all", &summary, session.monitor);
     say!("{}", arguments.to.display());
     Ok(())

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use crate::output::{JsonLines, Npy, Parquet, VectorSink};
-use crate::vectors::shortened;
+use crate::vectors::truncated;
 use limbeck_data::VectorType;
-use limbeck_data::text::{Texts, read_lines, read_texts};
+use limbeck_data::text::{TextReader, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::common::{
@@ -70,8 +70,7 @@ pub(super) struct Arguments {
 }
 
 fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
-    let found = VectorType::ALL.into_iter().find(|kind| kind.name() == name);
-    found.ok_or_else(|| "f32, f16, int8 or binary is expected".into())
+    name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -130,7 +129,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
             let what = format!("{} texts", rows.len());
             Error::Encode { model: model.name.clone(), what, source }
         })?;
-        sink.write(&chunk, &shortened(vectors, dimension))?;
+        sink.write(&chunk, &truncated(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
     let rows = sink.finish()?;
@@ -163,7 +162,7 @@ fn by_name(to: Option<&Path>) -> Format {
     }
 }
 
-fn open_texts(arguments: &Arguments) -> Result<Texts> {
+fn open_texts(arguments: &Arguments) -> Result<TextReader> {
     let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
         if arguments.column.is_some() {

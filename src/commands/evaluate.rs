@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use crate::measure::fidelity::{NEIGHBOURLY, fidelity, sampled};
-use crate::measure::shared_space::one_space;
-use crate::measure::sts::{StsSet, read_sets, set_names, sts};
-use crate::measure::{Model, Watch, word_order};
-use crate::summary::Fidelity;
-use crate::vectors::Shortened;
+use crate::measure::fidelity::{FEWEST_FOR_NEIGHBOURS, Reference, sampled};
+use crate::measure::set_names::set_names;
+use crate::measure::shared_space::shared_space;
+use crate::measure::sts::{StsSet, read_sets, sts};
+use crate::measure::{NamedModel, word_order};
+use crate::summary::FidelitySummary;
+use crate::vectors::TruncatedEncoder;
+use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
@@ -84,9 +86,9 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     for mut opened in all {
         if let Some(dimension) = arguments.dimension {
             check_dimension(dimension, &opened)?;
-            opened.encoder = Box::new(Shortened { encoder: opened.encoder, dimension });
+            opened.encoder = Box::new(TruncatedEncoder { encoder: opened.encoder, dimension });
         }
-        let model = Model::new(&opened.name, &*opened.encoder).with_prefix(prefix);
+        let model = NamedModel::new(&opened.name, &*opened.encoder).with_prefix(prefix);
         let scored = tasks.score(&model)?;
         match arguments.json {
             true => say!("{}", scored.json()?),
@@ -103,22 +105,22 @@ struct Tasks<'a> {
     documents: Option<(Opened, Vec<String>)>,
     kinds: Vec<Kind>,
     /// Pairs in another order, and the teacher's similarities of them.
-    order: Option<(Vec<word_order::Pair>, Vec<f64>)>,
+    order: Option<(Vec<word_order::ReorderedPair>, Vec<f64>)>,
     /// Whether a model that answered, or embeds the documents, is computed on the device.
     has_teacher: bool,
-    watch: Watch<'a>,
+    monitor: Monitor<'a>,
 }
 
 impl<'a> Tasks<'a> {
     fn new(arguments: &Arguments, session: &'a Session) -> Result<Self> {
         let sets = read_sets(&arguments.sts)?;
-        let watch = Watch { progress: session.progress, interrupt: &session.interrupt };
+        let monitor = session.monitor;
         // These have a prefix of their own: the other one is the students', or the queries'.
         let own = arguments.teacher_prefix.as_deref();
         let documents = match open_all(arguments.documents.as_slice(), &arguments.run, own, session)?.pop() {
             Some(documents) => {
                 let texts = texts_of(arguments, &sets)?;
-                note_few("one space", texts.len(), watch);
+                note_few("shared space", texts.len(), monitor);
                 Some((documents, texts))
             }
             None => None,
@@ -128,11 +130,12 @@ impl<'a> Tasks<'a> {
         let (mut kinds, mut order) = (Vec::new(), None);
         if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, own, session)?.pop() {
             has_teacher |= is_teacher(&teacher);
-            let teacher = Model::new(&teacher.name, &*teacher.encoder);
+            let teacher = NamedModel::new(&teacher.name, &*teacher.encoder);
             let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
-            kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, watch)).collect::<Result<_>>()?;
+            kinds =
+                named.map(|(file, name)| Kind::new(file, name, &teacher, monitor)).collect::<Result<_>>()?;
             if let Some(pairs) = pairs {
-                let similarities = word_order::similarities(&teacher, &pairs, watch)?;
+                let similarities = word_order::similarities(&teacher, &pairs, monitor)?;
                 order = Some((pairs, similarities));
             }
         }
@@ -140,27 +143,27 @@ impl<'a> Tasks<'a> {
             let what = "--teacher-prefix is for a teacher, named by --teacher or --documents";
             return Err(Error::Usage(what.into()));
         }
-        Ok(Self { sets, documents, kinds, order, has_teacher, watch })
+        Ok(Self { sets, documents, kinds, order, has_teacher, monitor })
     }
 
-    fn score(&self, model: &Model<'_>) -> Result<Scored<'_>> {
-        let sts = if self.sets.is_empty() { None } else { Some(sts(model, &self.sets, self.watch)?) };
+    fn score(&self, model: &NamedModel<'_>) -> Result<Scored<'_>> {
+        let sts = if self.sets.is_empty() { None } else { Some(sts(model, &self.sets, self.monitor)?) };
         let space = match &self.documents {
             Some((documents, texts)) => {
-                let documents = Model::new(&documents.name, &*documents.encoder);
+                let documents = NamedModel::new(&documents.name, &*documents.encoder);
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                Some(one_space(model, &documents, &texts, self.watch)?)
+                Some(shared_space(model, &documents, &texts, self.monitor)?)
             }
             None => None,
         };
         let mut kinds = Vec::with_capacity(self.kinds.len());
         for kind in &self.kinds {
-            let agreement = kind.agreement(model, self.watch)?;
+            let agreement = kind.agreement(model, self.monitor)?;
             kinds.push(OfKind { name: &kind.name, texts: kind.texts.len(), agreement });
         }
         let order = match &self.order {
             Some((pairs, followed)) => {
-                Some(word_order::score(pairs, &word_order::similarities(model, pairs, self.watch)?, followed)?)
+                Some(word_order::score(pairs, &word_order::similarities(model, pairs, self.monitor)?, followed)?)
             }
             None => None,
         };
@@ -171,7 +174,7 @@ impl<'a> Tasks<'a> {
 /// The texts for the documents' model: those of --input, else the sentences of the sets.
 fn texts_of(arguments: &Arguments, sets: &[StsSet]) -> Result<Vec<String>> {
     match &arguments.input {
-        Some(path) => Ok(read_texts(path, None, None)?.collect::<Result<_, _>>()?),
+        Some(path) => Ok(read_texts(path, None, None)?.collect::<limbeck_data::Result<_>>()?),
         None => Ok(sets.iter().flat_map(|set| set.pairs.left.iter().chain(&set.pairs.right)).cloned().collect()),
     }
 }
@@ -180,31 +183,31 @@ fn texts_of(arguments: &Arguments, sets: &[StsSet]) -> Result<Vec<String>> {
 struct Kind {
     name: String,
     texts: Vec<String>,
-    vectors: Embeddings,
+    teacher: Reference,
 }
 
 impl Kind {
-    fn new(file: &Path, name: String, teacher: &Model<'_>, watch: Watch<'_>) -> Result<Self> {
-        let texts = sampled(&read_texts(file, None, None)?.collect::<Result<Vec<_>, _>>()?);
-        note_few(&name, texts.len(), watch);
-        let vectors = encode(teacher, &texts, &name, watch)?;
-        Ok(Self { name, texts, vectors })
+    fn new(file: &Path, name: String, teacher: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<Self> {
+        let texts = sampled(&read_texts(file, None, None)?.collect::<limbeck_data::Result<Vec<_>>>()?);
+        note_few(&name, texts.len(), monitor);
+        let teacher = Reference::new(encode(teacher, &texts, &name, monitor)?)?;
+        Ok(Self { name, texts, teacher })
     }
 
-    fn agreement(&self, model: &Model<'_>, watch: Watch<'_>) -> Result<Fidelity> {
-        let vectors = encode(model, &self.texts, &self.name, watch)?;
-        Ok(Fidelity::from(&fidelity(&self.vectors, &vectors)?))
+    fn agreement(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<FidelitySummary> {
+        let vectors = encode(model, &self.texts, &self.name, monitor)?;
+        Ok(FidelitySummary::from(&self.teacher.compare(&vectors)?))
     }
 }
 
 /// Says so where there are too few texts for a share of the ten nearest to tell anything.
-fn note_few(name: &str, found: usize, watch: Watch<'_>) {
-    if found < NEIGHBOURLY {
-        watch.progress.note(&format!("{name}: of {found} texts all are near: nn@10 takes {NEIGHBOURLY} or more"));
+fn note_few(name: &str, found: usize, monitor: Monitor<'_>) {
+    if found < FEWEST_FOR_NEIGHBOURS {
+        monitor.note(&format!("{name}: of {found} texts all are near: nn@10 takes {FEWEST_FOR_NEIGHBOURS} or more"));
     }
 }
 
-fn encode(model: &Model<'_>, texts: &[String], what: &str, watch: Watch<'_>) -> Result<Embeddings> {
+fn encode(model: &NamedModel<'_>, texts: &[String], what: &str, monitor: Monitor<'_>) -> Result<Embeddings> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Ok(model.encode(&texts, what, watch)?)
+    Ok(model.encode(&texts, what, monitor)?)
 }

@@ -19,7 +19,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
-    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.monitor.progress)?;
+    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.monitor)?;
     session.monitor.note(&format!("sha256 {}", asset.sha256));
     say!("{}", asset.path.display());
     Ok(())

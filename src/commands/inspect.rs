@@ -138,8 +138,8 @@ fn cache(path: &Path) -> Result<()> {
     say!("  dimension   {}", cache.dimension());
     say!("  shards      {}", cache.shards());
     say!("  complete    {}", cache.complete());
-    if let Some(storage) = cache.precision() {
-        say!("  storage     {}", storage.name());
+    if let Some(storage) = cache.storage() {
+        say!("  storage     {storage}");
     }
     if let Some(fingerprint) = cache.fingerprint() {
         say!("  made from   {}", serde_json::json!(fingerprint));

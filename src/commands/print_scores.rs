@@ -1,9 +1,9 @@
 //! What `limbeck evaluate` says of a model, as JSON or for people.
 
-use crate::measure::shared_space::OneSpace;
+use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
 use crate::measure::word_order::WordOrder;
-use crate::summary::Fidelity;
+use crate::summary::FidelitySummary;
 use serde_json::{Map, Value, to_value};
 use crate::error::Result;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 pub(super) struct Scored<'a> {
     pub(super) model: String,
     pub(super) sts: Option<StsScores>,
-    pub(super) space: Option<OneSpace>,
+    pub(super) space: Option<SharedSpace>,
     pub(super) kinds: Vec<OfKind<'a>>,
     pub(super) order: Option<WordOrder>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Scored<'a> {
 pub(super) struct OfKind<'a> {
     pub(super) name: &'a str,
     pub(super) texts: usize,
-    pub(super) agreement: Fidelity,
+    pub(super) agreement: FidelitySummary,
 }
 
 impl Scored<'_> {
@@ -53,10 +53,10 @@ impl Scored<'_> {
         self.sts.iter().try_for_each(print_sts)?;
         if let Some(space) = &self.space {
             let (found, own) = (100.0 * space.neighbours_at_10, 100.0 * space.own_neighbours_at_10);
-            say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "one space", space.documents);
+            say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "shared space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", self.model, space.texts);
         }
-        for OfKind { name, texts, agreement: Fidelity { cosine, spearman, neighbours_at_10 } } in &self.kinds {
+        for OfKind { name, texts, agreement: FidelitySummary { cosine, spearman, neighbours_at_10 } } in &self.kinds {
             let cosine = cosine.map_or("-".to_owned(), |cosine| format!("{cosine:.3}"));
             let found = 100.0 * neighbours_at_10;
             say!("  {name:20} {cosine:>6}  cosine, spearman {spearman:.3}, nn@10 {found:.1} %  ({texts} texts)");

@@ -96,7 +96,7 @@ fn print_plan(pipeline: &Pipeline, options: &RunOptions) -> Result<()> {
 /// Prints the curves of a finished run, and where its results lie.
 fn print_results(folder: &RunFolder) -> Result<()> {
     say!();
-    for line in crate::report::curves(&crate::report::Run::read(folder.root())?.histories) {
+    for line in crate::report::curves(&crate::report::FinishedRun::read(folder.root())?.histories) {
         say!("{line}");
     }
     say!();

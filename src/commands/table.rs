@@ -26,6 +26,6 @@ pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
         }
         summaries.push(Summary::open(run)?);
     }
-    say!("{}", compare::markdown(&compare::rows(&summaries)).trim_end());
+    say!("{}", compare::markdown(&summaries).trim_end());
     Ok(())
 }

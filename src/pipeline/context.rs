@@ -67,8 +67,8 @@ impl<'a> Context<'a> {
     /// The local path of a recipe's asset, which is fetched if it isn't there.
     pub fn asset(&self, uri: &Uri, sha256: Option<&str>) -> Result<PathBuf> {
         match sha256 {
-            Some(_) => Ok(self.store.fetch(uri, sha256, self.monitor.progress)?.path),
-            None => Ok(self.store.locate(uri, self.monitor.progress)?),
+            Some(_) => Ok(self.store.fetch(uri, sha256, self.monitor)?.path),
+            None => Ok(self.store.locate(uri, self.monitor)?),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'a> Context<'a> {
         let plan = self.plan();
         Opener {
             store: self.store,
-            progress: self.monitor.progress,
+            monitor: self.monitor,
             threads: plan.threads,
             runtime: plan.recipe.runtime.library.clone(),
             device: plan.teacher().map_or(OnnxDevice::Cpu, |teacher| teacher.device),

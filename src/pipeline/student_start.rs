@@ -7,7 +7,7 @@ use limbeck_data::Monitor;
 use limbeck_student::contrast::{of_words, unlearned};
 use limbeck_student::distil::{DistilJob, Targets, start_student};
 use limbeck_student::folder::StudentFolder;
-use limbeck_student::start::Neighbours;
+use limbeck_student::start::Cooccurrence;
 use serde_json::json;
 
 use super::context::Context;
@@ -42,7 +42,7 @@ fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
     match recipe.train_student.start {
         StudentStart::Random => Ok(unlearned(config, files.tokenizer, seed)?),
         StudentStart::WordVectors => {
-            let neighbours = count_neighbours(&targets, context.monitor)?;
+            let neighbours = count_cooccurrence(&targets, context.monitor)?;
             Ok(of_words(config, files.tokenizer, neighbours, seed)?)
         }
         StudentStart::Static => {
@@ -64,8 +64,8 @@ fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
 }
 
 /// How often the tokens of the training text stand near one another.
-fn count_neighbours(targets: &Targets, monitor: Monitor) -> Result<Neighbours> {
-    let mut neighbours = Neighbours::new(targets.vocabulary());
+fn count_cooccurrence(targets: &Targets, monitor: Monitor) -> Result<Cooccurrence> {
+    let mut neighbours = Cooccurrence::new(targets.vocabulary());
     let bar = monitor.stage("counting neighbours", Some(targets.cache.rows()), "texts");
     for shard in 0..targets.cache.shards() {
         monitor.check()?;

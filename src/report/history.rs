@@ -1,20 +1,20 @@
-//! How training went: the curves in `metrics.jsonl`.
+//! Training curves, from `metrics.jsonl`.
 
 use serde_json::Value;
 
-/// Curves have at most so many points.
+/// The most points of a curve.
 const POINTS: usize = 120;
 
-/// One stage's training: points of step and value.
+/// The training curves of one stage: points of step and value.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
     /// The stage: `distil`, `static-trained`, `train-teacher`.
     pub stage: String,
     /// The loss, each point the mean of [`History::steps_a_point`] steps.
     pub loss: Vec<(f64, f64)>,
-    /// How many steps a point of the loss stands for.
+    /// The number of steps in each point of the loss.
     pub steps_a_point: usize,
-    /// The mean cosine to the teacher on held-out text.
+    /// The mean cosine with the teacher on held-out text.
     pub cosine: Vec<(f64, f64)>,
     /// Spearman × 100 on the development set of a teacher.
     pub dev: Vec<(f64, f64)>,
@@ -22,8 +22,9 @@ pub struct History {
     pub space: Vec<(f64, f64)>,
 }
 
-/// Reads the log, a history a stage in the order they began. A line that is torn, or says nothing here, is passed over.
-pub fn read_histories(log: &str) -> Vec<History> {
+/// Reads the log: a history a stage, in the order in which the stages began. Lines that are torn or concern other
+/// things are passed over.
+pub(super) fn read_histories(log: &str) -> Vec<History> {
     let mut histories: Vec<History> = Vec::new();
     for line in log.lines() {
         let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
@@ -46,7 +47,7 @@ pub fn read_histories(log: &str) -> Vec<History> {
     histories
 }
 
-/// The mean of each `size` values, at the last one's step.
+/// The mean of each `size` values, at the step of the last.
 fn means(points: &[(f64, f64)], size: usize) -> Vec<(f64, f64)> {
     let mean = |few: &[(f64, f64)]| {
         let sum: f64 = few.iter().map(|point| point.1).sum();
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_log_gives_a_history_a_stage() {
-        let log = "{\"stage\":\"train-teacher\",\"step\":5,\"loss\":2.0,\"dev_spearman\":70.5,\"alignment\":0.2,\"uniformity\":-2.5}\n\
+        let log = "{\"stage\":\"train-teacher\",\"step\":5,\"loss\":2.0,\"dev_spearman\":70.5,\
+                    \"alignment\":0.2,\"uniformity\":-2.5}\n\
                    {\"stage\":\"distil\",\"step\":0,\"fidelity_cosine\":0.5}\n\
                    {\"stage\":\"distil\",\"step\":1,\"loss\":0.4}\nnot json\n{\"step\":9}\n\
                    {\"stage\":\"distil\",\"step\":2,\"loss\":null,\"fidelity_cosine\":0.6}\n{\"stage\":\"dis";
@@ -77,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_curve_is_told_by_means() {
+    fn a_long_curve_is_averaged() {
         let log: String =
             (1..=1_000).map(|step| format!("{{\"stage\":\"distil\",\"step\":{step},\"loss\":{step}}}\n")).collect();
         let history = &read_histories(&log)[0];

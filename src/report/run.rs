@@ -1,4 +1,4 @@
-//! What a report is drawn from.
+//! The files of a finished run that a report is drawn from.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use limbeck_data::Error as DataError;
 
 use super::history::{History, read_histories};
 use crate::error::Result;
-use crate::evaluate::held_out::{self, HeldOutFigures};
+use crate::measure::held_out::{self, HeldOutFigures};
 use crate::summary::Summary;
 
 /// The report's name in a run's folder.
@@ -15,24 +15,24 @@ pub const FILE: &str = "report.html";
 
 /// A finished run.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Run {
-    /// Its name; no two runs of a report have the same.
+pub struct FinishedRun {
+    /// The name, unique within a report.
     pub name: String,
-    /// What it came to.
+    /// The models and their figures.
     pub summary: Summary,
-    /// What was seen of its held-out texts; older runs stored nothing.
+    /// The figures of the held-out texts; older runs stored none.
     pub held_out: Option<HeldOutFigures>,
-    /// Its training, stage by stage.
+    /// The training curves of each stage.
     pub histories: Vec<History>,
     /// The resolved recipe.
     pub recipe: String,
 }
 
-impl Run {
+impl FinishedRun {
     /// Reads the run in `folder`.
     ///
     /// # Errors
-    /// Where there is no `summary.json`, or a file is not what it should be. Any other file may be missing.
+    /// No `summary.json`, or a file that does not hold what its name says. Any other file may be missing.
     pub fn read(folder: &Path) -> Result<Self> {
         let summary = Summary::open(folder)?;
         Ok(Self {
@@ -45,9 +45,12 @@ impl Run {
     }
 }
 
-/// Reads several runs; those of one name are told apart by their folders.
-pub fn read_all(folders: &[PathBuf]) -> Result<Vec<Run>> {
-    let mut runs: Vec<Run> = folders.iter().map(|folder| Run::read(folder)).collect::<Result<_>>()?;
+/// Reads several runs; runs of one name get their folders as names.
+///
+/// # Errors
+/// As [`FinishedRun::read`].
+pub fn read_all(folders: &[PathBuf]) -> Result<Vec<FinishedRun>> {
+    let mut runs: Vec<FinishedRun> = folders.iter().map(|folder| FinishedRun::read(folder)).collect::<Result<_>>()?;
     let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
     for ((run, folder), name) in runs.iter_mut().zip(folders).zip(&names) {
         if names.iter().filter(|other| *other == name).count() > 1 {
@@ -70,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_of_one_name_are_told_apart_and_a_folder_without_a_summary_is_named() {
+    fn runs_of_one_name_are_named_by_their_folders() {
         let folder = tempfile::tempdir().unwrap();
         let paths: Vec<PathBuf> = ["one", "two", "three"].iter().map(|name| folder.path().join(name)).collect();
         for (path, name) in paths.iter().zip(["same", "same", "other"]) {
@@ -79,7 +82,11 @@ mod tests {
         let runs = read_all(&paths).unwrap();
         assert_eq!(runs[0].name, paths[0].display().to_string());
         assert_eq!((runs[1].name == runs[0].name, runs[2].name.as_str()), (false, "other"));
-        let error = read_all(&[folder.path().join("none")]).unwrap_err();
+    }
+
+    #[test]
+    fn a_folder_without_a_summary_is_an_error_that_names_it() {
+        let error = read_all(&[PathBuf::from("none")]).unwrap_err();
         assert!(error.to_string().contains("none") && error.hint().is_some(), "{error}");
     }
 }

@@ -1,12 +1,12 @@
-//! Curves in a line of text.
+//! Curves in a line of text. The code is twenty lines; a crate would bring more than it saves.
 
 use super::History;
 
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// A curve's letters at most.
+/// The most characters of a curve.
 const LETTERS: usize = 40;
 
-/// The values as bars of eighths, the least of them the lowest; of many, means. Empty for none.
+/// The values as bars of one to eight eighths; many values are averaged in groups. Empty without a value.
 pub fn sparkline(values: &[f64]) -> String {
     let values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let size = values.len().div_ceil(LETTERS).max(1);
@@ -20,7 +20,7 @@ pub fn sparkline(values: &[f64]) -> String {
     means.into_iter().map(level).collect()
 }
 
-/// A line for each curve of the training: its stage, what it is, its sparkline, its first and last value.
+/// A line for each training curve: the stage, the quantity, the sparkline, the first and the last value.
 pub fn curves(histories: &[History]) -> Vec<String> {
     let kinds = |history: &History| {
         let name = &history.stage;

@@ -13,9 +13,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use divan::{Bencher, counter::ItemsCount};
-use limbeck_data::Interrupt;
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Tokenizer;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil};
@@ -74,6 +74,6 @@ fn epoch(bencher: Bencher, rows: usize) {
             stage: "distil",
             device: Device::Cpu,
         };
-        distil(&job, &Silent, &Interrupt::new()).expect("a student")
+        distil(&job, Monitor::new(&Silent, &Interrupt::new())).expect("a student")
     });
 }

@@ -1,35 +1,36 @@
-//! The shape of a student, as it stands in its `config.json`.
+//! The shape of a student, as `config.json` keeps it.
 
 use limbeck_encoder::folded::{AttentionShape, ConvolutionShape, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// What `architecture` says in a student's `config.json`.
+/// The value of `architecture` in a student's `config.json`.
 pub const ARCHITECTURE: &str = "limbeck-textcnn";
 
 /// A bank of max-pooled convolutions of one width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvolutionConfig {
-    /// How many tokens a filter sees; odd.
+    /// The tokens that a filter sees; odd.
     pub width: usize,
-    /// How many filters.
+    /// The number of filters.
     pub filters: usize,
 }
 
-/// Attention heads whose scores come from a narrow convolution. What a recipe leaves out is as [`Default`] says.
+/// Attention heads whose scores come from a narrow convolution. Keys that a recipe leaves out have the values of
+/// [`Default`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
-    /// How many heads.
+    /// The number of heads.
     pub heads: usize,
-    /// How many tokens the score's convolution sees; odd.
+    /// The tokens that the score's convolution sees; odd.
     pub width: usize,
-    /// How many filters the score's convolution has.
+    /// The filters of the score's convolution.
     pub filters: usize,
-    /// The width of the values that each head attends to, a linear map of the embeddings; none: the embeddings themselves.
-    /// Narrow values make a student faster, once folded, and smaller.
+    /// The width of the values that each head attends to, a linear map of the embeddings; `None`: the heads attend to
+    /// the embeddings themselves. Narrow values make a folded student faster and smaller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<usize>,
 }
@@ -43,53 +44,54 @@ impl Default for AttentionConfig {
 /// The shape of a student.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudentConfig {
+    /// Always [`ARCHITECTURE`].
     pub architecture: String,
-    /// Rows of the embedding table: the tokenizer's tokens and one more, for a text without any.
+    /// Rows of the embedding table: one for each token of the tokenizer, and a last one for a text without any token.
     pub vocabulary: usize,
     /// Width of the embedding table.
     pub embedding: usize,
-    /// Width of the vectors that come out.
+    /// Width of the output vectors.
     pub dimension: usize,
-    /// Max-pooled convolutions; none is allowed.
+    /// Banks of max-pooled convolutions; may be empty.
     pub convolutions: Vec<ConvolutionConfig>,
-    /// Attention heads, if any.
+    /// Attention heads, if the student has any.
     pub attention: Option<AttentionConfig>,
-    /// Whether the mean embedding goes to the output by a linear map.
+    /// Whether a linear map of the mean embedding is added to the output.
     pub skip: bool,
-    /// The longest input in tokens; none by default.
+    /// The longest input in tokens; `None`: no limit.
     pub max_tokens: Option<usize>,
 }
 
-/// No embedding model's vectors are nearly as wide; a wider table is asked for by mistake.
-pub(crate) const MOST_NUMBERS: usize = 1 << 16;
+/// The widest table or vector. No embedding model comes near; a larger width is a mistake.
+pub(crate) const MAX_WIDTH: usize = 1 << 16;
 
 impl StudentConfig {
-    /// The token that stands for a text without any.
+    /// The token that stands for a text without any token.
     pub fn empty_token(&self) -> u32 {
         self.vocabulary as u32 - 1
     }
 
-    /// The number of max-pooled filters of all widths together.
+    /// The number of max-pooled filters, all widths together.
     pub fn filters(&self) -> usize {
         self.convolutions.iter().map(|bank| bank.filters).sum()
     }
 
-    /// The width of the values that each head has of its own, if they have.
+    /// The width of each head's own values, if heads have values of their own.
     pub fn own_values(&self) -> Option<usize> {
         self.attention.and_then(|attention| attention.values)
     }
 
-    /// The width of what all heads attend to, together.
+    /// The width of the attended features, all heads together.
     pub fn attended(&self) -> usize {
         self.attention.map_or(0, |attention| attention.heads * attention.values.unwrap_or(self.embedding))
     }
 
-    /// The same student with nothing but the skip: the static control.
+    /// The static control: the same student with the skip alone.
     pub fn static_control(&self) -> Self {
         Self { convolutions: Vec::new(), attention: None, skip: true, ..self.clone() }
     }
 
-    /// Names and shapes of the dense parameters, in a fixed order; the embedding table is not among them.
+    /// Names and shapes of the dense parameters (all but the embedding table), in a fixed order.
     pub fn dense_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let (d, out) = (self.embedding, self.dimension);
         let mut shapes = Vec::new();
@@ -117,13 +119,13 @@ impl StudentConfig {
         shapes
     }
 
-    /// How many trained numbers the student has.
+    /// The number of trained parameters.
     pub fn parameters(&self) -> u64 {
         let dense: usize = self.dense_shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         (self.vocabulary * self.embedding + dense) as u64
     }
 
-    /// Refuses shapes that can't be.
+    /// Refuses impossible shapes.
     pub fn check(&self) -> Result<()> {
         let setting = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         if self.architecture != ARCHITECTURE {
@@ -150,18 +152,18 @@ impl StudentConfig {
         if self.vocabulary < 2 || self.embedding == 0 || self.dimension == 0 || self.max_tokens == Some(0) {
             return setting("a size of the student", "0".into(), "at least 1");
         }
-        if let Some(width) = [self.embedding, self.dimension].into_iter().find(|&width| width > MOST_NUMBERS) {
-            return setting("a width of the student", width.to_string(), &format!("at most {MOST_NUMBERS}"));
+        if let Some(width) = [self.embedding, self.dimension].into_iter().find(|&width| width > MAX_WIDTH) {
+            return setting("a width of the student", width.to_string(), &format!("at most {MAX_WIDTH}"));
         }
         Ok(())
     }
 
-    /// Whether there are features of convolutions or attention, which is what dropout drops.
+    /// Whether the student has convolutions or attention heads, whose features dropout applies to.
     pub fn has_features(&self) -> bool {
         !self.convolutions.is_empty() || self.attention.is_some()
     }
 
-    /// The same student as tables of rows: what [`crate::fold`] makes of it.
+    /// The shape of the folded student that [`crate::fold`] makes.
     pub fn folded_shape(&self) -> Shape {
         let banks = self.convolutions.iter();
         Shape {
@@ -181,7 +183,7 @@ impl StudentConfig {
         }
     }
 
-    /// Refuses what can't be folded; called before a training, whose student would be of little use.
+    /// Refuses a student that can't be folded; called before a training, so that no training is wasted.
     pub fn check_folds(&self) -> Result<()> {
         self.folded_shape().check().map_err(|source| Error::Unfoldable { source })
     }
@@ -211,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_that_cannot_be_are_refused() {
+    fn impossible_shapes_are_refused() {
         let mut even = config();
         even.convolutions[0].width = 4;
         let mut twice = config();
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_folded_is_refused_before_a_training() {
+    fn a_student_too_wide_to_fold_is_refused_before_its_training() {
         let [mut wide, mut wide_score, mut filters, mut values] = std::array::from_fn(|_| config());
         wide.convolutions[0].width = 259;
         filters.convolutions[0].filters = 65_537;

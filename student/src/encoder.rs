@@ -3,42 +3,42 @@
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Tokenizer};
 
 use crate::config::StudentConfig;
-use crate::error::{During, Result};
+use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
-use crate::graph::Graph;
+use crate::graph::Backend;
 use crate::model::TextCnn;
-use crate::tokens::tokenise;
+use crate::tokenise::tokenise;
 
-/// How many texts are pooled at once.
+/// The texts that are pooled at once.
 const BATCH: usize = 256;
 
 /// A student that candle computes.
 pub struct CandleStudent {
     student: StudentFolder,
-    graph: Graph,
+    backend: Backend,
 }
 
 impl CandleStudent {
-    /// Takes a student; on the CPU the folded graph computes, elsewhere the plain one.
+    /// An encoder of `student`, with the faster backend of its device.
     pub fn new(student: StudentFolder) -> Self {
-        let graph = if student.model.device.is_cpu() { Graph::Folded } else { Graph::Plain };
-        Self { student, graph }
+        let backend = Backend::of(&student.model.device);
+        Self { student, backend }
     }
 }
 
 /// The vectors of `texts`, row after row.
-pub(crate) fn embed(model: &TextCnn, tokenizer: &Tokenizer, graph: Graph, texts: &[&str]) -> Result<Vec<f32>> {
+pub(crate) fn embed(model: &TextCnn, tokenizer: &Tokenizer, backend: Backend, texts: &[&str]) -> Result<Vec<f32>> {
     let config = &model.config;
     let mut vectors = Vec::with_capacity(texts.len() * config.dimension);
     for texts in texts.chunks(BATCH) {
         let tokens = tokenise(tokenizer, texts, config.max_tokens, config.empty_token())?;
-        let embedded = model.embed(&tokens, graph)?;
-        vectors.extend(embedded.flatten_all().and_then(|t| t.to_vec1::<f32>()).during("encoding")?);
+        let embedded = model.embed(&tokens, backend)?.flatten_all().and_then(|all| all.to_vec1::<f32>());
+        vectors.extend(embedded.map_err(Error::tensor("encoding"))?);
     }
     Ok(vectors)
 }
 
-/// What a student of this shape is as an encoder of candle's.
+/// The description of a student of this shape as an encoder in candle.
 pub(crate) fn info(config: &StudentConfig) -> EncoderInfo {
     EncoderInfo {
         dimension: config.dimension,
@@ -53,7 +53,10 @@ pub(crate) fn info(config: &StudentConfig) -> EncoderInfo {
 impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         let StudentFolder { model, tokenizer, .. } = &self.student;
-        let vectors = embed(model, tokenizer, self.graph, texts)?;
+        let vectors = embed(model, tokenizer, self.backend, texts)?;
+        if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFiniteVector { row: at / model.config.dimension }.into());
+        }
         Ok(Embeddings::new(vectors, model.config.dimension))
     }
 

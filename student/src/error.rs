@@ -1,64 +1,73 @@
-use std::path::PathBuf;
+//! The one error type of this crate.
+
+use std::path::{Path, PathBuf};
 
 /// What can go wrong with a student.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[expect(missing_docs, reason = "a variant's message shows the meaning of its fields")]
 pub enum Error {
-    /// A tensor operation failed; `operation` says which step of ours it belonged to.
+    /// A tensor operation failed; `operation` is the work that it was a part of.
     #[error("{operation}: the tensor operation failed")]
-    Tensor {
-        operation: &'static str,
-        #[source]
-        source: candle_core::Error,
-    },
-    /// A setting of the student or of its training can't be.
+    Tensor { operation: &'static str, source: candle_core::Error },
+    /// A setting of the student or of its training is out of range.
     #[error("{name} is {value}, but must be {allowed}")]
     Setting { name: &'static str, value: String, allowed: String },
     /// A student that could be trained, but not folded.
     #[error("a student of this shape can't be folded")]
-    Unfoldable {
-        #[source]
-        source: limbeck_encoder::Error,
-    },
-    /// A file of a student's folder could not be read.
+    #[diagnostic(help("change the recipe's [student]"))]
+    Unfoldable { source: limbeck_encoder::Error },
+    /// The operating system refused an operation on a file.
     #[error("{path}: {operation} failed", path = path.display())]
-    File {
-        path: PathBuf,
-        operation: &'static str,
-        #[source]
-        source: std::io::Error,
-    },
-    /// A file of a student's folder doesn't hold what it should.
+    File { path: PathBuf, operation: &'static str, source: std::io::Error },
+    /// A file of a student's folder has the wrong content, or the folder must not be written to.
     #[error("{path}: {reason}", path = path.display())]
     Folder { path: PathBuf, reason: String },
     /// A cache can't serve as targets.
     #[error("{path}: {reason}", path = path.display())]
     Targets { path: PathBuf, reason: String },
-    /// A vocabulary could not be made.
+    /// A vocabulary could not be made; `operation` is the step that failed.
     #[error("{operation} failed")]
-    Vocabulary {
-        operation: &'static str,
-        #[source]
-        source: tokenizers::Error,
-    },
+    Vocabulary { operation: &'static str, source: tokenizers::Error },
     /// The loss or a parameter became NaN or infinite.
     #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
+    #[diagnostic(help(
+        "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without \
+         the checkpoint"
+    ))]
     NotFinite { what: &'static str, step: u64 },
-    /// The work was interrupted.
+    /// A vector has a NaN or an infinity.
+    #[error("the vector of text {row} is not finite: the student's weights are too large")]
+    NotFiniteVector {
+        /// The text's place among those given, from 0.
+        row: usize,
+    },
+    /// The training was interrupted after it wrote a checkpoint.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
+    #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
     Interrupted { step: u64, total: u64 },
+    /// The caller asked for a stop.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Interrupt(#[from] limbeck_data::Interrupted),
+    /// An error of the training crate.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Training(Box<limbeck_training::Error>),
+    /// An error of the data crate.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] limbeck_data::Error),
+    /// An error of the encoder crate.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Encoder(#[from] limbeck_encoder::Error),
+    /// An error of the ONNX writer.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Onnx(#[from] limbeck_onnx::Error),
 }
 
-/// The result of anything that concerns a student.
+/// The result of everything fallible in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl From<limbeck_training::Error> for Error {
@@ -68,33 +77,55 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
-    /// What the user can do about it, where that is known.
-    pub fn hint(&self) -> Option<String> {
+    /// The training error that this error wraps, where it does.
+    pub fn training(&self) -> Option<&limbeck_training::Error> {
         match self {
-            Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
-            Self::Unfoldable { .. } => Some("change the recipe's [student]".into()),
-            Self::NotFinite { .. } => {
-                Some(
-                    "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without the checkpoint"
-                        .into(),
-                )
-            }
-            Self::Training(error) => error.hint(),
-            Self::Data(error) => error.hint(),
-            Self::Encoder(error) => error.hint(),
-            Self::Onnx(error) => error.hint(),
+            Self::Training(error) => Some(error),
             _ => None,
         }
     }
+
+    /// What the user can do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        miette::Diagnostic::help(self).map(|help| help.to_string())
+    }
+
+    /// Names the work that a tensor operation was a part of: `.map_err(Error::tensor("folding"))`.
+    pub(crate) fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
+        move |source| Self::Tensor { operation, source }
+    }
+
+    /// Names the step of making a vocabulary in which the `tokenizers` crate failed.
+    pub(crate) fn vocabulary(operation: &'static str) -> impl FnOnce(tokenizers::Error) -> Self {
+        move |source| Self::Vocabulary { operation, source }
+    }
+
+    /// Names the file and the operation that the operating system refused.
+    pub(crate) fn file(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File { path, operation, source }
+    }
+
+    /// An error about the content of `path`.
+    pub(crate) fn folder(path: &Path, reason: impl ToString) -> Self {
+        Self::Folder { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// An error about the cache at `path`.
+    pub(crate) fn targets(path: &Path, reason: impl ToString) -> Self {
+        Self::Targets { path: path.to_path_buf(), reason: reason.to_string() }
+    }
 }
 
-/// Gives a candle error the name of what was being done.
-pub(crate) trait During<T> {
-    fn during(self, operation: &'static str) -> Result<T>;
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<T> During<T> for candle_core::Result<T> {
-    fn during(self, operation: &'static str) -> Result<T> {
-        self.map_err(|source| Error::Tensor { operation, source })
+    #[test]
+    fn every_interruption_is_known_by_its_code() {
+        for error in [Error::Interrupted { step: 3, total: 9 }, limbeck_data::Interrupted.into()] {
+            assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
+        }
+        assert!(!limbeck_data::is_interrupted(&Error::NotFinite { what: "the loss", step: 3 }));
     }
 }

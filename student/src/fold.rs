@@ -1,4 +1,4 @@
-//! From a trained student to the tables that the folded encoder reads.
+//! From a trained student to the tables of a folded file.
 
 use std::path::Path;
 
@@ -6,82 +6,100 @@ use candle_core::{Device, Tensor};
 use limbeck_encoder::folded::{self, Attention, Convolution, MaxPooled, Parts};
 use limbeck_encoder::{Precision, Tokenizer};
 
-use crate::error::{During, Result};
+use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 use crate::graph::fold;
 use crate::model::TextCnn;
 
-/// The student as tables: every convolution times every token's embedding, and the skip too where nothing else needs the
-/// embeddings.
+/// The student as tables: every convolution multiplied with every token's embedding, and the skip too where no part of
+/// the student needs the embeddings themselves.
 pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result<Parts> {
-    let config = &model.config;
-    let shape = (config.vocabulary, config.embedding);
-    let table = Tensor::from_slice(model.table.values(), shape, &Device::Cpu).during("folding")?;
-    let numbers = |name: &str| model.dense.numbers(name);
-    // The table is in host memory wherever the student is.
-    let on_cpu = |name: &str| model.dense.get(name)?.to_device(&Device::Cpu).during("folding");
-    // A linear map of every token's embedding: [vocabulary, outputs].
-    let product = |table: &Tensor, name: &str| -> Result<Vec<f32>> {
-        let weight = on_cpu(name)?;
-        weight.t().and_then(|weight| flat(&table.matmul(&weight)?)).during("folding")
-    };
-    let embeddings_kept = config.attention.is_some() && config.own_values().is_none();
-    let convolution = |weight: &str, bias: &str| -> Result<Convolution> {
-        let kernel = on_cpu(weight)?;
-        let (filters, _, width) = kernel.dims3().during("folding")?;
-        Ok(Convolution {
-            width,
-            filters,
-            table: fold(&table, &kernel).and_then(|taps| flat(&taps)).during("folding")?,
-            bias: numbers(bias)?,
+    let shape = (model.config.vocabulary, model.config.embedding);
+    let table = Tensor::from_slice(model.table.values(), shape, &Device::Cpu);
+    let folded = table.and_then(|table| Folding { model, table }.parts(tokenizer, metadata));
+    folded.map_err(Error::tensor("folding"))
+}
+
+/// A student whose weights are being folded, on the CPU: the embedding table lies in host memory in any case.
+struct Folding<'a> {
+    model: &'a TextCnn,
+    /// The embedding table, `[vocabulary, embedding]`.
+    table: Tensor,
+}
+
+impl Folding<'_> {
+    fn parts(&self, tokenizer: &Tokenizer, metadata: String) -> candle_core::Result<Parts> {
+        let config = &self.model.config;
+        let keeps_embeddings = config.attention.is_some() && config.own_values().is_none();
+        Ok(Parts {
+            vocabulary: config.vocabulary,
+            dimension: config.dimension,
+            max_pooled: (!config.convolutions.is_empty()).then(|| self.max_pooled()).transpose()?,
+            attention: config.attention.is_some().then(|| self.attention()).transpose()?,
+            skip_table: (config.skip && !keeps_embeddings).then(|| self.product("skip.weight")).transpose()?,
+            tokenizer: tokenizer.json().to_vec(),
+            empty_token: config.empty_token(),
+            max_tokens: config.max_tokens,
+            parameters: config.parameters(),
+            metadata,
         })
-    };
-    let max_pooled = || -> Result<MaxPooled> {
-        let convolutions = config.convolutions.iter();
-        let convolutions =
-            convolutions.map(|c| convolution(&format!("conv{}.weight", c.width), &format!("conv{}.bias", c.width)));
+    }
+
+    fn weight(&self, name: &str) -> candle_core::Result<Tensor> {
+        self.model.dense.get(name)?.to_device(&Device::Cpu)
+    }
+
+    fn values(&self, name: &str) -> candle_core::Result<Vec<f32>> {
+        flat(&self.weight(name)?)
+    }
+
+    /// A linear map of every token's embedding: `[vocabulary, outputs]`.
+    fn product(&self, name: &str) -> candle_core::Result<Vec<f32>> {
+        flat(&self.table.matmul(&self.weight(name)?.t()?)?)
+    }
+
+    fn convolution(&self, name: &str) -> candle_core::Result<Convolution> {
+        let kernel = self.weight(&format!("{name}.weight"))?;
+        let (filters, _, width) = kernel.dims3()?;
+        let table = flat(&fold(&self.table, &kernel)?)?;
+        Ok(Convolution { width, filters, table, bias: self.values(&format!("{name}.bias"))? })
+    }
+
+    fn max_pooled(&self) -> candle_core::Result<MaxPooled> {
+        let banks = self.model.config.convolutions.iter();
+        let convolutions = banks.map(|bank| self.convolution(&format!("conv{}", bank.width)));
         Ok(MaxPooled {
-            convolutions: convolutions.collect::<Result<_>>()?,
-            weight: numbers("linear.weight")?,
-            bias: numbers("linear.bias")?,
+            convolutions: convolutions.collect::<candle_core::Result<_>>()?,
+            weight: self.values("linear.weight")?,
+            bias: self.values("linear.bias")?,
         })
-    };
-    let attention = || -> Result<Attention> {
+    }
+
+    fn attention(&self) -> candle_core::Result<Attention> {
+        let config = &self.model.config;
         let values = config.own_values();
         let embeddings = match values {
-            Some(_) => product(&table, "value.weight")?,
-            None => model.table.values().to_vec(),
+            Some(_) => self.product("value.weight")?,
+            None => self.model.table.values().to_vec(),
         };
         Ok(Attention {
             width_of_embedding: values.unwrap_or(config.embedding),
             embeddings,
             own_values: values.is_some(),
-            score: convolution("score_conv.weight", "score_conv.bias")?,
-            score_weight: numbers("score.weight")?,
-            score_bias: numbers("score.bias")?,
-            heads: numbers("heads.weight")?,
-            skip: (config.skip && values.is_none()).then(|| numbers("skip.weight")).transpose()?,
+            score: self.convolution("score_conv")?,
+            score_weight: self.values("score.weight")?,
+            score_bias: self.values("score.bias")?,
+            heads: self.values("heads.weight")?,
+            skip: (config.skip && values.is_none()).then(|| self.values("skip.weight")).transpose()?,
         })
-    };
-    Ok(Parts {
-        vocabulary: config.vocabulary,
-        dimension: config.dimension,
-        max_pooled: (!config.convolutions.is_empty()).then(max_pooled).transpose()?,
-        attention: config.attention.is_some().then(attention).transpose()?,
-        skip_table: (config.skip && !embeddings_kept).then(|| product(&table, "skip.weight")).transpose()?,
-        tokenizer: tokenizer.json().to_vec(),
-        empty_token: config.empty_token(),
-        max_tokens: config.max_tokens,
-        parameters: config.parameters(),
-        metadata,
-    })
+    }
 }
 
 fn flat(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 
-/// Writes the student as a folded file; gives its size in bytes.
+/// Writes the student as a folded file and returns its size in bytes.
 pub fn write_folded(student: &StudentFolder, precision: Precision, to: &Path) -> Result<u64> {
     let parts = parts(&student.model, &student.tokenizer, student.origin.to_string())?;
     Ok(folded::write(to, &parts, precision)?)
@@ -94,12 +112,12 @@ mod tests {
 
     use super::*;
     use crate::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
-    use crate::model::Dense;
+    use crate::dense::DenseParameters;
     use crate::test_support::{WORDS, word_tokenizer};
 
-    /// What is refused before a training is what folding would refuse after it.
+    /// So a shape that folding would refuse after a training is refused before it.
     #[test]
-    fn a_config_tells_the_shape_that_folding_gives() {
+    fn the_shape_that_a_config_announces_is_the_shape_that_folding_gives() {
         let heads = AttentionConfig { heads: 2, width: 3, filters: 4, values: None };
         let own = AttentionConfig { values: Some(5), ..heads };
         let bank = ConvolutionConfig { width: 3, filters: 6 };
@@ -115,7 +133,7 @@ mod tests {
                     skip,
                     max_tokens: None,
                 };
-                let dense = Dense::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
+                let dense = DenseParameters::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
                 let table = vec![0.5; config.vocabulary * config.embedding];
                 let model = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
                 let parts = parts(&model, &word_tokenizer(), String::new()).unwrap();

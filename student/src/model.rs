@@ -1,135 +1,50 @@
-//! The TextCNN: an embedding table that learns where it is touched, dense parameters, and the way from tokens to vectors.
+//! The TextCNN: an embedding table updated row by row, dense parameters, and the way from tokens to vectors.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor, Var, WithDType};
+use candle_core::{Device, Tensor, Var, WithDType};
 use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::Stored;
 use limbeck_training::optimiser::{Number, SparseTable};
 use limbeck_training::random::Random;
-use rayon::prelude::*;
 
 use crate::config::StudentConfig;
-use crate::error::{During, Error, Result};
-use crate::graph::{DistinctTokens, Graph, Pooled, pool};
-
-/// The dense parameters by name; names and shapes are those of [`StudentConfig::dense_shapes`].
-#[derive(Clone)]
-pub struct Dense(BTreeMap<String, Var>);
-
-impl Dense {
-    /// Takes `tensors`, which must be of the config's names and shapes.
-    pub fn new(config: &StudentConfig, mut tensors: impl FnMut(&str) -> Option<Tensor>) -> Result<Self> {
-        let mut variables = BTreeMap::new();
-        for (name, shape) in config.dense_shapes() {
-            let tensor = tensors(&name).filter(|tensor| tensor.dims() == shape);
-            let tensor = tensor.ok_or_else(|| Error::Setting {
-                name: "the student's weights",
-                value: format!("without a {name} of shape {shape:?}"),
-                allowed: "what config.json describes".into(),
-            })?;
-            variables.insert(name, Var::from_tensor(&tensor).during("student's weights")?);
-        }
-        Ok(Self(variables))
-    }
-
-    /// Fresh parameters: uniform within `1/√fan-in`, as PyTorch's layers begin; `heads` and `linear` begin at zero, so that a
-    /// student begins as what its skip makes of it.
-    pub fn fresh(config: &StudentConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
-        let zero = |name: &str| config.skip && matches!(name, "heads.weight" | "linear.weight");
-        Self::drawn(config, &zero, (seed, dtype), device)
-    }
-
-    /// The same without a zero but for biases: for a student whose skip has nothing to begin with either.
-    pub fn random(config: &StudentConfig, seed: u64, dtype: DType, device: &Device) -> Result<Self> {
-        Self::drawn(config, &|_| false, (seed, dtype), device)
-    }
-
-    fn drawn(
-        config: &StudentConfig,
-        zero: &dyn Fn(&str) -> bool,
-        (seed, dtype): (u64, DType),
-        device: &Device,
-    ) -> Result<Self> {
-        let mut failed = None;
-        let dense = Self::new(config, |name| {
-            let (at, (_, shape)) = config.dense_shapes().into_iter().enumerate().find(|(_, (n, _))| n == name)?;
-            let fan_in: usize = shape[1..].iter().product();
-            let bound = if zero(name) || shape.len() == 1 { 0.0 } else { 1.0 / (fan_in as f64).sqrt() };
-            let mut random = Random::new(seed, &[INITIAL, at as u64]);
-            random.uniform_tensor(&shape, bound, dtype, device).map_err(|error| failed = Some(error)).ok()
-        });
-        match failed {
-            Some(error) => Err(error.into()),
-            None => dense,
-        }
-    }
-
-    /// The parameter `name`.
-    pub fn get(&self, name: &str) -> Result<&Tensor> {
-        self.0.get(name).map(Var::as_tensor).ok_or_else(|| Error::Setting {
-            name: "the student's weights",
-            value: format!("without {name}"),
-            allowed: "what config.json describes".into(),
-        })
-    }
-
-    /// The numbers of the parameter `name`, row-major.
-    pub fn numbers(&self, name: &str) -> Result<Vec<f32>> {
-        let flat = |tensor: &Tensor| tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1();
-        flat(self.get(name)?).during("student's weights")
-    }
-
-    /// All parameters with their names, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
-        self.0.iter().map(|(name, variable)| (name.as_str(), variable))
-    }
-
-    /// Replaces the values of `name`.
-    pub fn set(&self, name: &str, value: &Tensor) -> Result<()> {
-        let variable = self.0.get(name).map(|v| v.set(value));
-        variable
-            .unwrap_or_else(|| Err(candle_core::Error::Msg(format!("no parameter {name}"))))
-            .during("student's weights")
-    }
-}
-
-/// The random streams of a student, by number.
-const INITIAL: u64 = 1;
-
-/// Whether a tensor of floats holds finite numbers only: nothing times another one is not 0.
-pub(crate) fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
-    let nothing = tensor.affine(0.0, 0.0)?.sum_all()?.to_dtype(DType::F64)?;
-    Ok(nothing.to_scalar::<f64>()? == 0.0)
-}
+use crate::dense::DenseParameters;
+use crate::error::{Error, Result};
+use crate::graph::{Backend, DistinctTokens, PooledTexts, pool};
 
 /// The name of the embedding table in files.
 pub const TABLE: &str = "embedding.weight";
 
 /// A TextCNN with its parameters.
 pub struct TextCnn<T = f32> {
+    /// The student's shape.
     pub config: StudentConfig,
+    /// The embedding table, in host memory; a training step updates only the rows that its batch used.
     pub table: SparseTable<T>,
-    pub dense: Dense,
+    /// All other parameters.
+    pub dense: DenseParameters,
+    /// Where the student computes.
     pub device: Device,
 }
 
-/// One batch on its way through a [`TextCnn`]: the rows of its distinct tokens, as a variable that gets a gradient.
-pub struct Rows {
+/// The embedding rows of one batch's distinct tokens, as a variable that gets a gradient.
+pub struct TokenRows {
+    /// The batch's distinct tokens.
     pub tokens: Arc<DistinctTokens>,
+    /// Their rows of the table: `[distinct, embedding]`.
     pub variable: Var,
 }
 
-/// Dropout masks for the pooled features, drawn once a view.
+/// Dropout masks for the pooled features; each view of a batch has its own.
 pub struct FeatureMasks {
     max_pooled: Option<Tensor>,
     attended: Option<Tensor>,
 }
 
 impl<T: Number> TextCnn<T> {
-    /// A student of `table` (`vocabulary · embedding` numbers) and `dense`.
-    pub fn new(config: StudentConfig, table: Vec<T>, dense: Dense, device: Device) -> Result<Self> {
+    /// A student of `table` (`vocabulary · embedding` values, row after row) and `dense`.
+    pub fn new(config: StudentConfig, table: Vec<T>, dense: DenseParameters, device: Device) -> Result<Self> {
         config.check()?;
         if table.len() != config.vocabulary * config.embedding {
             return Err(Error::Setting {
@@ -142,23 +57,16 @@ impl<T: Number> TextCnn<T> {
         Ok(Self { config, table, dense, device })
     }
 
-    /// All weights by the names that they have in files.
+    /// All weights by their names in files.
     pub fn weights(&self) -> Vec<(String, Stored<'_>)> {
         let stored = |(name, variable): (&str, &Var)| (name.to_string(), Stored::Tensor(variable.as_tensor().clone()));
         std::iter::once((TABLE.to_string(), self.table.stored())).chain(self.dense.iter().map(stored)).collect()
     }
 
-    /// Whether every weight is a finite number.
-    pub fn is_finite(&self) -> Result<bool> {
-        let table = self.table.values().par_iter().all(|x| x.is_finite());
-        let finite = |variable: &Var| is_finite(variable).during("a look at the weights");
-        self.dense.iter().try_fold(table, |all, (_, variable)| Ok(all && finite(variable)?))
-    }
-
-    /// Puts weights back that [`TextCnn::weights`] gave; the table's moments begin anew.
+    /// Restores weights that [`TextCnn::weights`] gave; the moments of the table are reset.
     ///
     /// # Errors
-    /// What `missing` makes of a name that `find` gives no fitting tensor for, and tensor errors.
+    /// The result of `missing` for a weight that `find` doesn't give in the right shape; tensor errors.
     pub fn set_weights(
         &mut self,
         find: impl Fn(&str) -> Option<Tensor>,
@@ -174,20 +82,20 @@ impl<T: Number> TextCnn<T> {
         Ok(())
     }
 
-    /// Takes the rows of the batch's distinct tokens out of the table. Every text of the batch has a token: the config's
-    /// [`StudentConfig::empty_token`] where it has no other.
-    pub fn rows(&self, batch: &TokenBatch) -> Result<Rows> {
+    /// Copies the rows of the batch's distinct tokens out of the table. Every text of the batch needs a token: a text
+    /// without any has [`StudentConfig::empty_token`].
+    pub fn rows(&self, batch: &TokenBatch) -> Result<TokenRows> {
         let tokens = Arc::new(DistinctTokens::new(batch));
         let variable = self.table.rows(tokens.tokens(), &self.device)?;
-        Ok(Rows { tokens, variable })
+        Ok(TokenRows { tokens, variable })
     }
 
-    /// Pools the batch with `graph`.
-    pub fn pool(&self, rows: &Rows, graph: Graph) -> Result<Pooled> {
-        pool(graph, &self.config, &self.dense, rows.variable.as_tensor(), &rows.tokens)
+    /// Pools the texts of a batch.
+    pub fn pool(&self, rows: &TokenRows, backend: Backend) -> Result<PooledTexts> {
+        pool(backend, &self.config, &self.dense, rows.variable.as_tensor(), &rows.tokens)
     }
 
-    /// Draws dropout masks of `rate` for a batch of `texts`; none at rate 0.
+    /// Draws dropout masks of `rate` for a batch of `texts` texts; none at rate 0.
     pub fn masks(&self, texts: usize, rate: f64, random: &mut Random) -> Result<Option<FeatureMasks>> {
         if rate == 0.0 {
             return Ok(None);
@@ -200,38 +108,38 @@ impl<T: Number> TextCnn<T> {
         Ok(Some(FeatureMasks { max_pooled: draw(self.config.filters())?, attended: draw(self.config.attended())? }))
     }
 
-    /// Pooled features to the output before it is normalised, `[texts, dimension]`.
-    pub fn project(&self, pooled: &Pooled, masks: Option<&FeatureMasks>) -> Result<Tensor> {
+    /// From pooled features to output vectors, not normalised: `[texts, dimension]`.
+    pub fn project(&self, pooled: &PooledTexts, masks: Option<&FeatureMasks>) -> Result<Tensor> {
+        self.output(pooled, masks).map_err(Error::tensor("the student's output"))
+    }
+
+    fn output(&self, pooled: &PooledTexts, masks: Option<&FeatureMasks>) -> candle_core::Result<Tensor> {
         let masked = |features: &Tensor, mask: Option<&Tensor>| match mask {
             Some(mask) => features.mul(mask),
             None => Ok(features.clone()),
         };
-        let linear = |features: &Tensor, name: &str| -> Result<Tensor> {
-            let weight = self.dense.get(name)?;
-            weight.t().and_then(|weight| features.matmul(&weight)).during("linear map")
-        };
+        let linear = |features: &Tensor, name: &str| features.matmul(&self.dense.get(name)?.t()?);
         let mut parts = Vec::with_capacity(3);
         if let Some(features) = &pooled.max_pooled {
-            let features = masked(features, masks.and_then(|m| m.max_pooled.as_ref())).during("dropout")?;
-            let bias = self.dense.get("linear.bias")?;
-            parts.push(linear(&features, "linear.weight")?.broadcast_add(bias).during("linear map")?);
+            let features = masked(features, masks.and_then(|m| m.max_pooled.as_ref()))?;
+            parts.push(linear(&features, "linear.weight")?.broadcast_add(self.dense.get("linear.bias")?)?);
         }
         if let Some(features) = &pooled.attended {
-            let features = masked(features, masks.and_then(|m| m.attended.as_ref())).during("dropout")?;
+            let features = masked(features, masks.and_then(|m| m.attended.as_ref()))?;
             parts.push(linear(&features, "heads.weight")?);
         }
         if let Some(mean) = &pooled.mean {
             parts.push(linear(mean, "skip.weight")?);
         }
-        let first = parts.pop().ok_or_else(|| candle_core::Error::Msg("a student of no part".into()));
-        parts.iter().try_fold(first.during("output")?, |sum, part| sum.add(part).during("output"))
+        let Some(last) = parts.pop() else { candle_core::bail!("the student has no part that gives an output") };
+        parts.iter().try_fold(last, |sum, part| sum.add(part))
     }
 
-    /// The normalised vectors of `batch`, `[texts, dimension]`; its texts have tokens, as for [`TextCnn::rows`].
-    pub fn embed(&self, batch: &TokenBatch, graph: Graph) -> Result<Tensor> {
+    /// The normalised vectors of `batch`, `[texts, dimension]`; every text needs a token, as for [`TextCnn::rows`].
+    pub fn embed(&self, batch: &TokenBatch, backend: Backend) -> Result<Tensor> {
         let rows = self.rows(batch)?;
-        let output = self.project(&self.pool(&rows, graph)?, None)?;
-        Ok(limbeck_training::losses::normalise(&output)?)
+        let output = self.project(&self.pool(&rows, backend)?, None)?;
+        limbeck_training::losses::normalise(&output).map_err(Error::tensor("normalise"))
     }
 }
 

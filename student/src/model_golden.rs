@@ -1,4 +1,4 @@
-//! The TextCNN against PyTorch, in both graphs (`tests/golden`, f64).
+//! The TextCNN against PyTorch, with both backends (`tests/golden`, f64).
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ fn config(convolutions: &[usize], heads: usize) -> StudentConfig {
 
 fn model(config: StudentConfig, tensors: &Tensors, prefix: &str) -> TextCnn<f64> {
     let table = tensors[&format!("{prefix}embedding.weight")].flatten_all().unwrap().to_vec1().unwrap();
-    let dense = Dense::new(&config, |name| tensors.get(&format!("{prefix}{name}")).cloned()).unwrap();
+    let dense = DenseParameters::new(&config, |name| tensors.get(&format!("{prefix}{name}")).cloned()).unwrap();
     TextCnn::new(config, table, dense, Device::Cpu).unwrap()
 }
 
@@ -46,22 +46,22 @@ fn batch(ids: &Tensor) -> TokenBatch {
 
 fn assert_close(name: &str, got: &Tensor, want: &Tensor) {
     assert_eq!(got.dims(), want.dims(), "{name}");
-    let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-    let (got, want) = (numbers(got), numbers(want));
+    let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    let (got, want) = (values(got), values(want));
     let largest = want.iter().fold(0f64, |a, b| a.max(b.abs()));
     let off = got.iter().zip(&want).fold(0f64, |a, (g, w)| a.max((g - w).abs()));
     assert!(off <= 1e-4 * largest, "{name} is off by {off} of {largest}");
 }
 
 /// Forward pass, loss and every gradient of one golden file.
-fn check_gradients(file: &str, config: StudentConfig, graph: Graph) {
+fn check_gradients(file: &str, config: StudentConfig, backend: Backend) {
     let tensors = golden(file);
     let model = model(config, &tensors, "");
     let batch = batch(&tensors["input_ids"]);
-    assert_close("output", &model.embed(&batch, graph).unwrap(), &tensors["output"]);
+    assert_close("output", &model.embed(&batch, backend).unwrap(), &tensors["output"]);
 
     let rows = model.rows(&batch).unwrap();
-    let pooled = model.pool(&rows, graph).unwrap();
+    let pooled = model.pool(&rows, backend).unwrap();
     for (name, part) in [("features", &pooled.max_pooled), ("attended", &pooled.attended), ("mean", &pooled.mean)] {
         if let (Some(got), Some(want)) = (part, tensors.get(name)) {
             assert_close(name, got, want);
@@ -81,32 +81,32 @@ fn check_gradients(file: &str, config: StudentConfig, graph: Graph) {
 }
 
 #[test]
-fn max_pooling_and_skip_equal_pytorch_in_both_graphs() {
-    for graph in [Graph::Folded, Graph::Plain] {
-        check_gradients("textcnn", config(&[1, 3, 5], 0), graph);
+fn max_pooling_and_skip_equal_pytorch_with_both_backends() {
+    for backend in [Backend::Ragged, Backend::Padded] {
+        check_gradients("textcnn", config(&[1, 3, 5], 0), backend);
     }
 }
 
 #[test]
-fn attention_heads_equal_pytorch_in_both_graphs() {
-    for graph in [Graph::Folded, Graph::Plain] {
-        check_gradients("attention_heads", config(&[], 3), graph);
+fn attention_heads_equal_pytorch_with_both_backends() {
+    for backend in [Backend::Ragged, Backend::Padded] {
+        check_gradients("attention_heads", config(&[], 3), backend);
     }
 }
 
 #[test]
-fn heads_with_values_of_their_own_equal_pytorch_in_both_graphs() {
+fn heads_with_values_of_their_own_equal_pytorch_with_both_backends() {
     let attention = AttentionConfig { heads: 3, width: 5, filters: 6, values: Some(4) };
-    for graph in [Graph::Folded, Graph::Plain] {
+    for backend in [Backend::Ragged, Backend::Padded] {
         let config = StudentConfig { attention: Some(attention), ..config(&[], 0) };
-        check_gradients("attention_values", config, graph);
+        check_gradients("attention_values", config, backend);
     }
 }
 
 #[test]
-fn ten_training_steps_end_where_pytorch_ends_in_both_graphs() {
+fn ten_training_steps_end_where_pytorch_ends_with_both_backends() {
     let tensors = golden("textcnn_training");
-    for graph in [Graph::Folded, Graph::Plain] {
+    for backend in [Backend::Ragged, Backend::Padded] {
         let mut model = model(config(&[1, 3, 5], 0), &tensors, "init.");
         let settings = AdamWSettings::default();
         let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
@@ -114,7 +114,7 @@ fn ten_training_steps_end_where_pytorch_ends_in_both_graphs() {
         let mut losses = Vec::new();
         for step in 1..=10 {
             let rows = model.rows(&batch(&tensors[&format!("step{step}.input_ids")])).unwrap();
-            let output = model.project(&model.pool(&rows, graph).unwrap(), None).unwrap();
+            let output = model.project(&model.pool(&rows, backend).unwrap(), None).unwrap();
             let loss = cosine_distance(&output, &tensors[&format!("step{step}.target")]).unwrap();
             losses.push(loss.to_scalar::<f64>().unwrap());
             let gradients = loss.backward().unwrap();

@@ -1,74 +1,74 @@
-//! Static models that others made: a vector a token, a text's vector is their mean.
+//! Static models of other libraries: each token has a vector, and a text's vector is their mean.
 //!
 //! Two layouts are read: Model2Vec's (`config.json` with `"model_type": "model2vec"`, `model.safetensors`,
-//! `tokenizer.json`) and a sentence-transformers folder whose first module is `StaticEmbedding`. Either becomes a folded
-//! student of a skip table alone.
+//! `tokenizer.json`), and a sentence-transformers folder whose first module is `StaticEmbedding`. Both become a folded
+//! student that has a skip table and nothing else.
 //!
-//! Model2Vec takes unknown tokens out before the mean. Here their row is zero, which gives the same direction; and
-//! every vector has length 1, whatever the folder says about that.
-
-use std::ops::Range;
-use std::path::{Path, PathBuf};
-
-use half::f16;
-use limbeck_encoder::folded::{self, Parts};
-use limbeck_encoder::{Precision, Tokenizer};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
-use serde_json::{Value, json};
-
-use crate::config::MOST_NUMBERS;
-use crate::error::{Error, Result};
-
-/// How many tokens Model2Vec reads where the config doesn't say.
-const MODEL2VEC_TOKENS: usize = 512;
+//! Model2Vec removes unknown tokens before it takes the mean. Here their row is zero, which gives the same direction.
+//! Every vector has length 1, even if the folder says that vectors aren't normalised.
 
 mod encoder;
+mod table;
 
 pub use encoder::StaticEncoder;
 
-/// Who made a static model, which says how it reads text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
+use std::path::{Path, PathBuf};
+
+use limbeck_encoder::folded::{self, Parts};
+use limbeck_encoder::{Precision, Tokenizer};
+use serde_json::{Value, json};
+
+use self::table::StaticTable;
+use crate::error::{Error, Result};
+
+/// The tokens of a text that Model2Vec reads if the config has no limit.
+const MODEL2VEC_TOKENS: usize = 512;
+
+/// The library that a static model is of, which determines how text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum StaticMaker {
+    /// The library Model2Vec.
+    #[strum(serialize = "model2vec")]
     Model2Vec,
-    /// The module `StaticEmbedding`.
+    /// The module `StaticEmbedding` of sentence-transformers.
     SentenceTransformers,
 }
 
-impl Maker {
-    /// Its name, as in `pip install`.
+impl StaticMaker {
+    /// The library's name in Python's package index.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Model2Vec => "model2vec",
-            Self::SentenceTransformers => "sentence-transformers",
-        }
+        self.into()
     }
 }
 
 /// A static model, read from its folder.
 pub struct StaticFolder {
-    pub maker: Maker,
+    /// The library that the model is of.
+    pub maker: StaticMaker,
+    /// The model's tokenizer.
     pub tokenizer: Tokenizer,
-    /// `tokens × dimension`, row after row; a token's weight is multiplied in.
+    /// `tokens × dimension`, row after row; rows are multiplied with their token's weight.
     pub table: Vec<f32>,
+    /// The width of the vectors.
     pub dimension: usize,
-    /// How many tokens of a text are read; none: all.
+    /// The tokens of a text that are read; `None`: all.
     pub max_tokens: Option<usize>,
-    /// How many characters of a text are read, before it is cut into tokens; none: all.
+    /// The characters of a text that are read, before tokenisation; `None`: all.
     pub max_characters: Option<usize>,
-    /// How many numbers the file has: fewer than the table where tokens share rows.
+    /// The values in the file: fewer than the table has where tokens share rows.
     pub parameters: u64,
 }
 
-/// Where the parts of a static model lie.
-struct Layout {
-    maker: Maker,
+/// The files of a static model.
+struct StaticFiles {
+    maker: StaticMaker,
     config: PathBuf,
     weights: PathBuf,
     tokenizer: PathBuf,
 }
 
-impl Layout {
+impl StaticFiles {
     fn find(folder: &Path) -> Option<Self> {
         let read = |path: &Path| -> Option<Value> { serde_json::from_slice(&std::fs::read(path).ok()?).ok() };
         let at = |maker, config: PathBuf, parts: &Path| Self {
@@ -79,92 +79,92 @@ impl Layout {
         };
         let config = folder.join("config.json");
         if read(&config).is_some_and(|config| config["model_type"] == "model2vec") {
-            return Some(at(Maker::Model2Vec, config, folder));
+            return Some(at(StaticMaker::Model2Vec, config, folder));
         }
         let modules = folder.join("modules.json");
         let list = read(&modules)?;
         let first = list.get(0)?;
         let parts = folder.join(first["path"].as_str()?);
-        (class(first) == "StaticEmbedding").then(|| at(Maker::SentenceTransformers, modules, &parts))
+        (class(first) == "StaticEmbedding").then(|| at(StaticMaker::SentenceTransformers, modules, &parts))
+    }
+
+    fn of(folder: &Path) -> Result<Self> {
+        let reason = "holds neither a Model2Vec config.json nor a modules.json that begins with StaticEmbedding";
+        Self::find(folder).ok_or_else(|| Error::folder(folder, reason))
     }
 }
 
-/// The class of a module in modules.json, without the Python module that it is in.
+/// The class of a module in modules.json, without its Python package.
 fn class(module: &Value) -> &str {
     module["type"].as_str().and_then(|name| name.rsplit('.').next()).unwrap_or_default()
 }
 
 /// Whether `folder` says that it holds a static model.
 pub fn is_static(folder: &Path) -> bool {
-    Layout::find(folder).is_some()
+    StaticFiles::find(folder).is_some()
 }
 
 /// The files that a static model is read from.
 ///
 /// # Errors
-/// When `folder` says of no static model.
+/// A folder that holds no static model.
 pub fn files_of(folder: &Path) -> Result<[PathBuf; 3]> {
-    let Layout { config, weights, tokenizer, .. } = layout(folder)?;
+    let StaticFiles { config, weights, tokenizer, .. } = StaticFiles::of(folder)?;
     Ok([config, weights, tokenizer])
-}
-
-fn layout(folder: &Path) -> Result<Layout> {
-    let reason = "holds neither a Model2Vec config.json nor a modules.json that begins with StaticEmbedding";
-    Layout::find(folder).ok_or_else(|| Error::Folder { path: folder.into(), reason: reason.into() })
 }
 
 impl StaticFolder {
     /// Reads the model in `folder`.
     ///
     /// # Errors
-    /// A file that is missing or isn't what it should be, a table without a row for every token, numbers that aren't
-    /// finite; each error names the file.
+    /// A missing or damaged file, a table without a row for every token, values that aren't finite; each error names
+    /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
-        let layout = layout(folder)?;
-        let (config, tokenizer_json) = (json(&layout.config)?, json(&layout.tokenizer)?);
-        let tokenizer = Tokenizer::from_file(&layout.tokenizer)?;
+        let files = StaticFiles::of(folder)?;
+        let (config, tokenizer_json) = (json(&files.config)?, json(&files.tokenizer)?);
+        let tokenizer = Tokenizer::from_file(&files.tokenizer)?;
         let mut unknown = None;
         let max_tokens;
         let mut max_characters = None;
-        match layout.maker {
-            Maker::Model2Vec => {
-                max_tokens = most_tokens(&config, &layout.config)?;
+        match files.maker {
+            StaticMaker::Model2Vec => {
+                max_tokens = most_tokens(&config, &files.config)?;
                 max_characters = max_tokens.map(|tokens| tokens.saturating_mul(median_length(&tokenizer)));
                 unknown = tokenizer.unknown();
             }
-            Maker::SentenceTransformers => {
+            StaticMaker::SentenceTransformers => {
                 let others = config.as_array().into_iter().flatten().skip(1).map(class);
                 if let Some(other) = others.into_iter().find(|&class| class != "Normalize") {
                     let reason = format!("has the module {other} after StaticEmbedding, which is not known here");
-                    return Err(Error::Folder { path: layout.config, reason });
+                    return Err(Error::folder(&files.config, reason));
                 }
-                // That library leaves the tokenizer's own truncation on.
+                // The library truncates as tokenizer.json says.
                 let truncation = &tokenizer_json["truncation"];
                 max_tokens = truncation["max_length"].as_u64().map(|most| most as usize);
                 if max_tokens == Some(0) || truncation["direction"] == "Left" {
-                    let reason = "cuts texts to no token, or their beginnings off, which is not known here".into();
-                    return Err(Error::Folder { path: layout.tokenizer, reason });
+                    let reason = "cuts texts to no token, or their beginnings off, which is not known here";
+                    return Err(Error::folder(&files.tokenizer, reason));
                 }
             }
         }
-        let names = match layout.maker {
-            Maker::Model2Vec => ["embeddings", "embedding.weight"],
-            // Model2Vec's, where its config says nothing of it.
-            Maker::SentenceTransformers => ["embedding.weight", "embeddings"],
+        let names = match files.maker {
+            StaticMaker::Model2Vec => ["embeddings", "embedding.weight"],
+            // The second name is that of a Model2Vec file.
+            StaticMaker::SentenceTransformers => ["embedding.weight", "embeddings"],
         };
-        let Table { mut numbers, dimension, parameters } = table(&layout.weights, names, tokenizer.vocabulary())?;
+        let StaticTable { values: mut table, dimension, parameters } =
+            StaticTable::open(&files.weights, names, tokenizer.vocabulary())?;
         if let Some(unknown) = unknown {
             let row = unknown as usize * dimension;
-            numbers.get_mut(row..row + dimension).into_iter().for_each(|row| row.fill(0.0));
+            table.get_mut(row..row + dimension).into_iter().for_each(|row| row.fill(0.0));
         }
-        let maker = layout.maker;
-        Ok(Self { maker, tokenizer, table: numbers, dimension, max_tokens, max_characters, parameters })
+        Ok(Self { maker: files.maker, tokenizer, table, dimension, max_tokens, max_characters, parameters })
     }
 
-    /// The tables of a folded student. A row of zeros is added for a text without tokens, whose vector is zero.
+    /// The tables of a folded student. One more row, of zeros, gives a text without tokens the vector zero.
     ///
-    /// Its metadata is JSON that says the maker, and [`StaticFolder::max_characters`], which a folded student by itself
-    /// knows nothing of.
+    /// The metadata is JSON with the maker and [`StaticFolder::max_characters`], for which the folded file has no
+    /// field.
     pub fn into_parts(self) -> Parts {
         let vocabulary = self.tokenizer.vocabulary();
         let mut table = self.table;
@@ -183,31 +183,29 @@ impl StaticFolder {
     }
 }
 
-/// Writes the model as a folded file, for [`StaticEncoder`]; gives its size in bytes.
+/// Writes the model as a folded file, for [`StaticEncoder`], and returns its size in bytes.
 pub fn write_folded(model: StaticFolder, precision: Precision, to: &Path) -> Result<u64> {
     Ok(folded::write(to, &model.into_parts(), precision)?)
 }
 
 fn json(path: &Path) -> Result<Value> {
-    let bytes =
-        std::fs::read(path).map_err(|source| Error::File { path: path.into(), operation: "reading", source })?;
-    let broken = |error| Error::Folder { path: path.into(), reason: format!("is no JSON ({error})") };
-    serde_json::from_slice(&bytes).map_err(broken)
+    let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::folder(path, format!("is no JSON ({error})")))
 }
 
-/// `max_length`: a number, `null` for no limit, or left out.
+/// `max_length` of the config: a number, `null` for no limit, or absent for [`MODEL2VEC_TOKENS`].
 fn most_tokens(config: &Value, path: &Path) -> Result<Option<usize>> {
     match config.get("max_length") {
         None => Ok(Some(MODEL2VEC_TOKENS)),
         Some(Value::Null) => Ok(None),
         Some(most) => match most.as_u64() {
             Some(most) if most > 0 => Ok(Some(most as usize)),
-            _ => Err(Error::Folder { path: path.into(), reason: format!("max_length is {most}, no count of tokens") }),
+            _ => Err(Error::folder(path, format!("max_length is {most}, no count of tokens"))),
         },
     }
 }
 
-/// The median length of the tokens in characters, rounded down: Model2Vec's guess of how much text a token takes.
+/// The median length of the tokens in characters, rounded down: Model2Vec's estimate of the text that a token takes.
 fn median_length(tokenizer: &Tokenizer) -> usize {
     let ids = 0..tokenizer.vocabulary() as u32;
     let mut lengths: Vec<usize> = ids.filter_map(|id| Some(tokenizer.token(id)?.chars().count())).collect();
@@ -215,96 +213,6 @@ fn median_length(tokenizer: &Tokenizer) -> usize {
     let at = |index: usize| lengths.get(index).copied().unwrap_or(0);
     let middle = lengths.len() / 2;
     if lengths.len().is_multiple_of(2) { (at(middle.saturating_sub(1)) + at(middle)) / 2 } else { at(middle) }
-}
-
-struct Table {
-    numbers: Vec<f32>,
-    dimension: usize,
-    parameters: u64,
-}
-
-/// Reads a row for each of `tokens` tokens from the matrix of the first of `names` that is there: by `mapping` and times `weights`, where
-/// those are.
-fn table(path: &Path, names: [&str; 2], tokens: usize) -> Result<Table> {
-    let broken = |reason: String| Error::Folder { path: path.into(), reason };
-    let bytes =
-        std::fs::read(path).map_err(|source| Error::File { path: path.into(), operation: "reading", source })?;
-    let file =
-        SafeTensors::deserialize(&bytes).map_err(|error| broken(format!("is no whole safetensors file ({error})")))?;
-    let tensor = |name: &str| file.tensor(name).ok();
-    let found = names.into_iter().find_map(|name| Some((name, tensor(name)?)));
-    let (name, matrix) = found.ok_or_else(|| broken(format!("has no tensor {:?}", names[0])))?;
-    let &[rows, dimension] = matrix.shape() else {
-        return Err(broken(format!("{name} has the shape {:?}, not [tokens, dimension]", matrix.shape())));
-    };
-    let of_tokens = |name: &str, found: &TensorView<'_>| match found.shape() {
-        &[found] if found >= tokens => Ok(()),
-        shape => Err(broken(format!("{name} has the shape {shape:?}, the tokenizer makes {tokens} tokens"))),
-    };
-    let weights = match tensor("weights") {
-        Some(found) => {
-            of_tokens("weights", &found)?;
-            Some(numbers(&found, 0..found.shape().iter().product()).map_err(|what| broken(format!("weights {what}")))?)
-        }
-        None => None,
-    };
-    let mapping = match tensor("mapping") {
-        Some(found) => {
-            of_tokens("mapping", &found)?;
-            Some(places(&found).map_err(|what| broken(format!("mapping {what}")))?)
-        }
-        None => None,
-    };
-    if dimension == 0 || tokens == 0 || mapping.is_none() && rows < tokens {
-        return Err(broken(format!("{name} has the shape [{rows}, {dimension}], the tokenizer makes {tokens} tokens")));
-    }
-    if dimension > MOST_NUMBERS {
-        return Err(broken(format!("{name} has rows of {dimension} numbers; {MOST_NUMBERS} are the most")));
-    }
-    let mut table = Vec::with_capacity(tokens * dimension);
-    for token in 0..tokens {
-        let row = mapping.as_ref().map_or(Some(token), |mapping| mapping[token]);
-        let row = row.filter(|&row| row < rows).ok_or_else(|| {
-            broken(format!("mapping sends token {token} to a row that is not among the {rows} of {name}"))
-        })?;
-        let weight = weights.as_ref().map_or(1.0, |weights| weights[token]);
-        let numbers = numbers(&matrix, row * dimension..(row + 1) * dimension);
-        let numbers = numbers.map_err(|what| broken(format!("{name} {what}")))?;
-        table.extend(numbers.into_iter().map(|number| (number * weight) as f32));
-    }
-    if let Some(at) = table.iter().position(|number| !number.is_finite()) {
-        return Err(broken(format!("token {} has a number that isn't finite", at / dimension)));
-    }
-    let parameters = rows * dimension + weights.map_or(0, |weights| weights.len());
-    Ok(Table { numbers: table, dimension, parameters: parameters as u64 })
-}
-
-/// The tensor's numbers in `range`, each exactly; or what is wrong with it.
-fn numbers(tensor: &TensorView<'_>, range: Range<usize>) -> std::result::Result<Vec<f64>, String> {
-    let dtype = tensor.dtype();
-    let size = dtype.bitsize() / 8;
-    let bytes = tensor.data().get(range.start * size..range.end * size).unwrap_or_default();
-    Ok(match dtype {
-        Dtype::F64 => each(bytes, f64::from_le_bytes),
-        Dtype::F32 => each(bytes, |bytes| f32::from_le_bytes(bytes).into()),
-        Dtype::F16 => each(bytes, |bytes| f16::from_le_bytes(bytes).into()),
-        Dtype::I8 => each(bytes, |bytes| i8::from_le_bytes(bytes).into()),
-        other => return Err(format!("is of type {other:?}; F64, F32, F16 and I8 are read")),
-    })
-}
-
-/// The tensor's numbers as places of rows, none where one is below 0; or what is wrong with it.
-fn places(tensor: &TensorView<'_>) -> std::result::Result<Vec<Option<usize>>, String> {
-    let bytes = tensor.data();
-    Ok(match tensor.dtype() {
-        Dtype::I64 => each(bytes, |bytes| usize::try_from(i64::from_le_bytes(bytes)).ok()),
-        Dtype::I32 => each(bytes, |bytes| usize::try_from(i32::from_le_bytes(bytes)).ok()),
-        other => return Err(format!("is of type {other:?}; I64 and I32 are read")),
-    })
-}
-
-fn each<const N: usize, T>(bytes: &[u8], of: impl Fn([u8; N]) -> T) -> Vec<T> {
-    bytes.as_chunks::<N>().0.iter().map(|&bytes| of(bytes)).collect()
 }
 
 #[cfg(test)]

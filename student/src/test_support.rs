@@ -1,4 +1,4 @@
-//! What tests of several trainings need.
+//! Fixtures that the tests of several trainings share.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +8,12 @@ use limbeck_data::progress::{Bar, Progress, Silent};
 use limbeck_encoder::Tokenizer;
 use serde_json::{Map, Value, json};
 
-/// What [`word_tokenizer`] knows: `unk` stands for every other word.
-pub const WORDS: [&str; 12] = ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
+/// The tokens of [`word_tokenizer`]: `unk` is the token of every other word.
+pub(crate) const WORDS: [&str; 12] =
+    ["pad", "unk", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new"];
 
 /// A tokenizer of a few words.
-pub fn word_tokenizer() -> Tokenizer {
+pub(crate) fn word_tokenizer() -> Tokenizer {
     let vocabulary: Map<String, Value> =
         WORDS.iter().enumerate().map(|(id, word)| (word.to_string(), json!(id))).collect();
     let tokenizer = json!({
@@ -24,29 +25,29 @@ pub fn word_tokenizer() -> Tokenizer {
 }
 
 /// Asks for a stop at a step.
-pub struct StopAt<'a> {
+pub(crate) struct StopAt<'a> {
     step: u64,
     steps: AtomicU64,
     interrupt: &'a Interrupt,
 }
 
 impl<'a> StopAt<'a> {
-    pub fn new(step: u64, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(step: u64, interrupt: &'a Interrupt) -> Self {
         Self { step, steps: AtomicU64::new(0), interrupt }
     }
 }
 
 impl Progress for StopAt<'_> {
     fn stage(&self, _what: &str, _total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
-        if unit == "steps" { Box::new(Counting(self)) } else { Box::new(Silent) }
+        if unit == "steps" { Box::new(StepCounter(self)) } else { Box::new(Silent) }
     }
 
     fn note(&self, _line: &str) {}
 }
 
-struct Counting<'a>(&'a StopAt<'a>);
+struct StepCounter<'a>(&'a StopAt<'a>);
 
-impl Bar for Counting<'_> {
+impl Bar for StepCounter<'_> {
     fn add(&self, n: u64) {
         if self.0.steps.fetch_add(n, Ordering::Relaxed) + n == self.0.step {
             self.0.interrupt.set();

@@ -1,12 +1,13 @@
-//! Embeds a text, a sentence a line, into a cache, and says how long it took:
+//! Embeds a text, a sentence a line, into a cache, and prints the time:
 //!
 //! ```text
 //! cargo run --release -p limbeck-teacher --example embed -- \
 //!     LIBRARY TEACHER TEXT CACHE [THREADS [BATCH_TOKENS [text-only]]]
 //! ```
 //!
-//! TEACHER is a folder with a BERT, which is exported to ONNX beside the cache first, or an ONNX file with tokenizer.json
-//! beside it. With `text-only` the vocabulary's vectors are left out. Killed and started again, it goes on where it was.
+//! TEACHER is a folder with a BERT, which is exported to ONNX beside the cache first, or an ONNX file with
+//! tokenizer.json beside it. With `text-only` the vocabulary's vectors are left out. Killed and started again, the job goes
+//! on where it was.
 
 use std::error::Error;
 use std::fs::File;
@@ -14,14 +15,13 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{CacheSpec, Fingerprint, Precision};
-use limbeck_data::files::{sha256_bytes, sha256_file};
+use limbeck_data::cache::CacheSpec;
+use limbeck_data::files::sha256_file;
 use limbeck_data::progress::Silent;
-use limbeck_encoder::Tokenizer;
-use limbeck_teacher::embed::{EmbedJob, Texts, run};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
-use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder};
+use limbeck_data::{Interrupt, Monitor, VectorType};
+use limbeck_encoder::{Precision, Tokenizer};
+use limbeck_teacher::embed::{EmbedJob, TextChunks, run};
+use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder, onnx};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,16 +39,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         options.batch_tokens = Some(tokens.parse()?);
     }
     let runtime = Runtime::load(Path::new(library))?;
-    let fingerprint = Fingerprint {
-        teacher: sha256_file(&model)?,
-        tokenizer: sha256_bytes(tokenizer.json()),
-        text: sha256_file(text)?,
-        ..Fingerprint::default()
-    };
     let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &options)?;
-    let spec = CacheSpec::new(encoder.dimension(), Precision::F16, fingerprint);
+    let fingerprint = encoder.cache_fingerprint(sha256_file(text)?)?;
+    let spec = CacheSpec::new(encoder.dimension(), VectorType::F16, fingerprint);
     let start = Instant::now();
-    let summary = run(EmbedJob {
+    let job = EmbedJob {
         teacher: &encoder,
         texts: lines(text)?,
         total: None,
@@ -56,9 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         spec,
         tokens: numbers.get(2).is_none_or(|word| word != "text-only"),
         student: None,
-        progress: &Silent,
-        interrupt: &Interrupt::new(),
-    })?;
+    };
+    let summary = run(job, Monitor::new(&Silent, &Interrupt::new()))?;
     let seconds = start.elapsed().as_secs_f64();
     let rate = summary.rows as f64 / seconds;
     println!("ONNX Runtime {}: {summary:?} in {seconds:.2} s, {rate:.1} a second", runtime.version());
@@ -73,12 +67,12 @@ fn model(teacher: &Path, cache: &Path) -> Result<(PathBuf, PathBuf), Box<dyn Err
     let folder = TeacherFolder::open(teacher)?;
     let model = cache.with_extension("onnx");
     if !model.exists() {
-        onnx::export(&folder, folder.pooler, OnnxPrecision::F32, &model)?;
+        onnx::export(&folder, folder.pooler, Precision::F32, &model)?;
     }
     Ok((model, folder.tokenizer))
 }
 
-fn lines(path: &Path) -> Result<Texts<'static>, Box<dyn Error>> {
+fn lines(path: &Path) -> Result<TextChunks<'static>, Box<dyn Error>> {
     let file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
     let (mut lines, path) = (BufReader::new(file).lines(), path.to_owned());
     Ok(Box::new(std::iter::from_fn(move || {

@@ -7,13 +7,13 @@ use serde::Deserialize;
 
 use crate::{Error, Result};
 
-/// The function between the two halves of a feed-forward block.
+/// The activation function between the two dense layers of a feed-forward block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Activation {
-    /// x·Φ(x) with the exact Φ (by erf), BERT's own.
+    /// x·Φ(x) with the exact Φ (by erf), as in the original BERT.
     #[serde(rename = "gelu")]
     Gelu,
-    /// The approximation of it by tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
+    /// The approximation of GELU by tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
     #[serde(rename = "gelu_new", alias = "gelu_pytorch_tanh")]
     GeluNew,
     /// max(x, 0).
@@ -21,26 +21,31 @@ pub enum Activation {
     Relu,
 }
 
-/// The shape of a BERT. The names are those of Hugging Face's `config.json`.
-#[derive(Debug, Clone, PartialEq)]
+/// The shape of a BERT. The names are those of Hugging Face's `config.json`, and so are the defaults: on saving it
+/// leaves out such keys. [`BertConfig::from_json`] reads and checks one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct BertConfig {
     /// How many token ids there are.
     pub vocab_size: usize,
-    /// The width of a token's state, and of the embedding that comes out.
+    /// The width of a token's state, and of the text's vector.
     pub hidden_size: usize,
-    /// How many layers.
+    /// How many layers there are.
     pub num_hidden_layers: usize,
-    /// How many attention heads a layer has; they share the width.
+    /// How many attention heads a layer has; together they are as wide as the state.
     pub num_attention_heads: usize,
     /// The width inside a feed-forward block.
     pub intermediate_size: usize,
-    /// What stands in a feed-forward block.
+    /// The activation function of a feed-forward block.
+    #[serde(default = "default_act")]
     pub hidden_act: Activation,
     /// The longest input in tokens.
+    #[serde(default = "default_positions")]
     pub max_position_embeddings: usize,
     /// How many token types (BERT's segments) there are.
+    #[serde(default = "default_types")]
     pub type_vocab_size: usize,
-    /// What is added to a variance before its root.
+    /// Added to a variance before its root is taken.
+    #[serde(default = "default_eps")]
     pub layer_norm_eps: f64,
 }
 
@@ -50,7 +55,7 @@ impl BertConfig {
         self.hidden_size / self.num_attention_heads
     }
 
-    /// Refuses an id outside the vocabulary and a row longer than the model has positions, naming the row.
+    /// Refuses an id outside the vocabulary and a row longer than the model has positions. The error names the row.
     pub fn check_tokens(&self, batch: &TokenBatch) -> Result<()> {
         let (vocabulary, positions) = (self.vocab_size, self.max_position_embeddings);
         for (row, tokens) in batch.iter().enumerate() {
@@ -64,8 +69,10 @@ impl BertConfig {
         Ok(())
     }
 
-    /// Reads the text of a `config.json`; `path` is for errors. A model that isn't a BERT, or is one with a setting
-    /// that is not implemented here, is an error.
+    /// Reads the text of a `config.json`; errors name `path`.
+    ///
+    /// # Errors
+    /// The model isn't a BERT, or has a setting that this crate does not implement.
     pub fn from_json(json: &str, path: &Path) -> Result<Self> {
         let parse = |source| Error::Json { path: path.to_owned(), source };
         let unsupported = |what: String| Error::Unsupported {
@@ -75,62 +82,42 @@ impl BertConfig {
                    model's embeddings can be used as a cache of vectors"
                 .to_owned(),
         };
-        let kind: Kind = serde_json::from_str(json).map_err(parse)?;
-        match kind.model_type.as_deref() {
-            Some("bert") => {}
-            Some(other) => return Err(unsupported(format!("the model_type `{other}` is not supported"))),
-            None => return Err(unsupported("it names no model_type".to_owned())),
+        let architecture: Architecture = serde_json::from_str(json).map_err(parse)?;
+        if let Some(problem) = architecture.problem() {
+            return Err(unsupported(problem));
         }
-        if !matches!(kind.hidden_act.as_deref(), None | Some("gelu" | "gelu_new" | "gelu_pytorch_tanh" | "relu")) {
-            let name = kind.hidden_act.unwrap_or_default();
-            return Err(unsupported(format!("the hidden_act `{name}` is not supported (gelu, gelu_new and relu are)")));
+        let config: Self = serde_json::from_str(json).map_err(parse)?;
+        match config.problem() {
+            Some(problem) => Err(unsupported(problem)),
+            None => Ok(config),
         }
-        if let Some(positions) = kind.position_embedding_type.filter(|kind| kind != "absolute") {
-            return Err(unsupported(format!(
-                "the position_embedding_type `{positions}` is not supported (absolute is)"
-            )));
-        }
-        if kind.is_decoder || kind.add_cross_attention {
-            return Err(unsupported("it describes a decoder".to_owned()));
-        }
-        let raw: Raw = serde_json::from_str(json).map_err(parse)?;
-        if raw.num_attention_heads == 0 || !raw.hidden_size.is_multiple_of(raw.num_attention_heads) {
-            return Err(unsupported(format!(
-                "a hidden_size of {} can't be shared by {} attention heads",
-                raw.hidden_size, raw.num_attention_heads
-            )));
+    }
+
+    /// What is wrong with the sizes, if anything.
+    fn problem(&self) -> Option<String> {
+        let (width, heads) = (self.hidden_size, self.num_attention_heads);
+        if heads == 0 || !width.is_multiple_of(heads) {
+            return Some(format!("a hidden_size of {width} can't be shared by {heads} attention heads"));
         }
         let sizes = [
-            ("vocab_size", raw.vocab_size),
-            ("hidden_size", raw.hidden_size),
-            ("num_hidden_layers", raw.num_hidden_layers),
-            ("intermediate_size", raw.intermediate_size),
-            ("max_position_embeddings", raw.max_position_embeddings),
-            ("type_vocab_size", raw.type_vocab_size),
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", width),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("type_vocab_size", self.type_vocab_size),
         ];
         if let Some((name, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
-            return Err(unsupported(format!("{name} is 0")));
+            return Some(format!("{name} is 0"));
         }
-        if !(raw.layer_norm_eps.is_finite() && raw.layer_norm_eps >= 0.0) {
-            return Err(unsupported(format!("layer_norm_eps is {}", raw.layer_norm_eps)));
-        }
-        Ok(Self {
-            vocab_size: raw.vocab_size,
-            hidden_size: raw.hidden_size,
-            num_hidden_layers: raw.num_hidden_layers,
-            num_attention_heads: raw.num_attention_heads,
-            intermediate_size: raw.intermediate_size,
-            hidden_act: raw.hidden_act,
-            max_position_embeddings: raw.max_position_embeddings,
-            type_vocab_size: raw.type_vocab_size,
-            layer_norm_eps: raw.layer_norm_eps,
-        })
+        let eps = self.layer_norm_eps;
+        (!(eps.is_finite() && eps >= 0.0)).then(|| format!("layer_norm_eps is {eps}"))
     }
 }
 
-/// What decides whether the file is understood at all.
+/// The keys that decide whether the model is supported at all.
 #[derive(Deserialize)]
-struct Kind {
+struct Architecture {
     model_type: Option<String>,
     hidden_act: Option<String>,
     position_embedding_type: Option<String>,
@@ -140,22 +127,23 @@ struct Kind {
     add_cross_attention: bool,
 }
 
-/// The sizes. What has a default has it in Hugging Face's `BertConfig`, which leaves such keys out on saving.
-#[derive(Deserialize)]
-struct Raw {
-    vocab_size: usize,
-    hidden_size: usize,
-    num_hidden_layers: usize,
-    num_attention_heads: usize,
-    intermediate_size: usize,
-    #[serde(default = "default_act")]
-    hidden_act: Activation,
-    #[serde(default = "default_positions")]
-    max_position_embeddings: usize,
-    #[serde(default = "default_types")]
-    type_vocab_size: usize,
-    #[serde(default = "default_eps")]
-    layer_norm_eps: f64,
+impl Architecture {
+    /// Why the model is not supported, if it isn't.
+    fn problem(self) -> Option<String> {
+        match self.model_type.as_deref() {
+            Some("bert") => {}
+            Some(other) => return Some(format!("the model_type `{other}` is not supported")),
+            None => return Some("it names no model_type".to_owned()),
+        }
+        if !matches!(self.hidden_act.as_deref(), None | Some("gelu" | "gelu_new" | "gelu_pytorch_tanh" | "relu")) {
+            let name = self.hidden_act.unwrap_or_default();
+            return Some(format!("the hidden_act `{name}` is not supported (gelu, gelu_new and relu are)"));
+        }
+        if let Some(kind) = self.position_embedding_type.filter(|kind| kind != "absolute") {
+            return Some(format!("the position_embedding_type `{kind}` is not supported (absolute is)"));
+        }
+        (self.is_decoder || self.add_cross_attention).then(|| "it describes a decoder".to_owned())
+    }
 }
 
 fn default_act() -> Activation {
@@ -186,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_config_leaves_out_has_huggingfaces_default() {
+    fn keys_that_are_left_out_have_huggingfaces_defaults() {
         let config = parse(BERT).unwrap();
         assert_eq!((config.max_position_embeddings, config.type_vocab_size), (512, 2));
         assert_eq!((config.layer_norm_eps, config.head_size()), (1e-12, 8));
     }
 
     #[test]
-    fn what_is_not_a_bert_is_named() {
+    fn an_unsupported_setting_is_named() {
         for (from, to, what) in [
             (r#""bert""#, r#""xlm-roberta""#, "model_type `xlm-roberta`"),
             (r#""gelu""#, r#""silu""#, "hidden_act `silu`"),

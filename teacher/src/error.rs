@@ -2,17 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Pooler;
+use limbeck_data::Interrupted;
+
 use crate::inference_error::InferenceError;
 
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, where, and from what.
-#[derive(Debug, thiserror::Error)]
+/// What can go wrong with a teacher; each variant names its file or its text.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// Reading or writing failed.
+    /// The operating system refused.
     #[error("{}: cannot {operation}", path.display())]
     Io {
         /// The file or folder.
@@ -23,12 +24,13 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// A folder lacks a file that a teacher has to have.
+    /// A folder lacks a file that a teacher must have.
     #[error("{}: no such file", path.display())]
     MissingFile {
         /// The file that was looked for.
         path: PathBuf,
         /// What to do instead.
+        #[help]
         hint: String,
     },
     /// A JSON file is broken or lacks a key.
@@ -40,18 +42,20 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
-    /// A model of a kind, or with a setting, that is not implemented here.
+    /// A model of a kind, or with a setting, that this crate does not implement.
     #[error("{}: {what}", path.display())]
     Unsupported {
-        /// The file that says so.
+        /// The file with the setting.
         path: PathBuf,
-        /// What it says.
+        /// The setting.
         what: String,
         /// What to do instead.
+        #[help]
         hint: String,
     },
     /// A safetensors file is cut short or broken.
     #[error("{}: not a whole safetensors file: {what}", path.display())]
+    #[diagnostic(help("fetch {} again; the download may have been cut off", file_name(path)))]
     BrokenWeights {
         /// The file.
         path: PathBuf,
@@ -60,6 +64,7 @@ pub enum Error {
     },
     /// A weights file lacks a tensor.
     #[error("{}: no tensor `{name}`", path.display())]
+    #[diagnostic(help("config.json and model.safetensors have to come from the same model"))]
     MissingTensor {
         /// The file.
         path: PathBuf,
@@ -68,6 +73,7 @@ pub enum Error {
     },
     /// A tensor has another shape than the configuration says.
     #[error("{}: tensor `{name}` has shape {found:?} where {expected:?} is expected", path.display())]
+    #[diagnostic(help("config.json and model.safetensors have to come from the same model"))]
     TensorShape {
         /// The file.
         path: PathBuf,
@@ -78,7 +84,7 @@ pub enum Error {
         /// The shape in the file.
         found: Vec<usize>,
     },
-    /// A tensor holds numbers of a kind that weights don't have.
+    /// A tensor holds values of a type that weights don't have.
     #[error("{}: tensor `{name}` holds {found}; f32, f16, bf16 or f64 is expected", path.display())]
     TensorType {
         /// The file.
@@ -88,20 +94,25 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
-    /// A pooler of that name doesn't exist.
-    #[error("there is no pooler `{0}`")]
-    UnknownPooler(String),
-    /// A precision of that name doesn't exist.
-    #[error("there is no precision `{0}` for an ONNX file")]
-    UnknownPrecision(String),
-    /// The pooler needs weights that the model doesn't have.
+    /// No pooler has that name.
+    #[error("there is no pooler `{name}`")]
+    UnknownPooler {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        #[help]
+        hint: String,
+    },
+    /// The pooler `cls` needs a dense layer that the model doesn't have.
     #[error("{}: the pooler `cls` needs the tensors pooler.dense.weight and pooler.dense.bias", path.display())]
+    #[diagnostic(help("take `cls-before-pooler`, which uses the first token as it is, or `mean`"))]
     NoPoolerWeights {
         /// The weights file.
         path: PathBuf,
     },
-    /// A token id that the model has no embedding for.
+    /// The model has no embedding for a token id.
     #[error("text {row} of the batch has the token id {id}, but the model's vocabulary has {vocabulary} tokens")]
+    #[diagnostic(help("the tokenizer and the model have to belong together"))]
     TokenId {
         /// The text's place in the batch, from 0.
         row: usize,
@@ -110,12 +121,13 @@ pub enum Error {
         /// How many ids there are.
         vocabulary: usize,
     },
-    /// A text of more tokens than the model has positions.
+    /// A text has more tokens than the model has positions.
     #[error("text {row} of the batch has {tokens} tokens, but the model has {positions} positions")]
+    #[diagnostic(help("cut texts to at most {positions} tokens"))]
     TooLong {
         /// The text's place in the batch, from 0.
         row: usize,
-        /// Its tokens, special ones too.
+        /// Its tokens, special ones included.
         tokens: usize,
         /// How many positions the model has.
         positions: usize,
@@ -129,31 +141,40 @@ pub enum Error {
         #[source]
         source: Box<candle_core::Error>,
     },
-    /// The tokenizer can't be loaded, or can't tokenize a text.
-    #[error(transparent)]
-    Tokenizer(#[from] limbeck_encoder::Error),
-    /// Writing or hashing a file failed.
-    #[error(transparent)]
-    Data(#[from] limbeck_data::Error),
-    /// A setting of a training can't be.
+    /// A setting has a value that is not allowed.
     #[error("{name} is {value}, but must be {allowed}")]
     Setting {
-        /// The setting's key in a recipe.
+        /// The setting's key in a recipe, or its name.
         name: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that are allowed.
         allowed: String,
     },
+    /// The tokenizer can't be loaded, or can't tokenize a text.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tokenizer(#[from] limbeck_encoder::Error),
+    /// A file can't be written or hashed, or the cache can't be used.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Data(#[from] limbeck_data::Error),
     /// A loss, the optimiser, a checkpoint or the metrics log.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Training(Box<limbeck_training::Error>),
-    /// Something about ONNX Runtime, a model in it, or the embed job.
+    /// ONNX Runtime, a model in it, or the embed job.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Inference(#[from] InferenceError),
-    /// The ONNX file could not be written.
+    /// The ONNX file can't be written.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Onnx(#[from] limbeck_onnx::Error),
+    /// The caller asked for a stop.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl From<limbeck_training::Error> for Error {
@@ -163,41 +184,17 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
+    /// The training error that this error wraps, where it does.
+    pub fn training(&self) -> Option<&limbeck_training::Error> {
+        match self {
+            Self::Training(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::MissingFile { hint, .. } | Self::Unsupported { hint, .. } => {
-                Some(hint.clone()).filter(|hint| !hint.is_empty())
-            }
-            Self::BrokenWeights { path, .. } => {
-                Some(format!("fetch {} again; the download may have been cut off", file_name(path)))
-            }
-            Self::MissingTensor { .. } | Self::TensorShape { .. } => {
-                Some("config.json and model.safetensors have to come from the same model".to_owned())
-            }
-            Self::UnknownPooler(_) => {
-                let names: Vec<_> = Pooler::ALL.iter().map(|pooler| pooler.name()).collect();
-                Some(format!("the poolers are {}", names.join(", ")))
-            }
-            Self::UnknownPrecision(_) => Some("the precisions are f32 and int8".to_owned()),
-            Self::Training(error) => error.hint(),
-            Self::Tokenizer(error) => error.hint(),
-            Self::Data(error) => error.hint(),
-            Self::Inference(error) => error.hint(),
-            Self::NoPoolerWeights { .. } => Some(format!(
-                "take `{}`, which uses the first token as it is, or `{}`",
-                Pooler::ClsBeforePooler,
-                Pooler::Mean
-            )),
-            Self::TokenId { .. } => Some("the tokenizer and the model have to belong together".to_owned()),
-            Self::TooLong { positions, .. } => Some(format!("cut texts to at most {positions} tokens")),
-            Self::Onnx(error) => error.hint(),
-            Self::Io { .. }
-            | Self::Json { .. }
-            | Self::TensorType { .. }
-            | Self::Candle { .. }
-            | Self::Setting { .. } => None,
-        }
+        miette::Diagnostic::help(self).map(|hint| hint.to_string())
     }
 
     /// An error of the file system: `Error::io(path, "read")` serves `map_err`.

@@ -12,38 +12,41 @@ use serde_json::{Map, Value};
 use self::modules::Modules;
 use crate::{BertConfig, Error, Pooler, Result, Weights};
 
-/// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`, and, where sentence-transformers or
-/// limbeck wrote it, how its token vectors become a text's vector.
+/// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`. A folder that sentence-transformers
+/// or limbeck wrote also states how token vectors become a text's vector.
 ///
-/// A pooler, a longest input and a prefix under the key `limbeck` of `config.json` come before what the files of
-/// sentence-transformers say; a folder that states neither pools by the mean.
+/// A pooler, a longest input and a prefix under the key `limbeck` of `config.json` take precedence over the files of
+/// sentence-transformers. The default pooler is the mean.
 ///
 /// sentence-transformers keeps the dense layer of the pooler `cls` in a module of its own, after a pooling by the first
-/// token. Where there is one, its weights are the tensors `pooler.dense`, whatever `model.safetensors` has under that name.
+/// token. If the folder has such a module, its weights replace the tensors `pooler.dense` of `model.safetensors`.
 #[derive(Debug, Clone)]
 pub struct TeacherFolder {
     /// The folder.
     pub path: PathBuf,
     /// The shape of the model.
     pub config: BertConfig,
-    /// All that `config.json` says.
+    /// The whole `config.json`.
     pub config_json: Map<String, Value>,
-    /// Its tensors, of which just the header has been read.
+    /// Its tensors; just their header has been read.
     pub weights: Weights,
     /// The tokenizer's file.
     pub tokenizer: PathBuf,
     /// How token vectors become a text's vector.
     pub pooler: Pooler,
-    /// The longest input in tokens, special ones counted.
+    /// The longest input in tokens, special ones included.
     pub max_tokens: usize,
-    /// What stands before every text, such as `query: `; empty for most models.
+    /// Put before every text, such as `query: `; empty for most models.
     pub prefix: String,
-    /// Whether the folder's own list of modules ends with a normalisation. Encoders here normalise always.
+    /// Whether the folder's own list of modules ends with a normalisation. Encoders of this crate always normalise.
     pub normalized: bool,
 }
 
 impl TeacherFolder {
-    /// Reads the folder at `path`. No tensor is loaded yet, but that the weights' file is whole is checked.
+    /// Reads the folder at `path` and checks that the weights' file is whole. No tensor is loaded yet.
+    ///
+    /// # Errors
+    /// A file is missing or broken; the model, a module or a setting is not supported.
     pub fn open(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             let hint = "a teacher is a folder with config.json, model.safetensors and tokenizer.json".to_owned();
@@ -55,8 +58,7 @@ impl TeacherFolder {
         let config_path = required(&model, "config.json", "a Hugging Face model folder has one")?;
         let config_text = fs::read_to_string(&config_path).map_err(Error::io(&config_path, "read"))?;
         let config = BertConfig::from_json(&config_text, &config_path)?;
-        let own: Own = parse(&config_text, &config_path)?;
-        let own = own.limbeck.unwrap_or_default();
+        let own = parse::<LimbeckKey>(&config_text, &config_path)?.limbeck.unwrap_or_default();
         let config_json = parse(&config_text, &config_path)?;
 
         let mut weights = Weights::open(&required(&model, "model.safetensors", weights_hint_of(&model))?)?;
@@ -88,9 +90,7 @@ impl TeacherFolder {
             tokenizer,
         })
     }
-}
 
-impl TeacherFolder {
     /// Refuses an input of more tokens than the model has positions.
     ///
     /// # Errors
@@ -107,29 +107,29 @@ impl TeacherFolder {
 
 /// limbeck's own key in `config.json`.
 #[derive(Deserialize)]
-struct Own {
-    limbeck: Option<OwnSettings>,
+struct LimbeckKey {
+    limbeck: Option<LimbeckSettings>,
 }
 
 #[derive(Default, Deserialize)]
-struct OwnSettings {
+struct LimbeckSettings {
     pooler: Option<Pooler>,
     max_tokens: Option<usize>,
     prefix: Option<String>,
 }
 
 /// The longest input in tokens by `sentence_bert_config.json`, else by `tokenizer_config.json`, where newer releases of
-/// sentence-transformers keep it. Either lies in the folder or in the model's own.
+/// sentence-transformers keep the limit. Each file lies in `folder` or in `model`.
 fn stated_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
     #[derive(Deserialize)]
-    struct Stated {
+    struct LengthLimits {
         max_seq_length: Option<usize>,
-        /// Far beyond any integer, in a tokenizer that knows no limit.
+        /// Far beyond any integer in a tokenizer without a limit.
         model_max_length: Option<f64>,
     }
     for name in ["sentence_bert_config.json", "tokenizer_config.json"] {
         for place in [folder, model] {
-            let Some(stated) = parse_if_there::<Stated>(&place.join(name))? else { continue };
+            let Some(stated) = parse_if_there::<LengthLimits>(&place.join(name))? else { continue };
             let by_tokenizer = stated.model_max_length.filter(|&length| length >= 1.0).map(|length| length as usize);
             if let Some(length) = stated.max_seq_length.or(by_tokenizer) {
                 return Ok(Some(length));
@@ -139,13 +139,13 @@ fn stated_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
     Ok(None)
 }
 
-/// The default prompt of `config_sentence_transformers.json`, or nothing. `left_out` is the pooling's file, where that
-/// doesn't count a prompt's tokens.
+/// The default prompt of `config_sentence_transformers.json`, or nothing. `left_out` is the configuration of a pooling
+/// that doesn't count a prompt's tokens.
 fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
     #[derive(Deserialize)]
     struct SentenceTransformers {
         #[serde(default)]
-        prompts: serde_json::Map<String, serde_json::Value>,
+        prompts: Map<String, Value>,
         default_prompt_name: Option<String>,
     }
     let file = folder.join("config_sentence_transformers.json");
@@ -167,7 +167,7 @@ fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
     }
 }
 
-/// What to do about weights that `folder` lacks.
+/// The hint for a `folder` without weights.
 fn weights_hint_of(folder: &Path) -> &'static str {
     match folder.join("pytorch_model.bin").exists() {
         true => {
@@ -185,6 +185,14 @@ fn required(folder: &Path, name: &str, hint: &str) -> Result<PathBuf> {
         true => Ok(path),
         false => Err(Error::MissingFile { path, hint: hint.to_owned() }),
     }
+}
+
+/// The required JSON file `name` of `folder`, and its path.
+fn parse_required<T: DeserializeOwned>(folder: &Path, name: &str, hint: &str) -> Result<(PathBuf, T)> {
+    let path = required(folder, name, hint)?;
+    let text = fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
+    let parsed = parse(&text, &path)?;
+    Ok((path, parsed))
 }
 
 fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// How token vectors become a text's vector. What a model was trained with has to be used with it: another one costs
-/// ten points of STS and more.
+/// How token vectors become a text's vector. A model has to be used with the pooler that it was trained with: another
+/// pooler costs ten points of STS and more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pooler {
@@ -51,7 +51,10 @@ impl FromStr for Pooler {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|pooler| pooler.name() == name).ok_or_else(|| Error::UnknownPooler(name.to_owned()))
+        Self::ALL.into_iter().find(|pooler| pooler.name() == name).ok_or_else(|| Error::UnknownPooler {
+            name: name.to_owned(),
+            hint: format!("the poolers are {}", Self::ALL.map(Self::name).join(", ")),
+        })
     }
 }
 

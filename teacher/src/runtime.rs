@@ -1,12 +1,13 @@
 //! [`Runtime`]: the ONNX Runtime library, found and loaded once a process.
 //!
-//! One binary serves CPU and GPU and every version since 1.17, since the library is loaded when it is first needed. It is
-//! looked for in this order: the path given, `ORT_DYLIB_PATH`, what the caller can fetch.
+//! One binary serves CPU and GPU and every version since 1.17, because the library is loaded when it is first needed.
+//! Three places are searched in this order: the path given, `ORT_DYLIB_PATH`, an asset that the caller can fetch.
 
-mod elf;
+mod expected_size;
 mod version;
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,14 +33,15 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Finds the library and loads it: `path` if given, else what `ORT_DYLIB_PATH` names, else what `fetch` brings.
+    /// Finds the library and loads it: `path` if given, else the path in `ORT_DYLIB_PATH`, else the file that `fetch`
+    /// brings.
     ///
     /// # Errors
-    /// No such file, one that can't be loaded or isn't ONNX Runtime, one before 1.17; another library than the one that
-    /// this process has loaded; the error of `fetch`.
+    /// The file is missing, cut short, no ONNX Runtime or older than 1.17; this process has loaded another library;
+    /// `fetch` failed.
     pub fn find(path: Option<&Path>, fetch: impl FnOnce() -> limbeck_data::Result<Option<PathBuf>>) -> Result<Self> {
         if let Some(path) = path {
-            return Self::load_named(path, "the caller");
+            return Self::load(path);
         }
         if let Some(path) = std::env::var_os(LIBRARY_VARIABLE).filter(|path| !path.is_empty()) {
             return Self::load_named(Path::new(&path), LIBRARY_VARIABLE);
@@ -58,7 +60,7 @@ impl Runtime {
         Self::load_named(path, "the caller")
     }
 
-    /// The library that this process has loaded, if it has.
+    /// The library that this process has loaded, if any.
     pub fn loaded() -> Option<Self> {
         LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -67,7 +69,13 @@ impl Runtime {
         // Absolute, since a bare name would be looked for beside the program first.
         let path = match path.canonicalize() {
             Ok(path) if path.is_file() => path,
-            _ => return Err(InferenceError::LibraryMissing { path: path.to_owned(), named_by }.into()),
+            _ => {
+                let hint = match named_by {
+                    LIBRARY_VARIABLE => "correct ORT_DYLIB_PATH, or unset it to use the asset that the recipe names",
+                    _ => "correct the path",
+                };
+                return Err(InferenceError::LibraryMissing { path: path.to_owned(), named_by, hint }.into());
+            }
         };
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
@@ -76,9 +84,9 @@ impl Runtime {
                 false => Err(InferenceError::LibraryLoaded { loaded: runtime.library.clone(), asked: path }.into()),
             };
         }
-        let bytes = path.metadata().map_err(Error::io(&path, "open"))?.len();
-        let least = elf::least_bytes(&path).map_err(Error::io(&path, "read"))?;
-        if let Some(least) = least.filter(|&least| least > bytes) {
+        let file = File::open(&path).map_err(Error::io(&path, "open"))?;
+        let bytes = file.metadata().map_err(Error::io(&path, "open"))?.len();
+        if let Some(least) = expected_size::least_bytes(file).filter(|&least| least > bytes) {
             return Err(InferenceError::LibraryCut { path, bytes, least }.into());
         }
         let builder = ort::init_from(&path).map_err(|source| match source {
@@ -87,7 +95,7 @@ impl Runtime {
             }
             source => InferenceError::LibraryBroken { path: path.clone(), source },
         })?;
-        // Its own messages would go to stderr, where only the command speaks; what matters comes back as an error.
+        // The library's own messages would go to stderr, where only the command speaks; failures come back as errors.
         let quiet = Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {});
         let environment = builder.with_name("limbeck").with_telemetry(false).with_logger(quiet).build();
         let environment = environment.map_err(|source| InferenceError::Start { path: path.clone(), source })?;
@@ -120,7 +128,7 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// What computes.
+/// The device that runs a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnnxDevice {
     /// The processor.

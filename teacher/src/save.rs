@@ -11,27 +11,28 @@ use serde_json::{Map, Value, json};
 
 use crate::{BertConfig, Error, Pooler, Result};
 
-/// A teacher in memory, with all that its folder needs.
+/// A teacher in memory, with everything that its folder needs.
 #[derive(Debug, Clone, Copy)]
 pub struct SavedTeacher<'a> {
-    /// What `config.json` is to say. What it says already is kept, keys of its `limbeck` too; the architecture, the type
-    /// of the numbers and the fields below are written over it.
+    /// The base of `config.json`. Its keys are kept, those under `limbeck` too, except that the architecture, the type
+    /// of the weights and the fields below replace theirs.
     pub config: &'a Map<String, Value>,
-    /// The tensors by the names of [`crate::Weights`], `pooler.dense.weight` and `.bias` among them where there are any.
+    /// The tensors by the names of [`crate::Weights`], `pooler.dense.weight` and `.bias` among them where there are
+    /// any.
     pub tensors: &'a [(String, Tensor)],
     /// The bytes of `tokenizer.json`.
     pub tokenizer: &'a [u8],
     /// How token vectors become a text's vector.
     pub pooler: Pooler,
-    /// The longest input in tokens, special ones counted.
+    /// The longest input in tokens, special ones included.
     pub max_tokens: usize,
-    /// What stands before every text; empty for none.
+    /// Put before every text; may be empty.
     pub prefix: &'a str,
 }
 
 /// The file of a folder that holds the tensors.
 const WEIGHTS: &str = "model.safetensors";
-/// What a tokenizer's special tokens are for, and what they are called in the families of tokenizers that BERTs have.
+/// The roles of a tokenizer's special tokens, and their names in the two families of tokenizers that BERTs have.
 const SPECIAL: [(&str, [&str; 2]); 7] = [
     ("unk_token", ["[UNK]", "<unk>"]),
     ("sep_token", ["[SEP]", "</s>"]),
@@ -43,23 +44,24 @@ const SPECIAL: [(&str, [&str; 2]); 7] = [
 ];
 
 /// Writes the folder: `config.json`, `model.safetensors` (f32), `tokenizer.json` and `tokenizer_config.json` for
-/// transformers, and beside them `modules.json` and what it names for sentence-transformers, so that both load it as it
-/// is. Each file appears whole or not at all; others in the folder are left alone. Same teacher, same bytes.
+/// transformers, and `modules.json` with the modules that it names for sentence-transformers, so that both load the
+/// folder. Each file appears whole or not at all; other files in the folder stay. The same teacher gives the same
+/// bytes.
 ///
-/// sentence-transformers gets the pooler in modules of its own, with a normalisation at the end:
+/// sentence-transformers gets the pooler as modules, with a normalisation at the end:
 ///
 /// | pooler | modules |
 /// |---|---|
 /// | `mean`, `cls-before-pooler` | Pooling |
 /// | `cls` | Pooling by the first token, Dense with tanh |
-/// | `first-last`, `last-two` | WeightedLayerPooling, Pooling by the mean; `config.json` asks for the states of all layers |
+/// | `first-last`, `last-two` | WeightedLayerPooling, Pooling by the mean; `config.json` asks for all states |
 ///
-/// A prefix becomes the default prompt, which sentence-transformers puts before every text. With transformers alone,
-/// pooling and prefix are up to the caller: `config.json` says under `limbeck` what they were.
+/// A prefix becomes the default prompt, which sentence-transformers puts before every text. Users of transformers alone
+/// have to pool and prefix by themselves: `config.json` states both under `limbeck`.
 ///
 /// # Errors
-/// A configuration that is no BERT's; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON; a
-/// file that can't be written.
+/// A configuration that is no BERT's; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON;
+/// a file that can't be written.
 pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
     let config_path = folder.join("config.json");
     let config = config_of(teacher);
@@ -96,7 +98,7 @@ fn config_of(teacher: &SavedTeacher) -> Value {
     let mut config = teacher.config.clone();
     config.insert("architectures".into(), json!(["BertModel"]));
     config.insert("model_type".into(), json!("bert"));
-    // transformers before 5 knows the first name alone, and later ones both.
+    // transformers before version 5 knows this name alone, later versions know `dtype` too.
     config.insert("torch_dtype".into(), json!("float32"));
     config.shift_remove("dtype");
     match teacher.pooler {
@@ -141,7 +143,7 @@ fn prompts(prefix: &str) -> Value {
     }
 }
 
-/// Writes the folders of the pooling's modules; returns the list that names them.
+/// Writes the folders of the pooling's modules, and returns the list of modules.
 fn write_modules(folder: &Path, pooler: Pooler, dense: Option<[&Tensor; 2]>, shape: &BertConfig) -> Result<Value> {
     let (width, layers) = (shape.hidden_size, shape.num_hidden_layers);
     let mut modules = vec![json!({"idx": 0, "name": "0", "path": "", "type": type_of("Transformer")})];
@@ -151,7 +153,7 @@ fn write_modules(folder: &Path, pooler: Pooler, dense: Option<[&Tensor; 2]>, sha
         modules.push(json!({"idx": index, "name": index.to_string(), "path": path, "type": type_of(kind)}));
         folder.join(path)
     };
-    // The shares of the states from `start` on; the embeddings are state 0.
+    // The weights of the states from `start` on; the embeddings are state 0.
     let shares = match pooler {
         Pooler::FirstLast => {
             Some((0, (0..=layers).map(|layer| f32::from(layer == 0 || layer == layers)).collect::<Vec<_>>()))
@@ -204,10 +206,10 @@ fn type_of(module: &str) -> String {
 }
 
 /// Writes tensors as f32 in the format of safetensors (<https://github.com/huggingface/safetensors>): the length of the
-/// header in 8 bytes, the header in JSON, and the numbers. No more than one tensor's are copied at a time.
+/// header in 8 bytes, the header in JSON, and the values. At most one tensor is copied at a time.
 fn write_tensors(path: &Path, tensors: &[(&str, &Tensor)]) -> Result<()> {
     let mut header = Map::new();
-    // Without it transformers doesn't take the file for PyTorch's.
+    // Without this key transformers doesn't accept the file as one of PyTorch.
     header.insert("__metadata__".into(), json!({"format": "pt"}));
     let mut end = 0;
     for (name, tensor) in tensors {
@@ -216,17 +218,17 @@ fn write_tensors(path: &Path, tensors: &[(&str, &Tensor)]) -> Result<()> {
         header.insert((*name).into(), json!({"dtype": "F32", "shape": tensor.dims(), "data_offsets": [start, end]}));
     }
     let mut header = Value::Object(header).to_string().into_bytes();
-    // The numbers begin at a multiple of 8.
+    // The values begin at a multiple of 8.
     header.resize(header.len().next_multiple_of(8), b' ');
     write_atomically(path, |file| {
-        let write = |source| limbeck_data::Error::Io { operation: "write", path: path.to_owned(), source };
+        let write = |source| limbeck_data::Error::io("write", path)(source);
         file.write_all(&(header.len() as u64).to_le_bytes()).map_err(write)?;
         file.write_all(&header).map_err(write)?;
         for (_, tensor) in tensors {
-            let numbers = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
-            let numbers = numbers.map_err(Error::candle("reading a tensor to be saved"))?;
-            // Every target that ONNX Runtime and candle have is little-endian, as the format is.
-            file.write_all(cast_slice(&numbers)).map_err(write)?;
+            let values = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.flatten_all()?.to_vec1::<f32>());
+            let values = values.map_err(Error::candle("reading a tensor to be saved"))?;
+            // The format is little-endian, and so is every target of ONNX Runtime and candle.
+            file.write_all(cast_slice(&values)).map_err(write)?;
         }
         Ok(())
     })

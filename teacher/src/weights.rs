@@ -12,27 +12,27 @@ use limbeck_data::files::{sha256_file, sha256_reader};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use crate::{Error, Result};
+use crate::{Error, Pooler, Result};
 
-/// The largest header that is read, as in the safetensors crate: it names tensors and holds none.
+/// The longest header that is read, as in the safetensors crate: a header names tensors and holds no values.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// A `model.safetensors`, opened and checked, and perhaps a few tensors of another file; they are read when they are
-/// asked for, so that no more than one of them is in memory.
+/// A `model.safetensors`, opened and checked, and perhaps a few tensors of another file. A tensor is read when it is
+/// asked for, so that no more than one is in memory.
 ///
-/// Checkpoints name the same tensors differently: with `bert.` before them or not, LayerNorm's as `gamma` and `beta` or
-/// as `weight` and `bias`. Here they have the names without the prefix, and `weight` and `bias`.
+/// Checkpoints name the same tensors differently: with or without `bert.` in front, LayerNorm's as `gamma` and `beta`
+/// or as `weight` and `bias`. Here the names have no prefix, and LayerNorm's are `weight` and `bias`.
 #[derive(Debug, Clone)]
 pub struct Weights {
     path: PathBuf,
-    tensors: BTreeMap<String, Entry>,
+    tensors: BTreeMap<String, TensorEntry>,
     length: u64,
     /// The other file, and its size.
     adopted: Option<(PathBuf, u64)>,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct TensorEntry {
     /// Whether the tensor lies in the other file.
     adopted: bool,
     dtype: Dtype,
@@ -77,14 +77,14 @@ impl Weights {
             let bytes = start + from as u64..start + to as u64;
             tensors.insert(
                 usual_name(&name),
-                Entry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes },
+                TensorEntry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes },
             );
         }
         Ok(Self { path: path.to_owned(), tensors, length, adopted: None })
     }
 
-    /// Takes tensors out of the file at `path`, each under its second name, in place of those that have that name here.
-    /// One other file can be taken from; a second takes the first one's place.
+    /// Takes the tensors `names.0` of the file at `path` under the names `names.1`, and drops tensors that have these
+    /// names here. Tensors can be taken from one other file; a second call drops those of the first.
     pub(crate) fn adopt(&mut self, path: &Path, names: &[(&str, &str)]) -> Result<()> {
         let mut other = Self::open(path)?;
         self.tensors.retain(|_, entry| !entry.adopted);
@@ -92,7 +92,7 @@ impl Weights {
             let Some(entry) = other.tensors.remove(from) else {
                 return Err(Error::MissingTensor { path: path.to_owned(), name: from.to_owned() });
             };
-            self.tensors.insert(to.to_owned(), Entry { adopted: true, ..entry });
+            self.tensors.insert(to.to_owned(), TensorEntry { adopted: true, ..entry });
         }
         self.adopted = Some((other.path, other.length));
         Ok(())
@@ -108,8 +108,8 @@ impl Weights {
         self.length + self.adopted.as_ref().map_or(0, |&(_, length)| length)
     }
 
-    /// What tells these weights from others, in hexadecimal: the sha256 of the file, or, where tensors come from another,
-    /// of both files' put together.
+    /// The hash that identifies these weights, in hexadecimal: the sha256 of the file or, where tensors come from
+    /// another file too, the sha256 of both files' hashes.
     pub fn sha256(&self) -> Result<String> {
         let own = sha256_file(&self.path)?;
         let Some((other, _)) = &self.adopted else { return Ok(own) };
@@ -122,12 +122,23 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
-    /// Whether the tensor `name` is there with this shape, without reading it.
+    /// Refuses the pooler `cls` where its dense layer is missing.
+    ///
+    /// # Errors
+    /// [`Error::NoPoolerWeights`].
+    pub(crate) fn check_pooler(&self, pooler: Pooler) -> Result<()> {
+        match pooler == Pooler::Cls && !self.contains("pooler.dense.weight") {
+            true => Err(Error::NoPoolerWeights { path: self.path.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    /// An error unless there is a tensor `name` of this shape; nothing is read.
     pub fn check(&self, name: &str, shape: &[usize]) -> Result<()> {
         self.entry(name, shape).map(|_| ())
     }
 
-    /// How many numbers the model has, `position_ids` and the like (whole numbers) not counted.
+    /// How many parameters the model has; integers, such as `position_ids`, don't count.
     pub fn parameters(&self) -> u64 {
         let floats = self.tensors.values().filter(|entry| is_float(entry.dtype));
         floats.map(|entry| entry.shape.iter().map(|&size| size as u64).product::<u64>()).sum()
@@ -140,8 +151,8 @@ impl Weights {
         Ok(to_f32(entry.dtype, &bytes))
     }
 
-    /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32: a large table in pieces. Rows past
-    /// its end are left out.
+    /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32, so that a large table can be read
+    /// in pieces. Rows past its end are left out.
     pub fn f32_rows(&self, name: &str, shape: [usize; 2], rows: Range<usize>) -> Result<Vec<f32>> {
         let entry = self.entry(name, &shape)?;
         let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;
@@ -151,7 +162,7 @@ impl Weights {
         Ok(to_f32(entry.dtype, &bytes))
     }
 
-    /// The tensor `name`, which has to have the shape `shape`, in candle's hands: on `device`, as `dtype`.
+    /// The tensor `name`, which has to have the shape `shape`, as a tensor of candle on `device`, in `dtype`.
     pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.entry(name, shape)?;
         let bytes = self.read(entry, entry.bytes.clone())?;
@@ -161,17 +172,17 @@ impl Weights {
             Dtype::F64 => DType::F64,
             _ => DType::F32,
         };
-        // Converted on the CPU: some devices know no f64 or bf16.
+        // Converted on the CPU: some devices have no f64 or bf16.
         Tensor::from_raw_buffer(&bytes, stored, shape, &Device::Cpu)
             .and_then(|tensor| tensor.to_dtype(dtype)?.to_device(device))
             .map_err(Error::candle("loading a tensor"))
     }
 
-    fn file_of(&self, entry: &Entry) -> &Path {
+    fn file_of(&self, entry: &TensorEntry) -> &Path {
         self.adopted.as_ref().filter(|_| entry.adopted).map_or(&self.path, |(path, _)| path)
     }
 
-    fn entry(&self, name: &str, shape: &[usize]) -> Result<&Entry> {
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<&TensorEntry> {
         let Some(entry) = self.tensors.get(name) else {
             return Err(Error::MissingTensor { path: self.path.clone(), name: name.to_owned() });
         };
@@ -185,7 +196,7 @@ impl Weights {
         Ok(entry)
     }
 
-    fn read(&self, entry: &Entry, bytes: Range<u64>) -> Result<Vec<u8>> {
+    fn read(&self, entry: &TensorEntry, bytes: Range<u64>) -> Result<Vec<u8>> {
         let path = self.file_of(entry);
         let mut file = File::open(path).map_err(Error::io(path, "open"))?;
         // A tensor of a file that exists on this machine fits its address space.
@@ -213,10 +224,10 @@ fn usual_name(name: &str) -> String {
     }
 }
 
-/// Little-endian numbers of type `dtype`, one of the four that [`is_float`] names.
+/// Reads little-endian values of `dtype`, one of the four types that [`is_float`] names.
 fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
-    fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        bytes.as_chunks::<N>().0.iter().map(|&chunk| number(chunk)).collect()
+    fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|&chunk| value(chunk)).collect()
     }
     match dtype {
         Dtype::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),

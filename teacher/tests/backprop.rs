@@ -1,5 +1,5 @@
-//! The hand-written passes against PyTorch's values, against candle's automatic differentiation, and against quotients of
-//! differences.
+//! The hand-written passes against PyTorch's values, against candle's automatic differentiation, and against quotients
+//! of differences.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -71,7 +71,7 @@ fn the_first_steps_loss_and_gradients_are_pytorchs() {
 }
 
 #[test]
-fn a_row_in_a_batch_is_the_row_alone() {
+fn a_text_in_a_batch_has_the_vector_that_it_has_alone() {
     let golden = golden();
     let bert = golden.bert();
     let rows: [&[u32]; 4] = [&[2, 17, 40, 3], &[2, 3], &[], &[2, 99, 98, 5, 6, 7, 8, 9, 3]];
@@ -109,7 +109,7 @@ fn f32_and_f16_are_near_f64() {
 }
 
 #[test]
-fn ids_and_lengths_that_the_model_does_not_have_are_named() {
+fn an_id_outside_the_vocabulary_and_a_text_too_long_are_named() {
     let bert = golden().bert();
     let unknown: TokenBatch = [&[2, 3][..], &[2, 100, 3]].into_iter().collect();
     assert!(matches!(bert.pooled(&unknown, Pooler::Mean), Err(Error::TokenId { row: 1, id: 100, vocabulary: 100 })));

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, Fingerprint, Precision};
+use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, Monitor, VectorType, is_interrupted};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
-use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run};
+use limbeck_teacher::embed::{self, EmbedJob, EmbedSummary, Teacher};
 use limbeck_teacher::{Error, InferenceError, Result};
 
 const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/onnx/tokenizer.json");
@@ -19,7 +19,7 @@ const ROWS: usize = 300;
 const SHARD_ROWS: usize = 32;
 const BATCH: usize = 8;
 
-/// Whose vector of a text is a function of its tokens, computed as slowly as a test wants.
+/// A teacher that computes a text's vector from its tokens, as slowly as a test wants.
 struct Fake {
     tokenizer: Tokenizer,
     pause: Duration,
@@ -54,7 +54,7 @@ impl Teacher for Fake {
     fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let texts: Vec<String> = texts.iter().map(|text| format!("the {text}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok(self.tokenizer.encode_batch(&texts, Special::With, None).map_err(InferenceError::from)?)
+        Ok(self.tokenizer.encode_batch(&texts, Special::With, None)?)
     }
 
     fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings> {
@@ -88,25 +88,19 @@ fn chunks() -> Vec<Vec<String>> {
     (0..ROWS).map(text).collect::<Vec<_>>().chunks(23).map(<[String]>::to_vec).collect()
 }
 
-fn job<'a>(teacher: &'a Fake, folder: &'a Path, interrupt: &'a Interrupt) -> EmbedJob<'a> {
+fn job<'a>(teacher: &'a Fake, folder: &'a Path) -> EmbedJob<'a> {
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
-    let spec = CacheSpec { dimension: 2, precision: Precision::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
+    let spec = CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
-    EmbedJob {
-        teacher,
-        texts,
-        total: Some(ROWS as u64),
-        folder,
-        spec,
-        tokens: true,
-        student: None,
-        progress: &Silent,
-        interrupt,
-    }
+    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, student: None }
 }
 
-fn embed(teacher: &Fake, folder: &Path) -> Result<EmbedSummary> {
-    run(job(teacher, folder, &Interrupt::new()))
+fn run(job: EmbedJob) -> Result<EmbedSummary> {
+    embed::run(job, Monitor::new(&Silent, &Interrupt::new()))
+}
+
+fn fill(teacher: &Fake, folder: &Path) -> Result<EmbedSummary> {
+    run(job(teacher, folder))
 }
 
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -116,7 +110,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 fn undisturbed() -> BTreeMap<PathBuf, Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
-    embed(&Fake::new(), folder.path()).unwrap();
+    fill(&Fake::new(), folder.path()).unwrap();
     contents(folder.path())
 }
 
@@ -128,7 +122,7 @@ fn listed(folder: &Path) -> usize {
 fn every_text_and_every_token_has_its_row() {
     let folder = tempfile::tempdir().unwrap();
     let teacher = Fake::new();
-    let summary = embed(&teacher, folder.path()).unwrap();
+    let summary = fill(&teacher, folder.path()).unwrap();
     assert_eq!((summary.rows, summary.written, summary.kept), (ROWS as u64, ROWS.div_ceil(SHARD_ROWS), 0));
     let cache = Cache::open(folder.path()).unwrap();
     assert!(cache.complete());
@@ -158,16 +152,16 @@ fn every_text_and_every_token_has_its_row() {
 #[test]
 fn a_student_s_own_tokens_have_their_vectors_beside_the_teacher_s() {
     let folder = tempfile::tempdir().unwrap();
-    embed(&Fake::new(), folder.path()).unwrap();
-    // The teacher's tokens in another order, "dog" gone, and one that the teacher doesn't have.
+    fill(&Fake::new(), folder.path()).unwrap();
+    // The teacher's tokens in another order, without "dog", and a token that the teacher doesn't have.
     let json: serde_json::Value = serde_json::from_slice(&fs::read(TOKENIZER).unwrap()).unwrap();
     let mut own = json.clone();
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "sat", "cat", "the", "mouse"];
     own["model"]["vocab"] =
         words.iter().zip(0u32..).map(|(word, id)| (word.to_string(), serde_json::Value::from(id))).collect();
     let student = Tokenizer::from_bytes(own.to_string().as_bytes(), Path::new("own")).unwrap();
-    let (teacher, interrupt) = (Fake::new(), Interrupt::new());
-    let summary = run(EmbedJob { student: Some(&student), ..job(&teacher, folder.path(), &interrupt) }).unwrap();
+    let teacher = Fake::new();
+    let summary = run(EmbedJob { student: Some(&student), ..job(&teacher, folder.path()) }).unwrap();
     assert_eq!(summary.written, 0, "the texts' vectors were there");
     let cache = Cache::open(folder.path()).unwrap();
     let vectors = cache.student_tokens(student.json()).unwrap().unwrap();
@@ -178,7 +172,7 @@ fn a_student_s_own_tokens_have_their_vectors_beside_the_teacher_s() {
     };
     (0..4).for_each(|id| same(id, id));
     [(4, 7), (5, 5), (6, 4), (8, 8)].into_iter().for_each(|(own, their)| same(own, their));
-    // "mouse" is a text to the teacher, one that it doesn't know a word of.
+    // "mouse" is a text to the teacher, of an unknown word.
     let text = teacher.encode_tokens(&teacher.tokenise(&["mouse"]).unwrap(), &mut |_| Ok(())).unwrap();
     assert_eq!(vectors.embeddings[14..16], *text.row(0));
 }
@@ -186,10 +180,10 @@ fn a_student_s_own_tokens_have_their_vectors_beside_the_teacher_s() {
 #[test]
 fn a_second_run_computes_nothing_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    embed(&Fake::new(), folder.path()).unwrap();
+    fill(&Fake::new(), folder.path()).unwrap();
     let before = contents(folder.path());
     let again = Fake::new();
-    let summary = embed(&again, folder.path()).unwrap();
+    let summary = fill(&again, folder.path()).unwrap();
     assert_eq!((summary.written, summary.kept), (0, ROWS.div_ceil(SHARD_ROWS)));
     assert_eq!(again.batches.into_inner(), 0);
     assert!(contents(folder.path()) == before);
@@ -201,7 +195,7 @@ fn a_second_run_computes_nothing_and_changes_nothing() {
 fn child() {
     if let Some(folder) = env::var_os("LIMBECK_TEST_EMBED") {
         let teacher = Fake { pause: Duration::from_millis(2), ..Fake::new() };
-        embed(&teacher, Path::new(&folder)).unwrap();
+        fill(&teacher, Path::new(&folder)).unwrap();
     }
 }
 
@@ -221,7 +215,7 @@ fn a_job_killed_at_any_moment_ends_in_the_same_bytes() {
     let mut finished = 0;
     for _ in 0..3 {
         let mut child = spawn();
-        // Once it has finished a shard or two more than there were; where it is then, chance decides.
+        // Killed after at least one more shard is finished, at a moment left to chance.
         while listed(folder.path()) <= finished && child.try_wait().unwrap().is_none() {
             thread::sleep(Duration::from_millis(1));
         }
@@ -231,7 +225,7 @@ fn a_job_killed_at_any_moment_ends_in_the_same_bytes() {
         assert!(kept > finished || kept == ROWS.div_ceil(SHARD_ROWS));
         finished = kept;
     }
-    let summary = embed(&Fake::new(), folder.path()).unwrap();
+    let summary = fill(&Fake::new(), folder.path()).unwrap();
     assert_eq!((summary.kept, summary.redone.len()), (finished, 0));
     assert!(contents(folder.path()) == expected);
 }
@@ -242,41 +236,50 @@ fn an_interrupted_job_keeps_its_shards_and_says_how_to_go_on() {
     let interrupt = Interrupt::new();
     // Two batches of the vocabulary, four a shard: within the fourth shard.
     let teacher = Fake { stops_at: Some((2 + 3 * 4 + 1, interrupt.clone())), ..Fake::new() };
-    let error = run(job(&teacher, folder.path(), &interrupt)).unwrap_err();
+    let error = embed::run(job(&teacher, folder.path()), Monitor::new(&Silent, &interrupt)).unwrap_err();
+    assert!(is_interrupted(&error));
     assert!(matches!(error, Error::Inference(InferenceError::Interrupted { shards: 3, .. })), "{error}");
     assert!(error.hint().unwrap().contains("again"));
-    let summary = embed(&Fake::new(), folder.path()).unwrap();
+    let summary = fill(&Fake::new(), folder.path()).unwrap();
     assert_eq!(summary.kept, 3);
     assert!(contents(folder.path()) == undisturbed());
 }
 
 #[test]
-fn an_error_of_teacher_or_text_ends_the_job_and_keeps_what_is_done() {
+fn an_error_of_the_teacher_ends_the_job_and_keeps_finished_shards() {
     let folder = tempfile::tempdir().unwrap();
-    let error = embed(&Fake { breaks_at: 2 + 2 * 4 + 3, ..Fake::new() }, folder.path()).unwrap_err();
+    let error = fill(&Fake { breaks_at: 2 + 2 * 4 + 3, ..Fake::new() }, folder.path()).unwrap_err();
     assert!(matches!(error, Error::Inference(InferenceError::NotFinite { .. })), "{error}");
     assert_eq!(listed(folder.path()), 2);
+    fill(&Fake::new(), folder.path()).unwrap();
+    assert!(contents(folder.path()) == undisturbed());
+}
 
-    let interrupt = Interrupt::new();
+#[test]
+fn an_error_of_the_text_ends_the_job_and_keeps_finished_shards() {
+    let folder = tempfile::tempdir().unwrap();
     let teacher = Fake::new();
     let broken = || limbeck_data::Error::io("read", Path::new("some.txt"))(std::io::Error::other("gone"));
     let texts = chunks().into_iter().take(4).map(Ok).chain([Err(broken())]);
-    let error = run(EmbedJob { texts: Box::new(texts), ..job(&teacher, folder.path(), &interrupt) }).unwrap_err();
+    let error = run(EmbedJob { texts: Box::new(texts), ..job(&teacher, folder.path()) }).unwrap_err();
     assert!(error.to_string().contains("some.txt"), "{error}");
-    embed(&Fake::new(), folder.path()).unwrap();
+    fill(&Fake::new(), folder.path()).unwrap();
     assert!(contents(folder.path()) == undisturbed());
+}
 
-    let nothing = tempfile::tempdir().unwrap();
-    let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&teacher, nothing.path(), &interrupt) };
+#[test]
+fn a_job_without_text_is_an_error() {
+    let (folder, teacher) = (tempfile::tempdir().unwrap(), Fake::new());
+    let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&teacher, folder.path()) };
     assert!(matches!(run(none), Err(Error::Inference(InferenceError::NoText))));
 }
 
 #[test]
 fn parts_embed_their_own_shards_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let (teacher, interrupt) = (Fake::new(), Interrupt::new());
+    let teacher = Fake::new();
     for part in [(1, 3), (0, 3), (2, 3)] {
-        let mut job = job(&teacher, folder.path(), &interrupt);
+        let mut job = job(&teacher, folder.path());
         job.spec.part = Some(part);
         let summary = run(job).unwrap();
         assert_eq!((summary.rows, summary.kept), (ROWS as u64, 0));

@@ -1,13 +1,13 @@
-//! Model folders of every make, whole and broken.
+//! Model folders of Hugging Face, sentence-transformers and limbeck, whole and broken.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use limbeck_encoder::TokenBatch;
+use limbeck_encoder::{Precision, TokenBatch};
 use limbeck_teacher::bert::Bert;
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, Pooler, TeacherFolder};
 use tempfile::TempDir;
 
@@ -76,7 +76,7 @@ fn a_folder_that_states_nothing_pools_by_the_mean_up_to_its_positions() {
 }
 
 #[test]
-fn sentence_transformers_files_say_how_it_pools() {
+fn the_files_of_sentence_transformers_state_the_pooler() {
     let pooling = |text: &str| Folder::new().write("modules.json", MODULES).write("1_Pooling/config.json", text);
     for (text, pooler) in [
         (r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#, Pooler::ClsBeforePooler),
@@ -92,7 +92,7 @@ fn sentence_transformers_files_say_how_it_pools() {
 }
 
 #[test]
-fn a_module_that_is_not_known_is_named() {
+fn an_unknown_module_is_named() {
     let dense = MODULES.replace("models.Normalize", "models.Dense");
     let folder = Folder::new().write("modules.json", &dense);
     let error = folder.write("1_Pooling/config.json", r#"{"pooling_mode": "mean"}"#).open().unwrap_err();
@@ -111,7 +111,7 @@ fn the_tokenizers_limit_counts_where_no_other_is_stated() {
         |limit: &str| Folder::new().write("tokenizer_config.json", &format!(r#"{{"model_max_length": {limit}}}"#));
     assert_eq!(with("16").open().unwrap().max_tokens, 16);
     assert_eq!(with("1000000000000000019884624838656").open().unwrap().max_tokens, 32);
-    // As newer releases of sentence-transformers write it, and as older ones did.
+    // The files of newer and of older releases of sentence-transformers.
     let folder = with("16").write("sentence_bert_config.json", r#"{"transformer_task": "feature-extraction"}"#);
     assert_eq!(folder.open().unwrap().max_tokens, 16);
     let folder = with("16").write("sentence_bert_config.json", r#"{"max_seq_length": 20}"#);
@@ -119,7 +119,7 @@ fn the_tokenizers_limit_counts_where_no_other_is_stated() {
 }
 
 #[test]
-fn the_default_prompt_is_the_prefix_and_others_are_not() {
+fn the_default_prompt_alone_is_the_prefix() {
     let prompts = |default: &str| {
         let text =
             format!(r#"{{"prompts": {{"query": "query: ", "passage": "p: "}}, "default_prompt_name": {default}}}"#);
@@ -157,7 +157,7 @@ fn checkpoints_with_other_names_and_types_are_the_same_model() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_a_hint() {
+fn a_missing_file_is_named_with_a_hint() {
     for name in ["config.json", "model.safetensors", "tokenizer.json"] {
         let folder = Folder::new();
         fs::remove_file(folder.path(name)).unwrap();
@@ -194,7 +194,7 @@ fn tensors_that_are_missing_or_misshapen_are_named() {
         let folder = folder.open().unwrap();
         let to = tempfile::tempdir().unwrap();
         let to = to.path().join("model.onnx");
-        let exported = onnx::export(&folder, Pooler::Mean, OnnxPrecision::F32, &to).unwrap_err();
+        let exported = onnx::export(&folder, Pooler::Mean, Precision::F32, &to).unwrap_err();
         assert!(!to.exists());
         let loaded = Bert::load(&folder, &Device::Cpu, DType::F32).unwrap_err();
         assert_eq!(exported.to_string(), loaded.to_string());
@@ -214,7 +214,7 @@ fn the_pooler_cls_needs_its_weights() {
     let folder = Folder::new().save(&without);
     assert_eq!(folder.vectors(DType::F64), Folder::new().vectors(DType::F64), "others do without");
     let to = folder.path("model.onnx");
-    let error = onnx::export(&folder.open().unwrap(), Pooler::Cls, OnnxPrecision::F32, &to).unwrap_err();
+    let error = onnx::export(&folder.open().unwrap(), Pooler::Cls, Precision::F32, &to).unwrap_err();
     assert!(matches!(error, Error::NoPoolerWeights { .. }) && error.hint().unwrap().contains("cls-before-pooler"));
     let bert = Bert::load(&folder.open().unwrap(), &Device::Cpu, DType::F32).unwrap();
     let batch: TokenBatch = [&[1, 2][..]].into_iter().collect();
@@ -222,15 +222,24 @@ fn the_pooler_cls_needs_its_weights() {
 }
 
 #[test]
+fn an_onnx_file_in_f16_is_refused() {
+    let folder = Folder::new();
+    let to = folder.path("model.onnx");
+    let error = onnx::export(&folder.open().unwrap(), Pooler::Mean, Precision::F16, &to).unwrap_err();
+    assert_eq!(error.to_string(), "the precision of an ONNX file is f16, but must be f32 or int8");
+    assert!(!to.exists());
+}
+
+#[test]
 fn the_same_model_gives_the_same_onnx_bytes() {
     let folder = Folder::new();
-    for (precision, size) in [(OnnxPrecision::F32, 130_000), (OnnxPrecision::Int8, 60_000)] {
+    for (precision, size) in [(Precision::F32, 130_000), (Precision::Int8, 60_000)] {
         let files = [folder.path("a.onnx"), folder.path("b.onnx")];
         let bytes = files.map(|to| {
             onnx::export(&folder.open().unwrap(), Pooler::LastTwo, precision, &to).unwrap();
             fs::read(to).unwrap()
         });
         assert!(bytes[0] == bytes[1]);
-        assert!(bytes[0].len() < size, "{precision}: {} bytes", bytes[0].len());
+        assert!(bytes[0].len() < size, "{precision:?}: {} bytes", bytes[0].len());
     }
 }

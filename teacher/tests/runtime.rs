@@ -1,4 +1,4 @@
-//! Libraries that can't be loaded. This process loads none.
+//! Libraries that can't be loaded. This process loads no library.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ fn a_missing_or_broken_library_is_named_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("libonnxruntime.so");
     fs::write(&path, "no library").unwrap();
-    // Twice: the first failure must not be remembered.
+    // Twice: the first failure must not persist.
     for _ in 0..2 {
         let broken = Runtime::load(&path).unwrap_err();
         assert!(matches!(broken, Error::Inference(InferenceError::LibraryBroken { .. })), "{broken}");
@@ -25,7 +25,7 @@ fn a_missing_or_broken_library_is_named_with_a_hint() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_library_of_something_else_is_named() {
+fn a_library_that_is_not_onnx_runtime_is_named() {
     let libc = ["/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libm.so.6", "/usr/lib/libm.so.6"];
     let Some(path) = libc.iter().map(Path::new).find(|path| path.exists()) else { return };
     let error = Runtime::load(path).unwrap_err();

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use limbeck_encoder::TokenBatch;
+use limbeck_encoder::{Precision, TokenBatch};
 use limbeck_teacher::bert::Bert;
-use limbeck_teacher::onnx::{self, OnnxPrecision};
+use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, Pooler, SavedTeacher, TeacherFolder, Weights, save};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ impl Teacher {
         folder
     }
 
-    /// The vectors that the model in memory has, in f32.
+    /// The vectors of the model in memory, in f32.
     fn vectors(&self, pooler: Pooler) -> Vec<Vec<f32>> {
         let config = json!(self.config).to_string();
         let config = limbeck_teacher::BertConfig::from_json(&config, Path::new("config.json")).unwrap();
@@ -68,7 +68,7 @@ fn write(path: &Path, value: &Value) {
     fs::write(path, value.to_string()).unwrap();
 }
 
-/// Takes away what limbeck itself says of the model, so that sentence-transformers' files decide.
+/// Removes limbeck's own key, so that the files of sentence-transformers decide.
 fn without_own_key(folder: &Path) {
     let mut config = read(&folder.join("config.json"));
     config.as_object_mut().unwrap().remove("limbeck");
@@ -76,7 +76,7 @@ fn without_own_key(folder: &Path) {
 }
 
 #[test]
-fn a_saved_teacher_is_read_back_whole_by_either_of_its_descriptions() {
+fn a_saved_teacher_is_read_back_by_limbecks_key_and_by_sentence_transformers_files() {
     let teacher = Teacher::new();
     for pooler in Pooler::ALL {
         let folder = teacher.saved(pooler);
@@ -94,7 +94,7 @@ fn a_saved_teacher_is_read_back_whole_by_either_of_its_descriptions() {
 }
 
 #[test]
-fn what_the_configuration_said_stays_and_what_changed_is_written_over_it() {
+fn keys_of_the_configuration_stay_unless_the_teacher_sets_them() {
     let mut teacher = Teacher::new();
     teacher.config.insert("dtype".into(), json!("bfloat16"));
     teacher.config.insert("limbeck".into(), json!({"pooler": "cls", "base": "x"}));
@@ -113,7 +113,7 @@ fn what_the_configuration_said_stays_and_what_changed_is_written_over_it() {
 }
 
 #[test]
-fn the_tokenizers_special_tokens_are_found_in_words_and_in_pieces() {
+fn special_tokens_are_found_in_wordpiece_and_sentencepiece_tokenizers() {
     let mut teacher = Teacher::new();
     let config = |teacher: &Teacher| read(&teacher.saved(Pooler::Mean).path().join("tokenizer_config.json"));
     let words = config(&teacher);
@@ -131,7 +131,7 @@ fn the_tokenizers_special_tokens_are_found_in_words_and_in_pieces() {
 }
 
 #[test]
-fn saving_again_gives_the_same_bytes_and_over_another_pooler_a_folder_of_the_new_one() {
+fn saving_again_gives_the_same_bytes_and_replaces_another_pooler() {
     let teacher = Teacher::new();
     let folder = teacher.saved(Pooler::Cls);
     let all = |folder: &Path| -> Vec<_> {
@@ -148,7 +148,7 @@ fn saving_again_gives_the_same_bytes_and_over_another_pooler_a_folder_of_the_new
 }
 
 #[test]
-fn what_cannot_be_saved_is_refused() {
+fn an_incomplete_teacher_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut teacher = Teacher::new();
     teacher.tensors.retain(|(name, _)| !name.starts_with("pooler."));
@@ -164,7 +164,7 @@ fn what_cannot_be_saved_is_refused() {
 }
 
 #[test]
-fn a_foreign_dense_layer_with_tanh_after_cls_is_the_pooler_whatever_the_model_has() {
+fn a_dense_module_with_tanh_after_cls_replaces_the_models_own_pooler() {
     let teacher = Teacher::new();
     let expected = teacher.vectors(Pooler::Cls);
     let folder = teacher.saved(Pooler::Cls);
@@ -191,7 +191,7 @@ fn a_foreign_dense_layer_with_tanh_after_cls_is_the_pooler_whatever_the_model_ha
     onnx::export(
         &TeacherFolder::open(folder.path()).unwrap(),
         Pooler::Cls,
-        OnnxPrecision::F32,
+        Precision::F32,
         &folder.path().join("model.onnx"),
     )
     .unwrap();

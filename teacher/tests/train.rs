@@ -1,18 +1,18 @@
-//! Training a tiny teacher: what it keeps, what it refuses, and that it ends in the same bytes however it got there.
+//! Training a tiny teacher: what is saved, what is refused, and that a resumed training ends in the same bytes.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use limbeck_data::Interrupt;
 use limbeck_data::examples::Examples;
 use limbeck_data::progress::{Bar, Progress, Silent};
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Encoder;
 use limbeck_teacher::train::{BertSettings, Head, train};
 use limbeck_teacher::{Error, Pooler, Result, TeacherFolder};
 use limbeck_training::Error as TrainingError;
-use limbeck_training::contrastive::{ContrastiveSettings, Dev, DevScores, Job, Material, Summary};
+use limbeck_training::contrastive::{ContrastiveSettings, ContrastiveSummary, Dev, DevScores, Job, TrainingExamples};
 use limbeck_training::losses::Denominator;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden");
@@ -32,8 +32,8 @@ fn start(folder: &Path) -> TeacherFolder {
     let tokenizer = format!(
         r#"{{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
         "pre_tokenizer": {{"type": "Whitespace"}}, "decoder": null,
-        "post_processor": {{"type": "TemplateProcessing", "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}},
-            {{"Sequence": {{"id": "A", "type_id": 0}}}}], "pair": [],
+        "post_processor": {{"type": "TemplateProcessing",
+            "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}}, {{"Sequence": {{"id": "A", "type_id": 0}}}}], "pair": [],
             "special_tokens": {{"[CLS]": {{"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}}}},
         "model": {{"type": "WordLevel", "vocab": {{"[UNK]": 0, "[CLS]": 1, {vocabulary}}}, "unk_token": "[UNK]"}}}}"#
     );
@@ -59,12 +59,12 @@ fn settings() -> ContrastiveSettings {
     }
 }
 
-fn job<'a>(material: Material<'a>, settings: &'a ContrastiveSettings, to: &'a Path) -> Job<'a> {
-    Job { material, settings, dev: None, folder: to, metrics: to.join("metrics.jsonl"), stage: "train" }
+fn job<'a>(examples: TrainingExamples<'a>, settings: &'a ContrastiveSettings, to: &'a Path) -> Job<'a> {
+    Job { examples, settings, dev: None, folder: to, metrics: to.join("metrics.jsonl"), stage: "train" }
 }
 
-fn run(start: &TeacherFolder, bert: &BertSettings, job: &Job) -> Result<Summary> {
-    train(start, bert, job, &Device::Cpu, (&Silent, &Interrupt::new()))
+fn run(start: &TeacherFolder, bert: &BertSettings, job: &Job) -> Result<ContrastiveSummary> {
+    train(start, bert, job, &Device::Cpu, Monitor::new(&Silent, &Interrupt::new()))
 }
 
 /// The weights that a training left, by name.
@@ -76,7 +76,7 @@ fn weights(folder: &Path) -> BTreeMap<String, Vec<f32>> {
 
 type Scores = std::result::Result<DevScores, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Scores as a function gives them, by a name for what it looks at.
+/// The scores that a function returns, and the hash of its dev set.
 struct By<F>(F, &'static str);
 
 impl<F: Fn(&dyn Encoder) -> Scores> Dev for By<F> {
@@ -89,7 +89,7 @@ impl<F: Fn(&dyn Encoder) -> Scores> Dev for By<F> {
     }
 }
 
-/// A dev score that knows nothing of quality, but depends on every weight.
+/// A dev score that depends on every weight and says nothing about quality.
 fn look(encoder: &dyn Encoder) -> Scores {
     let vectors = encoder.encode(&["a b c", "d", "e f"])?;
     let spearman = vectors.row(0).iter().zip(vectors.row(1)).map(|(x, y)| f64::from(x * y)).sum();
@@ -97,7 +97,7 @@ fn look(encoder: &dyn Encoder) -> Scores {
 }
 
 #[test]
-fn an_interrupted_training_goes_on_and_ends_in_the_same_files() {
+fn an_interrupted_training_resumes_and_ends_in_the_same_files() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
     // No checkpoints but those of interruptions.
@@ -105,13 +105,13 @@ fn an_interrupted_training_goes_on_and_ends_in_the_same_files() {
     let bert = BertSettings::default();
     let [whole, parts] = ["whole", "parts"].map(|name| folder.path().join(name));
     [&whole, &parts].into_iter().for_each(|path| std::fs::create_dir(path).unwrap());
-    let once = Job { dev: Some(&By(look, "dev")), ..job(Material::Texts(&texts), &settings, &whole) };
+    let once = Job { dev: Some(&By(look, "dev")), ..job(TrainingExamples::Texts(&texts), &settings, &whole) };
     let summary = run(&start, &bert, &once).unwrap();
     assert_eq!((summary.steps, summary.examples), (12, 60));
     assert!(summary.best.unwrap().0 >= summary.start.unwrap());
 
-    // Interrupted in the first look, after the third step and in the look after the sixth, then failing in the middle of an evaluation, as a
-    // kill would leave it.
+    // Interrupted in the first evaluation, after the third step and in the evaluation after the sixth; then an
+    // evaluation fails, which leaves what a kill would leave.
     let interrupts = RefCell::new(Interrupt::new());
     let looks = Cell::new(0);
     let failing = By(
@@ -131,10 +131,10 @@ fn an_interrupted_training_goes_on_and_ends_in_the_same_files() {
     let again = |dev: &dyn Dev| {
         *interrupts.borrow_mut() = Interrupt::new();
         let interrupt = interrupts.borrow().clone();
-        let job = Job { dev: Some(dev), ..job(Material::Texts(&texts), &settings, &parts) };
-        train(&start, &bert, &job, &Device::Cpu, (&Silent, &interrupt))
+        let job = Job { dev: Some(dev), ..job(TrainingExamples::Texts(&texts), &settings, &parts) };
+        train(&start, &bert, &job, &Device::Cpu, Monitor::new(&Silent, &interrupt))
     };
-    let cause = |result: Result<Summary>| match result {
+    let cause = |result: Result<ContrastiveSummary>| match result {
         Err(Error::Training(error)) => *error,
         other => panic!("{other:?}"),
     };
@@ -162,15 +162,15 @@ fn the_loss_falls_for_texts_pairs_and_triples_and_each_denominator() {
     let pairs = Examples { anchors: texts.clone(), positives: shifted(1), ..Examples::default() };
     let triples = Examples { hard_negatives: Some(shifted(7)), ..pairs.clone() };
     let bert = BertSettings { head: Head::Training, ..BertSettings::default() };
-    for (material, denominator) in [
-        (Material::Texts(&texts), Denominator::N),
-        (Material::Texts(&texts), Denominator::TwoNMinusOne),
-        (Material::Examples(&pairs), Denominator::N),
-        (Material::Examples(&triples), Denominator::N),
+    for (examples, denominator) in [
+        (TrainingExamples::Texts(&texts), Denominator::N),
+        (TrainingExamples::Texts(&texts), Denominator::TwoNMinusOne),
+        (TrainingExamples::Labelled(&pairs), Denominator::N),
+        (TrainingExamples::Labelled(&triples), Denominator::N),
     ] {
         let settings = ContrastiveSettings { denominator, epochs: 15, ..settings() };
         let to = tempfile::tempdir().unwrap();
-        let summary = run(&start, &bert, &job(material, &settings, to.path())).unwrap();
+        let summary = run(&start, &bert, &job(examples, &settings, to.path())).unwrap();
         let log = std::fs::read_to_string(to.path().join("metrics.jsonl")).unwrap();
         let loss = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["loss"].as_f64();
         let losses: Vec<f64> = log.lines().filter_map(loss).collect();
@@ -191,7 +191,7 @@ fn a_batch_in_parts_learns_what_the_whole_batch_learns() {
     let trained = |micro_batch| {
         let bert = BertSettings { micro_batch, dropout: 0.0, attention_dropout: 0.0, ..BertSettings::default() };
         let to = tempfile::tempdir().unwrap();
-        run(&start, &bert, &job(Material::Texts(&texts), &settings, to.path())).unwrap();
+        run(&start, &bert, &job(TrainingExamples::Texts(&texts), &settings, to.path())).unwrap();
         weights(to.path())
     };
     let (whole, parts) = (trained(256), trained(7));
@@ -209,7 +209,7 @@ fn frozen_words_stay_and_the_rest_moves() {
     let settings = ContrastiveSettings { epochs: 1, ..settings() };
     let bert = BertSettings { freeze_words: true, ..BertSettings::default() };
     let to = tempfile::tempdir().unwrap();
-    run(&start, &bert, &job(Material::Texts(&texts), &settings, to.path())).unwrap();
+    run(&start, &bert, &job(TrainingExamples::Texts(&texts), &settings, to.path())).unwrap();
     let before = weights(folder.path());
     for (name, after) in weights(to.path()) {
         assert_eq!(before[&name] == after, name == "embeddings.word_embeddings.weight", "{name}");
@@ -217,11 +217,11 @@ fn frozen_words_stay_and_the_rest_moves() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_names_step_batch_and_checkpoint() {
+fn a_loss_that_is_not_finite_names_step_batch_and_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let (start, texts) = (start(folder.path()), texts());
     let settings = ContrastiveSettings { learning_rate: 1e30, ..settings() };
-    let job = job(Material::Texts(&texts), &settings, folder.path());
+    let job = job(TrainingExamples::Texts(&texts), &settings, folder.path());
     let error = run(&start, &BertSettings::default(), &job).unwrap_err();
     assert!(error.hint().unwrap().contains("learning_rate"));
     let Error::Training(error) = error else { panic!("{error}") };
@@ -256,7 +256,7 @@ fn settings_that_contradict_one_another_are_refused() {
     assert!(BertSettings { micro_batch: 0, ..BertSettings::default() }.check(Pooler::Mean).is_err());
 }
 
-/// Keeps what it is told.
+/// Collects notes.
 #[derive(Default)]
 struct Notes(std::sync::Mutex<Vec<String>>);
 
@@ -282,9 +282,9 @@ fn no_dropout_and_a_dev_score_that_stays_low_are_warned_of() {
         Ok(DevScores { spearman: looks.get(), alignment: None, uniformity: None })
     };
     let to = tempfile::tempdir().unwrap();
-    let job = Job { dev: Some(&By(falling, "dev")), ..job(Material::Texts(&texts), &settings, to.path()) };
+    let job = Job { dev: Some(&By(falling, "dev")), ..job(TrainingExamples::Texts(&texts), &settings, to.path()) };
     let notes = Notes::default();
-    let summary = train(&start, &bert, &job, &Device::Cpu, (&notes, &Interrupt::new())).unwrap();
+    let summary = train(&start, &bert, &job, &Device::Cpu, Monitor::new(&notes, &Interrupt::new())).unwrap();
     let notes = notes.0.into_inner().unwrap();
     assert!(notes[0].contains("dropout is 0"), "{notes:?}");
     assert_eq!(notes.iter().filter(|note| note.contains("dev Spearman")).count(), 1, "{notes:?}");

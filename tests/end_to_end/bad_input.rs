@@ -1,149 +1,139 @@
-//! Bad input: one clear error that names the file and place, and nothing lost.
+//! Bad input: one error that names the file and the place, and nothing is lost.
 
 use std::path::Path;
 
-use super::support::{fail, limbeck, project, static_model, succeed, text, tiny_teacher};
+use crate::shared::MODELS;
+use crate::support::{Outcome, Project, static_model, tiny_teacher};
 
-fn embed(folder: &Path, input: &str) -> String {
-    fail(folder, &["embed", "--teacher", "teacher", "--input", input, "--to", "cache"])
+const EMBED: &str = "embed --teacher teacher --input text.txt --to cache";
+
+/// Embeds the file `name` with this content, which must fail.
+fn embed_fails(name: &str, content: impl AsRef<[u8]>) -> Outcome {
+    let project = Project::new(20);
+    project.write(name, content);
+    project.fail(&format!("embed --teacher teacher --input {name} --to cache"))
 }
 
 #[test]
-fn text_that_cannot_be_read_is_named_with_its_place() {
-    let (_keep, folder) = project(20);
-    std::fs::write(folder.join("latin.txt"), b"fine\ncaf\xe9\n").unwrap();
-    std::fs::write(folder.join("empty.txt"), b"").unwrap();
-    std::fs::write(folder.join("long.txt"), "x".repeat(100_000_000)).unwrap();
-    let missing = embed(&folder, "missing.txt");
-    assert!(missing.contains("missing.txt"), "{missing}");
-    let latin = embed(&folder, "latin.txt");
-    assert!(latin.contains("latin.txt") && latin.contains('2') && latin.contains("hint:"), "{latin}");
-    let empty = embed(&folder, "empty.txt");
-    assert!(empty.contains("empty.txt"), "{empty}");
-    let long = embed(&folder, "long.txt");
-    assert!(long.contains("long.txt") && long.contains('1'), "{long}");
-    succeed(
-        &folder,
-        &["embed", "--teacher", "teacher", "--input", "latin.txt", "--encoding", "windows-1252", "--to", "cache"],
-    );
+fn a_missing_text_file_is_named() {
+    Project::new(20).fail("embed --teacher teacher --input missing.txt --to cache").told(&["missing.txt"]);
 }
 
 #[test]
-fn damaged_models_and_caches_are_named() {
-    let (_keep, folder) = project(600);
-    let embed = ["embed", "--teacher", "teacher", "--input", "text.txt", "--to", "cache"];
-    succeed(&folder, &embed);
-    succeed(
-        &folder,
-        &["distil", "--cache", "cache", "--to", "student", "--set", "distil.epochs=1", "--set", "student.embedding=16"],
-    );
-    succeed(&folder, &["export", "--model", "student", "--format", "folded", "--to", "s.limbeck"]);
-    succeed(&folder, &["export-teacher", "--model", "teacher", "--to", "onnx/model.onnx"]);
-    let halve = |name: &str| {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        std::fs::write(folder.join(name), &bytes[..bytes.len() / 2]).unwrap();
-    };
-    halve("s.limbeck");
-    halve("student/model.safetensors");
-    halve("onnx/model.onnx");
-    for (model, file) in [("s.limbeck", "s.limbeck"), ("student", "model.safetensors"), ("onnx", "model.onnx")] {
-        let stderr = fail(&folder, &["encode", "--model", model, "--input", "text.txt"]);
-        assert!(stderr.contains(file), "{stderr}");
+fn text_that_is_not_utf_8_is_named_with_its_line_and_a_hint() {
+    embed_fails("latin.txt", b"fine\ncaf\xe9\n").told(&["latin.txt", "line 2", "hint:"]);
+}
+
+#[test]
+fn text_in_another_encoding_is_read_when_the_encoding_is_named() {
+    let project = Project::new(20);
+    project.write("latin.txt", b"fine\ncaf\xe9\n");
+    project.succeed("embed --teacher teacher --input latin.txt --encoding windows-1252 --to cache");
+}
+
+#[test]
+fn an_empty_text_file_is_named() {
+    embed_fails("empty.txt", "").told(&["empty.txt"]);
+}
+
+#[test]
+fn a_line_of_100_megabytes_is_named() {
+    embed_fails("long.txt", "x".repeat(100_000_000)).told(&["long.txt", "line 1"]);
+}
+
+#[test]
+fn a_model_file_cut_in_half_is_named() {
+    let project = MODELS.copy();
+    for (model, file) in [
+        ("out/s.limbeck", "out/s.limbeck"),
+        ("student", "student/model.safetensors"),
+        ("onnx", "onnx/model.onnx"),
+        ("teacher", "teacher/model.safetensors"),
+    ] {
+        project.halve(file);
+        project.fail(&format!("encode --model {model} --input text.txt")).told(&[file]);
     }
-    halve("teacher/model.safetensors");
-    let stderr = fail(&folder, &["encode", "--model", "teacher", "--input", "text.txt"]);
-    assert!(stderr.contains("model.safetensors"), "{stderr}");
-    // A shard that was cut short is named when it is read, and made anew by the same command.
-    halve("cache/shard-00000.parquet");
-    let stderr = fail(&folder, &["inspect", "cache"]);
-    assert!(stderr.contains("shard-00000.parquet"), "{stderr}");
-    tiny_teacher(&folder.join("teacher"), 1);
-    let redone = limbeck().current_dir(&folder).args(embed).output().unwrap();
-    assert!(
-        redone.status.success() && text(&redone.stderr).contains("shard-00000.parquet"),
-        "{}",
-        text(&redone.stderr)
-    );
-    succeed(&folder, &["inspect", "cache"]);
-    std::fs::write(
-        folder.join("cut.parquet"),
-        &std::fs::read(folder.join("cache/shard-00000.parquet")).unwrap()[..500],
-    )
-    .unwrap();
-    let stderr =
-        fail(&folder, &["distil", "--cache", "cut.parquet", "--tokenizer", "teacher/tokenizer.json", "--to", "x"]);
-    assert!(stderr.contains("cut.parquet"), "{stderr}");
 }
 
 #[test]
-fn a_cache_of_another_teacher_is_left_alone() {
-    let (_keep, folder) = project(50);
-    let embed = ["embed", "--teacher", "teacher", "--input", "text.txt", "--to", "cache"];
-    succeed(&folder, &embed);
-    let before = super::support::bytes_of(&folder.join("cache"));
-    tiny_teacher(&folder.join("teacher"), 2);
-    let stderr = fail(&folder, &embed);
-    assert!(stderr.contains("cache") && stderr.contains("teacher"), "{stderr}");
-    let after = super::support::bytes_of(&folder.join("cache"));
-    assert!(before["shard-00000.parquet".as_ref() as &Path] == after["shard-00000.parquet".as_ref() as &Path]);
+fn a_shard_cut_in_half_is_named_and_made_again_by_the_same_command() {
+    let project = MODELS.copy();
+    project.halve("cache/shard-00000.parquet");
+    project.fail("inspect cache").told(&["cache/shard-00000.parquet"]);
+    project.succeed(EMBED).told(&["shard-00000.parquet"]);
+    assert!(project.files("cache") == MODELS.files("cache"));
 }
 
 #[test]
-fn runtimes_and_devices_that_are_not_there_are_said() {
-    let (_keep, folder) = project(20);
-    let encode = ["encode", "--model", "teacher", "--input", "text.txt"];
-    let none = fail(&folder, &[&encode[..], &["--runtime", "no/such/library.so"]].concat());
-    assert!(none.contains("no/such/library.so"), "{none}");
-    let cuda = fail(&folder, &[&encode[..], &["--device", "cuda"]].concat());
-    assert!(cuda.to_lowercase().contains("cuda") && cuda.contains("hint:"), "{cuda}");
+fn a_cut_parquet_file_of_another_maker_is_named() {
+    let project = MODELS.copy();
+    project.write("cut.parquet", &project.read("cache/shard-00000.parquet")[..500]);
+    project.fail("distil --cache cut.parquet --tokenizer teacher/tokenizer.json --to x").told(&["cut.parquet"]);
 }
 
 #[test]
-fn assets_that_are_not_to_be_had_are_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let stderr = fail(folder.path(), &["fetch", "pypi:six==1.16.0/six/nothing.py"]);
-    assert!(stderr.contains("nothing.py") && stderr.contains("six"), "{stderr}");
-    let output = limbeck()
-        .env("HF_ENDPOINT", "http://127.0.0.1:9")
-        .env("HF_HOME", folder.path())
-        .env("LIMBECK_CACHE", folder.path().join("cache"))
-        .args(["fetch", "hf:nobody/nothing"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("nobody/nothing"), "{}", text(&output.stderr));
+fn the_cache_of_another_teacher_is_not_written_over() {
+    let project = MODELS.copy();
+    tiny_teacher(&project.path("teacher"), 2);
+    project.fail(EMBED).told(&["cache", "teacher"]);
+    assert!(project.files("cache") == MODELS.files("cache"));
 }
 
 #[test]
-fn a_full_disk_is_said_and_what_was_there_stays() {
+fn a_missing_runtime_library_is_named() {
+    let outcome = MODELS.fail("encode --model teacher --input text.txt --runtime no/such/library.so");
+    outcome.told(&["no/such/library.so"]);
+}
+
+#[test]
+fn a_missing_gpu_is_an_error_with_a_hint() {
+    let outcome = MODELS.fail("encode --model teacher --input text.txt --device cuda");
+    assert!(outcome.stderr.to_lowercase().contains("cuda"), "{}", outcome.stderr);
+    outcome.told(&["hint:"]);
+}
+
+#[test]
+fn a_file_that_a_package_lacks_is_named() {
+    Project::empty().fail("fetch pypi:six==1.16.0/six/nothing.py").told(&["nothing.py", "six"]);
+}
+
+#[test]
+fn a_model_that_no_hub_gives_is_named() {
+    let project = Project::empty();
+    let mut fetch = project.program("fetch hf:nobody/nothing");
+    fetch.env("HF_ENDPOINT", "http://127.0.0.1:9").env("HF_HOME", project.path("hub"));
+    let output = fetch.env("LIMBECK_CACHE", project.path("cache")).output().unwrap();
+    let outcome = Outcome::new("fetch hf:nobody/nothing", &output);
+    assert_eq!(outcome.code, Some(1));
+    outcome.told(&["nobody/nothing"]);
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_an_error() {
     if !Path::new("/dev/full").exists() {
-        eprintln!("skipped: there is no /dev/full here");
+        eprintln!("skipped: /dev/full is missing");
         return;
     }
-    let (_keep, folder) = project(20);
+    let line = "encode --model teacher --input text.txt";
     let stdout = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = limbeck()
-        .current_dir(&folder)
-        .args(["encode", "--model", "teacher", "--input", "text.txt"])
-        .stdout(stdout)
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("standard output"), "{}", text(&output.stderr));
+    let outcome = Outcome::new(line, &MODELS.program(line).stdout(stdout).output().unwrap());
+    assert_eq!(outcome.code, Some(1));
+    outcome.told(&["standard output"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_file_past_the_shells_limit_is_an_error_that_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    static_model(&folder.path().join("static"), 2);
-    std::fs::write(folder.path().join("text.txt"), "the dog\n".repeat(5_000)).unwrap();
-    // 5,000 vectors of 8 numbers take 160 kB, and the limit is 64 blocks of 512 or 1,024 bytes.
+fn a_file_past_the_shells_limit_is_an_error_and_leaves_no_file() {
+    let project = Project::empty();
+    static_model(&project.path("static"), 2);
+    project.write("text.txt", "the dog\n".repeat(5_000));
+    // 5,000 vectors of 8 values take 160 kB; the limit is 64 blocks of 512 or 1,024 bytes.
     let encode = "ulimit -f 64; exec \"$0\" encode --model static --input text.txt --to out/v.npy";
-    let program = limbeck().get_program().to_owned();
-    let output =
-        std::process::Command::new("sh").current_dir(&folder).arg("-c").arg(encode).arg(program).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("cannot write out/v.npy: File too large"), "{}", text(&output.stderr));
-    assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 0);
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(project.path("")).args(["-c", encode]).arg(project.program("").get_program());
+    shell.env("LIMBECK_CACHE", crate::support::TEST_CACHE);
+    let outcome = Outcome::new(encode, &shell.output().unwrap());
+    assert_eq!(outcome.code, Some(1));
+    outcome.told(&["out/v.npy", "File too large"]);
+    assert_eq!(std::fs::read_dir(project.path("out")).unwrap().count(), 0);
 }

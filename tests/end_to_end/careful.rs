@@ -1,262 +1,246 @@
-//! What a command takes care not to do: write over what it reads, work where another one works, end for want of a reader, take
-//! what is gone for done.
+//! What a command must not do: write over files that it or another command reads, work in a folder where another
+//! process works, end because nobody reads its messages, take a stage for done whose files are gone.
 
-use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
-use super::support::{fail, limbeck, project, run, succeed, text};
+use crate::shared::MODELS;
+use crate::support::Project;
 
-/// The command is refused before any work, with exit code 2; its standard error comes back.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
-    let Output { status, stderr, .. } = run(folder, arguments);
-    assert_eq!(status.code(), Some(2), "{arguments:?}: {}", text(&stderr));
-    text(&stderr)
-}
+const VOCABULARY: &str = "vocabulary --teacher teacher --kind corpus --input text.txt --to";
+const FOLDED: &str = "export --model student --format folded --to";
 
-/// A project with a cache of its text and a student of one epoch.
-fn with_student() -> (tempfile::TempDir, std::path::PathBuf) {
-    let (keep, folder) = project(400);
-    succeed(&folder, &["embed", "--teacher", "teacher", "--input", "text.txt", "--to", "cache"]);
-    let small = ["--set", "distil.epochs=1", "--set", "student.embedding=16"];
-    succeed(&folder, &[&["distil", "--cache", "cache", "--to", "student"], &small[..]].concat());
-    (keep, folder)
-}
-
-#[test]
-fn what_a_command_reads_it_does_not_write_over() {
-    let (_keep, folder) = with_student();
-    let teacher = ["vocabulary", "--teacher", "teacher", "--kind", "corpus", "--input", "text.txt", "--to"];
-    let export = ["export", "--model", "student", "--format", "folded", "--to"];
-    let commands: [&[&str]; 15] = [
-        &["encode", "--model", "student", "--input", "text.txt", "--to", "text.txt"],
-        &["encode", "--model", "student", "--input", "text.txt", "--to", "student"],
-        &[
-            "encode",
-            "--model",
-            "student",
-            "--input",
-            "text.txt",
-            "--to",
-            "student/model.safetensors",
-            "--format",
-            "jsonl",
-        ],
-        &[&export[..], &["student/model.safetensors"]].concat(),
-        &[&export[..], &["cache/tokens.parquet"]].concat(),
-        &[&export[..], &["text.txt"]].concat(),
-        &["export", "--model", "student", "--format", "safetensors", "--to", "student"],
-        &[&teacher[..], &["text.txt"]].concat(),
-        &[&teacher[..], &["teacher/tokenizer.json"]].concat(),
-        &["word-order", "--input", "text.txt", "--to", "./text.txt"],
-        &["word-order", "--input", "text.txt", "--to", "new/../text.txt"],
-        &["simcse", "--student", "student", "--input", "text.txt", "--to", "student"],
-        &["am-softmax", "--student", "student", "--input", "text.txt", "--to", "student"],
-        &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "teacher"],
-        &["export-teacher", "--model", "teacher", "--to", "teacher/model.safetensors"],
-    ];
-    let before = |name: &str| std::fs::read(folder.join(name)).unwrap();
-    let names = ["text.txt", "teacher/tokenizer.json", "teacher/model.safetensors", "student/model.safetensors"];
-    let whole = names.map(before);
+/// Every command, run on [`MODELS`], is refused with an error that names `to`, its last argument or else the one
+/// behind `--to`; no file changes.
+fn assert_refused(commands: &[String]) {
+    let project = MODELS.copy();
     for command in commands {
-        let stderr = refused(&folder, command);
-        assert!(stderr.contains("would be written over"), "{stderr}");
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let to = arguments[arguments.iter().position(|argument| *argument == "--to").unwrap() + 1];
+        project.refuse(command).told(&[to.trim_start_matches("./")]);
     }
-    for to in ["cache", "student"] {
-        let stderr = refused(&folder, &["distil", "--cache", "cache", "--student", "student", "--to", to]);
-        assert!(stderr.contains("would be written over"), "{stderr}");
-    }
-    // A cache in a model's folder would take its tokenizer's place, and one in the text's would be read as text.
-    std::fs::create_dir(folder.join("texts")).unwrap();
-    std::fs::copy(folder.join("text.txt"), folder.join("texts/text.txt")).unwrap();
-    for (input, to) in [("text.txt", "student"), ("text.txt", "teacher"), ("texts", "texts/cache")] {
-        refused(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
-    }
-    // Beside a file of text it does no harm, and may be made again.
-    for to in [".", ".", "teacher/cache"] {
-        succeed(&folder, &["embed", "--teacher", "teacher", "--input", "text.txt", "--to", to]);
-    }
-    let stderr = refused(&folder, &[&teacher[..], &["cache/tokenizer.json"]].concat());
-    assert!(stderr.contains("an embedding cache lies there"), "{stderr}");
-    succeed(&folder, &[&teacher[..], &["student/mine.json"]].concat());
-    // What it wrote itself may be written again, also beside a model's files.
-    for _ in 0..2 {
-        succeed(&folder, &[&export[..], &["student/student.limbeck"]].concat());
-        succeed(&folder, &["encode", "--model", "student", "--input", "text.txt", "--to", "student/vectors.npy"]);
-    }
-    // Nor over what is of another kind.
-    let student = ["--student", "student", "--input", "text.txt", "--to"];
-    for command in ["simcse", "am-softmax"] {
-        for to in ["teacher", "cache"] {
-            let stderr = refused(&folder, &[&[command], &student[..], &[to]].concat());
-            assert!(stderr.contains("lies there, and would be written over"), "{stderr}");
-        }
-    }
-    refused(&folder, &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "student"]);
-    refused(&folder, &[&teacher[..], &["student/tokenizer.json"]].concat());
+    assert!(project.files("") == MODELS.files(""), "a file changed");
+}
+
+#[test]
+fn a_file_that_the_command_reads_is_not_written_over() {
+    assert_refused(&[
+        "encode --model student --input text.txt --to text.txt".into(),
+        "encode --model student --input text.txt --to student".into(),
+        "encode --model student --input text.txt --to student/model.safetensors --format jsonl".into(),
+        format!("{FOLDED} student/model.safetensors"),
+        "export --model student --format safetensors --to student".into(),
+        format!("{VOCABULARY} text.txt"),
+        format!("{VOCABULARY} teacher/tokenizer.json"),
+        "word-order --input text.txt --to ./text.txt".into(),
+        "simcse --student student --input text.txt --to student".into(),
+        "am-softmax --student student --input text.txt --to student".into(),
+        "train-teacher --teacher teacher --input text.txt --to teacher".into(),
+        "export-teacher --model teacher --to teacher/model.safetensors".into(),
+        "distil --cache cache --student student --to cache".into(),
+        "distil --cache cache --student student --to student".into(),
+    ]);
+}
+
+#[test]
+fn a_file_named_by_way_of_a_folder_that_does_not_exist_is_not_written_over() {
+    MODELS.copy().refuse("word-order --input text.txt --to new/../text.txt").told(&["text.txt"]);
+}
+
+#[test]
+fn a_file_of_another_kind_is_not_written_over() {
+    assert_refused(&[
+        format!("{FOLDED} cache/tokens.parquet"),
+        format!("{FOLDED} text.txt"),
+        format!("{VOCABULARY} cache/tokenizer.json"),
+        format!("{VOCABULARY} student/tokenizer.json"),
+    ]);
+}
+
+#[test]
+fn a_folder_of_another_kind_is_not_written_over() {
+    assert_refused(&[
+        "simcse --student student --input text.txt --to teacher".into(),
+        "simcse --student student --input text.txt --to cache".into(),
+        "am-softmax --student student --input text.txt --to teacher".into(),
+        "am-softmax --student student --input text.txt --to cache".into(),
+        "train-teacher --teacher teacher --input text.txt --to student".into(),
+    ]);
+}
+
+#[test]
+fn an_export_over_a_folder_of_another_kind_fails() {
+    let project = MODELS.copy();
     for (format, to) in [("onnx", "teacher"), ("sentence-transformers", "cache"), ("safetensors", "teacher")] {
-        let stderr = fail(&folder, &["export", "--model", "student", "--format", format, "--to", to]);
-        assert!(stderr.contains("would be written over"), "{stderr}");
+        project.fail(&format!("export --model student --format {format} --to {to}")).told(&[to]);
     }
-    assert!(whole == names.map(before));
+    assert!(project.files("") == MODELS.files(""), "a file changed");
 }
 
 #[test]
-fn a_setting_that_a_command_does_not_read_is_refused() {
-    let (_keep, folder) = project(20);
-    let distil = ["distil", "--cache", "cache", "--to", "x", "--set"];
+fn a_cache_in_the_folder_of_a_model_or_of_its_text_is_refused() {
+    let project = MODELS.copy();
+    project.write("texts/text.txt", project.read("text.txt"));
+    // A model's folder would get the cache's tokenizer, and a folder of texts would have the cache read as text.
+    for (input, to) in [("text.txt", "student"), ("text.txt", "teacher"), ("texts", "texts/cache")] {
+        project.refuse(&format!("embed --teacher teacher --input {input} --to {to}"));
+    }
+}
+
+#[test]
+fn a_cache_beside_a_file_of_text_is_made_and_made_again() {
+    let project = MODELS.copy();
+    for to in [".", ".", "teacher/cache"] {
+        project.succeed(&format!("embed --teacher teacher --input text.txt --to {to}"));
+    }
+}
+
+#[test]
+fn a_command_writes_over_its_own_output_also_beside_the_files_of_a_model() {
+    let project = MODELS.copy();
+    for _ in 0..2 {
+        project.succeed(&format!("{FOLDED} student/student.limbeck"));
+        project.succeed(&format!("{VOCABULARY} student/mine.json"));
+        project.succeed("encode --model student --input text.txt --to student/vectors.npy");
+    }
+}
+
+#[test]
+fn a_setting_that_distil_does_not_read_is_refused_with_the_sections_that_it_reads() {
     for set in ["cache.storage=f32", "name=x", "train_student.start=random"] {
-        let stderr = refused(&folder, &[&distil[..], &[set]].concat());
-        assert!(stderr.contains("[student], [distil]"), "{stderr}");
+        let outcome = MODELS.refuse(&format!("distil --cache cache --to x --set {set}"));
+        outcome.told(&[set.split('=').next().unwrap(), "[student]", "[distil]"]);
     }
-    let train: [(&[&str], &str); 3] = [
-        (&distil, "student.methods=[\"simcse\"]"),
-        (&["simcse", "--student", "s", "--input", "text.txt", "--to", "x", "--set"], "train_student.start=random"),
-        (
-            &["train-teacher", "--teacher", "teacher", "--input", "text.txt", "--to", "x", "--set"],
-            "train_teacher.dev=[]",
-        ),
-    ];
-    for (command, set) in train {
-        let stderr = refused(&folder, &[command, &[set]].concat());
-        assert!(stderr.contains("that is for `limbeck run`"), "{stderr}");
-    }
-    let stderr = refused(&folder, &[&distil[..], &["student.embedding=8", "--student", "student"]].concat());
-    assert!(stderr.contains("shape is kept"), "{stderr}");
-    // The tiny teacher has 64 positions.
-    let stderr = fail(&folder, &["encode", "--model", "teacher", "--input", "text.txt", "--max-tokens", "65"]);
-    assert!(stderr.contains("max_tokens is 65") && stderr.contains("at most 64"), "{stderr}");
-    let stderr = refused(&folder, &[&distil[..], &["threads=100000"]].concat());
-    assert!(stderr.contains("threads is 100000: 1 to 1024"), "{stderr}");
-    let stderr = refused(&folder, &["encode", "--model", "teacher", "--threads", "100000"]);
-    assert!(stderr.contains("1024"), "{stderr}");
 }
 
 #[test]
-fn a_caches_folder_as_text_has_its_texts_and_not_its_tokens() {
-    let (_keep, folder) = with_student();
-    let lines = |input: &str| succeed(&folder, &["encode", "--model", "student", "--input", input]).lines().count();
-    assert!(folder.join("cache/tokens.parquet").is_file());
+fn a_setting_for_whole_runs_is_refused_by_the_command_of_a_stage() {
+    for (command, set) in [
+        ("distil --cache cache --to x", "student.methods=[\"simcse\"]"),
+        ("simcse --student s --input text.txt --to x", "train_student.start=random"),
+        ("train-teacher --teacher teacher --input text.txt --to x", "train_teacher.dev=[]"),
+    ] {
+        let key = set.split('=').next().unwrap();
+        MODELS.refuse(&format!("{command} --set {set}")).told(&[key, "limbeck run"]);
+    }
+}
+
+#[test]
+fn a_shape_for_a_student_that_has_one_is_refused() {
+    MODELS.refuse("distil --cache cache --to x --student student --set student.embedding=8").told(&["student"]);
+}
+
+#[test]
+fn more_tokens_than_the_teacher_has_positions_are_refused_with_both_numbers() {
+    MODELS.fail("encode --model teacher --input text.txt --max-tokens 65").told(&["65", "64"]);
+}
+
+#[test]
+fn too_many_threads_are_refused_with_the_number_allowed() {
+    MODELS.refuse("distil --cache cache --to x --set threads=100000").told(&["100000", "1024"]);
+    MODELS.refuse("encode --model teacher --threads 100000").told(&["1024"]);
+}
+
+#[test]
+fn a_cache_read_as_text_gives_its_texts_and_not_its_tokens() {
+    let lines = |input: &str| MODELS.succeed(&format!("encode --model student --input {input}")).stdout.lines().count();
+    assert!(MODELS.has("cache/tokens.parquet"));
     assert_eq!(lines("cache"), lines("cache/shard-00000.parquet"));
 }
 
 #[test]
 fn a_second_training_in_a_folder_is_refused() {
-    let (_keep, folder) = with_student();
-    let long = ["distil", "--cache", "cache", "--student", "student", "--to", "held", "--set", "distil.epochs=10000"];
-    let mut first = limbeck().current_dir(&folder).args(long).stderr(Stdio::null()).spawn().unwrap();
-    while !folder.join("held/metrics.jsonl").is_file() {
-        assert!(first.try_wait().unwrap().is_none(), "the first one ended");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let second = fail(&folder, &["simcse", "--student", "student", "--input", "text.txt", "--to", "held"]);
+    let project = MODELS.copy();
+    let mut first = project.start("distil --cache cache --student student --to held --set distil.epochs=10000");
+    project.wait_for(&mut first, "held/metrics.jsonl", 0);
+    let second = project.run("simcse --student student --input text.txt --to held");
     first.kill().unwrap();
     first.wait().unwrap();
-    assert!(second.contains("another process is at work there"), "{second}");
+    assert_eq!(second.code, Some(1), "{}", second.stderr);
+    second.told(&["held", "another process"]);
 }
 
-/// Starts a training and kills it once it has left a checkpoint.
-fn broken_off(folder: &Path, command: &[&str], checkpoint: &Path) {
-    let mut training = limbeck().current_dir(folder).args(command).stderr(Stdio::null()).spawn().unwrap();
-    while !checkpoint.is_file() {
-        assert!(training.try_wait().unwrap().is_none(), "it ended");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    training.kill().unwrap();
-    training.wait().unwrap();
+const LONG: &str = "--set distil.epochs=1000 --set distil.checkpoint_every=5";
+
+#[test]
+fn a_command_keeps_the_checkpoint_of_other_settings_and_names_it() {
+    let project = MODELS.copy();
+    let distil = format!("distil --cache cache --to other --set student.embedding=16 {LONG}");
+    project.kill_at(&distil, "other/checkpoint.safetensors");
+    let checkpoint = project.read("other/checkpoint.safetensors");
+    project.fail(&format!("{distil} --set distil.epochs=2")).told(&["other/checkpoint.safetensors"]);
+    assert!(project.read("other/checkpoint.safetensors") == checkpoint);
 }
 
 #[test]
-fn a_checkpoint_of_other_settings_is_kept_by_a_command_and_begun_anew_by_a_changed_recipe() {
-    let (_keep, folder) = with_student();
-    let long = ["--set", "distil.epochs=1000", "--set", "distil.checkpoint_every=5"];
-    let distil = ["distil", "--cache", "cache", "--to", "other", "--set", "student.embedding=16"];
-    let distil = [&distil[..], &long].concat();
-    let checkpoint = folder.join("other/checkpoint.safetensors");
-    broken_off(&folder, &distil, &checkpoint);
-    let short = ["--set", "distil.epochs=2"];
-    let stderr = fail(&folder, &[&distil[..], &short].concat());
-    assert!(stderr.contains("is the checkpoint of another training") && checkpoint.is_file(), "{stderr}");
-
-    let run = [&["run", "tiny.toml", "--to", "distil"], &long[..]].concat();
-    broken_off(&folder, &run, &folder.join("runs/tiny/student/checkpoint.safetensors"));
-    succeed(&folder, &[&run[..], &short].concat());
-    succeed(&folder, &[&run[..], &short, &["--runs", "calm"]].concat());
-    let student = |runs: &str| std::fs::read(folder.join(runs).join("tiny/student/model.safetensors")).unwrap();
+fn a_changed_recipe_begins_its_training_again_in_spite_of_a_checkpoint() {
+    let project = Project::new(400);
+    let run = format!("run tiny.toml --to distil {LONG}");
+    project.kill_at(&run, "runs/tiny/student/checkpoint.safetensors");
+    project.succeed(&format!("{run} --set distil.epochs=2"));
+    project.succeed(&format!("{run} --set distil.epochs=2 --runs calm"));
+    let student = |runs: &str| project.read(format!("{runs}/tiny/student/model.safetensors"));
     assert!(student("runs") == student("calm"));
-    // Where one method's student was to lie, another's lies in the end.
-    let more = [&run[..], &["--runs", "more"]].concat();
-    broken_off(&folder, &more, &folder.join("more/tiny/student/checkpoint.safetensors"));
-    let two = [
-        "run",
-        "tiny.toml",
-        "--runs",
-        "more",
-        "--set",
-        "student.methods=[\"distil\", \"am-softmax\"]",
-        "--to",
-        "am-softmax",
-    ];
-    let said = run_of(&folder, &[&two[..], &long, &short].concat());
-    assert!(said.contains("am-softmax: ") && said.contains("beginning anew"), "{said}");
-}
-
-/// What a run that ends well tells on standard error.
-fn run_of(folder: &Path, arguments: &[&str]) -> String {
-    let Output { status, stderr, .. } = run(folder, arguments);
-    assert!(status.success(), "{}", text(&stderr));
-    text(&stderr)
 }
 
 #[test]
-fn nobody_need_read_what_a_run_tells() {
-    let (_keep, folder) = project(300);
-    let run = ["run", "tiny.toml", "--to", "distil"];
+fn a_method_begins_where_another_methods_checkpoint_lies() {
+    let project = Project::new(400);
+    project.kill_at(&format!("run tiny.toml --to distil {LONG}"), "runs/tiny/student/checkpoint.safetensors");
+    let methods = "--set student.methods=[\"distil\",\"am-softmax\"] --to am-softmax";
+    let outcome = project.succeed(&format!("run tiny.toml {methods} {LONG} --set distil.epochs=2"));
+    assert!(outcome.says("am-softmax", "checkpoint"), "{}", outcome.stderr);
+}
+
+#[test]
+fn a_run_ends_well_when_nobody_reads_its_messages() {
+    let project = Project::new(300);
     for log in ["text", "json"] {
-        let name = format!("name={log}");
-        let arguments = [&run[..], &["--log", log, "--set", &name]].concat();
-        let mut child = limbeck().current_dir(&folder).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut run = project.program(&format!("run tiny.toml --to distil --log {log} --set name={log}"));
+        let mut child = run.stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stderr.take());
         assert!(child.wait().unwrap().success());
-        assert!(folder.join("runs").join(log).join("student/model.safetensors").is_file());
+        assert!(project.has(format!("runs/{log}/student/model.safetensors")));
     }
 }
 
 #[test]
-fn a_stage_whose_files_are_gone_or_cut_short_is_done_again() {
-    let (_keep, folder) = project(300);
-    let reasons = || text(&run(&folder, &["run", "tiny.toml"]).stderr);
-    succeed(&folder, &["run", "tiny.toml"]);
-    let student = folder.join("runs/tiny/student/model.safetensors");
-    let whole = std::fs::read(&student).unwrap();
-    std::fs::remove_file(&student).unwrap();
-    let again = reasons();
-    assert!(again.contains("model.safetensors is missing") && again.contains("embed: up to date"), "{again}");
-    assert!(std::fs::read(&student).unwrap() == whole);
-    for (cut, stage) in [("cache/train/shard-00000.parquet", "embed"), ("exports/student.int8.limbeck", "export")] {
-        let path = folder.join("runs/tiny").join(cut);
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        let again = reasons();
-        assert!(again.contains("is not as it was left") && again.contains(stage), "{again}");
-        assert_eq!(std::fs::metadata(&path).unwrap().len(), whole.len() as u64, "{cut}");
-        assert_eq!(reasons().matches("up to date, skipped").count(), 10, "{cut}");
+fn a_stage_runs_again_when_its_files_are_gone_or_cut() {
+    let project = Project::new(300);
+    project.succeed("run tiny.toml");
+    let student = "runs/tiny/student/model.safetensors";
+    let whole = project.read(student);
+    std::fs::remove_file(project.path(student)).unwrap();
+    let again = project.succeed("run tiny.toml");
+    assert!(again.says("distil", "model.safetensors") && again.says("embed", "skipped"), "{}", again.stderr);
+    assert!(project.read(student) == whole);
+    for (file, stage) in [
+        ("runs/tiny/cache/train/shard-00000.parquet", "embed"),
+        ("runs/tiny/exports/student.int8.limbeck", "export-student"),
+    ] {
+        let whole = project.read(file).len();
+        project.halve(file);
+        let again = project.succeed("run tiny.toml");
+        assert!(again.says(stage, file), "{}", again.stderr);
+        assert_eq!(project.read(file).len(), whole, "{file}");
+        assert_eq!(project.succeed("run tiny.toml").skipped(), 10, "{file}");
     }
-    // Nor does another machine's number of threads undo what was trained.
-    let fewer = text(&run(&folder, &["run", "tiny.toml", "--set", "threads=1", "--to", "export-student"]).stderr);
-    assert!(fewer.contains("distil: up to date"), "{fewer}");
 }
 
 #[test]
-fn too_little_text_is_told_before_it_is_embedded_and_word_order_is_left_out_where_there_is_little_to_reorder() {
-    let (_keep, folder) = project(60);
-    let set = |share: &str| ["run", "tiny.toml", "--set", share].map(str::to_string);
-    let few = set("text.hold_out=0.02");
-    let few: Vec<&str> = few.iter().map(String::as_str).collect();
-    let stderr = fail(&folder, &few);
-    assert!(stderr.contains("text.hold_out") && !stderr.contains("embed:"), "{stderr}");
-    let some = set("text.hold_out=0.08");
-    let some: Vec<&str> = some.iter().map(String::as_str).collect();
-    let output = run(&folder, &some);
-    let stderr = text(&output.stderr);
-    assert!(output.status.success() && stderr.contains("too few held-out sentences"), "{stderr}");
+fn another_number_of_threads_does_not_train_a_student_again() {
+    let fewer = crate::shared::FINISHED.copy().succeed("run tiny.toml --set threads=1 --to export-student");
+    assert!(fewer.says("distil", "skipped"), "{}", fewer.stderr);
+}
+
+#[test]
+fn too_little_text_is_an_error_before_any_is_embedded() {
+    let outcome = Project::new(60).fail("run tiny.toml --set text.hold_out=0.02");
+    outcome.told(&["text.hold_out"]);
+    assert!(!outcome.says("embed", ""), "{}", outcome.stderr);
+}
+
+#[test]
+fn word_order_is_left_out_where_few_sentences_can_be_reordered() {
+    let outcome = Project::new(60).succeed("run tiny.toml --set text.hold_out=0.08");
+    assert!(outcome.says("evaluate", "word order"), "{}", outcome.stderr);
 }

@@ -1,75 +1,96 @@
-//! `join`: two teachers' caches as one.
+//! `join`: the caches of two teachers as one.
 
-use serde_json::Value;
+use std::sync::LazyLock;
 
-use super::support::{bytes_of, fail, project, run, succeed, text, tiny_teacher};
+use crate::support::{Project, tiny_teacher};
+
+const JOIN: &str = "join --cache one --cache two --storage f32";
+
+/// The caches `one` and `two` of two teachers, and `both`, joined from them with the weights 1 and 2.
+static JOINED: LazyLock<Project> = LazyLock::new(|| {
+    Project::shared("joined", 900, |project| {
+        tiny_teacher(&project.path("other"), 2);
+        for (teacher, to) in [("teacher", "one"), ("other", "two")] {
+            let tokens = "--student-tokenizer teacher/tokenizer.json";
+            project.succeed(&format!("embed --teacher {teacher} --input text.txt --to {to} --storage f32 {tokens}"));
+        }
+        project.succeed(&format!("{JOIN} --weights 1,2 --to both"));
+    })
+});
 
 #[test]
-fn two_teachers_caches_join_into_one_to_distil_from() {
-    let (_keep, folder) = project(900);
-    tiny_teacher(&folder.join("other"), 2);
-    let embed = |teacher: &str, to: &str| {
-        let tokens = ["--student-tokenizer", "teacher/tokenizer.json"];
-        let embed = ["embed", "--teacher", teacher, "--input", "text.txt", "--to", to, "--storage", "f32"];
-        succeed(&folder, &[&embed[..], &tokens].concat());
-    };
-    embed("teacher", "one");
-    embed("other", "two");
-    let join = |more: &[&str], to: &str| {
-        let join = ["join", "--cache", "one", "--cache", "two", "--storage", "f32", "--to", to];
-        succeed(&folder, &[&join[..], more].concat())
-    };
-    join(&["--weights", "1,2"], "both");
-    let inspected = succeed(&folder, &["inspect", "both"]);
-    for line in
-        ["rows        900", "dimension   32", "complete    true", "tokens      ", "weights [1.0, 2.0], centre 0.5"]
-    {
-        assert!(inspected.contains(line), "{inspected}");
+fn a_joined_cache_holds_every_row_and_says_how_it_was_joined() {
+    let inspected = JOINED.succeed("inspect both").stdout;
+    for fact in ["rows        900", "dimension   32", "complete    true", "tokens      ", "[1.0, 2.0]", "0.5"] {
+        assert!(inspected.contains(fact), "{fact} is missing in {inspected}");
     }
-    let made = bytes_of(&folder.join("both"));
-    join(&["--weights", "1,2"], "both");
-    join(&["--like", "both"], "alike");
-    assert!(made == bytes_of(&folder.join("both")) && made == bytes_of(&folder.join("alike")));
-    join(&["--weights", "1,3"], "otherwise");
-    assert!(made != bytes_of(&folder.join("otherwise")));
+}
 
-    let recipe = "[cache]\npath = \"both\"\n[student]\nembedding = 16\ntokenizer = \"both/tokenizer.json\"\n[distil]\nepochs = 2\nbatch = 64\n\
-                  [evaluate]\nsts = [\"pairs.tsv\"]\n[bench]\nrounds = 1\nseconds = 0.05\n";
-    std::fs::write(folder.join("both.toml"), recipe).unwrap();
-    let table = succeed(&folder, &["run", "both.toml"]);
+#[test]
+fn the_same_join_gives_the_same_bytes() {
+    let project = JOINED.copy();
+    project.succeed(&format!("{JOIN} --weights 1,2 --to both"));
+    assert!(project.files("both") == JOINED.files("both"));
+}
+
+#[test]
+fn a_join_like_another_gives_the_same_bytes() {
+    let project = JOINED.copy();
+    project.succeed(&format!("{JOIN} --like both --to alike"));
+    assert!(project.files("alike") == JOINED.files("both"));
+}
+
+#[test]
+fn other_weights_give_other_vectors() {
+    let project = JOINED.copy();
+    project.succeed(&format!("{JOIN} --weights 1,3 --to otherwise"));
+    assert!(project.files("otherwise") != JOINED.files("both"));
+}
+
+#[test]
+fn a_student_distilled_from_a_joined_cache_starts_from_its_tokens_and_comes_nearer() {
+    let project = JOINED.copy();
+    let recipe = "[cache]\npath = \"both\"\n[student]\nembedding = 16\ntokenizer = \"both/tokenizer.json\"\n\
+                  [distil]\nepochs = 2\nbatch = 64\n[evaluate]\nsts = [\"pairs.tsv\"]\n\
+                  [bench]\nrounds = 1\nseconds = 0.05\n";
+    project.write("both.toml", recipe);
+    let table = project.succeed("run both.toml").stdout;
     assert!(table.contains("static-trained"), "{table}");
-    let log = std::fs::read_to_string(folder.join("runs/both/metrics.jsonl")).unwrap();
-    let fidelity: Vec<f64> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).unwrap()["fidelity_cosine"].as_f64())
-        .collect();
-    // The start is the joined vectors of the tokens, and training goes on from there.
+    let log = project.json_lines("runs/both/metrics.jsonl");
+    let fidelity: Vec<f64> = log.iter().filter_map(|line| line["fidelity_cosine"].as_f64()).collect();
     assert!(fidelity[0] > 0.3 && fidelity.last().unwrap() > &(fidelity[0] + 0.2), "{fidelity:?}");
 }
 
 #[test]
-fn what_cannot_be_joined_is_said() {
-    let (_keep, folder) = project(100);
-    let embed =
-        |input: &str, to: &str| succeed(&folder, &["embed", "--teacher", "teacher", "--input", input, "--to", to]);
-    embed("text.txt", "one");
-    std::fs::write(folder.join("others.txt"), (0..1_500).map(|n| format!("the dog {n}\n")).collect::<String>())
-        .unwrap();
-    embed("others.txt", "others");
-    let error = fail(&folder, &["join", "--cache", "one", "--cache", "others", "--to", "both"]);
-    assert!(error.contains("others: from about row 0 on its texts are others than those of one"), "{error}");
-    let error = fail(&folder, &["join", "--cache", "one", "--cache", "one", "--like", "one", "--to", "both"]);
-    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
-    for (arguments, what) in [
-        (&["--to", "both"][..], "two or more"),
-        (&["--cache", "one", "--weights", "1,2,3", "--to", "both"], "--weights has 3 numbers for 2 caches"),
-        (&["--cache", "one", "--to", "one"], "lie in one another"),
-        (&["--cache", "one", "--to", "one/deeper"], "lie in one another"),
-        (&["--cache", "one", "--to", "new/../one"], "lie in one another"),
-        (&["--cache", "one", "--weights", "1,0", "--to", "both"], "--weights is 0e0"),
-    ] {
-        let refused = run(&folder, &[&["join", "--cache", "one"], arguments].concat());
-        let error = text(&refused.stderr);
-        assert!(refused.status.code() == Some(2) && error.contains(what), "{error}");
+fn caches_of_other_texts_are_not_joined_and_the_first_row_that_differs_is_named() {
+    let project = Project::new(100);
+    project.write("others.txt", (0..1_500).map(|number| format!("the dog {number}\n")).collect::<String>());
+    project.succeed("embed --teacher teacher --input text.txt --to one");
+    project.succeed("embed --teacher teacher --input others.txt --to others");
+    project.fail("join --cache one --cache others --to both").told(&["others", "row 0", "one"]);
+}
+
+#[test]
+fn a_join_like_a_cache_that_was_not_joined_fails() {
+    JOINED.copy().fail("join --cache one --cache two --like one --to x").told(&["one/join.safetensors"]);
+}
+
+#[test]
+fn a_single_cache_is_not_joined() {
+    JOINED.refuse("join --cache one --to x").told(&["two"]);
+}
+
+#[test]
+fn weights_that_do_not_fit_the_caches_are_refused() {
+    JOINED.refuse("join --cache one --cache two --weights 1,2,3 --to x").told(&["--weights", "3", "2"]);
+    JOINED.refuse("join --cache one --cache two --weights 1,0 --to x").told(&["--weights", "0e0"]);
+}
+
+#[test]
+fn a_join_into_one_of_its_caches_is_refused() {
+    let project = JOINED.copy();
+    for to in ["one", "one/deeper", "new/../one"] {
+        project.refuse(&format!("join --cache one --cache two --to {to}")).told(&["one"]);
     }
+    assert!(project.files("one") == JOINED.files("one"));
 }

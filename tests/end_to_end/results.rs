@@ -1,8 +1,8 @@
-//! The tables of results in the documents are what the command makes of the summaries beside them.
+//! The tables of results in the documents are what the command prints from the summaries beside them.
 
 use std::path::{Path, PathBuf};
 
-use super::support::{run, succeed};
+use crate::support::Project;
 
 const DOCUMENT: &str = "docs/results/README.md";
 
@@ -10,12 +10,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
 }
 
-/// Each command of the document that prints a table, and the lines of the table after it.
+/// Each command of the document that prints a table, and the lines of the table after the command.
 fn tables(document: &str) -> Vec<(String, Vec<&str>)> {
     let lines: Vec<&str> = document.lines().collect();
     let mut tables = Vec::new();
     for (at, line) in lines.iter().enumerate() {
-        let Some(first) = line.strip_prefix("    limbeck table ") else { continue };
+        let Some(first) = line.strip_prefix("    limbeck ").filter(|line| line.starts_with("table ")) else { continue };
         let mut command = first.to_owned();
         let mut next = at + 1;
         while let Some(more) = command.strip_suffix('\\') {
@@ -33,15 +33,15 @@ fn the_documented_tables_are_what_the_command_prints() {
     let document = std::fs::read_to_string(root().join(DOCUMENT)).unwrap();
     let tables = tables(&document);
     assert!(tables.len() >= 2, "{DOCUMENT} has no tables");
-    for (command, wanted) in tables {
-        let arguments: Vec<&str> = ["table"].into_iter().chain(command.split_whitespace()).collect();
-        let printed = succeed(&root(), &arguments);
-        assert_eq!(printed.lines().collect::<Vec<_>>(), wanted, "limbeck {}", arguments.join(" "));
+    let project = Project::at(&root());
+    for (command, expected) in tables {
+        let printed = project.succeed(&command).stdout;
+        assert_eq!(printed.lines().collect::<Vec<_>>(), expected, "limbeck {command}");
     }
 }
 
 #[test]
-fn every_summary_kept_has_the_recipe_that_made_it() {
+fn every_summary_in_the_documents_has_a_recipe() {
     for entry in std::fs::read_dir(root().join("docs/results")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let Some(name) = name.strip_suffix(".json") else { continue };
@@ -52,8 +52,5 @@ fn every_summary_kept_has_the_recipe_that_made_it() {
 
 #[test]
 fn a_folder_without_a_summary_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = run(folder.path(), &["table", "."]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(1) && said.contains("summary.json") && said.contains("hint: "), "{said}");
+    Project::empty().fail("table .").told(&["summary.json", "hint: "]);
 }

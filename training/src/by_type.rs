@@ -1,8 +1,8 @@
-//! The same code for f32 and f64, the types of [`crate::optimiser::Number`].
+//! [`by_type!`](crate::by_type!): the same code for f32 and f64, the types of [`crate::number::Number`].
 
 use candle_core::{DType, Result, bail};
 
-/// Runs the same expression with a name for the type of number that a `DType` is, f32 or f64; it gives a `candle_core::Result`.
+/// Runs one expression for the type that a `DType` names, f32 or f64. The expression gives a `candle_core::Result`.
 #[macro_export]
 macro_rules! by_type {
     ($dtype:expr, $number:ident => $body:expr) => {
@@ -20,7 +20,7 @@ macro_rules! by_type {
     };
 }
 
-/// The error for any other type of number.
+/// The error for any other type.
 pub fn unsupported<R>(dtype: DType) -> Result<R> {
     bail!("this is computed in f32 and f64, not in {dtype:?}")
 }

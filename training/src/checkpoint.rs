@@ -1,6 +1,6 @@
 //! Tensors and a small state in one safetensors file, so that both are written or neither.
 //!
-//! The state is JSON in the file's metadata under the key `limbeck`; anyone's safetensors reader finds the tensors.
+//! The state is JSON in the file's metadata under the key `limbeck`; every safetensors reader finds the tensors.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -8,40 +8,73 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors, View};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{During, Error, Result};
-use crate::optimiser::Number;
+use crate::error::{Error, Result};
+use crate::number::Number;
 
 const KEY: &str = "limbeck";
-/// A longer header of a safetensors file is refused by that library.
+/// The safetensors library refuses a longer header.
 const MOST_HEADER: usize = 100_000_000;
 /// The header of a safetensors file ends at a multiple of so many bytes.
 const ALIGNMENT: usize = 8;
 
-/// A tensor on its way into a file: candle's own, or rows that lie in memory elsewhere and need no copy.
+/// A tensor to be stored: one of candle's, or rows in memory elsewhere, which are not copied.
 #[derive(Debug, Clone)]
 pub enum Stored<'a> {
+    /// A tensor of candle's.
     Tensor(Tensor),
-    Rows { bytes: &'a [u8], dtype: DType, shape: [usize; 2] },
+    /// Rows in memory elsewhere.
+    Rows {
+        /// The values, row after row.
+        bytes: &'a [u8],
+        /// Their type, f32 or f64.
+        dtype: DType,
+        /// Rows and columns.
+        shape: [usize; 2],
+    },
 }
 
+/// Tensors to be stored, by name.
+pub type NamedTensors<'a> = Vec<(String, Stored<'a>)>;
+
 impl<'a> Stored<'a> {
-    /// Rows of `width` numbers.
-    pub fn rows<T: Number>(numbers: &'a [T], width: usize) -> Self {
-        let shape = [numbers.len() / width.max(1), width];
-        Self::Rows { bytes: bytemuck::cast_slice(numbers), dtype: T::DTYPE, shape }
+    /// Rows of `width` values.
+    pub fn rows<T: Number>(values: &'a [T], width: usize) -> Self {
+        let shape = [values.len() / width.max(1), width];
+        Self::Rows { bytes: bytemuck::cast_slice(values), dtype: T::DTYPE, shape }
     }
 
-    /// As a tensor of candle's, on the CPU where it isn't one already.
+    /// As a tensor of candle's; rows become one on the CPU.
+    ///
+    /// # Errors
+    /// Tensor errors.
     pub fn to_tensor(&self) -> Result<Tensor> {
         match self {
             Self::Tensor(tensor) => Ok(tensor.clone()),
             Self::Rows { bytes, dtype, shape } => {
-                Tensor::from_raw_buffer(bytes, *dtype, shape, &Device::Cpu).during("stored rows")
+                Tensor::from_raw_buffer(bytes, *dtype, shape, &Device::Cpu).map_err(Error::tensor("stored rows"))
+            }
+        }
+    }
+
+    /// Whether every value is finite.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            // 0 times a value that is not finite is not 0.
+            Self::Tensor(tensor) => {
+                let zero = tensor.affine(0.0, 0.0).and_then(|zeros| zeros.sum_all()?.to_dtype(DType::F64)?.to_scalar());
+                zero.is_ok_and(|zero: f64| zero == 0.0)
+            }
+            Self::Rows { bytes, dtype: DType::F64, .. } => {
+                bytemuck::cast_slice::<u8, f64>(bytes).par_iter().all(|value| value.is_finite())
+            }
+            Self::Rows { bytes, .. } => {
+                bytemuck::cast_slice::<u8, f32>(bytes).par_iter().all(|value| value.is_finite())
             }
         }
     }
@@ -78,17 +111,62 @@ impl View for &Stored<'_> {
     }
 }
 
+/// The tensors of a checkpoint.
+#[derive(Debug)]
+pub struct SavedTensors {
+    path: PathBuf,
+    tensors: HashMap<String, Tensor>,
+}
+
+impl SavedTensors {
+    /// Copies of `tensors`, as if they had been saved and loaded.
+    ///
+    /// # Errors
+    /// Tensor errors.
+    pub fn copy_of(tensors: &[(String, Stored)]) -> Result<Self> {
+        let copy = |(name, stored): &(String, Stored)| -> Result<(String, Tensor)> {
+            Ok((name.clone(), stored.to_tensor()?.copy().map_err(Error::tensor("copying tensors"))?))
+        };
+        Ok(Self { path: "memory".into(), tensors: tensors.iter().map(copy).collect::<Result<_>>()? })
+    }
+
+    /// The tensor `name`, if it is there.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// The tensor `name` of this shape and type.
+    ///
+    /// # Errors
+    /// When it is missing, or of another shape or type.
+    pub fn fitting(&self, name: &str, shape: &[usize], dtype: DType) -> Result<&Tensor> {
+        let fits = |tensor: &&Tensor| tensor.dims() == shape && Tensor::dtype(tensor) == dtype;
+        self.get(name).filter(fits).ok_or_else(|| self.missing(name))
+    }
+
+    /// The error for a tensor that is missing or does not fit.
+    pub fn missing(&self, name: &str) -> Error {
+        Error::Checkpoint { path: self.path.clone(), reason: format!("has no fitting {name}") }
+    }
+}
+
 /// Writes `tensors` and `state` to `path`, whole or not at all. The same content gives the same bytes.
+///
+/// # Errors
+/// Files that can't be written.
 pub fn save<S: Serialize>(path: &Path, tensors: &[(String, Stored)], state: &S) -> Result<()> {
     let state = serde_json::to_string(state).map_err(|error| broken(path, &error))?;
     write(path, tensors, Some(HashMap::from([(KEY.to_string(), state)])))
 }
 
-/// Writes a safetensors file, whole or not at all, one tensor after another: memory holds at most one of candle's beside its
-/// own, while `safetensors::serialize` holds all of them once more.
+/// Writes a safetensors file, whole or not at all, one tensor after another. Memory holds a copy of one tensor at a
+/// time, while `safetensors::serialize` copies all of them.
+///
+/// # Errors
+/// Files that can't be written, and a header too long for any reader.
 pub fn write(path: &Path, tensors: &[(String, Stored)], metadata: Option<HashMap<String, String>>) -> Result<()> {
     let mut sorted: Vec<(&str, &Stored)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-    // As that library does: the widest numbers first, so that all are aligned.
+    // As that library does: the widest types first, so that all values are aligned.
     sorted.sort_by(|a, b| b.1.dtype().cmp(&a.1.dtype()).then(a.0.cmp(b.0)));
     let mut end = 0;
     let infos = sorted.iter().map(|(name, tensor)| {
@@ -117,10 +195,10 @@ fn broken(path: &Path, error: &dyn std::error::Error) -> Error {
     Error::Checkpoint { path: path.to_path_buf(), reason: error.to_string() }
 }
 
-/// Reads what [`save`] wrote. A file that isn't there is `None`.
+/// Reads what [`save`] wrote; `None` when there is no file.
 ///
 /// # Errors
-/// When the file is truncated, isn't safetensors, or its state is missing or of another make.
+/// A file that is truncated or not safetensors, and a state that is missing or has other fields.
 pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, S)>> {
     let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let Some(bytes) = read(path)? else { return Ok(None) };
@@ -129,7 +207,7 @@ pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, 
     Ok(Some((tensors.map_err(|error| broken(format!("no whole safetensors file ({error})")))?, state)))
 }
 
-/// The bytes of a file; `None` where it isn't there.
+/// The bytes of a file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -138,7 +216,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// The state in the header that `bytes`, which come from `path`, begin with.
+/// The state in the header of `bytes`, the file at `path`.
 fn state_in<S: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<S> {
     let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let (_, header) =
@@ -148,63 +226,80 @@ fn state_in<S: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<S> {
     serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))
 }
 
-/// The two checkpoints of a training: where it stands, and its best weights so far.
+/// The two checkpoints of a training: its current state, and its best weights so far.
 #[derive(Debug, Clone)]
-pub struct Files {
+pub struct CheckpointFiles {
     folder: PathBuf,
 }
 
-impl Files {
-    /// Those in `folder`: `checkpoint.safetensors` and `best.safetensors`.
+impl CheckpointFiles {
+    /// `checkpoint.safetensors` and `best.safetensors` in `folder`.
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf() }
     }
 
-    /// Where the training as it stands is kept.
+    /// The path of the current state.
     pub fn checkpoint(&self) -> PathBuf {
         self.folder.join("checkpoint.safetensors")
     }
 
-    /// Where the best weights are kept.
+    /// The path of the best weights.
     pub fn best(&self) -> PathBuf {
         self.folder.join("best.safetensors")
     }
 
-    /// Saves the training as it stands.
+    /// Saves the current state.
+    ///
+    /// # Errors
+    /// Files that can't be written.
     pub fn save<S: Serialize>(&self, tensors: &[(String, Stored)], state: &S) -> Result<()> {
         save(&self.checkpoint(), tensors, state)
     }
 
-    /// Where a training stood; `None` where there is none.
-    pub fn load<S: DeserializeOwned>(&self) -> Result<Option<(HashMap<String, Tensor>, S)>> {
-        load(&self.checkpoint())
+    /// Loads the state that [`CheckpointFiles::save`] saved; `None` when there is none.
+    ///
+    /// # Errors
+    /// As for [`load`].
+    pub fn load<S: DeserializeOwned>(&self) -> Result<Option<(SavedTensors, S)>> {
+        let path = self.checkpoint();
+        Ok(load(&path)?.map(|(tensors, state)| (SavedTensors { path, tensors }, state)))
     }
 
-    /// What [`Files::load`] says of a training, without its tensors.
+    /// [`CheckpointFiles::load`] without the tensors.
+    ///
+    /// # Errors
+    /// As for [`load`].
     pub fn state<S: DeserializeOwned>(&self) -> Result<Option<S>> {
         let path = self.checkpoint();
         read(&path)?.map(|bytes| state_in(&bytes, &path)).transpose()
     }
 
-    /// Saves the weights that `step` left as the best so far.
+    /// Saves the weights after `step` as the best so far.
+    ///
+    /// # Errors
+    /// Files that can't be written.
     pub fn save_best(&self, weights: &[(String, Stored)], step: u64) -> Result<()> {
         save(&self.best(), weights, &step)
     }
 
-    /// The best weights.
+    /// The best weights, which are those after `step`.
     ///
     /// # Errors
-    /// When they are missing, or of another step than `step`.
-    pub fn load_best(&self, step: u64) -> Result<HashMap<String, Tensor>> {
-        let broken = |reason: &str| Error::Checkpoint { path: self.best(), reason: reason.into() };
-        let (weights, found) = load::<u64>(&self.best())?.ok_or_else(|| broken("is missing"))?;
+    /// When they are missing or of another step.
+    pub fn load_best(&self, step: u64) -> Result<SavedTensors> {
+        let path = self.best();
+        let broken = |reason: &str| Error::Checkpoint { path: path.clone(), reason: reason.into() };
+        let (tensors, found) = load::<u64>(&path)?.ok_or_else(|| broken("is missing"))?;
         if found != step {
             return Err(broken("is of another step than the checkpoint says"));
         }
-        Ok(weights)
+        Ok(SavedTensors { path, tensors })
     }
 
-    /// Removes both.
+    /// Removes both files.
+    ///
+    /// # Errors
+    /// A file that can't be removed.
     pub fn remove(&self) -> Result<()> {
         for path in [self.checkpoint(), self.best()] {
             match std::fs::remove_file(&path) {

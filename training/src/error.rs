@@ -1,84 +1,141 @@
 use std::path::PathBuf;
 
-/// What can go wrong while learning.
-#[derive(Debug, thiserror::Error)]
+use miette::Diagnostic;
+
+/// What can go wrong in a training.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum Error {
-    /// A tensor operation failed; `operation` says which step of ours it belonged to.
+    /// A tensor operation failed.
     #[error("{operation}: the tensor operation failed")]
     Tensor {
+        /// What was computed.
         operation: &'static str,
+        /// candle's reason.
         #[source]
         source: candle_core::Error,
     },
-    /// Two tensors that belong together differ in shape.
-    #[error("{operation}: shapes {left:?} and {right:?} don't fit together")]
-    Shapes { operation: &'static str, left: Vec<usize>, right: Vec<usize> },
-    /// A setting is outside what it may be.
+    /// A setting is outside its range.
     #[error("{name} is {value}, but must be {allowed}")]
-    Setting { name: &'static str, value: String, allowed: &'static str },
+    Setting {
+        /// The setting's key in a recipe.
+        name: String,
+        /// Its value.
+        value: String,
+        /// The values that are allowed.
+        allowed: &'static str,
+    },
     /// A file could not be read or written.
     #[error("{path}: {operation} failed", path = path.display())]
     File {
+        /// The file.
         path: PathBuf,
+        /// What was tried: `reading`, `removing`.
         operation: &'static str,
+        /// The system's reason.
         #[source]
         source: std::io::Error,
     },
-    /// A file of the checkpoint or the metrics log doesn't hold what it should.
+    /// A checkpoint is broken.
     #[error("{path}: {reason}", path = path.display())]
-    Checkpoint { path: PathBuf, reason: String },
-    /// The checkpoint that a training would go on from is not its own.
-    #[error("{path}: is the checkpoint of another training: other settings, other text, another dev set or another start", path = path.display())]
-    OtherTraining { path: PathBuf },
-    /// The loss or a gradient of a training is no number.
+    #[diagnostic(help("delete {} to begin this stage again", path.display()))]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of another format than this version reads.
     #[error(
-        "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the weights \
-         before that step in {}",
+        "{path}: is a checkpoint of format {found}; this version resumes from format {expected}",
+        path = path.display()
+    )]
+    #[diagnostic(help(
+        "finish that training with the version that began it, or delete {} to begin it again",
+        path.display()
+    ))]
+    CheckpointFormat {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The format that can be resumed from.
+        expected: u32,
+    },
+    /// The checkpoint in the folder belongs to another training.
+    #[error(
+        "{path}: is the checkpoint of another training: other settings, other text, another dev set or another start",
+        path = path.display()
+    )]
+    #[diagnostic(help(
+        "resume with the settings and files it was begun with, name another folder, or delete {} to begin anew",
+        path.display()
+    ))]
+    OtherTraining {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The loss or a gradient is not finite.
+    #[error(
+        "the loss or a gradient is not finite at step {step}; its examples, with their numbers, are in {}, and the \
+         weights before that step in {}",
         batch.display(),
         checkpoint.display()
     )]
-    Diverged { step: u64, batch: PathBuf, checkpoint: PathBuf },
+    #[diagnostic(help(
+        "look for strange text or targets among these examples; lower learning_rate or raise the loss's temperature, \
+         in another folder or without this checkpoint"
+    ))]
+    Diverged {
+        /// The step, which changed no weight.
+        step: u64,
+        /// The file with the batch's examples.
+        batch: PathBuf,
+        /// The last checkpoint.
+        checkpoint: PathBuf,
+    },
+    /// A weight or a score is not finite.
+    #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
+    #[diagnostic(help("lower learning_rate, in another folder or without the checkpoint"))]
+    NotFinite {
+        /// `a parameter`, or the score's name.
+        what: String,
+        /// The last step taken.
+        step: u64,
+    },
     /// The work was interrupted.
     #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
-    Interrupted { step: u64, total: u64 },
-    /// Looking at a dev set failed.
+    #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
+    Interrupted {
+        /// The last step taken.
+        step: u64,
+        /// All steps of the training.
+        total: u64,
+    },
+    /// An evaluation on a dev set failed.
     #[error("the model in training could not be evaluated")]
     Evaluation(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file operation of the data crate failed.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Data(#[from] limbeck_data::Error),
 }
 
-/// The result of anything that learns.
+/// The result of anything in a training.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// What the user can do about it, where that is known.
+    /// What the user can do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Diverged { .. } => Some(
-                "lower simcse.learning_rate or raise simcse.temperature, in another folder or without this checkpoint"
-                    .into(),
-            ),
-            Self::Interrupted { .. } => Some("give the same command again to go on from the checkpoint".into()),
-            Self::Checkpoint { path, .. } => Some(format!("delete {} to begin this stage again", path.display())),
-            Self::OtherTraining { path } => Some(format!(
-                "go on with what that one was begun with, name another folder, or delete {} to begin anew",
-                path.display()
-            )),
-            Self::Data(error) => error.hint(),
-            _ => None,
-        }
+        Diagnostic::help(self).map(|help| help.to_string())
     }
-}
 
-/// Gives a candle error the name of what was being done.
-pub(crate) trait During<T> {
-    fn during(self, operation: &'static str) -> Result<T>;
-}
+    /// Names the operation that a candle error ended: `.map_err(Error::tensor("AdamW"))`.
+    pub fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
+        move |source| Self::Tensor { operation, source }
+    }
 
-impl<T> During<T> for candle_core::Result<T> {
-    fn during(self, operation: &'static str) -> Result<T> {
-        self.map_err(|source| Error::Tensor { operation, source })
+    /// A setting that is outside its range.
+    pub(crate) fn setting(name: impl Into<String>, value: impl ToString, allowed: &'static str) -> Self {
+        Self::Setting { name: name.into(), value: value.to_string(), allowed }
     }
 }

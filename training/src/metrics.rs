@@ -1,4 +1,4 @@
-//! The metrics log: one JSON object a line, a line a step or evaluation.
+//! The metrics log, `metrics.jsonl`: a JSON object a line, a line a step.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -15,8 +15,11 @@ pub struct MetricsLog {
 }
 
 impl MetricsLog {
-    /// Opens the log at `path` for `stage`, about to log what comes after `step`; `None`: all of it, step 0 too. Lines that an
-    /// interrupted run wrote beyond that, and a torn last line, are taken out first, so that resuming ends in the same bytes.
+    /// Opens the log at `path` for the lines of `stage` after `step`; for `None`, from step 0 on. Lines of these steps
+    /// that an interrupted run wrote, and a torn last line, are removed first, so that resuming ends in the same bytes.
+    ///
+    /// # Errors
+    /// A file that can't be read or written.
     pub fn resume(path: &Path, stage: &str, step: Option<u64>) -> Result<Self> {
         let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
         let mut kept = Vec::new();
@@ -39,7 +42,7 @@ impl MetricsLog {
                 kept.push(b'\n');
             }
         }
-        // What is dropped, or a last line whose end wasn't written.
+        // Lines were left out, or the end of the last line was not written.
         if kept.len() as u64 != length {
             limbeck_data::files::write_bytes(path, &kept)?;
         }
@@ -47,7 +50,10 @@ impl MetricsLog {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
-    /// Appends one object as a line.
+    /// Appends an object as a line.
+    ///
+    /// # Errors
+    /// A file that can't be written.
     pub fn log(&mut self, entry: &Value) -> Result<()> {
         let line = format!("{entry}\n");
         self.file.write_all(line.as_bytes()).map_err(|source| Error::File {
@@ -64,7 +70,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn resuming_takes_out_later_lines_of_the_stage_and_torn_ones() {
+    fn resuming_removes_later_lines_of_the_stage_and_torn_ones() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut log = MetricsLog::resume(&path, "distil", None).unwrap();
@@ -81,7 +87,7 @@ mod tests {
         };
         assert_eq!(steps(), [0, 1, 2, 9, 3]);
         MetricsLog::resume(&path, "distil", Some(0)).unwrap();
-        assert_eq!(steps(), [0, 9], "what a checkpoint at the start has behind it stays");
+        assert_eq!(steps(), [0, 9], "a checkpoint at step 0 keeps the line of step 0");
         MetricsLog::resume(&path, "distil", None).unwrap();
         assert_eq!(steps(), [9]);
         // Torn before its end of line only.

@@ -8,12 +8,12 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decay {
-    /// It doesn't.
+    /// Not at all.
     Constant,
-    /// In a straight line to zero, which the step after the last would have.
+    /// Linearly to zero, which the step after the last would have.
     #[default]
     Linear,
-    /// Along half a cosine to zero, likewise.
+    /// Along half a cosine to zero at that step.
     Cosine,
 }
 
@@ -30,13 +30,13 @@ impl Schedule {
     /// A schedule over `total` steps, the first `warm_up_share` of them (0 to 1) warming up to `peak`.
     ///
     /// # Errors
-    /// When `peak` is no positive number or the share is outside 0 to 1.
+    /// A `peak` that is not a positive number, and a share outside 0 to 1.
     pub fn new(peak: f64, warm_up_share: f64, total: u64, decay: Decay) -> Result<Self> {
         if !(peak > 0.0 && peak.is_finite()) {
-            return Err(Error::Setting { name: "learning_rate", value: peak.to_string(), allowed: "above 0" });
+            return Err(Error::setting("learning_rate", peak, "above 0"));
         }
         if !(0.0..=1.0).contains(&warm_up_share) {
-            return Err(Error::Setting { name: "warm_up", value: warm_up_share.to_string(), allowed: "from 0 to 1" });
+            return Err(Error::setting("warm_up", warm_up_share, "from 0 to 1"));
         }
         Ok(Self { peak, warm_up: (warm_up_share * total as f64).round() as u64, total, decay })
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_nothing_is_refused() {
+    fn a_rate_of_zero_is_refused() {
         assert!(Schedule::new(0.0, 0.1, 10, Decay::Linear).is_err());
         assert!(Schedule::new(f64::NAN, 0.1, 10, Decay::Linear).is_err());
         assert!(Schedule::new(0.1, 1.5, 10, Decay::Linear).is_err());

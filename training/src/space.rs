@@ -1,5 +1,5 @@
-//! How evenly vectors cover the sphere (Wang and Isola 2020, "Understanding contrastive representation learning through alignment
-//! and uniformity on the hypersphere").
+//! How evenly vectors cover the sphere (Wang and Isola 2020, "Understanding contrastive representation learning through
+//! alignment and uniformity on the hypersphere").
 
 use ndarray::{ArrayView2, s};
 use rayon::prelude::*;
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 /// Rows of similarities computed at once.
 const BLOCK: usize = 256;
 
-/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows, which are of length 1 (or zero, which a
-/// collapsed model's are); -8 to 0, lower is more even. `None` with fewer than two.
+/// Uniformity with t = 2: ln of the mean of exp(-2‖x - y‖²) over all pairs of different rows. Rows are of length 1, or
+/// zero, as those of a collapsed model are. From -8 to 0, lower is more even; `None` with fewer than two rows.
 pub fn uniformity(rows: ArrayView2<f32>) -> Option<f64> {
     let n = rows.nrows();
     if n < 2 {

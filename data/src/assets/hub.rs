@@ -1,4 +1,4 @@
-//! Models from the Hugging Face hub, through the `hf-hub` crate and into the folder that the hub's own tools share.
+//! Fetches models from the Hugging Face hub with the `hf-hub` crate, into the folder that the hub's own tools share.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,12 +15,12 @@ use super::error::HubFailure;
 use super::uri::is_member;
 use crate::error::{Error, Result};
 use crate::files::sha256_file;
-use crate::interrupt::Interrupt;
-use crate::progress::{Bar, Progress};
+use crate::monitor::Monitor;
+use crate::progress::Bar;
 
-/// The files without which a model is none.
+/// The files that every model needs.
 const NEEDED: [&str; 3] = ["config.json", "tokenizer.json", "model.safetensors"];
-/// The files that say how to tokenize and pool, where there are any.
+/// The files that say how to tokenize and pool, which a model may have.
 const WANTED: [&str; 5] = [
     "tokenizer_config.json",
     "modules.json",
@@ -28,23 +28,23 @@ const WANTED: [&str; 5] = [
     "config_sentence_transformers.json",
     "1_Pooling/config.json",
 ];
-/// How often a download is taken up again, and how long the first pause is; each later one is twice as long.
+/// How often a download is tried, and the first pause between tries. Each later pause is twice as long.
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = if cfg!(test) { Duration::from_millis(1) } else { Duration::from_millis(300) };
 
-/// Where the hub is and what it's told.
+/// The address of the hub, the folder of its files, and a token.
 #[derive(Debug, Clone, Default)]
 pub struct HubSettings {
-    /// The address, `https://huggingface.co` if not given.
+    /// The address; `None` is `https://huggingface.co`.
     pub endpoint: Option<String>,
-    /// The folder for what is fetched, `~/.cache/huggingface/hub` if not given.
+    /// The folder for fetched files; `None` is `~/.cache/huggingface/hub`.
     pub cache: Option<PathBuf>,
-    /// The token for closed repositories; not given, the one that the hub's own tools have saved.
+    /// The token for closed repositories; `None` is the one that the hub's own tools have saved.
     pub token: Option<String>,
 }
 
 impl HubSettings {
-    /// From `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN`.
+    /// Reads `HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN`.
     pub fn from_env() -> Self {
         let text = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let cache = text("HF_HOME").map(|home| Path::new(&home).join("hub"));
@@ -52,8 +52,8 @@ impl HubSettings {
     }
 }
 
-/// What the hub gave: files below the folder of one commit.
-pub(super) struct Snapshot {
+/// Files of a repository, below the folder of one commit.
+pub(super) struct HubSnapshot {
     pub folder: PathBuf,
     pub files: Vec<String>,
 }
@@ -64,17 +64,11 @@ pub(super) struct Hub<'a> {
     cache: Cache,
     endpoint: String,
     repository: &'a str,
-    interrupt: &'a Interrupt,
-    progress: &'a dyn Progress,
+    monitor: Monitor<'a>,
 }
 
 impl<'a> Hub<'a> {
-    pub fn new(
-        settings: &HubSettings,
-        repository: &'a str,
-        interrupt: &'a Interrupt,
-        progress: &'a dyn Progress,
-    ) -> Result<Self> {
+    pub(super) fn new(settings: &HubSettings, repository: &'a str, monitor: Monitor<'a>) -> Result<Self> {
         let endpoint =
             settings.endpoint.as_deref().unwrap_or("https://huggingface.co").trim_end_matches('/').to_owned();
         let usual = || etcetera::home_dir().ok().map(|home| home.join(".cache/huggingface/hub"));
@@ -84,32 +78,33 @@ impl<'a> Hub<'a> {
             .with_endpoint(endpoint.clone())
             .with_progress(false)
             .with_user_agent("limbeck", env!("CARGO_PKG_VERSION"))
-            // Its own retries would, when a connection fails before the first byte, append the file to its own part.
+            // The client's own retry after a connection that fails before its first byte appends the file to its own
+            // part.
             .with_retries(0);
         if let Some(token) = &settings.token {
             builder = builder.with_token(Some(token.trim().to_owned()));
         }
         let api = builder.build().map_err(|error| failed(repository, &endpoint, error))?;
-        Ok(Self { api, cache, endpoint, repository, interrupt, progress })
+        Ok(Self { api, cache, endpoint, repository, monitor })
     }
 
-    /// Fetches a model's files, or the one named.
-    pub fn fetch(&self, revision: Option<&str>, path: Option<&str>) -> Result<Snapshot> {
+    /// Fetches the files of a model, or the one file at `path`.
+    pub(super) fn fetch(&self, revision: Option<&str>, path: Option<&str>) -> Result<HubSnapshot> {
         let named = self.repo(revision.unwrap_or("main"));
         let (repo, listed) = match self.api.repo(named.clone()).info() {
-            // All files at this one commit, though the branch may move meanwhile.
+            // All files come from this commit, though the branch may move meanwhile.
             Ok(info) if is_member(&info.sha) => {
                 (self.repo(&info.sha), Some(info.siblings.into_iter().map(|file| file.rfilename).collect()))
             }
             Ok(_) => return Err(self.failed(self.repository, ApiError::InvalidHeader("sha"))),
-            // A mirror that has files and no lists: each file is asked for.
+            // A mirror without lists: each file is asked for.
             Err(error) if status(&error) == Some(404) => (named, None),
             Err(error) => {
-                let kept = if status(&error).is_none() { self.offline(&named, path) } else { None };
-                return kept.ok_or_else(|| self.failed(self.repository, error));
+                let cached = if status(&error).is_none() { self.offline(&named, path) } else { None };
+                return cached.ok_or_else(|| self.failed(self.repository, error));
             }
         };
-        let download = Download { hub: self, repo: self.api.repo(repo.clone()), kept: self.cache.repo(repo), listed };
+        let download = Download { hub: self, repo: self.api.repo(repo.clone()), cached: self.cache.repo(repo), listed };
         if let Some(path) = path {
             let file = download.file(path)?.ok_or_else(|| download.missing(path))?;
             return Ok(snapshot(&file, path, vec![path.to_owned()]));
@@ -131,16 +126,16 @@ impl<'a> Hub<'a> {
         Ok(snapshot(&config, "config.json", files))
     }
 
-    /// What the hub's folder has of `repo` already, if that is enough.
-    fn offline(&self, repo: &Repo, path: Option<&str>) -> Option<Snapshot> {
-        let kept = self.cache.repo(repo.clone());
+    /// The files of `repo` that were fetched before, if they suffice.
+    fn offline(&self, repo: &Repo, path: Option<&str>) -> Option<HubSnapshot> {
+        let cached = self.cache.repo(repo.clone());
         if let Some(path) = path {
-            return Some(snapshot(&kept.get(path)?, path, vec![path.to_owned()]));
+            return Some(snapshot(&cached.get(path)?, path, vec![path.to_owned()]));
         }
-        let has = |name: &&str| kept.get(name).is_some();
+        let has = |name: &&str| cached.get(name).is_some();
         let files = NEEDED.iter().chain(&WANTED).copied().filter(has).map(str::to_owned).collect();
         let enough = NEEDED.iter().all(has);
-        if enough { Some(snapshot(&kept.get("config.json")?, "config.json", files)) } else { None }
+        if enough { Some(snapshot(&cached.get("config.json")?, "config.json", files)) } else { None }
     }
 
     fn repo(&self, revision: &str) -> Repo {
@@ -161,30 +156,30 @@ impl<'a> Hub<'a> {
 struct Download<'a> {
     hub: &'a Hub<'a>,
     repo: ApiRepo,
-    kept: CacheRepo,
+    cached: CacheRepo,
     listed: Option<HashSet<String>>,
 }
 
 impl Download<'_> {
-    /// Where the file lies, fetched now or before; `None` if the repository hasn't got it.
+    /// The path of a file, fetched now or before; `None` if the repository does not have it.
     fn file(&self, name: &str) -> Result<Option<PathBuf>> {
         if self.listed.as_ref().is_some_and(|listed| !listed.contains(name)) {
             return Ok(None);
         }
         let mut pause = PAUSE;
         for attempt in 1.. {
-            self.hub.interrupt.check()?;
+            self.hub.monitor.check()?;
             match self.attempt(name) {
                 Ok(path) => return Ok(Some(path)),
                 Err(Failure::Client(error)) if status(&error) == Some(404) => return Ok(None),
                 Err(failure) if attempt == ATTEMPTS || !failure.may_pass() => {
                     return Err(match failure {
                         Failure::Client(error) => self.hub.failed(&format!("{}/{name}", self.hub.repository), error),
-                        Failure::Ours(error) => error,
+                        Failure::Local(error) => error,
                     });
                 }
                 Err(_) => {
-                    self.hub.progress.note(&format!("fetching {name} broke off; taking it up again"));
+                    self.hub.monitor.note(&format!("fetching {name} broke off; taking it up again"));
                     sleep(pause);
                     pause *= 2;
                 }
@@ -195,27 +190,28 @@ impl Download<'_> {
 
     fn attempt(&self, name: &str) -> std::result::Result<PathBuf, Failure> {
         let metadata = self.hub.api.metadata(&self.repo.url(name)).map_err(Failure::Client)?;
-        // Both become parts of paths.
+        // Both become parts of paths, so they must not leave the folder.
         if !is_member(metadata.etag()) {
             return Err(Failure::Client(ApiError::InvalidHeader("etag")));
         }
         if !is_member(metadata.commit_hash()) {
             return Err(Failure::Client(ApiError::InvalidHeader("x-repo-commit")));
         }
-        let kept = self.kept.pointer_path(metadata.commit_hash()).join(name);
-        if kept.exists() {
-            return Ok(kept);
+        let fetched = self.cached.pointer_path(metadata.commit_hash()).join(name);
+        if fetched.exists() {
+            return Ok(fetched);
         }
-        let blob = self.kept.blob_path(metadata.etag());
+        let blob = self.cached.blob_path(metadata.etag());
         let part = blob.with_extension("part");
-        // A part that is whole was killed before it got its name; what follows its end would be refused.
+        // A part that is whole belongs to a process that was killed before it renamed the part. The hub would refuse to
+        // give what follows its end.
         if fs::metadata(&part).is_ok_and(|part| part.len() >= metadata.size() as u64) {
-            fs::remove_file(&part).map_err(Error::io("remove", &part)).map_err(Failure::Ours)?;
+            fs::remove_file(&part).map_err(Error::io("remove", &part)).map_err(Failure::Local)?;
         }
-        let meter = Meter { progress: self.hub.progress, bar: None, here: 0, shown: 0 };
+        let meter = Meter { monitor: self.hub.monitor, bar: None, done: 0, shown: 0 };
         let path = self.repo.download_with_progress(name, meter).map_err(Failure::Client)?;
         check(&path, name, &metadata).inspect_err(|_| {
-            // So that it is fetched anew, and not taken for whole.
+            // Otherwise the file would be taken for whole the next time.
             let _ = fs::remove_file(&path);
             let _ = fs::remove_file(&blob);
         })?;
@@ -230,17 +226,17 @@ impl Download<'_> {
     }
 }
 
-/// Sees that a file has the size announced, and the sha256 where the hub's tag for it is one.
+/// Checks that a file has the announced size, and the announced sha256 where the hub's tag is one.
 fn check(path: &Path, name: &str, metadata: &hf_hub::api::sync::Metadata) -> std::result::Result<(), Failure> {
     let wrong = |expected: String, found: String| {
-        Err(Failure::Ours(AssetError::Download { file: name.to_owned(), expected, found }.into()))
+        Err(Failure::Local(AssetError::Download { file: name.to_owned(), expected, found }.into()))
     };
-    let size = fs::metadata(path).map_err(Error::io("read", path)).map_err(Failure::Ours)?.len();
+    let size = fs::metadata(path).map_err(Error::io("read", path)).map_err(Failure::Local)?.len();
     if size != metadata.size() as u64 {
         return wrong(format!("{} bytes", metadata.size()), format!("{size} bytes"));
     }
     if metadata.etag().len() == 64 {
-        let found = sha256_file(path).map_err(Failure::Ours)?;
+        let found = sha256_file(path).map_err(Failure::Local)?;
         if found != metadata.etag() {
             return wrong(format!("sha256 {}", metadata.etag()), format!("sha256 {found}"));
         }
@@ -251,21 +247,21 @@ fn check(path: &Path, name: &str, metadata: &hf_hub::api::sync::Metadata) -> std
 /// Why one attempt failed.
 enum Failure {
     Client(ApiError),
-    Ours(Error),
+    Local(Error),
 }
 
 impl Failure {
     /// Whether another attempt may succeed.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Ours(error) => matches!(error, Error::Asset(AssetError::Download { .. })),
+            Self::Local(error) => matches!(error, Error::Asset(AssetError::Download { .. })),
             Self::Client(ApiError::IoError(error)) => error.kind() != ErrorKind::StorageFull,
             Self::Client(error) => status(error).is_none_or(|status| status == 429 || status >= 500),
         }
     }
 }
 
-/// The HTTP status of a refusal.
+/// The HTTP status of a refused request.
 fn status(error: &ApiError) -> Option<u16> {
     match error {
         ApiError::RequestError(error) => match **error {
@@ -288,32 +284,34 @@ fn failed(what: &str, endpoint: &str, error: ApiError) -> Error {
     AssetError::Hub { what, endpoint, why, source: Box::new(error) }.into()
 }
 
-/// The folder that `name`, which may have parts, lies below.
-fn snapshot(file: &Path, name: &str, files: Vec<String>) -> Snapshot {
+/// The snapshot in which `file` is called `name`, which may have several parts.
+fn snapshot(file: &Path, name: &str, files: Vec<String>) -> HubSnapshot {
     let folder = file.ancestors().nth(name.split('/').count()).unwrap_or(file).to_owned();
-    Snapshot { folder, files }
+    HubSnapshot { folder, files }
 }
 
-/// Shows a download as ours; one taken up again begins where it broke off.
+/// Shows the progress of a download. One that is resumed continues where it broke off.
 struct Meter<'a> {
-    progress: &'a dyn Progress,
+    monitor: Monitor<'a>,
     bar: Option<Box<dyn Bar + 'a>>,
-    here: u64,
+    /// Bytes of the file that are there.
+    done: u64,
+    /// Bytes that the bar shows.
     shown: u64,
 }
 
 impl hf_hub::api::Progress for Meter<'_> {
     fn init(&mut self, size: usize, name: &str) {
-        let progress = self.progress;
-        self.bar.get_or_insert_with(|| progress.stage(&format!("fetching {name}"), Some(size as u64), "bytes"));
-        self.here = 0;
+        let monitor = self.monitor;
+        self.bar.get_or_insert_with(|| monitor.stage(&format!("fetching {name}"), Some(size as u64), "bytes"));
+        self.done = 0;
     }
 
     fn update(&mut self, bytes: usize) {
-        self.here += bytes as u64;
-        if let (Some(bar), true) = (&self.bar, self.here > self.shown) {
-            bar.add(self.here - self.shown);
-            self.shown = self.here;
+        self.done += bytes as u64;
+        if let (Some(bar), true) = (&self.bar, self.done > self.shown) {
+            bar.add(self.done - self.shown);
+            self.shown = self.done;
         }
     }
 

@@ -1,4 +1,4 @@
-//! Against a small HTTP server of our own, which speaks as much of the hub's protocol as its client needs.
+//! Tests with a small HTTP server, which speaks as much of the hub's protocol as the client needs.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,35 +9,34 @@ use std::thread;
 use super::super::{AssetStore, Uri};
 use crate::error::{Error, Result};
 use crate::files::sha256_bytes;
-use crate::progress::Silent;
 
 use super::*;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// What the server does, changed by tests while it runs.
+/// The behaviour of the server, which tests change while it runs.
 #[derive(Default)]
 struct Script {
     files: BTreeMap<&'static str, Vec<u8>>,
-    /// Each request's path, and the range asked for.
+    /// The path of each request, and the range asked for.
     requests: Vec<(String, String)>,
-    /// Files whose next answers break off after so many bytes each.
+    /// Files whose next answers break off, each after so many bytes.
     drops: BTreeMap<&'static str, Vec<usize>>,
-    /// Files whose bytes come other than announced.
+    /// Files of which other bytes are sent than announced.
     lies: Vec<&'static str>,
     /// Answers everything with this status.
     refuses: Option<u16>,
-    /// Has files and no lists.
+    /// Whether there are files but no lists.
     unlisted: bool,
 }
 
-struct Hub {
+struct TestHub {
     script: Arc<Mutex<Script>>,
     endpoint: String,
     room: tempfile::TempDir,
 }
 
-impl Hub {
+impl TestHub {
     /// A server of a model with a few files, one of them large, and an empty store.
     fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -72,10 +71,10 @@ impl Hub {
     }
 
     fn fetch(&self, uri: &str) -> Result<super::super::Asset> {
-        self.store().fetch(&uri.parse::<Uri>().unwrap(), None, &Silent)
+        self.store().fetch(&uri.parse::<Uri>().unwrap(), None, Monitor::silent())
     }
 
-    /// The ranges in which a file's bytes were asked for, those of the first byte alone (for its size) left out.
+    /// The ranges of a file that were asked for, without requests of the first byte alone, which ask for the size.
     fn ranges(&self, file: &str) -> Vec<String> {
         let script = self.script.lock().unwrap();
         let of =
@@ -155,7 +154,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
 
 #[test]
 fn a_model_is_fetched_once_and_then_needs_no_network() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let asset = hub.fetch("hf:owner/name").unwrap();
     assert_eq!(fs::read(asset.path.join("1_Pooling/config.json")).unwrap(), b"{\"pooling\": 1}");
     assert_eq!(fs::read(asset.path.join("model.safetensors")).unwrap().len(), 300_000);
@@ -164,14 +163,14 @@ fn a_model_is_fetched_once_and_then_needs_no_network() {
     let asked = hub.script.lock().unwrap().requests.len();
     assert_eq!(hub.fetch("hf:owner/name").unwrap(), asset);
     assert_eq!(hub.script.lock().unwrap().requests.len(), asked);
-    // One list, then every file at that commit, whatever `main` is by then.
+    // One list, then every file at its commit, even if `main` has moved by then.
     let script = hub.script.lock().unwrap();
     assert!(script.requests.iter().skip(1).all(|(path, _)| path.contains(COMMIT) || path.starts_with("/elsewhere/")));
 }
 
 #[test]
 fn a_dropped_connection_is_taken_up_where_it_broke_off() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.set(|script| script.drops.insert("model.safetensors", vec![100_000]));
     let asset = hub.fetch("hf:owner/name").unwrap();
     let weights = fs::read(asset.path.join("model.safetensors")).unwrap();
@@ -182,7 +181,7 @@ fn a_dropped_connection_is_taken_up_where_it_broke_off() {
 
 #[test]
 fn a_connection_that_always_breaks_ends_in_an_error_and_the_next_run_goes_on() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.set(|script| script.drops.insert("model.safetensors", vec![10_000; 4]));
     let error = hub.fetch("hf:owner/name").unwrap_err();
     assert!(error.to_string().ends_with("the connection broke off again and again"), "{error}");
@@ -192,7 +191,7 @@ fn a_connection_that_always_breaks_ends_in_an_error_and_the_next_run_goes_on() {
 
 #[test]
 fn a_download_killed_in_an_earlier_run_is_taken_up_too() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let part = hub.blob("model.safetensors").with_extension("part");
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     fs::write(&part, &hub.script.lock().unwrap().files["model.safetensors"][..50_000]).unwrap();
@@ -202,7 +201,7 @@ fn a_download_killed_in_an_earlier_run_is_taken_up_too() {
 
 #[test]
 fn a_part_that_was_whole_when_killed_does_not_stand_in_the_way() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let part = hub.blob("model.safetensors").with_extension("part");
     fs::create_dir_all(part.parent().unwrap()).unwrap();
     fs::write(&part, &hub.script.lock().unwrap().files["model.safetensors"]).unwrap();
@@ -211,7 +210,7 @@ fn a_part_that_was_whole_when_killed_does_not_stand_in_the_way() {
 
 #[test]
 fn bytes_other_than_announced_are_not_kept() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.set(|script| script.lies.push("model.safetensors"));
     let error = hub.fetch("hf:owner/name").unwrap_err();
     assert!(error.to_string().starts_with("model.safetensors came as sha256"), "{error}");
@@ -221,7 +220,7 @@ fn bytes_other_than_announced_are_not_kept() {
 
 #[test]
 fn a_damaged_file_is_fetched_again() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let before = hub.fetch("hf:owner/name").unwrap();
     fs::write(hub.blob("model.safetensors"), "damaged").unwrap();
     assert_eq!(hub.fetch("hf:owner/name").unwrap(), before);
@@ -230,7 +229,7 @@ fn a_damaged_file_is_fetched_again() {
 
 #[test]
 fn one_file_can_be_had_alone() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let asset = hub.fetch("hf:owner/name@v1/1_Pooling/config.json").unwrap();
     assert_eq!(fs::read(&asset.path).unwrap(), b"{\"pooling\": 1}");
     assert_eq!(asset.sha256, sha256_bytes(b"{\"pooling\": 1}"));
@@ -239,7 +238,7 @@ fn one_file_can_be_had_alone() {
 
 #[test]
 fn what_the_repository_lacks_is_named_with_what_it_has() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let error = hub.fetch("hf:owner/name/no.json").unwrap_err();
     assert_eq!(error.to_string(), "owner/name has no no.json");
     hub.set(|script| script.files.remove("model.safetensors"));
@@ -250,7 +249,7 @@ fn what_the_repository_lacks_is_named_with_what_it_has() {
 
 #[test]
 fn a_mirror_without_lists_serves_too() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.set(|script| script.unlisted = true);
     let asset = hub.fetch("hf:owner/name").unwrap();
     assert!(asset.path.join("1_Pooling/config.json").exists() && asset.path.join("model.safetensors").exists());
@@ -259,7 +258,7 @@ fn a_mirror_without_lists_serves_too() {
 
 #[test]
 fn a_refusal_and_silence_are_told_apart() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.set(|script| script.refuses = Some(401));
     let error = hub.fetch("hf:owner/name").unwrap_err();
     assert!(error.to_string().ends_with("it isn't there, or is closed to you"), "{error}");
@@ -268,16 +267,16 @@ fn a_refusal_and_silence_are_told_apart() {
     // A port that nobody listens on.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let silent = hub.store_at(&format!("http://{closed}"));
-    let error = silent.fetch(&"hf:owner/name".parse().unwrap(), None, &Silent).unwrap_err();
+    let error = silent.fetch(&"hf:owner/name".parse().unwrap(), None, Monitor::silent()).unwrap_err();
     assert!(error.to_string().ends_with("it can't be reached"), "{error}");
     assert!(error.hint().unwrap().contains("HF_ENDPOINT"));
 }
 
 #[test]
 fn without_a_network_what_the_hubs_own_tools_fetched_serves() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     hub.fetch("hf:owner/name@main").unwrap();
-    // As those tools leave it: a branch that points to the commit.
+    // Those tools leave a branch that points to the commit.
     let refs = hub.room.path().join("hub/models--owner--name/refs");
     fs::write(refs.join("main"), COMMIT).unwrap();
     let settings = HubSettings {
@@ -286,13 +285,13 @@ fn without_a_network_what_the_hubs_own_tools_fetched_serves() {
         token: None,
     };
     let store = AssetStore::new(hub.room.path().join("another store")).with_hub(settings);
-    let asset = store.fetch(&"hf:owner/name".parse().unwrap(), None, &Silent).unwrap();
+    let asset = store.fetch(&"hf:owner/name".parse().unwrap(), None, Monitor::silent()).unwrap();
     assert!(asset.path.join("model.safetensors").exists());
 }
 
 #[test]
 fn of_several_that_want_the_same_one_fetches_it() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let assets: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| hub.fetch("hf:owner/name").unwrap())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -303,11 +302,11 @@ fn of_several_that_want_the_same_one_fetches_it() {
 
 #[test]
 fn a_hash_in_the_recipe_is_checked() {
-    let hub = Hub::new();
+    let hub = TestHub::new();
     let uri: Uri = "hf:owner/name/config.json".parse().unwrap();
     let right = sha256_bytes(b"{}");
-    assert!(hub.store().fetch(&uri, Some(&right.to_uppercase()), &Silent).is_ok());
-    let error = hub.store().fetch(&uri, Some("00"), &Silent).unwrap_err();
+    assert!(hub.store().fetch(&uri, Some(&right.to_uppercase()), Monitor::silent()).is_ok());
+    let error = hub.store().fetch(&uri, Some("00"), Monitor::silent()).unwrap_err();
     assert_eq!(error.to_string(), format!("hf:owner/name/config.json: the sha256 is {right}, not 00"));
     assert!(matches!(error, Error::Asset(AssetError::Hash { .. })));
 }

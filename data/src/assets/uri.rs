@@ -1,4 +1,4 @@
-//! The names of assets.
+//! [`Uri`]: the name of an asset.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::AssetError;
 use crate::error::{Error, Result};
 
-/// Where an asset comes from; written and read as a string.
+/// The name of an asset, which says where it comes from. Written and read as a string.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Uri {
-    /// `hf:owner/name[@revision][/path]`: a model on the Hugging Face hub, or one file of its repository. A revision is a
-    /// branch, tag or commit without a slash; not given, it's `main` as it was when first fetched.
+    /// `hf:owner/name[@revision][/path]`: a model on the Hugging Face hub, or one file of its repository. A revision is
+    /// a branch, tag or commit without a slash; without one, `main` is meant as it was at the first fetch.
     Hub {
         /// `owner/name`.
         repository: String,
@@ -40,7 +40,11 @@ impl FromStr for Uri {
     type Err = Error;
 
     fn from_str(uri: &str) -> Result<Self> {
-        let bad = |why| Error::from(AssetError::BadUri { uri: uri.to_owned(), why });
+        let bad = |why| {
+            let without_owner = uri.strip_prefix("hf:").filter(|name| !name.contains('/'));
+            let hint = without_owner.map(|name| format!("name the owner too, as in hf:google-bert/{name}"));
+            Error::from(AssetError::BadUri { uri: uri.to_owned(), why, hint })
+        };
         if let Some(rest) = uri.strip_prefix("hf:") {
             hub(rest)
                 .ok_or_else(|| bad("`hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/path` is expected"))
@@ -75,13 +79,14 @@ fn wheel(rest: &str) -> Option<Uri> {
     fits.then_some(Uri::Wheel { package, version, member })
 }
 
-/// Letters, digits and `others`, a letter or digit first: nothing that a program could take for an option or a path.
+/// Whether `text` consists of letters, digits and `others`, and begins with a letter or digit. No program takes such a
+/// word for an option or a path.
 fn is_word(text: &str, others: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
 }
 
-/// A relative path that stays below where it starts.
+/// Whether `path` is relative and stays below its starting folder.
 pub(super) fn is_member(path: &str) -> bool {
     let fits = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':', '\0']);
     path.split('/').all(fits)
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_uri_is_refused() {
+    fn a_malformed_uri_is_refused() {
         for uri in [
             "hf:gpt2",
             "hf:a/b@",

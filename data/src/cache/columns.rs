@@ -1,6 +1,7 @@
-//! Which columns of a Parquet file are the text and the vector, and their rows as strings and `f32`.
+//! Finds the text and the vector column of a Parquet file, and decodes their rows to strings and `f32`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch};
 use arrow::compute::cast;
@@ -8,11 +9,12 @@ use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, S
 use half::slice::HalfFloatSliceExt;
 
 use super::error::{CacheError, CacheResult, RowProblem};
+use super::shard::Shard;
 
-/// Names of the columns of a Parquet file made elsewhere; what isn't named is found by its type.
+/// Names of the columns of an external Parquet file. A column that is not named is found by its type.
 ///
-/// The text column is the one named, else one called `text`, else the only one of strings. The vector column is the one
-/// named, else one called `embedding`, else the only one of lists of floating-point numbers.
+/// The text column is the named one, else the column `text`, else the only column of strings. The vector column is the
+/// named one, else the column `embedding`, else the only column of lists of floating-point numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
     /// The name of the column with the texts.
@@ -21,61 +23,70 @@ pub struct Columns {
     pub vector: Option<String>,
 }
 
-/// The columns found in a file, by their place in its schema.
+/// The columns of a file, by their index in its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct ColumnIndices {
     pub text: usize,
     pub vector: usize,
-    /// The vectors' width where the type says it.
+    /// The vectors' width, where the column's type gives it.
     pub width: Option<usize>,
 }
 
 impl Columns {
-    pub(super) fn find(&self, schema: &Schema, path: &Path) -> CacheResult<Found> {
-        let text = find(schema, path, ("text", self.text.as_deref(), "text"), is_text)?;
-        let vector = find(schema, path, ("vector", self.vector.as_deref(), "embedding"), is_vector)?;
+    /// Finds the two columns in the file at `path`.
+    pub(super) fn find(&self, schema: &Schema, path: &Path) -> CacheResult<ColumnIndices> {
+        let text = Role { name: "text", usual: "text", fits: is_text };
+        let vector = Role { name: "vector", usual: "embedding", fits: is_vector };
+        let text = text.find(self.text.as_deref(), schema, path)?;
+        let vector = vector.find(self.vector.as_deref(), schema, path)?;
         let width = match schema.field(vector).data_type() {
             DataType::FixedSizeList(_, width) => usize::try_from(*width).ok(),
             _ => None,
         };
-        Ok(Found { text, vector, width })
+        Ok(ColumnIndices { text, vector, width })
     }
 }
 
-fn find(
-    schema: &Schema,
-    path: &Path,
-    (kind, wanted, usual): (&'static str, Option<&str>, &str),
+/// What a column is to hold.
+struct Role {
+    /// Its name in errors.
+    name: &'static str,
+    /// The name that such a column usually has.
+    usual: &'static str,
     fits: fn(&DataType) -> bool,
-) -> CacheResult<usize> {
-    let fitting = |field: &&Field| fits(field.data_type());
-    let fields = || schema.fields().iter().map(|field| field.as_ref());
-    let columns =
-        || fields().map(|field| format!("{} ({})", field.name(), field.data_type())).collect::<Vec<_>>().join(", ");
-    let named = |name: &str| fields().position(|field| field.name() == name && fits(field.data_type()));
-    if let Some(name) = wanted {
-        let missing =
-            || CacheError::NoSuchColumn { path: path.to_owned(), kind, name: name.to_owned(), columns: columns() };
-        return named(name).ok_or_else(missing);
-    }
-    let found = fields().filter(fitting).count();
-    match (named(usual), found) {
-        (Some(index), _) => Ok(index),
-        (None, 1) => Ok(fields().position(|field| fits(field.data_type())).unwrap_or_default()),
-        _ => Err(CacheError::WhichColumn { path: path.to_owned(), kind, found, columns: columns() }),
+}
+
+impl Role {
+    /// The index of the column called `wanted`; if no name is given, of the column that fits.
+    fn find(&self, wanted: Option<&str>, schema: &Schema, path: &Path) -> CacheResult<usize> {
+        let fields = schema.fields();
+        let fits = |index: &usize| (self.fits)(fields[*index].data_type());
+        let named = |name: &str| (0..fields.len()).find(|index| fields[*index].name() == name && fits(index));
+        let describe = |field: &Arc<Field>| format!("{} ({})", field.name(), field.data_type());
+        let columns = || fields.iter().map(describe).collect::<Vec<_>>().join(", ");
+        let (role, path) = (self.name, path.to_owned());
+        if let Some(name) = wanted {
+            let missing = || CacheError::NoSuchColumn { path, role, name: name.to_owned(), columns: columns() };
+            return named(name).ok_or_else(missing);
+        }
+        let fitting: Vec<usize> = (0..fields.len()).filter(fits).collect();
+        match (named(self.usual), &fitting[..]) {
+            (Some(index), _) | (None, &[index]) => Ok(index),
+            _ => Err(CacheError::WhichColumn { path, role, found: fitting.len(), columns: columns() }),
+        }
     }
 }
 
-fn is_text(kind: &DataType) -> bool {
-    match kind {
+fn is_text(data_type: &DataType) -> bool {
+    match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
         DataType::Dictionary(_, value) => is_text(value),
         _ => false,
     }
 }
 
-fn is_vector(kind: &DataType) -> bool {
-    match kind {
+fn is_vector(data_type: &DataType) -> bool {
+    match data_type {
         DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
             matches!(item.data_type(), DataType::Float16 | DataType::Float32 | DataType::Float64)
         }
@@ -83,10 +94,10 @@ fn is_vector(kind: &DataType) -> bool {
     }
 }
 
-/// Rows being read from one file.
+/// Decodes the rows of one file, batch by batch, into the texts and embeddings of a shard.
 pub(super) struct Decoder<'a> {
     pub path: &'a Path,
-    pub found: Found,
+    pub columns: ColumnIndices,
     pub dimension: usize,
     /// The row of the file at which the next batch begins.
     pub row: u64,
@@ -94,11 +105,11 @@ pub(super) struct Decoder<'a> {
 
 impl Decoder<'_> {
     /// Appends a batch that holds the text and the vector column alone.
-    pub fn append(&mut self, batch: &RecordBatch, texts: &mut Vec<String>, numbers: &mut Vec<f32>) -> CacheResult<()> {
+    pub(super) fn append(&mut self, batch: &RecordBatch, shard: &mut Shard) -> CacheResult<()> {
         // A projection keeps the order of the file.
-        let (text, vector) = if self.found.text < self.found.vector { (0, 1) } else { (1, 0) };
-        self.texts(batch.column(text), texts)?;
-        self.vectors(batch.column(vector), numbers)?;
+        let (text, vector) = if self.columns.text < self.columns.vector { (0, 1) } else { (1, 0) };
+        self.texts(batch.column(text), &mut shard.texts)?;
+        self.vectors(batch.column(vector), &mut shard.embeddings)?;
         self.row += batch.num_rows() as u64;
         Ok(())
     }
@@ -108,8 +119,8 @@ impl Decoder<'_> {
     }
 
     fn texts(&self, column: &ArrayRef, texts: &mut Vec<String>) -> CacheResult<()> {
-        if let Some(row) =
-            (column.null_count() > 0).then(|| (0..column.len()).find(|&row| column.is_null(row))).flatten()
+        if column.null_count() > 0
+            && let Some(row) = (0..column.len()).find(|&row| column.is_null(row))
         {
             return Err(self.problem(row, RowProblem::NullText));
         }
@@ -121,7 +132,6 @@ impl Decoder<'_> {
     fn vectors(&self, column: &ArrayRef, numbers: &mut Vec<f32>) -> CacheResult<()> {
         let (values, ends) = values_and_ends(column);
         let start = numbers.len();
-        // Row by row only where widths can differ.
         let mut last = 0;
         for (row, &end) in ends.iter().enumerate() {
             let found = end - last;
@@ -144,8 +154,8 @@ impl Decoder<'_> {
 }
 
 /// The width of the first row's vector in a batch that holds the text and the vector column alone.
-pub(super) fn first_width(batch: &RecordBatch, found: Found) -> usize {
-    let vector = batch.column(usize::from(found.text < found.vector));
+pub(super) fn first_width(batch: &RecordBatch, columns: ColumnIndices) -> usize {
+    let vector = batch.column(usize::from(columns.text < columns.vector));
     if vector.is_empty() || vector.is_null(0) { 0 } else { values_and_ends(vector).1[0] }
 }
 
@@ -187,9 +197,9 @@ fn append_f32(values: &ArrayRef, numbers: &mut Vec<f32>) {
     }
 }
 
-/// Why a vector can't serve, if it can't.
+/// What is wrong with a vector, if anything.
 fn problem_of(vector: &[f32]) -> Option<RowProblem> {
-    // A sum that is finite and positive rules both out in one pass; only then look closer.
+    // One pass rules out both problems: a finite, positive sum has neither.
     let sum: f32 = vector.iter().map(|number| number.abs()).sum();
     if sum.is_finite() && sum > 0.0 {
         return None;

@@ -1,43 +1,33 @@
-//! What can go wrong with a cache in particular; files and folders that can't be read are [`crate::Error::Io`].
+//! What can be wrong with a cache in particular. Files that cannot be read or written are [`crate::Error::Io`] and its
+//! like.
 
 use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
-use parquet::errors::ParquetError;
-
-use crate::error::{OTHER_CODEC, is_of_other_codec};
+use miette::Diagnostic;
 
 pub(super) type CacheResult<T> = Result<T, CacheError>;
 
-/// What can be wrong with an embedding cache, ours or made elsewhere. Rows are counted from 0 within their file.
-#[derive(Debug, thiserror::Error)]
+/// What can be wrong with an embedding cache, one of limbeck or an external Parquet file. Rows are counted from 0
+/// within their file.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum CacheError {
-    /// The library that reads and writes Parquet failed: the file is truncated, damaged or no Parquet file.
-    #[error("cannot {operation} the Parquet file {}", path.display())]
-    Parquet {
-        /// `read` or `write`.
-        operation: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: ParquetError,
-    },
     /// Arrow arrays could not be made or converted.
     #[error("cannot convert the columns of {}", path.display())]
     Arrow {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         #[source]
         source: ArrowError,
     },
-    /// An index that is no JSON, or not that of a cache.
+    /// An index that is not JSON, or not the index of a cache.
     #[error("{} is no index of an embedding cache", path.display())]
+    #[diagnostic(help("embed again into an empty folder, or delete {} and its shards", path.display()))]
     Index {
         /// The index.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         #[source]
         source: serde_json::Error,
     },
@@ -46,131 +36,143 @@ pub enum CacheError {
     Version {
         /// The index.
         path: PathBuf,
-        /// What it says.
+        /// The version in the index.
         found: u32,
-        /// What is understood.
+        /// The version that this program reads.
         expected: u32,
     },
-    /// The folder holds a cache made with other settings.
+    /// The folder holds a cache that was made with other settings.
     #[error("{} is of another cache: its {field} is `{found}`, here it is `{expected}`", path.display())]
+    #[diagnostic(help("embed into another folder, or delete this one"))]
     Mismatch {
         /// The index found.
         path: PathBuf,
         /// The field that differs.
         field: &'static str,
-        /// What the index says.
+        /// Its value in the index.
         found: String,
-        /// What was asked for.
+        /// The value asked for.
         expected: String,
     },
     /// Another process writes this cache, or this part of it.
     #[error("another process is writing the cache in {}", path.display())]
+    #[diagnostic(help("wait for it to end; machines that share a cache each take a part, I of N"))]
     Locked {
         /// The cache's folder.
         path: PathBuf,
     },
-    /// Settings or rows that can't be written.
+    /// Settings or rows that cannot be written.
     #[error("cannot write to the cache in {}: {problem}", path.display())]
     Unwritable {
         /// The cache's folder.
         path: PathBuf,
-        /// What is wrong with what was given.
+        /// What is wrong with the settings or rows.
         problem: String,
     },
-    /// A cache finished before all its shards are there.
-    #[error("the cache in {} lacks {} of its shards, the first is shard {first}", path.display(), missing)]
+    /// A cache was finished before all its shards were written.
+    #[error("the cache in {} lacks {missing} of its shards, the first is shard {first}", path.display())]
+    #[diagnostic(help("run the embed job again: it goes on where it stopped"))]
     Incomplete {
         /// The cache's folder.
         path: PathBuf,
-        /// How many are missing.
+        /// How many shards are missing.
         missing: usize,
-        /// The number of the first.
+        /// The number of the first missing shard.
         first: usize,
     },
-    /// A file whose bytes are not those that were written.
+    /// A file whose bytes have changed since they were written.
     #[error("{} is damaged: its sha256 is not the one in the index", path.display())]
+    #[diagnostic(help("run the embed job again: it redoes damaged shards and keeps the others"))]
     Damaged {
         /// The file.
         path: PathBuf,
     },
-    /// Nothing there that could serve as a cache.
+    /// A folder without a cache.
     #[error("{} holds neither a cache index nor a Parquet file", path.display())]
     Nothing {
         /// The folder.
         path: PathBuf,
     },
-    /// No row at all.
+    /// A cache or file without rows.
     #[error("{} has no rows", path.display())]
     Empty {
         /// The file or folder.
         path: PathBuf,
     },
-    /// A column asked for by name that isn't there or is of another type.
-    #[error("{} has no {kind} column `{name}`; its columns are {columns}", path.display())]
+    /// A column was named that is missing or of another type.
+    #[error("{} has no {role} column `{name}`; its columns are {columns}", path.display())]
+    #[diagnostic(help("{}", column_help(role)))]
     NoSuchColumn {
         /// The file.
         path: PathBuf,
         /// `text` or `vector`.
-        kind: &'static str,
+        role: &'static str,
         /// The name asked for.
         name: String,
-        /// The columns there are, with their types.
+        /// The columns of the file, with their types.
         columns: String,
     },
-    /// No column, or more than one, that could be meant.
-    #[error("cannot tell the {kind} column of {}: {found} would do; its columns are {columns}", path.display())]
+    /// No column was named, and none or several fit.
+    #[error("cannot tell the {role} column of {}: {found} would do; its columns are {columns}", path.display())]
+    #[diagnostic(help("{}", column_help(role)))]
     WhichColumn {
         /// The file.
         path: PathBuf,
         /// `text` or `vector`.
-        kind: &'static str,
-        /// How many columns would do.
+        role: &'static str,
+        /// How many columns fit.
         found: usize,
-        /// The columns there are, with their types.
+        /// The columns of the file, with their types.
         columns: String,
     },
-    /// A row that can't be used.
+    /// A row that cannot be used.
     #[error("{}, row {row}: {problem}", path.display())]
+    #[diagnostic(forward(problem))]
     Row {
         /// The file.
         path: PathBuf,
         /// The row in it, from 0.
         row: u64,
-        /// What is wrong with it.
+        /// What is wrong with the row.
         problem: RowProblem,
     },
-    /// A shard asked for that isn't there.
+    /// A shard was asked for that the cache does not have.
     #[error("{} has {shards} shards, there is no shard {shard}", path.display())]
     NoSuchShard {
         /// The cache.
         path: PathBuf,
         /// The shard asked for.
         shard: usize,
-        /// How many there are.
+        /// How many shards there are.
         shards: usize,
     },
 }
 
 /// What is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Diagnostic)]
 pub enum RowProblem {
     /// There is no text.
     #[error("the text is null")]
+    #[diagnostic(help("{}", LEAVE_OUT))]
     NullText,
     /// There is no vector, or a number of it is missing.
     #[error("the vector is null, or a number in it")]
+    #[diagnostic(help("{}", LEAVE_OUT))]
     NullVector,
-    /// Not a number, or infinite.
+    /// A number that is NaN or infinite.
     #[error("number {position} of the vector is NaN or infinite")]
+    #[diagnostic(help("{}", LEAVE_OUT))]
     NotFinite {
-        /// Where in the vector, from 0.
+        /// Its place in the vector, from 0.
         position: usize,
     },
     /// A vector without a direction.
     #[error("the vector is zero")]
+    #[diagnostic(help("{}", LEAVE_OUT))]
     Zero,
-    /// A vector of another width than the first one's.
+    /// A vector of another width than the first one.
     #[error("the vector has {found} numbers, not {expected}")]
+    #[diagnostic(help("all vectors of a cache have one width"))]
     Width {
         /// How many numbers it has.
         found: usize,
@@ -179,44 +181,17 @@ pub enum RowProblem {
     },
 }
 
-impl CacheError {
-    pub(super) fn parquet(operation: &'static str, path: &Path) -> impl FnOnce(ParquetError) -> Self {
-        move |source| Self::Parquet { operation, path: path.to_owned(), source }
-    }
+const LEAVE_OUT: &str = "leave such rows out, or embed those texts again";
 
-    pub(super) fn arrow(path: &Path) -> impl FnOnce(ArrowError) -> Self {
-        move |source| Self::Arrow { path: path.to_owned(), source }
-    }
-
-    /// What the user could do next, where there is something to say.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Parquet { source, .. } if is_of_other_codec(source) => OTHER_CODEC.into(),
-            Self::Parquet { operation: "read", .. } => {
-                "the file is truncated, damaged or no Parquet file: make it anew".into()
-            }
-            Self::Parquet { source, .. } if is_full(source) => {
-                "the disk is full: free some space and start again".into()
-            }
-            Self::Index { path, .. } => {
-                format!("embed again into an empty folder, or delete {} and its shards", path.display())
-            }
-            Self::Mismatch { .. } => "embed into another folder, or delete this one".into(),
-            Self::Locked { .. } => "wait for it to end; machines that share a cache each take a part, I of N".into(),
-            Self::Damaged { .. } => "run the embed job again: it redoes damaged shards and keeps the others".into(),
-            Self::Incomplete { .. } => "run the embed job again: it goes on where it stopped".into(),
-            Self::NoSuchColumn { kind, .. } | Self::WhichColumn { kind, .. } => match *kind {
-                "text" => "name the column that holds the texts".into(),
-                _ => "name the column that holds the vectors: a list of floating-point numbers".into(),
-            },
-            Self::Row { problem: RowProblem::Width { .. }, .. } => "all vectors of a cache have one width".into(),
-            Self::Row { .. } => "leave such rows out, or embed those texts again".into(),
-            _ => return None,
-        })
+fn column_help(role: &str) -> &'static str {
+    match role {
+        "text" => "name the column that holds the texts",
+        _ => "name the column that holds the vectors: a list of floating-point numbers",
     }
 }
 
-fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
-    let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
-    error.downcast_ref().is_some_and(full) || error.source().is_some_and(is_full)
+impl CacheError {
+    pub(super) fn arrow(path: &Path) -> impl FnOnce(ArrowError) -> Self {
+        move |source| Self::Arrow { path: path.to_owned(), source }
+    }
 }

@@ -1,58 +1,36 @@
-//! `cache.json`: what a cache was made with and which shards are done.
+//! `cache.json`: the settings of a cache and its finished shards.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::error::CacheError;
-use super::tokens::{TOKENIZER_FILE, TOKENS_FILE, is_student_tokens_name};
-use crate::files;
-use crate::{Error, Result};
+use super::format::{TOKENIZER_FILE, TOKENS_FILE, is_student_tokens_name, shard_name};
+use crate::{Error, Result, VectorType, files};
 
 const VERSION: u32 = 1;
 
-/// More than anyone has disks for.
+/// More shards than any disk holds.
 const MOST_SHARDS: u64 = 10_000_000;
 
-/// How the vectors of a cache are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Half precision, 2 bytes a number; a unit vector's cosine to the exact one is above 0.999999.
-    F16,
-    /// Single precision, 4 bytes a number; for readers without half precision, Spark among them.
-    F32,
-}
-
-impl Precision {
-    /// `f16` or `f32`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F16 => "f16",
-            Self::F32 => "f32",
-        }
-    }
-}
-
-/// What a cache's vectors depend on. Two caches with one fingerprint hold the same vectors; a cache with another is never
-/// written to.
+/// What a cache's vectors depend on. Two caches with equal fingerprints hold the same vectors. A writer refuses a
+/// folder whose cache has another fingerprint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
     /// A hash of the teacher's weights.
     pub teacher: String,
-    /// A hash of its tokenizer.
+    /// A hash of the teacher's tokenizer.
     pub tokenizer: String,
-    /// A hash of the text and of how it was prepared.
+    /// A hash of the prepared text.
     pub text: String,
     /// The pooler's name.
     pub pooling: String,
-    /// What is put before every text.
+    /// The prefix of every text.
     pub prefix: String,
-    /// How many tokens of a text are read, special ones included.
+    /// How many tokens of a text the teacher reads, special tokens included.
     pub max_tokens: String,
     /// The precision in which the teacher computes.
     pub precision: String,
@@ -85,9 +63,9 @@ pub(super) struct ShardEntry {
     pub shard: usize,
     pub file: String,
     pub rows: usize,
-    /// Of the file's bytes.
+    /// The sha256 of the file.
     pub sha256: String,
-    /// Of the texts, see [`hash_texts`].
+    /// The sha256 of the texts, see [`hash_texts`](super::format::hash_texts).
     pub texts: String,
 }
 
@@ -96,10 +74,11 @@ pub(super) struct ShardEntry {
 pub(super) struct Index {
     pub version: u32,
     pub dimension: usize,
-    /// How the vectors are stored.
-    pub storage: Precision,
+    /// The number type of the stored vectors.
+    #[serde(deserialize_with = "VectorType::deserialize_for_cache")]
+    pub storage: VectorType,
     pub shard_rows: usize,
-    /// `[I, N]`: only shards k with k % N == I are listed here.
+    /// `[I, N]`: this index lists only shards k with k % N == I.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<(u32, u32)>,
     pub fingerprint: Fingerprint,
@@ -107,18 +86,18 @@ pub(super) struct Index {
     pub tokenizer: Option<FileEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<FileEntry>,
-    /// The token vectors of students' vocabularies, in the order of their names.
+    /// The token vectors of students' vocabularies, sorted by file name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub student_tokens: Vec<FileEntry>,
     pub shards: Vec<ShardEntry>,
-    /// Rows of the whole cache, all parts together; once this part is complete.
+    /// Rows of the whole cache, all parts together; set once this part is complete.
     pub rows: Option<u64>,
 }
 
 impl Index {
-    pub fn new(
+    pub(super) fn new(
         dimension: usize,
-        storage: Precision,
+        storage: VectorType,
         shard_rows: usize,
         part: Option<(u32, u32)>,
         fingerprint: Fingerprint,
@@ -138,19 +117,19 @@ impl Index {
         }
     }
 
-    pub fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         match self.part {
             Some((i, n)) => format!("cache-{i}-of-{n}.json"),
             None => "cache.json".into(),
         }
     }
 
-    /// Whether shard `shard` is this index's to list.
-    pub fn owns(&self, shard: usize) -> bool {
+    /// Whether this index lists shard `shard`, if it is done.
+    pub(super) fn owns(&self, shard: usize) -> bool {
         owns(self.part, shard)
     }
 
-    pub fn save(&self, folder: &Path) -> Result<()> {
+    pub(super) fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(self.file_name());
         let mut json =
             serde_json::to_vec_pretty(self).map_err(|source| CacheError::Index { path: path.clone(), source })?;
@@ -158,7 +137,7 @@ impl Index {
         files::write_bytes(&path, &json)
     }
 
-    pub fn load(path: &Path) -> Result<Self> {
+    pub(super) fn load(path: &Path) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
@@ -174,8 +153,8 @@ impl Index {
         Ok(index)
     }
 
-    /// What no writer would have written: an index from somewhere else must not name files outside its folder, nor make
-    /// a reader divide by nothing.
+    /// Refuses an index that no writer writes. One from elsewhere must not name files outside its folder or make a
+    /// reader divide by zero.
     fn check(&self) -> std::result::Result<(), String> {
         if self.dimension == 0 || self.shard_rows == 0 || self.part.is_some_and(|(i, n)| i >= n) {
             return Err("its dimension, shard_rows or part can't be".into());
@@ -200,18 +179,15 @@ impl Index {
         }
     }
 
-    /// An error that names the first setting in which `self`, read from `path`, differs from `wanted`.
-    pub fn check_against(&self, wanted: &Self, path: &Path) -> Result<()> {
-        let texts = |index: &Self| {
-            [
-                ("dimension", index.dimension.to_string()),
-                ("storage", index.storage.name().to_owned()),
-                ("shard_rows", index.shard_rows.to_string()),
-            ]
-        };
-        let fields = |index: &Self| -> Vec<(&'static str, String)> {
-            let of_fingerprint = index.fingerprint.fields().map(|(name, value)| (name, value.to_owned()));
-            of_fingerprint.into_iter().chain(texts(index)).collect()
+    /// Refuses an index, read from `path`, with other settings than `wanted`. The error names the first setting that
+    /// differs.
+    pub(super) fn check_against(&self, wanted: &Self, path: &Path) -> Result<()> {
+        let fields = |index: &Self| {
+            let mut fields = index.fingerprint.fields().map(|(name, value)| (name, value.to_owned())).to_vec();
+            fields.push(("dimension", index.dimension.to_string()));
+            fields.push(("storage", index.storage.to_string()));
+            fields.push(("shard_rows", index.shard_rows.to_string()));
+            fields
         };
         for ((field, found), (_, expected)) in fields(self).into_iter().zip(fields(wanted)) {
             if found != expected {
@@ -227,7 +203,7 @@ pub(super) fn owns(part: Option<(u32, u32)>, shard: usize) -> bool {
     part.is_none_or(|(i, n)| shard % n as usize == i as usize)
 }
 
-/// All indexes in `folder`, by name; none where there is no such folder.
+/// All indexes in `folder`, by path. A missing folder has none.
 pub(super) fn indexes(folder: &Path) -> Result<BTreeMap<PathBuf, Index>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -254,21 +230,6 @@ fn is_index_name(name: &str) -> bool {
     name == "cache.json" || part(name).unwrap_or(false)
 }
 
-/// `shard-00042.parquet`.
-pub(super) fn shard_name(shard: usize) -> String {
-    format!("shard-{shard:05}.parquet")
-}
-
-/// The sha256 of texts, each preceded by its length in bytes (8 bytes, little endian).
-pub(super) fn hash_texts(texts: &[String]) -> String {
-    let mut hasher = Sha256::new();
-    for text in texts {
-        hasher.update((text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,13 +242,5 @@ mod tests {
         for name in ["cache-.json", "cache--of-.json", "cache-a-of-2.json", "tokenizer.json", "cache-0-of-2.json.tmp"] {
             assert!(!is_index_name(name), "{name}");
         }
-    }
-
-    #[test]
-    fn texts_that_are_cut_otherwise_hash_otherwise() {
-        let hash = |texts: &[&str]| hash_texts(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
-        assert_eq!(hash(&["ab", "c"]), hash(&["ab", "c"]));
-        assert_ne!(hash(&["ab", "c"]), hash(&["a", "bc"]));
-        assert_ne!(hash(&[]), hash(&[""]));
     }
 }

@@ -1,4 +1,4 @@
-//! The embedding cache: what a teacher says about a text, kept as Parquet.
+//! The embedding cache: a teacher's vectors of a text, stored as Parquet.
 //!
 //! ```text
 //! cache/
@@ -7,20 +7,21 @@
 //!   shard-00001.parquet    16,384 rows each but the last
 //!   tokens.parquet         the teacher's vector of every token, and of the empty text
 //!   tokenizer.json
-//!   tokens-HASH.parquet    the same of a student's own vocabulary, HASH being its tokenizer's
+//!   tokens-HASH.parquet    as tokens.parquet for a student's own vocabulary; HASH is of its tokenizer
 //! ```
 //!
-//! [`CacheWriter`] fills such a folder and survives being killed; [`Cache`] reads it, or a Parquet file or folder made
-//! elsewhere with a text and a vector column.
+//! [`CacheWriter`] fills such a folder and survives being killed. [`Cache`] reads the folder, or any external Parquet
+//! file or folder with a text and a vector column.
 //!
 //! ```
-//! use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision};
+//! use limbeck_data::VectorType;
+//! use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint};
 //!
 //! # fn main() -> limbeck_data::Result<()> {
 //! # let folder = tempfile::tempdir().unwrap();
 //! # let folder = folder.path();
 //! let fingerprint = Fingerprint { teacher: "a hash".into(), ..Fingerprint::default() };
-//! let spec = CacheSpec::new(2, Precision::F16, fingerprint);
+//! let spec = CacheSpec::new(2, VectorType::F16, fingerprint);
 //! let mut writer = CacheWriter::open(folder, spec)?;
 //! let texts = ["one".to_owned(), "two".to_owned()];
 //! if !writer.is_done(0, &texts) {
@@ -37,25 +38,27 @@
 
 mod columns;
 mod error;
-mod foreign;
+mod external;
+mod format;
 mod index;
+mod native;
 mod parquet_in;
 mod parquet_out;
 mod reader;
-mod tokens;
+mod shard;
+mod token_vectors;
 mod writer;
 
 pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
-pub use index::{Fingerprint, Precision};
-pub use reader::{Cache, Shard, Slice};
-pub use tokens::{
-    TOKENIZER_FILE, TOKENS_FILE, TokenVectors, is_tokens_name, read_token_vectors, student_tokens_file,
-    write_token_vectors,
-};
-pub use writer::{CacheSpec, CacheWriter, DoneShards, SHARD_ROWS};
+pub use format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, student_tokens_file};
+pub use index::Fingerprint;
+pub use reader::Cache;
+pub use shard::{Shard, Slice};
+pub use token_vectors::{TokenVectors, read_token_vectors, write_token_vectors};
+pub use writer::{CacheSpec, CacheWriter, DoneShards};
 
 #[cfg(test)]
-mod foreign_tests;
+mod external_tests;
 #[cfg(test)]
 mod writer_tests;

@@ -1,4 +1,4 @@
-//! Opening Parquet files and reading rows of two of their columns.
+//! Opens Parquet files and reads rows of their text and vector column.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,18 +7,26 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::ChunkReader;
 
-use super::columns::{Decoder, Found};
+use super::columns::{ColumnIndices, Decoder};
 use super::error::CacheError;
+use super::format::SHARD_ROWS;
+use super::shard::Shard;
+use crate::caught::{caught, next_batch};
+use crate::codec::check_codecs;
 use crate::{Error, Result};
 
 /// How many rows are decoded at a time.
 pub(super) const BATCH_ROWS: usize = 1024;
 
-/// Opens a file and reads its footer, with the index of its pages where there is one: so rows in the middle can be read without those
-/// before them.
+/// The most numbers that memory is reserved for in advance, because a damaged file may announce any number.
+const MOST_RESERVED: usize = 1 << 24;
+
+/// Opens a file and reads its footer, with the index of its pages where there is one: rows in the middle can then be
+/// read without the rows before them.
 pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     let metadata = footer(&file, path)?;
@@ -27,51 +35,61 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
 
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-    Ok(ArrowReaderMetadata::load(input, options).map_err(CacheError::parquet("read", path))?)
+    caught(|| ArrowReaderMetadata::load(input, options)).map_err(Error::read_parquet::<ParquetError>(path))
 }
 
-/// What to read of a file.
-pub(super) struct Part {
+/// The row groups of the file that `metadata` describes.
+pub(super) fn all_row_groups(metadata: &ArrowReaderMetadata) -> Vec<usize> {
+    (0..metadata.metadata().num_row_groups()).collect()
+}
+
+/// Which rows of a file to read.
+pub(super) struct RowSelection {
     pub row_groups: Vec<usize>,
     /// Rows of these groups to skip.
     pub skip: usize,
-    /// Rows to read after them; none: to the end.
+    /// Rows to read after them; `None`: to the end.
     pub rows: Option<usize>,
     /// How many rows become one batch.
     pub batch_rows: usize,
 }
 
-/// A reader of the two columns `found`.
+/// A reader of the text and the vector column.
 pub(super) fn reader<R: ChunkReader + 'static>(
     input: R,
     metadata: ArrowReaderMetadata,
-    found: Found,
-    part: Part,
+    columns: ColumnIndices,
+    selection: RowSelection,
     path: &Path,
 ) -> Result<ParquetRecordBatchReader> {
-    let columns = ProjectionMask::roots(metadata.parquet_schema(), [found.text, found.vector]);
+    let roots = [columns.text, columns.vector];
+    check_codecs(metadata.metadata(), &roots, path)?;
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
     let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
-        .with_projection(columns)
-        .with_row_groups(part.row_groups)
-        .with_offset(part.skip)
-        .with_batch_size(part.batch_rows);
-    if let Some(rows) = part.rows {
+        .with_projection(mask)
+        .with_row_groups(selection.row_groups)
+        .with_offset(selection.skip)
+        .with_batch_size(selection.batch_rows);
+    if let Some(rows) = selection.rows {
         builder = builder.with_limit(rows);
     }
-    Ok(builder.build().map_err(CacheError::parquet("read", path))?)
+    caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))
 }
 
-/// Reads until `rows` rows are there, or the end. Batches must not reach past `rows`.
-pub(super) fn take(
+/// Reads `rows` rows, or as many as there are, into a shard whose first id is `first_id`. A batch must not reach past
+/// `rows`.
+pub(super) fn read_shard(
     reader: &mut ParquetRecordBatchReader,
-    decoder: &mut Decoder,
+    mut decoder: Decoder,
     rows: usize,
-    texts: &mut Vec<String>,
-    numbers: &mut Vec<f32>,
-) -> Result<()> {
-    while texts.len() < rows {
-        let Some(batch) = reader.next() else { break };
-        decoder.append(&batch.map_err(CacheError::arrow(decoder.path))?, texts, numbers)?;
+    first_id: u64,
+) -> Result<Shard> {
+    let texts = Vec::with_capacity(rows.min(SHARD_ROWS));
+    let embeddings = Vec::with_capacity(rows.saturating_mul(decoder.dimension).min(MOST_RESERVED));
+    let mut shard = Shard { first_id, texts, embeddings };
+    while shard.rows() < rows {
+        let Some(batch) = next_batch(reader) else { break };
+        decoder.append(&batch.map_err(CacheError::arrow(decoder.path))?, &mut shard)?;
     }
-    Ok(())
+    Ok(shard)
 }

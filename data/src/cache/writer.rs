@@ -1,75 +1,74 @@
-//! [`CacheWriter`]: fills a cache so that it can be killed at any moment.
+//! [`CacheWriter`]: fills a cache, and can be killed at any moment.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use super::error::{CacheError, CacheResult};
-use super::index::{FileEntry, Fingerprint, Index, Precision, ShardEntry, hash_texts, indexes, owns, shard_name};
-use super::parquet_out::{self, Rows};
-use super::tokens::{self, TOKENIZER_FILE, TOKENS_FILE, student_tokens_file};
-use crate::files::{self, PendingFile};
-use crate::{Error, Result};
+use super::format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, hash_texts, shard_name, student_tokens_file};
+use super::index::{FileEntry, Fingerprint, Index, ShardEntry, indexes, owns};
+use super::parquet_out::{self, CacheRows};
+use super::token_vectors;
+use crate::files::{self, FolderLock, write_hashed};
+use crate::{Error, Result, VectorType};
 
-/// Rows of a full shard.
-pub const SHARD_ROWS: usize = 16_384;
-
-/// What a cache is to hold.
+/// The settings of a cache.
 #[derive(Debug, Clone)]
 pub struct CacheSpec {
     /// The width of the vectors.
     pub dimension: usize,
-    /// How they are stored.
-    pub precision: Precision,
+    /// The number type in which they are stored, f16 or f32.
+    pub storage: VectorType,
     /// What they depend on.
     pub fingerprint: Fingerprint,
-    /// Rows of a full shard, [`SHARD_ROWS`] unless there is a reason.
+    /// Rows of a full shard; tests choose fewer than [`SHARD_ROWS`].
     pub shard_rows: usize,
-    /// `(I, N)`: write only shards k with k % N == I, and an index of their own, so that N machines fill one cache.
+    /// `(I, N)`: write only shards k with k % N == I, and an index of their own. So N machines fill one cache.
     pub part: Option<(u32, u32)>,
 }
 
 impl CacheSpec {
     /// A whole cache in shards of [`SHARD_ROWS`] rows.
-    pub fn new(dimension: usize, precision: Precision, fingerprint: Fingerprint) -> Self {
-        Self { dimension, precision, fingerprint, shard_rows: SHARD_ROWS, part: None }
+    pub fn new(dimension: usize, storage: VectorType, fingerprint: Fingerprint) -> Self {
+        Self { dimension, storage, fingerprint, shard_rows: SHARD_ROWS, part: None }
     }
 }
 
 /// Writes the shards of a cache, in any order.
 ///
-/// A shard is written beside its place, synced, renamed and only then listed in the index, which is replaced in the same
-/// way. Killed at any moment and started again, the folder ends byte for byte the same. Dropped without
-/// [`CacheWriter::finish`], what is listed stays.
+/// A shard is written under a temporary name, synced, renamed and then listed in the index, which is replaced in the
+/// same way. A job that is killed at any moment and started again ends with the same bytes. If the writer is dropped
+/// without [`CacheWriter::finish`], the listed shards stay.
 pub struct CacheWriter {
     folder: PathBuf,
     index: Index,
     done: BTreeMap<usize, ShardEntry>,
     rejected: Vec<String>,
-    _lock: Lock,
+    _lock: FolderLock,
 }
 
 impl CacheWriter {
-    /// Opens the cache in `folder`, which is made if need be, and takes up what an earlier writer left there.
+    /// Opens the cache in `folder`, which is created if it is missing, and continues the work of an earlier writer.
     ///
-    /// Files listed whose bytes aren't those that were written are dropped from the index and named by
-    /// [`CacheWriter::rejected`]. Shards that another part's index lists count as done here too.
+    /// A listed file that is gone or changed is dropped from the index; [`CacheWriter::rejected`] names it. Shards that
+    /// another part's index lists count as done.
     ///
     /// # Errors
-    /// Settings out of range; the folder holds a cache with another fingerprint, width, storage or shard size; another
-    /// process is writing this part.
+    /// Settings are out of range; the folder holds a cache with another fingerprint, width, storage or shard size;
+    /// another process is writing this part.
     pub fn open(folder: &Path, spec: CacheSpec) -> Result<Self> {
         check(&spec, folder)?;
         fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-        let mut index = Index::new(spec.dimension, spec.precision, spec.shard_rows, spec.part, spec.fingerprint);
-        let lock = Lock::take(folder, &index.file_name())?;
+        let mut index = Index::new(spec.dimension, spec.storage, spec.shard_rows, spec.part, spec.fingerprint);
+        let lock = files::lock_part(folder, &index.file_name()).map_err(|error| match error {
+            Error::Busy { path } => CacheError::Locked { path }.into(),
+            error => error,
+        })?;
         files::remove_leftovers(folder)?;
 
         let mut earlier = indexes(folder)?;
-        // Of a run that failed before its first shard nothing is worth keeping.
+        // An index without shards, of other settings, comes from a job that failed at its start: it is replaced.
         let own = folder.join(index.file_name());
         earlier.retain(|path, other| {
             *path != own || !other.shards.is_empty() || other.check_against(&index, path).is_ok()
@@ -93,7 +92,7 @@ impl CacheWriter {
         Ok(writer)
     }
 
-    /// Drops what is listed and isn't there as it was written; the index is saved anew only if something was.
+    /// Drops listed files that are gone or changed. The index is saved only if a file was dropped.
     fn verify(&mut self) -> Result<()> {
         let mut rejected = Vec::new();
         let mut keep = |file: &str, sha256: &str| -> Result<bool> {
@@ -138,12 +137,12 @@ impl CacheWriter {
         Ok(())
     }
 
-    /// What was listed and had to be dropped, a line each, for the user to read.
+    /// The listed files that had to be dropped, a line each for the user.
     pub fn rejected(&self) -> &[String] {
         &self.rejected
     }
 
-    /// Whether shard `shard` is this part's to write.
+    /// Whether this part writes shard `shard`.
     pub fn owns(&self, shard: usize) -> bool {
         self.index.owns(shard)
     }
@@ -153,7 +152,7 @@ impl CacheWriter {
         self.done.get(&shard).is_some_and(|entry| entry.rows == texts.len() && entry.texts == hash_texts(texts))
     }
 
-    /// A copy of what [`CacheWriter::is_done`] goes by, for another thread.
+    /// A copy of the list of finished shards, for another thread.
     pub fn done(&self) -> DoneShards {
         let done = self.done.iter().map(|(&shard, entry)| (shard, (entry.rows, entry.texts.clone())));
         DoneShards { part: self.index.part, done: done.collect() }
@@ -164,12 +163,12 @@ impl CacheWriter {
         &self.folder
     }
 
-    /// Writes shard `shard`: `embeddings` holds a row of the cache's width for each text, row `i` gets the id
+    /// Writes shard `shard`. `embeddings` holds a row of the cache's width for each text; row `i` gets the id
     /// `shard × shard_rows + i`.
     ///
     /// # Errors
-    /// A shard of another part; more texts than a shard holds, or none; another number of numbers; a vector that isn't
-    /// finite, or is zero, as stored; what the disk says.
+    /// The shard belongs to another part; there are no texts, or more than a shard holds; the numbers do not make a row
+    /// for each text; a vector, as stored, is zero or not finite; the disk refuses.
     pub fn write(&mut self, shard: usize, texts: &[String], embeddings: &[f32]) -> Result<()> {
         let unwritable = |problem| Err(CacheError::Unwritable { path: self.folder.clone(), problem }.into());
         if !self.owns(shard) {
@@ -181,62 +180,61 @@ impl CacheWriter {
         }
         let file = shard_name(shard);
         let first_id = shard as u64 * self.index.shard_rows as u64;
-        let rows = Rows { first_id, texts, embeddings, dimension: self.index.dimension };
-        let (precision, group_rows) = (self.index.storage, self.index.shard_rows);
-        let sha256 = write_hashed(&self.folder.join(&file), |to, path| {
-            parquet_out::write(to, rows, precision, group_rows, path)
-        })?;
+        let rows = CacheRows { first_id, texts, embeddings, dimension: self.index.dimension };
+        let (storage, group_rows) = (self.index.storage, self.index.shard_rows);
+        let path = self.folder.join(&file);
+        let sha256 = write_hashed(&path, |to| parquet_out::write(to, rows, storage, group_rows, &path))?;
         self.done.insert(shard, ShardEntry { shard, file, rows: texts.len(), sha256, texts: hash_texts(texts) });
         self.index.rows = None;
         self.save()
     }
 
-    /// Whether the token vectors and the tokenizer are there.
+    /// Whether the cache has the token vectors and the tokenizer.
     pub fn has_tokens(&self) -> bool {
         self.index.tokens.is_some() && self.index.tokenizer.is_some()
     }
 
-    /// Writes the tokenizer's JSON, and the teacher's vector of every token, in order of id, and of the empty text last.
+    /// Writes the tokenizer's JSON and the teacher's vector of every token, in order of id, with the empty text last.
     pub fn write_tokens(&mut self, tokenizer: &[u8], texts: &[String], embeddings: &[f32]) -> Result<()> {
-        let dimension = self.index.dimension;
-        let sha256 = write_hashed(&self.folder.join(TOKENIZER_FILE), |to, path| {
-            to.write_all(tokenizer).map_err(Error::io("write", path))
-        })?;
+        let path = self.folder.join(TOKENIZER_FILE);
+        let sha256 = write_hashed(&path, |to| to.write_all(tokenizer).map_err(Error::io("write", &path)))?;
         self.index.tokenizer = Some(FileEntry { file: TOKENIZER_FILE.into(), sha256 });
-        let sha256 = write_hashed(&self.folder.join(TOKENS_FILE), |to, path| {
-            tokens::write(to, texts, embeddings, dimension, path)
-        })?;
-        self.index.tokens = Some(FileEntry { file: TOKENS_FILE.into(), sha256 });
+        self.index.tokens = Some(self.write_token_file(TOKENS_FILE.into(), texts, embeddings)?);
         self.save()
     }
 
-    /// Whether the vectors of this student's tokens are there; `tokenizer` is its JSON.
+    fn write_token_file(&self, file: String, texts: &[String], embeddings: &[f32]) -> Result<FileEntry> {
+        let path = self.folder.join(&file);
+        let dimension = self.index.dimension;
+        let sha256 = write_hashed(&path, |to| token_vectors::write(to, texts, embeddings, dimension, &path))?;
+        Ok(FileEntry { file, sha256 })
+    }
+
+    /// Whether the cache has the vectors of a student's tokens; `tokenizer` is the student's JSON.
     pub fn has_student_tokens(&self, tokenizer: &[u8]) -> bool {
         let file = student_tokens_file(tokenizer);
         self.index.student_tokens.iter().any(|entry| entry.file == file)
     }
 
-    /// Writes the teacher's vectors of a student's tokens, in order of id, and of the empty text last; `tokenizer` is the
-    /// student's JSON. Those of other vocabularies stay.
+    /// Writes the teacher's vectors of a student's tokens, in order of id, with the empty text last; `tokenizer` is the
+    /// student's JSON. Files of other vocabularies stay.
     pub fn write_student_tokens(&mut self, tokenizer: &[u8], texts: &[String], embeddings: &[f32]) -> Result<()> {
-        let dimension = self.index.dimension;
-        let file = student_tokens_file(tokenizer);
-        let sha256 =
-            write_hashed(&self.folder.join(&file), |to, path| tokens::write(to, texts, embeddings, dimension, path))?;
-        self.index.student_tokens.retain(|entry| entry.file != file);
-        self.index.student_tokens.push(FileEntry { file, sha256 });
+        let entry = self.write_token_file(student_tokens_file(tokenizer), texts, embeddings)?;
+        self.index.student_tokens.retain(|other| other.file != entry.file);
+        self.index.student_tokens.push(entry);
         self.index.student_tokens.sort_by(|a, b| a.file.cmp(&b.file));
         self.save()
     }
 
-    /// Says that the text ended after `rows` rows, counted over all parts, and lets go of the folder.
+    /// Records that the text has `rows` rows, counted over all parts, and unlocks the folder.
     ///
     /// # Errors
-    /// A shard of this part is missing or has another number of rows than that makes.
+    /// A shard of this part is missing or has too few or too many rows.
     pub fn finish(mut self, rows: u64) -> Result<()> {
         let shard_rows = self.index.shard_rows as u64;
         let shards = rows.div_ceil(shard_rows) as usize;
-        // From a longer text with the same fingerprint; that can't be, but what isn't text's has no place here.
+        // Shards past the end would come from a longer text with the same fingerprint. None should exist; delete any
+        // that do.
         let surplus: Vec<usize> = self.done.range(shards..).map(|(&shard, _)| shard).collect();
         for shard in surplus {
             if let Some(entry) = self.done.remove(&shard) {
@@ -262,7 +260,7 @@ impl CacheWriter {
     }
 }
 
-/// Which shards are done and with which texts, see [`CacheWriter::done`].
+/// The finished shards and the hashes of their texts, see [`CacheWriter::done`].
 #[derive(Debug, Clone)]
 pub struct DoneShards {
     part: Option<(u32, u32)>,
@@ -270,7 +268,7 @@ pub struct DoneShards {
 }
 
 impl DoneShards {
-    /// Whether shard `shard` is the writer's part to write.
+    /// Whether the writer's part includes shard `shard`.
     pub fn owns(&self, shard: usize) -> bool {
         owns(self.part, shard)
     }
@@ -280,77 +278,25 @@ impl DoneShards {
         self.done.get(&shard).is_some_and(|(rows, hash)| *rows == texts.len() && *hash == hash_texts(texts))
     }
 
-    /// How many shards are there.
+    /// The number of finished shards.
     pub fn len(&self) -> usize {
         self.done.len()
     }
 
-    /// Whether no shard is there.
+    /// Whether no shard is finished.
     pub fn is_empty(&self) -> bool {
         self.done.is_empty()
     }
 }
 
+/// Refuses settings out of range.
 fn check(spec: &CacheSpec, folder: &Path) -> CacheResult<()> {
     let problem = match (spec.dimension, spec.shard_rows, spec.part) {
         (0, ..) => "vectors of no numbers".into(),
+        _ if !spec.storage.fits_cache() => format!("vectors are stored as f16 or f32, not as {}", spec.storage),
         (_, 0, _) => "shards of no rows".into(),
         (.., Some((i, n))) if i >= n => format!("part {i} of {n}: parts count from 0"),
         _ => return Ok(()),
     };
     Err(CacheError::Unwritable { path: folder.to_owned(), problem })
-}
-
-/// Writes a file whole or not at all and returns its sha256.
-fn write_hashed(
-    path: &Path,
-    write: impl FnOnce(&mut Hashing<&mut PendingFile>, &Path) -> Result<()>,
-) -> Result<String> {
-    files::write_atomically(path, |file| {
-        let mut to = Hashing { to: file, hasher: Sha256::new() };
-        write(&mut to, path)?;
-        Ok(to.hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-    })
-}
-
-struct Hashing<W> {
-    to: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.to.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Held while a process writes an index; the operating system lets go of it when the process dies.
-struct Lock {
-    path: PathBuf,
-    _file: File,
-}
-
-impl Lock {
-    fn take(folder: &Path, index: &str) -> Result<Self> {
-        let path = folder.join(format!(".{index}.lock"));
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(Error::io("create", &path))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(CacheError::Locked { path: folder.to_owned() }.into()),
-            // A file system without locks does without one.
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self { path, _file: file }),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
 }

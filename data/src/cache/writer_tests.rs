@@ -5,15 +5,16 @@ use std::path::Path;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float16Type, UInt64Type};
+use miette::Diagnostic;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 
 use super::*;
-use crate::Error;
+use crate::{Error, VectorType};
 
 fn spec() -> CacheSpec {
     let fingerprint = Fingerprint { teacher: "t".into(), pooling: "mean".into(), ..Fingerprint::default() };
-    CacheSpec { dimension: 3, precision: Precision::F16, fingerprint, shard_rows: 4, part: None }
+    CacheSpec { dimension: 3, storage: VectorType::F16, fingerprint, shard_rows: 4, part: None }
 }
 
 /// Shard `shard` of a text of ten rows: two shards of four and one of two.
@@ -114,7 +115,7 @@ fn what_is_written_is_read_back() {
 fn the_bytes_do_not_depend_on_the_order_of_writing_or_on_pauses() {
     let [one, two] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let expected = whole(one.path());
-    // As a killed process leaves it: a shard listed, one in place but not listed, one half written.
+    // The files of a killed process: one shard listed, one in place but not listed, one half written.
     drop(fill(two.path(), spec(), &[2]));
     fs::write(two.path().join("shard-00001.parquet"), "not listed").unwrap();
     fs::write(two.path().join(".limbeck-abc.tmp"), "half").unwrap();
@@ -142,7 +143,7 @@ fn a_truncated_shard_is_named_and_redone() {
     let cache = Cache::open(folder.path()).unwrap();
     assert_eq!((cache.complete(), cache.missing()), (false, &[2][..]));
     let damaged = error(cache.read(1));
-    assert!(damaged.to_string().contains("shard-00001.parquet") && damaged.hint().is_some(), "{damaged}");
+    assert!(damaged.to_string().contains("shard-00001.parquet") && damaged.help().is_some(), "{damaged}");
 
     let writer = CacheWriter::open(folder.path(), spec()).unwrap();
     assert!(writer.is_done(0, &rows(0).0) && !writer.is_done(1, &rows(1).0) && !writer.is_done(2, &rows(2).0));
@@ -160,7 +161,7 @@ fn a_cache_made_otherwise_is_refused_and_the_difference_named() {
     let mut others = vec![spec(), spec(), spec(), spec()];
     others[0].fingerprint.teacher = "other".into();
     others[1].fingerprint.max_tokens = "128".into();
-    others[2].precision = Precision::F32;
+    others[2].storage = VectorType::F32;
     others[3].shard_rows = 8;
     for (other, expected) in others.into_iter().zip(["teacher", "max_tokens", "storage", "shard_rows"]) {
         match error(CacheWriter::open(folder.path(), other)) {
@@ -185,7 +186,7 @@ fn parts_make_one_cache_and_what_is_missing_is_known() {
     let names: Vec<_> = contents(folder.path()).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names[..2], ["cache-0-of-2.json", "cache-1-of-2.json"]);
 
-    // A writer without parts takes up what the parts did.
+    // A writer without parts continues the work of the parts.
     let writer = CacheWriter::open(folder.path(), spec()).unwrap();
     assert!((0..3).all(|shard| writer.is_done(shard, &rows(shard).0)));
     writer.finish(10).unwrap();
@@ -316,4 +317,11 @@ fn an_index_that_is_none_is_named() {
         fs::write(&path, good.replace(from, to)).unwrap();
         assert!(matches!(error(Cache::open(folder.path())), CacheError::Index { .. }), "{to}");
     }
+}
+
+#[test]
+fn a_number_type_that_a_cache_cannot_store_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = error(CacheWriter::open(folder.path(), CacheSpec { storage: VectorType::Int8, ..spec() }));
+    assert!(refused.to_string().ends_with("vectors are stored as f16 or f32, not as int8"), "{refused}");
 }

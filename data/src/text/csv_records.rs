@@ -1,4 +1,4 @@
-//! The records of a `.csv` file.
+//! Reads the records of a `.csv` file.
 
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::lines::MAX_LINE_BYTES;
 use super::open::{decode, open, without_bom};
 use crate::error::Result;
 
-/// The records of a `.csv` file, the first of which holds the names.
+/// A `.csv` file, whose first record holds the names of the columns.
 pub(super) struct CsvRecords {
     reader: csv::Reader<Bounded>,
     record: csv::ByteRecord,
@@ -18,9 +18,9 @@ pub(super) struct CsvRecords {
 }
 
 impl CsvRecords {
-    /// The records after the first, and the names in it; none for a file without a record.
-    pub fn open(path: &Path, encodings: &Encodings) -> Result<Option<(Self, Vec<String>)>> {
-        let bounded = Bounded { inner: open(path, encodings)?, since_record: 0, given: 0, last: 0 };
+    /// Opens the file and reads the names; `None` for a file without a record.
+    pub(super) fn open(path: &Path, encodings: &Encodings) -> Result<Option<(Self, Vec<String>)>> {
+        let bounded = Bounded { inner: open(path, encodings)?, since_record: 0, total: 0, last: 0 };
         let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bounded);
         let (path, encodings) = (path.to_owned(), encodings.clone());
         let mut records = Self { reader, record: csv::ByteRecord::new(), path, encodings };
@@ -35,11 +35,11 @@ impl CsvRecords {
         Ok(Some((records, names)))
     }
 
-    /// Reads the next record; false after the last.
+    /// Reads the next record; `false` after the last.
     ///
     /// # Errors
-    /// More or fewer fields than the first record has, a record too long, a quote left open at the file's end.
-    pub fn read(&mut self) -> Result<bool> {
+    /// The record has more or fewer fields than the first, is too long, or leaves a quote open at the file's end.
+    pub(super) fn read(&mut self) -> Result<bool> {
         self.reader.get_mut().since_record = 0;
         let line = self.reader.position().line();
         let read = self.reader.read_byte_record(&mut self.record).map_err(|source| {
@@ -63,34 +63,34 @@ impl CsvRecords {
         Ok(read)
     }
 
-    /// Whether the record reaches over lines to the end of what was read, and no quote stands there. (Only what is quoted reaches
-    /// over lines.)
+    /// Whether the record spans lines up to the end of the file and the file does not end in a quote. Only a quoted
+    /// field spans lines.
     fn ends_in_open_quote(&self) -> bool {
         let source = self.reader.get_ref();
         let over_lines = || self.record.iter().next_back().is_some_and(|field| field.contains(&b'\n'));
-        self.reader.position().byte() == source.given && source.last != b'"' && over_lines()
+        self.reader.position().byte() == source.total && source.last != b'"' && over_lines()
     }
 
-    /// The line that the record begins at, from 1.
-    pub fn line(&self) -> u64 {
+    /// The line on which the record begins, from 1.
+    pub(super) fn line(&self) -> u64 {
         self.record.position().map_or(0, csv::Position::line)
     }
 
-    /// The record's field at `index`; empty past its end.
-    pub fn field(&self, index: usize) -> Result<String> {
+    /// The record's field at `index`; empty past the end.
+    pub(super) fn field(&self, index: usize) -> Result<String> {
         let field = self.record.get(index).unwrap_or_default();
         decode(field, &self.path, Some(self.line()), &self.encodings).map(Into::into)
     }
 }
 
-/// A reader that gives no more than one record may have, so that an open quote can't swallow the file.
+/// A reader that ends with an error once a record is too long, so that an open quote cannot swallow the file.
 struct Bounded {
     inner: Box<dyn BufRead + Send>,
-    /// Bytes given since a record was asked for.
+    /// Bytes read since the last record was asked for.
     since_record: usize,
-    /// Bytes given in all.
-    given: u64,
-    /// The last of them that ends no line.
+    /// Bytes read in all.
+    total: u64,
+    /// The last byte read that is no line end.
     last: u8,
 }
 
@@ -105,7 +105,7 @@ impl Read for Bounded {
         }
         let count = self.inner.read(buffer)?;
         self.since_record += count;
-        self.given += count as u64;
+        self.total += count as u64;
         let ends_line = |byte: &&u8| matches!(byte, b'\n' | b'\r');
         self.last = buffer[..count].iter().rev().find(|byte| !ends_line(byte)).copied().unwrap_or(self.last);
         Ok(count)

@@ -1,4 +1,4 @@
-//! Bytes to text, in UTF-8 unless a source says otherwise.
+//! Decodes bytes to text: UTF-8, or the encodings that a source names.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
@@ -10,9 +10,10 @@ use crate::error::Result;
 
 /// The encodings that a source's bytes may be in, tried in turn.
 ///
-/// One label (`windows-1252`, any of the WHATWG standard) is taken at its word. Several, `utf-8,windows-1252`, are tried
-/// line by line, field by field or document by document, and the first in which all bytes have a meaning is the one: for
-/// a collection in UTF-8 with a few strays. `windows-1252` alone would there turn each `£` of UTF-8 into `Â£`.
+/// A single label (`windows-1252`, any of the WHATWG standard) is the encoding of all bytes. Several labels
+/// (`utf-8,windows-1252`) are tried for each line, field or document, and the first in which all its bytes are valid is
+/// used. That is for collections in UTF-8 with a few strays, where `windows-1252` alone would turn each `£` of UTF-8
+/// into `Â£`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encodings(Vec<&'static Encoding>);
 
@@ -30,7 +31,7 @@ impl std::fmt::Display for Encodings {
 }
 
 impl Encodings {
-    /// Reads a label or several between commas; none means UTF-8.
+    /// Parses a label, or several between commas; `None` means UTF-8.
     pub fn parse(labels: Option<&str>) -> Result<Self> {
         let Some(labels) = labels else { return Ok(Self::default()) };
         let mut encodings = Vec::new();
@@ -46,7 +47,7 @@ impl Encodings {
         }
     }
 
-    /// The text of `bytes`, or where the first byte without a meaning stands, if that's known.
+    /// The text of `bytes`, or the place of the first invalid byte, from 1, if it is known.
     pub(super) fn decode<'a>(&self, bytes: &'a [u8]) -> std::result::Result<Cow<'a, str>, Option<usize>> {
         let mut first_bad = None;
         for encoding in self.within_ascii() {
@@ -62,7 +63,8 @@ impl Encodings {
         Err(first_bad)
     }
 
-    /// Wraps a reader whose line ends aren't single ASCII bytes (UTF-16, ISO-2022-JP) so that it gives UTF-8.
+    /// Turns a reader of an encoding whose line ends are not single ASCII bytes (UTF-16, ISO-2022-JP) into one of
+    /// UTF-8.
     pub(super) fn wrap(&self, reader: Box<dyn BufRead + Send>) -> Box<dyn BufRead + Send> {
         match self.0.first() {
             Some(encoding) if !encoding.is_ascii_compatible() => {
@@ -72,19 +74,19 @@ impl Encodings {
         }
     }
 
-    /// The encodings that [`Encodings::decode`] tries: UTF-8 where [`Encodings::wrap`] has done the work already.
+    /// The encodings that [`Encodings::decode`] tries: UTF-8 alone where [`Encodings::wrap`] has decoded already.
     fn within_ascii(&self) -> &[&'static Encoding] {
         const DONE: &[&Encoding] = &[UTF_8];
         if self.0.iter().all(|encoding| encoding.is_ascii_compatible()) { &self.0 } else { DONE }
     }
 }
 
-/// Bytes without a meaning, met by a [`Transcoder`]; wrapped in an [`io::Error`].
+/// Invalid bytes that a [`Transcoder`] met; wrapped in an [`io::Error`].
 #[derive(Debug, thiserror::Error)]
-#[error("bytes without a meaning")]
+#[error("invalid bytes")]
 pub(super) struct Malformed;
 
-/// Reads bytes of one encoding, gives UTF-8.
+/// A reader that turns bytes of one encoding into UTF-8.
 struct Transcoder<R> {
     inner: R,
     decoder: encoding_rs::Decoder,

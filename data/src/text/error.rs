@@ -2,135 +2,143 @@
 
 use std::path::PathBuf;
 
-use crate::error::{OTHER_CODEC, is_of_other_codec};
+use miette::Diagnostic;
 
-/// What can be wrong with a text file, a file of graded pairs or of training examples, or a plan for
-/// text.
-#[derive(Debug, thiserror::Error)]
+/// What can be wrong with a text file, a file of graded pairs or of training examples, or a text plan.
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TextError {
-    /// Bytes that are no text in the encoding they should be in.
+    /// Bytes that are not valid in the expected encoding.
     #[error("{}{}: not valid {encodings}", path.display(), place(*line, *byte))]
+    #[diagnostic(help("{}", encoding_help(*utf16)))]
     Undecodable {
         /// The file.
         path: PathBuf,
-        /// The line, from 1; none for a document.
+        /// The line, from 1; `None` for a document.
         line: Option<u64>,
-        /// The first bad byte of that line or document, from 1, where it's known.
+        /// The first bad byte of that line or document, from 1, where it is known.
         byte: Option<usize>,
         /// The encodings tried.
         encodings: String,
-        /// Whether it begins with the mark of UTF-16.
+        /// Whether the file begins with the byte order mark of UTF-16.
         utf16: bool,
     },
     /// A label that no encoding has.
     #[error("unknown encoding `{label}`")]
+    #[diagnostic(help(
+        "any label of the WHATWG encoding standard serves: utf-8, windows-1252, gb18030, shift_jis, utf-16le"
+    ))]
     UnknownEncoding {
         /// The label given.
         label: String,
     },
-    /// An encoding that can't stand beside others, since its lines end in other bytes.
+    /// An encoding that cannot stand beside others, because its lines end in other bytes.
     #[error("the encoding `{label}` can't be one of several")]
+    #[diagnostic(help("name it alone"))]
     EncodingAlone {
         /// The label given.
         label: String,
     },
     /// A file without any text.
     #[error("{} is empty", path.display())]
+    #[diagnostic(help("there is nothing to read in it: leave it out, or write it anew"))]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// A line (or record) longer than what is taken for text.
+    /// A line or record that is too long.
     #[error("{}, line {line}: longer than {limit} bytes", path.display())]
+    #[diagnostic(help(
+        "a text a line is expected: is this a text file, with line ends? In CSV, is a quote left open? Whole \
+         documents, one a file, are for a recipe's sources (`unit = \"file\"`)"
+    ))]
     LineTooLong {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: u64,
         /// The most bytes a line may have.
         limit: usize,
     },
-    /// A document larger than what is taken for text.
+    /// A document that is too long.
     #[error("the document {} is longer than {limit} bytes", path.display())]
+    #[diagnostic(help("cut it into several files, or read it a text a line"))]
     DocumentTooLong {
         /// The file.
         path: PathBuf,
         /// The most bytes a document may have.
         limit: usize,
     },
-    /// No column of that name.
+    /// A column that the file does not have.
     #[error("{} has no column `{column}`", path.display())]
+    #[diagnostic(help("its columns are: {}", columns.join(", ")))]
     NoColumn {
         /// The file.
         path: PathBuf,
         /// The name asked for.
         column: String,
-        /// The names there are.
+        /// The file's columns.
         columns: Vec<String>,
     },
-    /// Several columns, and none named.
+    /// No column was named, and the file has several.
     #[error("{} has several columns and none is named `text`", path.display())]
+    #[diagnostic(help("name the column with the text; there are: {}", columns.join(", ")))]
     WhichColumn {
         /// The file.
         path: PathBuf,
-        /// The names there are.
+        /// The file's columns.
         columns: Vec<String>,
     },
     /// A line or record with more or fewer fields than the first.
     #[error("{}, line {line}: {found} fields where {wanted} belong", path.display())]
+    #[diagnostic(help(
+        "each line needs as many fields as the first: in TSV no field can hold a tab, in CSV one with a comma needs \
+         quotes around it"
+    ))]
     Ragged {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: u64,
         /// How many fields it has.
         found: u64,
-        /// How many the first line has.
+        /// How many fields the first line has.
         wanted: u64,
     },
-    /// A line of a `.jsonl` file that isn't JSON.
+    /// A line of a `.jsonl` file that is not JSON.
     #[error("{}, line {line}: no JSON", path.display())]
+    #[diagnostic(help("{}", JSON_LINES))]
     Json {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: u64,
-        /// Why.
+        /// The reason.
         #[source]
         source: serde_json::Error,
     },
-    /// A line of a `.jsonl` file without text where it should be.
+    /// A line of a `.jsonl` file without a text.
     #[error("{}, line {line}: {found}", path.display())]
+    #[diagnostic(help("{}", JSON_LINES))]
     NoText {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: u64,
-        /// What stands there instead.
+        /// What the line holds instead.
         found: String,
     },
-    /// A `.csv` file that can't be read.
+    /// A `.csv` file that cannot be read.
     #[error("{}, line {line}: bad CSV: {what}", path.display())]
+    #[diagnostic(help("a field with quotes in it stands in quotes, and each quote in it twice"))]
     Csv {
         /// The file.
         path: PathBuf,
-        /// Counted from 1.
+        /// The line, from 1.
         line: u64,
-        /// Why.
+        /// The reason.
         what: String,
     },
-    /// A Parquet file that can't be read or written.
-    #[error("cannot {operation} the Parquet file {}", path.display())]
-    Parquet {
-        /// `read` or `write`.
-        operation: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: parquet::errors::ParquetError,
-    },
-    /// A Parquet column that holds no strings, or a file that isn't one that [`super::prepare`] wrote.
+    /// A Parquet column of another type than is needed, or a file that [`super::prepare`] did not write.
     #[error("{}: the column `{column}` holds {found}, not {wanted}", path.display())]
     ColumnType {
         /// The file.
@@ -142,158 +150,122 @@ pub enum TextError {
         /// The type it should have.
         wanted: &'static str,
     },
-    /// A file whose extension says nothing.
+    /// A file name whose extension is none of a text format.
     #[error("{}: unknown kind of text file", path.display())]
+    #[diagnostic(help(
+        "known are .txt, .jsonl, .ndjson, .tsv, .csv and .parquet, and each but the last with .gz after it"
+    ))]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
     /// A folder without text files.
     #[error("no text file in the folder {}", path.display())]
+    #[diagnostic(help("text files end in .txt, .jsonl, .ndjson, .tsv, .csv or .parquet (or .gz after it)"))]
     NoFiles {
         /// The folder.
         path: PathBuf,
     },
-    /// A file of another kind where documents were expected.
+    /// A file of another format where documents are expected.
     #[error("{}: only .txt files can be documents", path.display())]
+    #[diagnostic(help("read other files a text a row (`unit = \"line\"`)"))]
     NoDocument {
         /// The file.
         path: PathBuf,
     },
-    /// A setting that makes no sense.
+    /// A setting out of range.
     #[error("`{name}` is {value}: {why}")]
     Setting {
         /// The setting's name.
         name: &'static str,
         /// Its value.
         value: String,
-        /// What's wrong with it.
+        /// What is wrong with the value.
         why: &'static str,
     },
-    /// Nothing left to train on.
+    /// No text is left to train on.
     #[error("no text is left to train on: {counts}")]
+    #[diagnostic(help("look at the counts: more text, other lengths, or fewer exclusions"))]
     NothingLeft {
-        /// What became of all that was read.
+        /// How many texts were read and left out, and why.
         counts: String,
     },
-    /// A row of a file of graded pairs that can't be used.
+    /// A row of graded pairs that cannot be used.
     #[error("{}, {unit} {number}: {what}", path.display())]
+    #[diagnostic(help("graded pairs have the columns sentence1, sentence2 and score; TSV has no quoting"))]
     Pair {
         /// The file.
         path: PathBuf,
         /// What `number` counts: `line`, or `row` of a Parquet file.
         unit: &'static str,
-        /// Counted from 1.
+        /// The line or row, from 1.
         number: u64,
-        /// What's wrong.
+        /// What is wrong with the row.
         what: String,
     },
-    /// A row of a file of training examples that can't be used.
+    /// A row of training examples that cannot be used.
     #[error("{}, {unit} {number}: {what}", path.display())]
+    #[diagnostic(help(
+        "each row holds its sentences and, where there is one, a label: `entailment`, `neutral`, `contradiction`, 0 \
+         or 1, or a grade from 0 to 5; TSV has no quoting"
+    ))]
     Example {
         /// The file.
         path: PathBuf,
         /// What `number` counts: `line`, or `row` of a Parquet file.
         unit: &'static str,
-        /// Counted from 1.
+        /// The line or row, from 1.
         number: u64,
-        /// What's wrong.
+        /// What is wrong with the row.
         what: String,
     },
-    /// A file whose header doesn't tell which columns make an example.
+    /// A file whose header does not tell which columns make an example.
     #[error("{}: no columns known to make training examples", path.display())]
+    #[diagnostic(help(
+        "name the columns (anchor, positive), or call them premise, entailment, contradiction, or anchor, positive, \
+         negative, or sentence1, sentence2, label; there are: {}",
+        columns.join(", ")
+    ))]
     WhichExamples {
         /// The file.
         path: PathBuf,
-        /// The names there are.
+        /// The file's columns.
         columns: Vec<String>,
     },
     /// A file of plain lines where columns are needed.
     #[error("{}: plain lines have no columns", path.display())]
+    #[diagnostic(help("columns are in .tsv, .csv, .jsonl and .parquet files; for plain lines name none"))]
     NoTable {
         /// The file.
         path: PathBuf,
     },
     /// A file of training examples of which none is left.
     #[error("{}: no training example is left: {counts}", path.display())]
+    #[diagnostic(help(
+        "only rows with the label `entailment` or 1, or a grade of at least 4 of 5, are positive examples"
+    ))]
     NoExamples {
         /// The file.
         path: PathBuf,
-        /// What became of its rows.
+        /// How many rows were left out, and why.
         counts: String,
     },
+}
+
+const JSON_LINES: &str = "each line is a JSON string, or an object with the text under `text` or the column named";
+
+fn encoding_help(utf16: bool) -> &'static str {
+    match utf16 {
+        true => "it begins like UTF-16: name the source's encoding, `utf-16le` or `utf-16be`",
+        false => {
+            "name the source's encoding, for instance `windows-1252`, or `utf-8,windows-1252` where only some lines or \
+             files aren't UTF-8"
+        }
+    }
 }
 
 fn place(line: Option<u64>, byte: Option<usize>) -> String {
     let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
     let byte = byte.map(|byte| format!(", byte {byte}")).unwrap_or_default();
     line + &byte
-}
-
-impl TextError {
-    /// What the user could do next, where there is something to say.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Undecodable { utf16: true, .. } => {
-                "it begins like UTF-16: name the source's encoding, `utf-16le` or `utf-16be`".into()
-            }
-            Self::Undecodable { .. } => "name the source's encoding, for instance `windows-1252`, or \
-                 `utf-8,windows-1252` where only some lines or files aren't UTF-8"
-                .into(),
-            Self::UnknownEncoding { .. } => {
-                "any label of the WHATWG encoding standard serves: utf-8, windows-1252, gb18030, shift_jis, utf-16le"
-                    .into()
-            }
-            Self::EncodingAlone { .. } => "name it alone".into(),
-            Self::Empty { .. } => "there is nothing to read in it: leave it out, or write it anew".into(),
-            Self::LineTooLong { .. } => "a text a line is expected: is this a text file, with line ends? In CSV, is a \
-                 quote left open? Whole documents, one a file, are for a recipe's sources (`unit = \"file\"`)"
-                .into(),
-            Self::DocumentTooLong { .. } => "cut it into several files, or read it a text a line".into(),
-            Self::NoColumn { columns, .. } => format!("its columns are: {}", columns.join(", ")),
-            Self::WhichColumn { columns, .. } => {
-                format!("name the column with the text; there are: {}", columns.join(", "))
-            }
-            Self::Ragged { .. } => {
-                "each line needs as many fields as the first: in TSV no field can hold a tab, in CSV one with a \
-                 comma needs quotes around it"
-                    .into()
-            }
-            Self::Json { .. } | Self::NoText { .. } => {
-                "each line is a JSON string, or an object with the text under `text` or the column named".into()
-            }
-            Self::UnknownFormat { .. } => {
-                "known are .txt, .jsonl, .ndjson, .tsv, .csv and .parquet, and each but the last with .gz after it"
-                    .into()
-            }
-            Self::NoFiles { .. } => {
-                "text files end in .txt, .jsonl, .ndjson, .tsv, .csv or .parquet (or .gz after it)".into()
-            }
-            Self::NoDocument { .. } => "read other files a text a row (`unit = \"line\"`)".into(),
-            Self::NothingLeft { .. } => "look at the counts: more text, other lengths, or fewer exclusions".into(),
-            Self::Pair { .. } => {
-                "graded pairs have the columns sentence1, sentence2 and score; TSV has no quoting".into()
-            }
-            Self::Example { .. } => "each row holds its sentences and, where there is one, a label: `entailment`, \
-                 `neutral`, `contradiction`, 0 or 1, or a grade from 0 to 5; TSV has no quoting"
-                .into(),
-            Self::WhichExamples { columns, .. } => format!(
-                "name the columns (anchor, positive), or call them premise, entailment, contradiction, or anchor, \
-                 positive, negative, or sentence1, sentence2, label; there are: {}",
-                columns.join(", ")
-            ),
-            Self::NoTable { .. } => {
-                "columns are in .tsv, .csv, .jsonl and .parquet files; for plain lines name none".into()
-            }
-            Self::NoExamples { .. } => {
-                "only rows with the label `entailment` or 1, or a grade of at least 4 of 5, are \
-                 positive examples"
-                    .into()
-            }
-            Self::Csv { .. } => "a field with quotes in it stands in quotes, and each quote in it twice".into(),
-            Self::Parquet { source, .. } if is_of_other_codec(source) => OTHER_CODEC.into(),
-            Self::Parquet { .. } | Self::ColumnType { .. } | Self::Setting { .. } => return None,
-        };
-        Some(hint)
-    }
 }

@@ -1,19 +1,20 @@
-//! Sentences that must not be trained on: an evaluation set's.
+//! Sentences that must not be trained on, because an evaluation set has them.
 
 use std::path::{Path, PathBuf};
 
 use super::decode::Encodings;
-use super::records::Table;
+use super::table::TableReader;
 use super::{HashSet64, hash, read_texts, source};
 use crate::error::Result;
 
-/// A set of texts, compared without case, punctuation and spaces.
+/// A set of texts, which are compared without case, punctuation and spaces.
 #[derive(Default)]
 pub(super) struct Exclusion(HashSet64);
 
 impl Exclusion {
-    /// Reads files or folders: of one with columns `sentence1` and `sentence2` both, of any other file its texts.
-    pub fn load(paths: &[PathBuf]) -> Result<Self> {
+    /// Reads files or folders: both sentences of a file with columns `sentence1` and `sentence2`, the texts of any
+    /// other file.
+    pub(super) fn load(paths: &[PathBuf]) -> Result<Self> {
         let mut exclusion = Self::default();
         for file in paths.iter().map(|path| source::files(path, None)).collect::<Result<Vec<_>>>()?.concat() {
             let columns: &[Option<&str>] =
@@ -27,21 +28,21 @@ impl Exclusion {
         Ok(exclusion)
     }
 
-    /// Whether `text` is one of them.
-    pub fn contains(&self, text: &str) -> bool {
+    /// Whether the set has `text`.
+    pub(super) fn contains(&self, text: &str) -> bool {
         !self.0.is_empty() && key(text).is_some_and(|key| self.0.contains(&key))
     }
 }
 
-/// Whether the file has columns of graded pairs. What is wrong with one that can't be opened shows when its texts are read.
+/// Whether the file has the columns of graded pairs. A file that cannot be opened is reported when its texts are read.
 fn has_pairs(path: &Path) -> bool {
-    Table::open(path, &Encodings::default()).is_ok_and(|table| {
+    TableReader::open(path, &Encodings::default()).is_ok_and(|table| {
         let has = |wanted: &str| table.names().iter().any(|name| name == wanted);
         has("sentence1") && has("sentence2")
     })
 }
 
-/// The hash of a text's letters and digits in lower case; none of a text without any.
+/// The hash of a text's letters and digits in lower case; `None` for a text without any.
 fn key(text: &str) -> Option<u64> {
     let mut letters = String::with_capacity(text.len());
     letters.extend(text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));

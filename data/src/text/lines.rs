@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::TextError;
 use super::decode::Encodings;
 use super::open::{decode, open, read_error, without_bom};
 use crate::error::Result;
 
-/// The most bytes a line or record may have: far beyond any sentence, and little enough that a file without line ends
-/// ends in an error and not in want of memory.
+/// The most bytes a line or record may have: far more than any sentence, and few enough that a file without line ends
+/// is refused before it fills the memory.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// Reads a file line by line. `\n` and `\r\n` end a line.
@@ -28,12 +30,12 @@ impl Lines {
         Ok(Self::new(open(path, encodings)?, path, encodings))
     }
 
-    /// Lines of what `reader`, already wrapped by [`Encodings::wrap`], gives; `path` is its name in errors.
+    /// Reads the lines of `reader`, which [`Encodings::wrap`] has wrapped; `path` is its name in errors.
     pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, encodings: &Encodings) -> Self {
         Self { reader, path: path.to_owned(), encodings: encodings.clone(), buffer: Vec::new(), line: 0 }
     }
 
-    /// The number of the line last read, from 1; 0 before the first.
+    /// The number of the last line read, from 1; 0 before the first.
     pub(crate) fn line(&self) -> u64 {
         self.line
     }
@@ -62,5 +64,20 @@ impl Lines {
         let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let bytes = if self.line == 1 { without_bom(bytes) } else { bytes };
         decode(bytes, &self.path, Some(self.line), &self.encodings).map(Some)
+    }
+
+    /// The JSON value in the next line that is not blank, or `None` after the last.
+    pub(super) fn next_json(&mut self) -> Result<Option<Value>> {
+        loop {
+            let value = match self.next_line()? {
+                Some(line) if line.trim().is_empty() => continue,
+                Some(line) => serde_json::from_str(&line),
+                None => return Ok(None),
+            };
+            return value.map(Some).map_err(|source| {
+                let (path, line) = (self.path.clone(), self.line);
+                TextError::Json { path, line, source }.into()
+            });
+        }
     }
 }

@@ -1,33 +1,33 @@
-//! Text in: from files of many kinds to a stream of distinct texts, and to the two files that training reads.
+//! Reads text from files of many formats, filters it, and writes the two files that training reads.
 //!
 //! ```text
-//! sources ──► rows or documents ──► sentences ──► sift ──► sample ──► train.parquet, held-out.parquet
-//!             (text::read_texts      UAX #29       blanks, lengths,    (and documents.parquet,
-//!              stops here)                         duplicates, exclude   where documents have labels)
+//! sources ──► rows or documents ──► sentences ──► filter ──► sample ──► train.parquet, held-out.parquet
+//!             (text::read_texts      UAX #29       blanks, lengths,      (and documents.parquet,
+//!              ends here)                          duplicates, exclude    where documents have labels)
 //! ```
 //!
-//! Formats, told by the extension, each also with `.gz` after it:
+//! The extension tells the format. All but `.parquet` may have `.gz` after it:
 //!
 //! | extension | a row is |
 //! |---|---|
 //! | `.txt` | a line; or the whole file, where files are documents |
-//! | `.jsonl`, `.ndjson` | a JSON string a line, or an object with a field `text` (or the column named); empty lines are no rows |
-//! | `.tsv` | a line of fields between tabs, as many as names in the first line; no quoting |
-//! | `.csv` | a record with the usual quoting, of as many fields as names in the first; empty lines are no rows |
-//! | `.parquet` | a row; its column holds strings, and a missing one is an empty text |
+//! | `.jsonl`, `.ndjson` | a JSON string, or an object with a field `text` or the named one; empty lines are skipped |
+//! | `.tsv` | a line of fields between tabs, as many as the first line has names; no quoting |
+//! | `.csv` | a record with the usual quoting, of as many fields as the first has names; empty lines are skipped |
+//! | `.parquet` | a row; its column holds strings, and null is an empty text |
 //!
-//! A column not named is `text` where there is one, else the only one. A folder stands for all such files in it and
-//! below, in the order of their names, hidden ones left out.
+//! If no column is named, the column `text` is read, or else the only column. A folder stands for all such files in and
+//! below the folder, in the order of their names, without hidden files.
 //!
 //! ```
-//! use limbeck_data::text::{self, PreparedText, Source, TextPlan};
-//! use limbeck_data::{Interrupt, progress::Silent};
+//! use limbeck_data::Monitor;
+//! use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
 //!
 //! let folder = tempfile::tempdir()?;
 //! let file = folder.path().join("demo.txt");
 //! std::fs::write(&file, "The cat sat on the mat.\n\nIt rained.\nThe cat sat on the mat.\n")?;
-//! let plan = TextPlan { sources: vec![Source::new(&file)], hold_out: 0.0, ..TextPlan::default() };
-//! let summary = text::prepare(&plan, folder.path(), &Silent, &Interrupt::new())?;
+//! let plan = TextPlan { sources: vec![TextSource::new(&file)], hold_out: 0.0, ..TextPlan::default() };
+//! let summary = text::prepare(&plan, folder.path(), Monitor::silent())?;
 //! assert_eq!(summary.to_string(), "4 texts (1 blank, 1 duplicate): 2 to train on, 0 held out");
 //!
 //! let train = PreparedText::open(&folder.path().join(text::TRAIN_FILE))?;
@@ -35,23 +35,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Memory stays flat however long the text is, but for 8 bytes a distinct text, which is what finding duplicates costs.
+//! Memory does not grow with the length of the text, except for 8 bytes a distinct text, which finding duplicates
+//! takes.
 
 mod csv_records;
 mod decode;
 mod error;
 mod exclude;
+mod filter;
 mod lines;
 mod open;
 mod plan;
 mod prepare;
 mod prepared;
-mod records;
 mod rows;
 mod sample;
 mod sentences;
-mod sift;
 mod source;
+mod table;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -60,27 +61,27 @@ pub use error::TextError;
 pub use lines::MAX_LINE_BYTES;
 pub use open::MAX_DOCUMENT_BYTES;
 pub use plan::{DocumentCounts, TextPlan, TextSummary};
-pub use prepare::{DOCUMENTS_FILE, Further, HELD_OUT_FILE, TRAIN_FILE, prepare, prepare_with};
-pub use prepared::{Document, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
-pub use rows::{Texts, read_lines, read_texts};
+pub use prepare::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE, prepare, prepare_augmented};
+pub use prepared::{LabelledDocument, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
+pub use rows::{TextReader, read_lines, read_texts};
 pub use sentences::sentences;
-pub use source::{Source, Unit, bare_name};
+pub use source::{TextSource, TextUnit, bare_name};
 
-pub(crate) use records::Table;
+pub(crate) use table::TableReader;
 
-/// The hash that finds duplicates and splits off the held-out texts: xxh3 of the bytes, the same everywhere and always.
+/// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.
 pub fn hash(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
 }
 
-/// A set of hashes. They are spread evenly already, so hashing them again would be waste.
-pub(crate) type HashSet64 = std::collections::HashSet<u64, BuildHasherDefault<AsItIs>>;
+/// A set of hashes, which are not hashed again.
+pub(crate) type HashSet64 = std::collections::HashSet<u64, BuildHasherDefault<IdentityHasher>>;
 
-/// Takes a 64-bit hash for its own hash.
+/// Uses a 64-bit hash as its own hash.
 #[derive(Default)]
-pub(crate) struct AsItIs(u64);
+pub(crate) struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! Opens a text file: gzip told by its name, foreign line ends turned into UTF-8.
+//! Opens text files: unpacks gzip, which the name tells, and decodes bytes.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ pub const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Opens the file at `path`, unpacked if its name ends in `.gz`.
+/// Opens the file at `path`, and unpacks it if its name ends in `.gz`.
 pub(super) fn open(path: &Path, encodings: &Encodings) -> Result<Box<dyn BufRead + Send>> {
     let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(Error::io("open", path))?);
     let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path, encodings: &Encodings) -> Result<Box<dyn BufRead
     }))
 }
 
-/// The whole file as one text.
+/// Reads a whole file as one text.
 pub(super) fn read_document(path: &Path, encodings: &Encodings) -> Result<String> {
     let mut bytes = Vec::new();
     let mut reader = open(path, encodings)?.take(MAX_DOCUMENT_BYTES as u64 + 1);
@@ -40,12 +40,12 @@ pub(super) fn read_document(path: &Path, encodings: &Encodings) -> Result<String
     decode(without_bom(&bytes), path, None, encodings).map(Into::into)
 }
 
-/// `bytes` without the mark that some programs put before UTF-8.
+/// `bytes` without the byte order mark of UTF-8.
 pub(super) fn without_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BOM).unwrap_or(bytes)
 }
 
-/// The text of `bytes`, which stand in the file's `line`, or are all of it.
+/// Decodes `bytes`, which stand in the file's `line`, or are the whole file.
 pub(super) fn decode<'a>(
     bytes: &'a [u8],
     path: &Path,
@@ -59,7 +59,7 @@ pub(super) fn decode<'a>(
     })
 }
 
-/// What a failed read means: bytes without a meaning, or trouble below.
+/// Turns a failed read into the error of invalid bytes, or of the operating system.
 pub(super) fn read_error(error: std::io::Error, path: &Path, line: Option<u64>, encodings: &Encodings) -> Error {
     if error.get_ref().is_some_and(|inner| inner.is::<Malformed>()) {
         let encodings = encodings.to_string();

@@ -1,33 +1,33 @@
-//! What is to be made of which text, and what became of it.
+//! [`TextPlan`]: which texts are trained on. [`TextSummary`]: how many were read, written and left out.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Source, TextError};
+use super::{TextError, TextSource};
 use crate::error::Result;
 
-/// Everything that decides which texts are trained on.
+/// The settings that decide which texts are trained on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextPlan {
-    /// Where text comes from, in order; of duplicates the first stays.
-    pub sources: Vec<Source>,
-    /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file of
-    /// pairs, with columns `sentence1` and `sentence2`, both count.
+    /// The sources, in order. Of duplicates the first stays.
+    pub sources: Vec<TextSource>,
+    /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file with
+    /// columns `sentence1` and `sentence2`, both sentences are left out.
     pub exclude: Vec<PathBuf>,
-    /// The most texts in all, train and held out together: a uniform sample, kept in the sources' order.
+    /// The most texts in all, for training and held out together: a uniform sample, in the order of the sources.
     pub limit: Option<usize>,
-    /// Draws the samples.
+    /// The seed of the samples.
     pub seed: u64,
-    /// Texts with fewer characters are dropped. Default 3: less is a list's number or a stray letter, and some Chinese
-    /// texts of three are whole.
+    /// Texts with fewer characters are dropped. Default 3: shorter texts are list numbers or stray letters, and some
+    /// Chinese texts of three characters are whole.
     pub min_chars: usize,
-    /// Texts with more characters are dropped. Default 10,000: no encoder reads so far, and what's longer is seldom
-    /// language. Documents that are split are measured sentence by sentence.
+    /// Texts with more characters are dropped. Default 10,000: no encoder reads so far, and longer texts are seldom
+    /// language. Of documents that are split, each sentence is measured.
     pub max_chars: usize,
-    /// The share of texts held out, from 0 to 1 exclusive, by a hash of the text; all sentences of a document go the same
-    /// way. Default 0.02.
+    /// The share of texts held out, at least 0 and below 1. The hash of a text decides; all sentences of a document go
+    /// the same way. Default 0.02.
     pub hold_out: f64,
 }
 
@@ -39,7 +39,7 @@ impl Default for TextPlan {
 }
 
 impl TextPlan {
-    /// Refuses settings that make no sense.
+    /// Refuses settings out of range.
     pub(super) fn check(&self) -> Result<()> {
         let bad = |name, value: String, why| Err(TextError::Setting { name, value, why }.into());
         if self.sources.is_empty() {
@@ -57,46 +57,47 @@ impl TextPlan {
         Ok(())
     }
 
-    /// Whether a text of this group is held out. Neither seed nor neighbours decide it, so it stays out in every plan.
+    /// Whether the texts of this group are held out. Only the group's hash and the share decide, so with the same share
+    /// every plan holds out the same texts.
     pub fn holds_out(&self, group: u64) -> bool {
         (group as f64) < self.hold_out * 2f64.powi(64)
     }
 }
 
-/// What became of all that was read: `read` is the sum of the counts after it.
+/// How many texts were read, written and left out. `read` is the sum of the counts after it, `augmented` apart.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextSummary {
-    /// What became of documents; all 0 where there are none.
+    /// The counts of documents; all 0 where there are none.
     pub documents: DocumentCounts,
-    /// Texts looked at: rows, or the sentences of documents that are split.
+    /// Texts read: rows, or the sentences of documents that are split.
     pub read: u64,
-    /// Empty, or nothing but space.
+    /// Texts without any character but spaces.
     pub blank: u64,
-    /// Shorter than `min_chars`.
+    /// Texts shorter than `min_chars`.
     pub too_short: u64,
-    /// Longer than `max_chars`.
+    /// Texts longer than `max_chars`.
     pub too_long: u64,
-    /// In the files to exclude.
+    /// Texts in the files to exclude.
     pub excluded: u64,
-    /// Met before.
+    /// Texts met before.
     pub duplicate: u64,
-    /// Fit, but not drawn by a limit.
+    /// Fit texts that no sample drew.
     pub not_drawn: u64,
-    /// Written to train on.
+    /// Texts written to train on.
     pub train: u64,
-    /// Made from those and written beside them.
-    #[serde(default)]
-    pub further: u64,
-    /// Written to measure on.
+    /// Second texts, made from texts to train on and written after them.
+    #[serde(default, rename = "further")]
+    pub augmented: u64,
+    /// Texts written to measure on.
     pub held_out: u64,
 }
 
-/// What became of the documents; `read` is the sum of the counts after it and of those used.
+/// How many documents were read, and how many of them were left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentCounts {
     /// Documents read.
     pub read: u64,
-    /// Documents of nothing but space.
+    /// Documents without any character but spaces.
     pub blank: u64,
     /// Documents met before.
     pub duplicate: u64,
@@ -107,7 +108,7 @@ impl fmt::Display for TextSummary {
         let DocumentCounts { read, blank, duplicate } = self.documents;
         if read > 0 {
             write!(f, "{read} documents")?;
-            more(f, " (", [("blank", blank), ("duplicate", duplicate)])?;
+            write_counts(f, " (", [("blank", blank), ("duplicate", duplicate)])?;
             f.write_str(", ")?;
         }
         write!(f, "{} texts", self.read)?;
@@ -119,15 +120,15 @@ impl fmt::Display for TextSummary {
             ("duplicate", self.duplicate),
             ("not drawn", self.not_drawn),
         ];
-        more(f, " (", left_out)?;
+        write_counts(f, " (", left_out)?;
         write!(f, ": {} to train on", self.train)?;
-        more(f, " (", [("more made of them", self.further)])?;
+        write_counts(f, " (", [("more made of them", self.augmented)])?;
         write!(f, ", {} held out", self.held_out)
     }
 }
 
-/// Writes the counts that aren't 0 in brackets.
-fn more<const N: usize>(f: &mut fmt::Formatter<'_>, open: &str, counts: [(&str, u64); N]) -> fmt::Result {
+/// Writes the counts above 0 in brackets.
+fn write_counts<const N: usize>(f: &mut fmt::Formatter<'_>, open: &str, counts: [(&str, u64); N]) -> fmt::Result {
     let mut before = open;
     for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
         write!(f, "{before}{count} {name}")?;
@@ -141,9 +142,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plan_without_sense_is_refused_by_name() {
+    fn a_setting_out_of_range_is_refused_by_name() {
         let with = |change: fn(&mut TextPlan)| {
-            let mut plan = TextPlan { sources: vec![Source::new("x.txt")], ..TextPlan::default() };
+            let mut plan = TextPlan { sources: vec![TextSource::new("x.txt")], ..TextPlan::default() };
             change(&mut plan);
             plan.check().map_err(|error| error.to_string())
         };

@@ -1,8 +1,9 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::{Document, PreparedText, TextBatch, read_documents};
+use super::super::{LabelledDocument, PreparedText, TextBatch, read_documents};
 use super::*;
+use crate::Interrupt;
 use crate::progress::Silent;
 
 struct Room(tempfile::TempDir);
@@ -24,19 +25,19 @@ impl Room {
     }
 
     fn prepare(&self, plan: &TextPlan) -> Result<TextSummary> {
-        prepare(plan, &self.path("out"), &Silent, &Interrupt::new())
+        prepare(plan, &self.path("out"), Monitor::silent())
     }
 
     fn rows(&self, name: &str) -> TextBatch {
         PreparedText::open(&self.path("out").join(name)).unwrap().read(0, usize::MAX).unwrap()
     }
 
-    fn documents(&self) -> Vec<Document> {
+    fn documents(&self) -> Vec<LabelledDocument> {
         read_documents(&self.path("out").join(DOCUMENTS_FILE)).unwrap().collect::<Result<_>>().unwrap()
     }
 }
 
-fn plan(sources: Vec<Source>) -> TextPlan {
+fn plan(sources: Vec<TextSource>) -> TextPlan {
     TextPlan { sources, hold_out: 0.0, ..TextPlan::default() }
 }
 
@@ -49,7 +50,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
     let room = Room::new();
     let text = room.put("a.txt", "Keep me\n\n  \nab\nA man plays.\n Keep me \nvery long indeed\nand me\n");
     let exclude = vec![room.put("sts.tsv", "sentence1\tsentence2\tscore\na man plays\tx\t1\n")];
-    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![Source::new(text)]) }).unwrap();
+    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![TextSource::new(text)]) }).unwrap();
     let expected = TextSummary {
         read: 8,
         blank: 2,
@@ -73,7 +74,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
 fn duplicates_are_found_across_sources() {
     let room = Room::new();
     let (a, b) = (room.put("a.txt", "one one\ntwo two\n"), room.put("b.txt", "two two\nthree\n"));
-    let summary = room.prepare(&plan(vec![Source::new(a), Source::new(b)])).unwrap();
+    let summary = room.prepare(&plan(vec![TextSource::new(a), TextSource::new(b)])).unwrap();
     assert_eq!((summary.duplicate, summary.train), (1, 3));
 }
 
@@ -85,7 +86,7 @@ fn documents_keep_their_label_and_all_their_sentences_on_one_side() {
         room.put(&format!("in/{label}/{n:02}.txt"), &format!("Title {n}\nFirst of {n}. Second of {n}! Said in all."));
     }
     room.put("in/tech/99.txt", "Title 1\nFirst of 1. Second of 1! Said in all.\n");
-    let source = Source { unit: Unit::File, split: true, label: true, ..Source::new(room.path("in")) };
+    let source = TextSource { unit: TextUnit::File, split: true, label: true, ..TextSource::new(room.path("in")) };
     let summary = room.prepare(&TextPlan { hold_out: 0.3, ..plan(vec![source]) }).unwrap();
     assert_eq!(summary.documents, DocumentCounts { read: 41, blank: 0, duplicate: 1 });
     assert_eq!((summary.read, summary.duplicate), (160, 39));
@@ -106,10 +107,10 @@ fn documents_keep_their_label_and_all_their_sentences_on_one_side() {
 fn documents_without_labels_leave_no_file_of_an_earlier_plan() {
     let room = Room::new();
     room.put("in/a/1.txt", "One document.");
-    let source = Source { unit: Unit::File, label: true, ..Source::new(room.path("in")) };
+    let source = TextSource { unit: TextUnit::File, label: true, ..TextSource::new(room.path("in")) };
     room.prepare(&plan(vec![source.clone()])).unwrap();
     assert_eq!(room.documents()[0].label, "a");
-    room.prepare(&plan(vec![Source { label: false, ..source }])).unwrap();
+    room.prepare(&plan(vec![TextSource { label: false, ..source }])).unwrap();
     assert!(!room.path("out").join(DOCUMENTS_FILE).exists());
 }
 
@@ -117,7 +118,7 @@ fn documents_without_labels_leave_no_file_of_an_earlier_plan() {
 fn a_limit_draws_evenly_and_keeps_the_order() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..10_000));
-    let limited = |seed| TextPlan { limit: Some(500), seed, ..plan(vec![Source::new(&text)]) };
+    let limited = |seed| TextPlan { limit: Some(500), seed, ..plan(vec![TextSource::new(&text)]) };
     let summary = room.prepare(&limited(1)).unwrap();
     assert_eq!((summary.train, summary.not_drawn), (500, 9500));
     let first = room.rows(TRAIN_FILE).texts;
@@ -134,7 +135,7 @@ fn a_limit_draws_evenly_and_keeps_the_order() {
 fn a_source_may_have_a_limit_of_its_own_below_the_whole_one() {
     let room = Room::new();
     let (a, b) = (room.put("a.txt", &numbered(0..1000)), room.put("b.txt", &numbered(1000..2000)));
-    let sources = vec![Source { limit: Some(100), ..Source::new(a) }, Source::new(b)];
+    let sources = vec![TextSource { limit: Some(100), ..TextSource::new(a) }, TextSource::new(b)];
     let of_a = |room: &Room| room.rows(TRAIN_FILE).texts.iter().filter(|text| text.len() < 24).count();
     room.prepare(&plan(sources.clone())).unwrap();
     assert_eq!((of_a(&room), room.rows(TRAIN_FILE).texts.len()), (100, 1100));
@@ -147,7 +148,7 @@ fn a_source_may_have_a_limit_of_its_own_below_the_whole_one() {
 fn the_held_out_texts_are_the_same_in_every_plan() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..2000));
-    let with = |limit, seed| TextPlan { hold_out: 0.1, limit, seed, ..plan(vec![Source::new(&text)]) };
+    let with = |limit, seed| TextPlan { hold_out: 0.1, limit, seed, ..plan(vec![TextSource::new(&text)]) };
     room.prepare(&with(None, 0)).unwrap();
     let all = room.rows(HELD_OUT_FILE).texts;
     assert!((150..250).contains(&all.len()));
@@ -160,7 +161,7 @@ fn the_held_out_texts_are_the_same_in_every_plan() {
 fn the_same_plan_gives_the_same_bytes() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..40_000));
-    let plan = TextPlan { hold_out: 0.1, limit: Some(20_000), ..plan(vec![Source::new(text)]) };
+    let plan = TextPlan { hold_out: 0.1, limit: Some(20_000), ..plan(vec![TextSource::new(text)]) };
     room.prepare(&plan).unwrap();
     let bytes = |name| fs::read(room.path("out").join(name)).unwrap();
     let before = (bytes(TRAIN_FILE), bytes(HELD_OUT_FILE));
@@ -172,7 +173,7 @@ fn the_same_plan_gives_the_same_bytes() {
 fn any_range_of_rows_can_be_read() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..40_000));
-    room.prepare(&plan(vec![Source::new(text)])).unwrap();
+    room.prepare(&plan(vec![TextSource::new(text)])).unwrap();
     let prepared = PreparedText::open(&room.path("out").join(TRAIN_FILE)).unwrap();
     assert_eq!(prepared.rows(), 40_000);
     for (first, count) in [(0, 10), (16_383, 2), (16_384, 16_384), (20_000, 20_000), (39_999, 5), (40_000, 1), (7, 0)] {
@@ -193,12 +194,12 @@ fn any_range_of_rows_can_be_read() {
 fn bad_text_leaves_the_earlier_files_in_place() {
     let room = Room::new();
     let text = room.put("in/a.txt", "some text\n");
-    room.prepare(&plan(vec![Source::new(&text)])).unwrap();
+    room.prepare(&plan(vec![TextSource::new(&text)])).unwrap();
     fs::write(room.path("in/b.txt"), b"more\nbad \xff\n").unwrap();
-    let sources = vec![Source::new(room.path("in"))];
+    let sources = vec![TextSource::new(room.path("in"))];
     let error = room.prepare(&plan(sources.clone())).unwrap_err();
     assert!(error.to_string().ends_with("b.txt, line 2, byte 5: not valid UTF-8"), "{error}");
-    let documents = Source { unit: Unit::File, ..sources[0].clone() };
+    let documents = TextSource { unit: TextUnit::File, ..sources[0].clone() };
     let error = room.prepare(&plan(vec![documents])).unwrap_err();
     assert!(error.to_string().ends_with("b.txt, byte 10: not valid UTF-8"), "{error}");
     assert_eq!(room.rows(TRAIN_FILE).texts, ["some text"]);
@@ -209,7 +210,7 @@ fn bad_text_leaves_the_earlier_files_in_place() {
 fn nothing_left_is_an_error_with_the_counts() {
     let room = Room::new();
     let text = room.put("a.txt", "\n\nab\n");
-    let error = room.prepare(&plan(vec![Source::new(text)])).unwrap_err();
+    let error = room.prepare(&plan(vec![TextSource::new(text)])).unwrap_err();
     let counts = "3 texts (2 blank, 1 too short): 0 to train on, 0 held out";
     assert_eq!(error.to_string(), format!("no text is left to train on: {counts}"));
 }
@@ -217,7 +218,7 @@ fn nothing_left_is_an_error_with_the_counts() {
 #[test]
 fn only_text_files_are_documents() {
     let room = Room::new();
-    let source = Source { unit: Unit::File, ..Source::new(room.put("a.csv", "text\nx\n")) };
+    let source = TextSource { unit: TextUnit::File, ..TextSource::new(room.put("a.csv", "text\nx\n")) };
     assert!(room.prepare(&plan(vec![source])).unwrap_err().to_string().ends_with("only .txt files can be documents"));
 }
 
@@ -227,7 +228,7 @@ fn an_interruption_stops_it() {
     let text = room.put("a.txt", &numbered(0..10));
     let interrupt = Interrupt::new();
     interrupt.set();
-    let stopped = prepare(&plan(vec![Source::new(text)]), &room.path("out"), &Silent, &interrupt);
+    let stopped = prepare(&plan(vec![TextSource::new(text)]), &room.path("out"), Monitor::new(&Silent, &interrupt));
     assert!(matches!(stopped, Err(Error::Interrupted(_))));
     assert!(!room.path("out").join(TRAIN_FILE).exists());
 }
@@ -236,7 +237,7 @@ fn an_interruption_stops_it() {
 fn a_truncated_or_foreign_file_is_named() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..100));
-    room.prepare(&plan(vec![Source { unit: Unit::File, label: true, ..Source::new(text) }])).unwrap();
+    room.prepare(&plan(vec![TextSource { unit: TextUnit::File, label: true, ..TextSource::new(text) }])).unwrap();
     let path = room.path("out").join(DOCUMENTS_FILE);
     let error = PreparedText::open(&path).unwrap_err();
     assert!(error.to_string().ends_with("documents.parquet: the column `id` holds nothing, not what `prepare` writes"));
@@ -247,40 +248,40 @@ fn a_truncated_or_foreign_file_is_named() {
 }
 
 #[test]
-fn further_texts_stand_after_their_own_and_never_among_the_held_out() {
+fn a_second_text_follows_its_own_and_is_never_held_out() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..400));
-    let plan = TextPlan { hold_out: 0.25, limit: Some(300), ..plan(vec![Source::new(text)]) };
-    let further = |text: &str| text.ends_with('7').then(|| format!("{text}, again"));
-    let summary = prepare_with(&plan, &room.path("out"), &further, &Silent, &Interrupt::new()).unwrap();
+    let plan = TextPlan { hold_out: 0.25, limit: Some(300), ..plan(vec![TextSource::new(text)]) };
+    let augment = |text: &str| text.ends_with('7').then(|| format!("{text}, again"));
+    let summary = prepare_augmented(&plan, &room.path("out"), &augment, Monitor::silent()).unwrap();
     let (train, held_out) = (room.rows(TRAIN_FILE), room.rows(HELD_OUT_FILE));
     assert_eq!(summary.train + summary.held_out, 300);
-    assert_eq!(train.texts.len() as u64, summary.train + summary.further);
+    assert_eq!(train.texts.len() as u64, summary.train + summary.augmented);
     assert_eq!(held_out.texts.len() as u64, summary.held_out);
-    assert!(summary.further > 0 && held_out.texts.iter().all(|text| !text.ends_with("again")));
+    assert!(summary.augmented > 0 && held_out.texts.iter().all(|text| !text.ends_with("again")));
     for (at, text) in train.texts.iter().enumerate() {
         let again = train.texts.get(at + 1).filter(|next| **next == format!("{text}, again"));
         assert_eq!(again.is_some(), text.ends_with('7'), "{text}");
         assert!(again.is_none() || train.groups[at] == train.groups[at + 1]);
     }
-    assert!(summary.to_string().contains(&format!("({} more made of them)", summary.further)), "{summary}");
+    assert!(summary.to_string().contains(&format!("({} more made of them)", summary.augmented)), "{summary}");
 }
 
 #[test]
-fn a_further_text_is_none_that_is_excluded_or_held_out() {
+fn a_second_text_that_is_excluded_or_held_out_is_left_out() {
     let room = Room::new();
     let text = room.put("a.txt", &numbered(0..400));
     let excluded = room.put("no.txt", &numbered(400..420));
-    let plan = TextPlan { hold_out: 0.25, exclude: vec![excluded], ..plan(vec![Source::new(text)]) };
-    // Each is further to one before or after it, or to an excluded one.
+    let plan = TextPlan { hold_out: 0.25, exclude: vec![excluded], ..plan(vec![TextSource::new(text)]) };
+    // The second text of each is another text of the file, or an excluded text.
     let of = |n: usize| numbered(n..n + 1).trim().to_owned();
     let texts: Vec<String> = (0..420).map(of).collect();
     for step in [7, 413] {
-        let further = |text: &str| {
+        let augment = |text: &str| {
             let at = texts.iter().position(|other| other == text)?;
             Some(texts[(at + step) % 420].clone())
         };
-        prepare_with(&plan, &room.path("out"), &further, &Silent, &Interrupt::new()).unwrap();
+        prepare_augmented(&plan, &room.path("out"), &augment, Monitor::silent()).unwrap();
         let (train, held_out) = (room.rows(TRAIN_FILE).texts, room.rows(HELD_OUT_FILE).texts);
         assert!(train.iter().all(|text| !held_out.contains(text) && !texts[400..].contains(text)));
         assert!(train.len() > 450 && held_out.len() > 20, "{} {}", train.len(), held_out.len());

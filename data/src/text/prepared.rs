@@ -1,4 +1,4 @@
-//! The Parquet files that [`super::prepare`] writes, and their readers.
+//! Writes and reads the Parquet files of prepared text.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,14 +13,15 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::TextError;
+use crate::caught::{caught, next_batch};
 use crate::error::{Error, Result};
 use crate::files::{PendingFile, sha256_file};
 
-/// The rows of a row group: those of a shard of the embedding cache, so that a shard's texts are one group.
+/// The rows of a row group: as many as a shard of the embedding cache has, so that the texts of a shard are one group.
 pub const ROW_GROUP_ROWS: usize = 16_384;
-/// The most bytes of a row group, which the writer keeps in memory.
+/// The most bytes of a row group, which the writer holds in memory.
 const ROW_GROUP_BYTES: usize = 64 << 20;
-/// The rows handed to the writer at a time.
+/// The rows passed to the writer at a time.
 const BATCH_ROWS: usize = 1024;
 
 fn text_schema() -> SchemaRef {
@@ -41,14 +42,14 @@ fn document_schema() -> SchemaRef {
     ]))
 }
 
-/// Writes record batches to a file that appears when finished.
-struct Table {
+/// Writes record batches to a file, which appears when it is finished.
+struct TableWriter {
     path: PathBuf,
     schema: SchemaRef,
     writer: ArrowWriter<PendingFile>,
 }
 
-impl Table {
+impl TableWriter {
     fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -59,39 +60,25 @@ impl Table {
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .build();
         let file = PendingFile::create(path)?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(|e| write_error(path, e))?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties));
+        let writer = writer.map_err(Error::write_parquet::<ParquetError>(path))?;
         Ok(Self { path: path.to_owned(), schema, writer })
     }
 
     fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
         let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(ParquetError::from);
-        batch.and_then(|batch| self.writer.write(&batch)).map_err(|error| write_error(&self.path, error))
+        batch.and_then(|batch| self.writer.write(&batch)).map_err(Error::write_parquet(&self.path))
     }
 
     fn finish(self) -> Result<()> {
-        let file = self.writer.into_inner().map_err(|error| write_error(&self.path, error))?;
-        file.commit().map(drop)
+        let file = self.writer.into_inner().map_err(Error::write_parquet::<ParquetError>(&self.path))?;
+        Ok(file.commit().map(drop)?)
     }
 }
 
-/// A full disk shows as what it is, not as trouble with Parquet.
-fn write_error(path: &Path, source: ParquetError) -> Error {
-    match source {
-        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
-            Ok(error) => Error::io("write", path)(*error),
-            Err(inner) => parquet_error("write", path, ParquetError::External(inner)),
-        },
-        other => parquet_error("write", path, other),
-    }
-}
-
-fn parquet_error(operation: &'static str, path: &Path, source: ParquetError) -> Error {
-    TextError::Parquet { operation, path: path.to_owned(), source }.into()
-}
-
-/// Writes texts, numbered from 0.
+/// Writes texts, with ids from 0.
 pub(super) struct TextWriter {
-    table: Table,
+    table: TableWriter,
     rows: u64,
     ids: UInt64Builder,
     texts: StringBuilder,
@@ -100,17 +87,17 @@ pub(super) struct TextWriter {
 }
 
 impl TextWriter {
-    pub fn create(path: &Path) -> Result<Self> {
+    pub(super) fn create(path: &Path) -> Result<Self> {
         let (ids, groups) = (UInt64Builder::new(), UInt64Builder::new());
         let (texts, labels) = (StringBuilder::new(), StringBuilder::new());
-        Ok(Self { table: Table::create(path, text_schema())?, rows: 0, ids, texts, groups, labels })
+        Ok(Self { table: TableWriter::create(path, text_schema())?, rows: 0, ids, texts, groups, labels })
     }
 
-    pub fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         self.rows
     }
 
-    pub fn write(&mut self, text: &str, group: u64, label: Option<&str>) -> Result<()> {
+    pub(super) fn write(&mut self, text: &str, group: u64, label: Option<&str>) -> Result<()> {
         self.ids.append_value(self.rows);
         self.texts.append_value(text);
         self.groups.append_value(group);
@@ -128,21 +115,21 @@ impl TextWriter {
         ])
     }
 
-    pub fn finish(mut self) -> Result<()> {
+    pub(super) fn finish(mut self) -> Result<()> {
         self.flush()?;
         self.table.finish()
     }
 }
 
-/// Writes whole documents, one at a time: they may be large.
-pub(super) struct DocumentWriter(Table);
+/// Writes whole documents. They may be large, so each is passed on at once.
+pub(super) struct DocumentWriter(TableWriter);
 
 impl DocumentWriter {
-    pub fn create(path: &Path) -> Result<Self> {
-        Table::create(path, document_schema()).map(Self)
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        TableWriter::create(path, document_schema()).map(Self)
     }
 
-    pub fn write(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
+    pub(super) fn write(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
         let (mut texts, mut labels) = (StringBuilder::new(), StringBuilder::new());
         let (mut groups, mut outs) = (UInt64Builder::new(), BooleanBuilder::new());
         texts.append_value(text);
@@ -153,21 +140,21 @@ impl DocumentWriter {
         self.0.write(vec![texts, labels, Arc::new(groups.finish()), Arc::new(outs.finish())])
     }
 
-    pub fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         self.0.finish()
     }
 }
 
-/// Some rows of a prepared file, a vector a column.
+/// Rows of a prepared file, one `Vec` a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextBatch {
-    /// The rows' numbers in the file, from 0.
+    /// The ids: the numbers of the rows in the file, from 0.
     pub ids: Vec<u64>,
     /// The texts.
     pub texts: Vec<String>,
     /// The hash of each text's document, or of the text itself.
     pub groups: Vec<u64>,
-    /// The labels, where there are any.
+    /// The labels; `None` for a text without one.
     pub labels: Vec<Option<String>>,
 }
 
@@ -180,24 +167,25 @@ pub struct PreparedText {
 }
 
 impl PreparedText {
-    /// Opens the file and checks its columns. A truncated or foreign file is an error.
+    /// Opens the file and checks its columns. A truncated file, or one that [`super::prepare`] did not write, is an
+    /// error.
     pub fn open(path: &Path) -> Result<Self> {
         let builder = reader(path, &text_schema())?;
         let groups = builder.metadata().row_groups().iter().map(|group| group.num_rows() as usize).collect();
         Ok(Self { path: path.to_owned(), groups })
     }
 
-    /// Where the file lies.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many texts it holds.
+    /// The number of texts.
     pub fn rows(&self) -> usize {
         self.groups.iter().sum()
     }
 
-    /// The sha256 of the file.
+    /// The sha256 of the file's bytes.
     pub fn sha256(&self) -> Result<String> {
         sha256_file(&self.path)
     }
@@ -205,11 +193,12 @@ impl PreparedText {
     /// All rows in order, at most `rows` at a time.
     pub fn batches(&self, rows: usize) -> Result<impl Iterator<Item = Result<TextBatch>> + Send + use<>> {
         let builder = reader(&self.path, &text_schema())?.with_batch_size(rows.max(1));
-        let (path, reader) = (self.path.clone(), builder.build().map_err(|e| parquet_error("read", &self.path, e))?);
+        let (path, reader) =
+            (self.path.clone(), caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?);
         Ok(record_batches(path, reader).map(|batch| batch.map(|batch| text_batch(&batch))))
     }
 
-    /// At most `count` rows from number `first`; only the row groups they lie in are read.
+    /// At most `count` rows from row `first` on. Only the row groups with these rows are read.
     pub fn read(&self, first: usize, count: usize) -> Result<TextBatch> {
         let (mut start, mut skipped, mut wanted) = (0, None, Vec::new());
         for (index, rows) in self.groups.iter().enumerate() {
@@ -225,7 +214,7 @@ impl PreparedText {
             .with_limit(count)
             .with_batch_size(count.clamp(1, ROW_GROUP_ROWS));
         let mut read = TextBatch::default();
-        let reader = builder.build().map_err(|error| parquet_error("read", &self.path, error))?;
+        let reader = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?;
         for batch in record_batches(self.path.clone(), reader) {
             let batch = text_batch(&batch?);
             read.ids.extend(batch.ids);
@@ -239,23 +228,23 @@ impl PreparedText {
 
 /// A whole document with its label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
-    /// All of its text.
+pub struct LabelledDocument {
+    /// The whole text.
     pub text: String,
-    /// The name of the folder it lay in.
+    /// The name of the folder that it lay in.
     pub label: String,
-    /// The hash of its text: the `group` of its sentences.
+    /// The hash of the text, which is the `group` of its sentences.
     pub group: u64,
     /// Whether its sentences are held out.
     pub held_out: bool,
 }
 
-/// The documents of a [`super::DOCUMENTS_FILE`], one by one.
-pub fn read_documents(path: &Path) -> Result<impl Iterator<Item = Result<Document>> + Send + use<>> {
+/// The documents of a [`DOCUMENTS_FILE`](super::DOCUMENTS_FILE), one by one.
+pub fn read_documents(path: &Path) -> Result<impl Iterator<Item = Result<LabelledDocument>> + Send + use<>> {
     let builder = reader(path, &document_schema())?.with_batch_size(64);
-    let rows = builder.build().map_err(|error| parquet_error("read", path, error))?;
+    let rows = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))?;
     Ok(record_batches(path.to_owned(), rows).flat_map(|batch| {
-        let documents: Vec<Result<Document>> = match batch {
+        let documents: Vec<Result<LabelledDocument>> = match batch {
             Ok(batch) => documents_of(&batch).into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         };
@@ -263,10 +252,10 @@ pub fn read_documents(path: &Path) -> Result<impl Iterator<Item = Result<Documen
     }))
 }
 
-fn documents_of(batch: &RecordBatch) -> Vec<Document> {
+fn documents_of(batch: &RecordBatch) -> Vec<LabelledDocument> {
     let (texts, labels) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
     let (groups, outs) = (batch.column(2).as_primitive::<UInt64Type>(), batch.column(3).as_boolean());
-    let document = |row| Document {
+    let document = |row| LabelledDocument {
         text: texts.value(row).to_owned(),
         label: labels.value(row).to_owned(),
         group: groups.value(row),
@@ -285,21 +274,26 @@ fn text_batch(batch: &RecordBatch) -> TextBatch {
     }
 }
 
-fn record_batches(path: PathBuf, reader: ParquetRecordBatchReader) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-    reader.map(move |batch| batch.map_err(|error| parquet_error("read", &path, error.into())))
+fn record_batches(
+    path: PathBuf,
+    mut reader: ParquetRecordBatchReader,
+) -> impl Iterator<Item = Result<RecordBatch>> + Send {
+    let batches = std::iter::from_fn(move || next_batch(&mut reader));
+    batches.map(move |batch| batch.map_err(Error::read_parquet(&path)))
 }
 
-/// Opens a file and sees that its columns are those of `schema`, by name, order and type.
+/// Opens a file and checks that its columns are those of `schema`, by name, order and type.
 fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| parquet_error("read", path, error))?;
-    let found = builder.schema().clone();
+    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
+    let builder = builder.map_err(Error::read_parquet::<ParquetError>(path))?;
+    let fields = builder.schema().fields();
     for (index, field) in schema.fields().iter().enumerate() {
-        let same = found.fields().get(index).filter(|other| other.name() == field.name());
+        let same = fields.get(index).filter(|other| other.name() == field.name());
         if same.is_none_or(|other| other.data_type() != field.data_type()) {
-            let kind = same.map_or("nothing".to_owned(), |other| other.data_type().to_string());
+            let found = same.map_or("nothing".to_owned(), |other| other.data_type().to_string());
             let (path, column) = (path.to_owned(), field.name().clone());
-            return Err(TextError::ColumnType { path, column, found: kind, wanted: "what `prepare` writes" }.into());
+            return Err(TextError::ColumnType { path, column, found, wanted: "what `prepare` writes" }.into());
         }
     }
     Ok(builder)

@@ -1,4 +1,4 @@
-//! Rows in, rows out: every text of a file, blank or not, once or often.
+//! [`TextReader`]: every text of a file, folder or stream, with blank texts and duplicates.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -8,46 +8,46 @@ use serde_json::Value;
 use super::TextError;
 use super::decode::Encodings;
 use super::lines::Lines;
-use super::records::Table;
-use super::source::{self, Format, TextFile};
+use super::source::{self, TextFile, TextFormat};
+use super::table::{TableReader, no_field};
 use crate::error::Result;
 
-type Rows = Box<dyn Iterator<Item = Result<String>> + Send>;
+type TextRows = Box<dyn Iterator<Item = Result<String>> + Send>;
 
-/// All texts of a file or folder in order, read as they are asked for.
+/// All texts of a file or folder, in order; the next text is read when it is asked for.
 ///
-/// Every row counts: blank ones come as they are, duplicates as often as they stand there. A file without any row is an
-/// error. After an error comes nothing more.
-pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<Texts> {
+/// Every row is a text: blank rows and duplicates too. A file without any row is an error. After an error the iterator
+/// ends.
+pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<TextReader> {
     let encodings = Encodings::parse(encoding)?;
     let files = source::files(path, column)?.into_iter();
-    Ok(Texts { files, column: column.map(str::to_owned), encodings, current: None, failed: false })
+    Ok(TextReader { files, column: column.map(str::to_owned), encodings, current: None, failed: false })
 }
 
-/// All lines that `reader` (the standard input, say) gives; `name` stands in errors. No line at all is an error.
-pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: Option<&str>) -> Result<Texts> {
+/// All lines of `reader`, such as the standard input; `name` is its name in errors. No line at all is an error.
+pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: Option<&str>) -> Result<TextReader> {
     let encodings = Encodings::parse(encoding)?;
     let lines = Lines::new(encodings.wrap(Box::new(reader)), name, &encodings);
-    let current = Some(Current { rows: Box::new(LineRows(lines)), path: name.to_owned(), any: false });
-    Ok(Texts { files: Vec::new().into_iter(), column: None, encodings, current, failed: false })
+    let current = Some(OpenFile { rows: Box::new(LineRows(lines)), path: name.to_owned(), any: false });
+    Ok(TextReader { files: Vec::new().into_iter(), column: None, encodings, current, failed: false })
 }
 
-/// The texts of a file, folder or stream: an iterator; made by [`read_texts`] and [`read_lines`].
-pub struct Texts {
+/// An iterator over the texts of a file, folder or stream, made by [`read_texts`] and [`read_lines`].
+pub struct TextReader {
     files: std::vec::IntoIter<TextFile>,
     column: Option<String>,
     encodings: Encodings,
-    current: Option<Current>,
+    current: Option<OpenFile>,
     failed: bool,
 }
 
-struct Current {
-    rows: Rows,
+struct OpenFile {
+    rows: TextRows,
     path: PathBuf,
     any: bool,
 }
 
-impl Texts {
+impl TextReader {
     /// The texts of one file.
     pub(super) fn of_file(file: TextFile, column: Option<&str>, encodings: &Encodings) -> Self {
         let (files, column) = (vec![file].into_iter(), column.map(str::to_owned));
@@ -67,12 +67,12 @@ impl Texts {
             }
             let Some(file) = self.files.next() else { return Ok(None) };
             let rows = open(&file, self.column.as_deref(), &self.encodings)?;
-            self.current = Some(Current { rows, path: file.path, any: false });
+            self.current = Some(OpenFile { rows, path: file.path, any: false });
         }
     }
 }
 
-impl Iterator for Texts {
+impl Iterator for TextReader {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
@@ -86,16 +86,16 @@ impl Iterator for Texts {
 }
 
 /// The rows of one file.
-fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<Rows> {
+fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<TextRows> {
     let path = &file.path;
     Ok(match file.format {
-        Format::Lines => Box::new(LineRows(Lines::open(path, encodings)?)),
-        Format::Json => {
+        TextFormat::Lines => Box::new(LineRows(Lines::open(path, encodings)?)),
+        TextFormat::Json => {
             let field = column.unwrap_or("text").to_owned();
             Box::new(JsonRows { lines: Lines::open(path, encodings)?, field })
         }
-        Format::Tsv | Format::Csv | Format::Parquet => {
-            let table = Table::open_as(file.format, path, encodings)?;
+        TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet => {
+            let table = TableReader::open_as(file.format, path, encodings)?;
             let column = match column {
                 Some(column) => column.to_owned(),
                 None => column_of_texts(path, &table)?,
@@ -105,13 +105,13 @@ fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<
     })
 }
 
-/// The column that holds the texts where none is named: `text`, or the only one.
-fn column_of_texts(path: &Path, table: &Table) -> Result<String> {
+/// The column with the texts where none is named: `text`, or the only column.
+fn column_of_texts(path: &Path, table: &TableReader) -> Result<String> {
     let columns = table.names_of_strings();
     let meant = |names: &[String]| {
         names.iter().find(|name| *name == "text").or(names.first().filter(|_| names.len() == 1)).cloned()
     };
-    // Without a column of strings the one that would be meant is read, which says what it is.
+    // Without a column of strings, reading the column that would be meant reports its type.
     let found = if columns.is_empty() { meant(table.names()) } else { meant(&columns) };
     found.ok_or_else(|| TextError::WhichColumn { path: path.to_owned(), columns }.into())
 }
@@ -135,45 +135,34 @@ impl Iterator for JsonRows {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
-        loop {
-            let value = match self.lines.next_line() {
-                Ok(Some(line)) if line.trim().is_empty() => continue,
-                Ok(Some(line)) => serde_json::from_str::<Value>(&line),
-                Ok(None) => return None,
-                Err(error) => return Some(Err(error)),
-            };
-            let place = (self.lines.path().to_owned(), self.lines.line());
-            return Some(match value {
-                Ok(value) => text_of(value, &self.field).map_err(|found| {
-                    let (path, line) = place;
-                    TextError::NoText { path, line, found }.into()
-                }),
-                Err(source) => {
-                    let (path, line) = place;
-                    Err(TextError::Json { path, line, source }.into())
-                }
-            });
-        }
+        let value = self.lines.next_json().transpose()?;
+        Some(value.and_then(|value| {
+            text_of(value, &self.field).map_err(|found| {
+                let (path, line) = (self.lines.path().to_owned(), self.lines.line());
+                TextError::NoText { path, line, found }.into()
+            })
+        }))
     }
 }
 
-/// The text in a line's value, or what's wrong with it.
+/// The text in a line's value, or what is wrong with the value.
 fn text_of(value: Value, field: &str) -> std::result::Result<String, String> {
     let found = match value {
         Value::String(text) => return Ok(text),
         Value::Object(mut object) => match object.remove(field) {
             Some(Value::String(text)) => return Ok(text),
-            // As in a table.
+            // A missing value is an empty text, as in a table.
             Some(Value::Null) => return Ok(String::new()),
-            Some(other) => format!("the field `{field}` is {}, not a string", kind(&other)),
-            None => super::records::no_field(field, &object),
+            Some(other) => format!("the field `{field}` is {}, not a string", value_name(&other)),
+            None => no_field(field, &object),
         },
-        other => format!("{} where a string or an object belongs", kind(&other)),
+        other => format!("{} where a string or an object belongs", value_name(&other)),
     };
     Err(found)
 }
 
-fn kind(value: &Value) -> &'static str {
+/// What a JSON value is called in errors.
+fn value_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

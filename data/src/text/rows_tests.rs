@@ -8,7 +8,7 @@ use super::super::MAX_LINE_BYTES;
 use super::*;
 use crate::error::Error;
 
-/// A folder with one file, and what is read from it.
+/// A folder with one text file.
 struct Case {
     folder: tempfile::TempDir,
     path: PathBuf,

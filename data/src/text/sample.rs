@@ -1,14 +1,14 @@
-//! A uniform sample of a stream in memory that depends on the sample's size alone.
+//! Draws a uniform sample of a stream, with memory for the sample only.
 
 use std::collections::BinaryHeap;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// Keeps the `limit` texts with the smallest keys (bottom-k sampling, Cohen and Kaplan 2007); a text's key is its hash,
+/// Keeps the `limit` texts with the smallest keys (bottom-k sampling, Cohen and Kaplan 2007). A text's key is its hash,
 /// hashed again with a seed.
 ///
-/// A first pass pushes every text's hash, each once; what the second takes are the texts whose key is at most that of the
-/// last kept. Which they are depends on the texts and the seed, not on their order.
+/// A first pass pushes the hash of every text once. A second pass takes the texts whose key is at most the largest key
+/// kept. The sample depends on the texts and the seed, not on their order.
 pub(super) struct Sample {
     limit: usize,
     seed: u64,
@@ -18,11 +18,11 @@ pub(super) struct Sample {
 
 impl Sample {
     /// `limit` is at least 1.
-    pub fn new(limit: usize, seed: u64) -> Self {
+    pub(super) fn new(limit: usize, seed: u64) -> Self {
         Self { limit, seed, smallest: BinaryHeap::new() }
     }
 
-    pub fn push(&mut self, hash: u64) {
+    pub(super) fn push(&mut self, hash: u64) {
         let entry = (self.key(hash), hash);
         if self.smallest.len() < self.limit {
             self.smallest.push(entry);
@@ -33,13 +33,13 @@ impl Sample {
     }
 
     /// Whether a text that was pushed belongs to the sample.
-    pub fn contains(&self, hash: u64) -> bool {
+    pub(super) fn contains(&self, hash: u64) -> bool {
         let largest = self.smallest.peek().filter(|_| self.smallest.len() == self.limit);
         largest.is_none_or(|largest| (self.key(hash), hash) <= *largest)
     }
 
     /// The hashes of the sample's texts.
-    pub fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn hashes(&self) -> impl Iterator<Item = u64> + '_ {
         self.smallest.iter().map(|(_, hash)| *hash)
     }
 

@@ -1,12 +1,12 @@
-//! Sentences of a document.
+//! Cuts a document into sentences.
 
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The sentences of `document`, trimmed, in order.
 ///
-/// They end where Unicode's annex 29 says so (full stops, question and exclamation marks of all scripts) and at each line
-/// end. The annex knows no abbreviations: `Mr. Blair` is cut after `Mr.`, while `3.5` and `e.g. this` stay whole. Pieces
-/// without a letter or digit are left out.
+/// A sentence ends where Unicode's annex 29 ends it (at full stops, question and exclamation marks of all scripts) and
+/// at each line end. The annex has no list of abbreviations: `Mr. Blair` is cut after `Mr.`, while `3.5` and `e.g.
+/// this` stay whole. Pieces without a letter or digit are left out.
 pub fn sentences(document: &str) -> impl Iterator<Item = &str> {
     document.lines().flat_map(|line| line.unicode_sentences()).map(str::trim).filter(|sentence| !sentence.is_empty())
 }
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_comes_of_nothing() {
+    fn a_document_without_letters_has_no_sentences() {
         assert_eq!(sentences(" \n\t\n--\n").count(), 0);
     }
 }

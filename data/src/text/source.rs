@@ -1,37 +1,38 @@
-//! Where text comes from: a file or a folder, and how it's cut into texts.
+//! [`TextSource`]: a file or folder with text, and how it is cut into texts.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use walkdir::WalkDir;
 
 use super::TextError;
 use crate::cache::is_tokens_name;
 use crate::error::{Error, Result};
+use crate::files::visible_files;
 
 /// A file or folder with text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// The file, or a folder of files taken in the order of their names.
+pub struct TextSource {
+    /// The file, or a folder of files, which are read in the order of their names.
     pub path: PathBuf,
-    /// The column or JSON field with the text; see [`super`] for what none means.
+    /// The column or JSON field with the text; [`super`] says which one serves if none is named.
     pub column: Option<String>,
-    /// The encoding, if not UTF-8; see [`super::Encodings`].
+    /// The encoding, if it is not UTF-8; see [`super::Encodings`].
     pub encoding: Option<String>,
-    /// What one text is.
-    pub unit: Unit,
-    /// Whether each text is a document to be cut into sentences.
+    /// The unit that makes one text.
+    pub unit: TextUnit,
+    /// Whether each text is a document that is cut into sentences.
     pub split: bool,
-    /// Whether the name of the folder that a file lies in is the label of its texts.
+    /// Whether the name of a file's folder is the label of its texts.
     pub label: bool,
-    /// A uniform sample of so many of the source's texts, after everything but the plan's own limit.
+    /// The size of a uniform sample of the source's texts. It is drawn after all filters and before the plan's own
+    /// limit.
     pub limit: Option<usize>,
 }
 
-/// What one text is.
+/// The unit that makes one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Unit {
+pub enum TextUnit {
     /// A line, record or row.
     #[default]
     Line,
@@ -39,22 +40,22 @@ pub enum Unit {
     File,
 }
 
-impl Source {
-    /// All of `path`, a text a row.
+impl TextSource {
+    /// The whole of `path`, each row a text.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { path, column: None, encoding: None, unit: Unit::Line, split: false, label: false, limit: None }
+        Self { path, column: None, encoding: None, unit: TextUnit::Line, split: false, label: false, limit: None }
     }
 
-    /// Whether the texts belong to documents: files, or rows that are split.
+    /// Whether the texts belong to documents: to files, or to rows that are split.
     pub fn has_documents(&self) -> bool {
-        self.unit == Unit::File || self.split
+        self.unit == TextUnit::File || self.split
     }
 }
 
-/// How a file holds its texts.
+/// The format of a text file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum TextFormat {
     Lines,
     Json,
     Tsv,
@@ -66,32 +67,32 @@ pub(super) enum Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TextFile {
     pub path: PathBuf,
-    pub format: Format,
+    pub format: TextFormat,
 }
 
 impl TextFile {
     /// The name of the folder that the file lies in.
-    pub fn folder_name(&self) -> Option<String> {
+    pub(super) fn folder_name(&self) -> Option<String> {
         let folder = std::path::absolute(&self.path).ok()?;
         Some(folder.parent()?.file_name()?.to_string_lossy().into_owned())
     }
 }
 
-/// The format that a file's name tells.
-pub(super) fn format_of(path: &Path) -> Option<Format> {
+/// The format that a file's extension tells.
+pub(super) fn format_of(path: &Path) -> Option<TextFormat> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
     match name.rsplit_once('.')?.1 {
-        "txt" => Some(Format::Lines),
-        "jsonl" | "ndjson" => Some(Format::Json),
-        "tsv" => Some(Format::Tsv),
-        "csv" => Some(Format::Csv),
-        "parquet" if !gzip => Some(Format::Parquet),
+        "txt" => Some(TextFormat::Lines),
+        "jsonl" | "ndjson" => Some(TextFormat::Json),
+        "tsv" => Some(TextFormat::Tsv),
+        "csv" => Some(TextFormat::Csv),
+        "parquet" if !gzip => Some(TextFormat::Parquet),
         _ => None,
     }
 }
 
-/// What a file is called without the extensions that only tell its format: `STSB.test` for `en/STSB.test.tsv.gz`.
+/// The name of a file without the extensions that tell its format: `STSB.test` for `en/STSB.test.tsv.gz`.
 pub fn bare_name(path: &Path) -> String {
     let mut bare = path.to_owned();
     if format_of(path).is_some() {
@@ -103,11 +104,11 @@ pub fn bare_name(path: &Path) -> String {
     bare.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// The text files that `path` stands for: itself, or all in that folder and below, by name. Symbolic links are followed. A
-/// `column` is an error where no file has any.
+/// The text files at `path`: the file itself, or all files in and below the folder, sorted by name. Symbolic links are
+/// followed. It is an error to name a `column` where no file has columns.
 pub(super) fn files(path: &Path, column: Option<&str>) -> Result<Vec<TextFile>> {
     let files = all_files(path)?;
-    if column.is_some() && files.iter().all(|file| file.format == Format::Lines) {
+    if column.is_some() && files.iter().all(|file| file.format == TextFormat::Lines) {
         return Err(TextError::NoTable { path: path.to_owned() }.into());
     }
     Ok(files)
@@ -119,25 +120,18 @@ fn all_files(path: &Path) -> Result<Vec<TextFile>> {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
         return Ok(vec![TextFile { path: path.to_owned(), format }]);
     }
-    let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
     let mut files = Vec::new();
-    let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
-    for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
-        let entry = entry.map_err(|error| {
-            let place = error.path().unwrap_or(path).to_owned();
-            Error::Io { operation: "read", path: place, source: error.into() }
-        })?;
-        if let (true, Some(format)) =
-            (entry.file_type().is_file() && !is_of_tokens(entry.path()), format_of(entry.path()))
-        {
-            files.push(TextFile { path: entry.into_path(), format });
+    for file in visible_files(path) {
+        let path = file?;
+        if let Some(format) = format_of(&path).filter(|_| !is_token_vectors(&path)) {
+            files.push(TextFile { path, format });
         }
     }
     if files.is_empty() { Err(TextError::NoFiles { path: path.to_owned() }.into()) } else { Ok(files) }
 }
 
-/// Whether this is a cache's file of its tokenizer's tokens, which are no texts.
-fn is_of_tokens(path: &Path) -> bool {
+/// Whether the file holds the token vectors of a cache, which are not texts.
+fn is_token_vectors(path: &Path) -> bool {
     let named = path.file_name().and_then(|name| name.to_str()).is_some_and(is_tokens_name);
     named && path.with_file_name("cache.json").is_file()
 }
@@ -149,10 +143,10 @@ mod tests {
     #[test]
     fn the_name_tells_the_format() {
         let format = |name: &str| format_of(Path::new(name));
-        assert_eq!(format("a/b.TXT"), Some(Format::Lines));
-        assert_eq!(format("STSB.test.tsv.gz"), Some(Format::Tsv));
-        assert_eq!(format("x.ndjson"), Some(Format::Json));
-        assert_eq!(format("x.parquet"), Some(Format::Parquet));
+        assert_eq!(format("a/b.TXT"), Some(TextFormat::Lines));
+        assert_eq!(format("STSB.test.tsv.gz"), Some(TextFormat::Tsv));
+        assert_eq!(format("x.ndjson"), Some(TextFormat::Json));
+        assert_eq!(format("x.parquet"), Some(TextFormat::Parquet));
         assert_eq!(format("x.parquet.gz"), None);
         assert_eq!(format("README.md"), None);
         assert_eq!(format("txt"), None);

@@ -1,43 +1,46 @@
 //! Attention: every head weighs a sentence's embeddings by the softmax of its scores.
 //!
-//! Long sentences are attended to in chunks of [`CHUNK`] positions, so the memory needed does not grow with them: a first pass finds
-//! each head's greatest score, a second weighs the embeddings (and computes the scores again, unless there is just one chunk).
+//! A long sentence goes through in chunks of [`CHUNK`] positions, so memory does not grow with the sentence. A first
+//! pass finds each head's greatest score. A second pass weighs the embeddings; with more than one chunk, that pass
+//! computes the scores again.
+
+use std::ops::Range;
 
 use super::{
-    gather::{CHUNK, Sentence, Tools, put},
-    layout::{Embedding, HEAD_LANES, LANES},
+    gather::{CHUNK, Kernel, Sentence, put},
+    layout::{HEAD_LANES, LANES, Values},
     math,
-    score::{Scored, Scores},
+    score::{ScoreTable, Scores},
     simd::Simd,
-    table::HeadWeights,
+    table::AttentionRows,
 };
 
-/// Memory for one sentence, used again for the next.
+/// Memory for one sentence, reused for the next.
 #[derive(Default)]
-pub struct Scratch {
-    /// `[4][filters]`, of whatever type.
+pub(super) struct AttendScratch {
+    /// `[4][filters]`, of the table's own feature type.
     features: Vec<[f32; LANES]>,
-    /// `[lane groups][CHUNK]`: scores, then e to their power, then weights.
+    /// `[lane groups][CHUNK]`: scores, then their exponentials, then weights.
     scores: Vec<[f32; HEAD_LANES]>,
-    /// `[lane groups][CHUNK / 2]`: weights in whole numbers.
+    /// `[lane groups][CHUNK / 2]`: weights as integers, two positions side by side.
     pairs: Vec<[[i16; 2]; HEAD_LANES]>,
-    /// `[CHUNK]` scores of few heads.
+    /// `[CHUNK]` scores of a few heads, packed.
     packed: Vec<f32>,
-    /// `[lane groups]`: what a weight of 1 is worth.
+    /// `[lane groups]`: the value of a weight of 1.
     units: Vec<[f32; HEAD_LANES]>,
     greatest: Vec<[f32; HEAD_LANES]>,
     sums: Vec<[f32; HEAD_LANES]>,
 }
 
-impl<S: Simd, T: Scored> Tools<S, T> {
-    /// Writes what each head attends to, head after head.
+impl<S: Simd, T: ScoreTable> Kernel<S, T> {
+    /// Writes each head's weighted mean, head after head.
     #[inline(always)]
-    pub fn attend(
+    pub(super) fn attend(
         self,
         scores: &Scores,
-        embedding: Embedding,
+        embedding: Values,
         sentence: Sentence<'_>,
-        scratch: &mut Scratch,
+        scratch: &mut AttendScratch,
         attended: &mut [f32],
     ) {
         let ids = sentence.ids;
@@ -53,17 +56,17 @@ impl<S: Simd, T: Scored> Tools<S, T> {
 
         for start in (0..ids.len()).step_by(CHUNK) {
             let end = ids.len().min(start + CHUNK);
-            self.score(scores, sentence, (start, end), scratch);
+            self.score(scores, sentence, start..end, scratch);
             self.find_greatest(end - start, scratch);
         }
         for start in (0..ids.len()).step_by(CHUNK) {
             let chunk = &ids[start..ids.len().min(start + CHUNK)];
             if ids.len() > CHUNK {
-                self.score(scores, sentence, (start, start + chunk.len()), scratch);
+                self.score(scores, sentence, start..start + chunk.len(), scratch);
             }
             self.exponentiate(chunk, attended.len() / embedding.width, scratch);
             if ids.len() <= CHUNK {
-                // The sums are known already, so weights need no division afterwards.
+                // The sums are complete, so the weights need no division afterwards.
                 for (units, sums) in scratch.units.iter_mut().zip(&scratch.sums) {
                     units.iter_mut().zip(sums).for_each(|(unit, sum)| *unit /= sum);
                 }
@@ -78,16 +81,15 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
     }
 
-    /// The scores of positions `start..end`, to the front of each lane group.
+    /// Writes the scores of a chunk's `positions` to the front of each lane group.
     #[inline(always)]
-    fn score(self, scores: &Scores, sentence: Sentence<'_>, (start, end): (usize, usize), scratch: &mut Scratch) {
-        let mut position = start;
-        while position < end {
-            let at = position - start;
-            position += match end - position {
-                4.. => self.score_some::<4>(scores, sentence, (position, at), scratch),
-                2.. => self.score_some::<2>(scores, sentence, (position, at), scratch),
-                _ => self.score_some::<1>(scores, sentence, (position, at), scratch),
+    fn score(self, scores: &Scores, sentence: Sentence<'_>, positions: Range<usize>, scratch: &mut AttendScratch) {
+        let mut position = positions.start;
+        while position < positions.end {
+            position += match positions.end - position {
+                4.. => self.score_some::<4>(scores, sentence, position, scratch),
+                2.. => self.score_some::<2>(scores, sentence, position, scratch),
+                _ => self.score_some::<1>(scores, sentence, position, scratch),
             };
         }
     }
@@ -97,8 +99,8 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         self,
         scores: &Scores,
         sentence: Sentence<'_>,
-        (position, at): (usize, usize),
-        scratch: &mut Scratch,
+        position: usize,
+        scratch: &mut AttendScratch,
     ) -> usize {
         let Self { simd, .. } = self;
         self.prefetch(sentence, position, P);
@@ -117,15 +119,15 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         for (group, to) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
             let scores = T::scores(simd, scores, group, positions);
             for p in 0..P {
-                simd.store(scores[p], &mut to[at + p]);
+                simd.store(scores[p], &mut to[position % CHUNK + p]);
             }
         }
         P
     }
 
-    /// Takes the first `count` scores into account.
+    /// Updates each head's greatest score by the first `count` scores.
     #[inline(always)]
-    fn find_greatest(self, count: usize, scratch: &mut Scratch) {
+    fn find_greatest(self, count: usize, scratch: &mut AttendScratch) {
         for (greatest, scores) in scratch.greatest.iter_mut().zip(scratch.scores.chunks_exact(CHUNK)) {
             let mut most = self.simd.load(greatest);
             for scores in &scores[..count] {
@@ -135,10 +137,10 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
     }
 
-    /// Turns the scores of `chunk` into e to the power of their distance from the greatest, sums the powers, and turns them into the
-    /// weights of their rows.
+    /// Turns the scores of `chunk` into exponentials of their distances from the greatest score, sums them, and turns
+    /// them into the rows' weights.
     #[inline(always)]
-    fn exponentiate(self, chunk: &[u32], heads: usize, scratch: &mut Scratch) {
+    fn exponentiate(self, chunk: &[u32], heads: usize, scratch: &mut AttendScratch) {
         let Self { simd, table } = self;
         for (group, scores) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
             let scores = &mut scores[..chunk.len()];
@@ -161,29 +163,29 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
     }
 
-    /// Writes the weighted embeddings of `chunk`, head after head, or adds them.
+    /// Writes the weighted embeddings of `chunk`, head after head, or adds them to `attended`.
     #[inline(always)]
-    fn weigh_all(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, add: bool, attended: &mut [f32]) {
-        // Two usual steps are written down, so that a loop is compiled for each.
+    fn weigh_all(self, embedding: Values, chunk: &[u32], scratch: &AttendScratch, add: bool, attended: &mut [f32]) {
+        // The two usual steps are constants here, so that a loop is compiled for each.
         match embedding.step {
-            0 => self.weigh_heads(Embedding { step: 0, ..embedding }, chunk, scratch, add, attended),
-            LANES => self.weigh_heads(Embedding { step: LANES, ..embedding }, chunk, scratch, add, attended),
+            0 => self.weigh_heads(Values { step: 0, ..embedding }, chunk, scratch, add, attended),
+            LANES => self.weigh_heads(Values { step: LANES, ..embedding }, chunk, scratch, add, attended),
             _ => self.weigh_heads(embedding, chunk, scratch, add, attended),
         }
     }
 
     #[inline(always)]
-    fn weigh_heads(self, embedding: Embedding, chunk: &[u32], scratch: &Scratch, add: bool, attended: &mut [f32]) {
-        let Embedding { width, step, .. } = embedding;
+    fn weigh_heads(self, embedding: Values, chunk: &[u32], scratch: &AttendScratch, add: bool, attended: &mut [f32]) {
+        let Values { width, step, .. } = embedding;
         let heads = attended.len() / width;
         let mut head = 0;
         while head < heads {
             let (group, lane) = (head / HEAD_LANES, head % HEAD_LANES);
             let (powers, pairs) = (&scratch.scores[group * CHUNK..], &scratch.pairs[group * CHUNK / 2..]);
-            let rows = (chunk, HeadWeights { powers, pairs, lane });
+            let rows = AttentionRows { ids: chunk, powers, pairs, lane };
             let units = &scratch.units[group][lane..];
             let to = &mut attended[head * width..];
-            let embedding = Embedding { at: embedding.at + head * step, ..embedding };
+            let embedding = Values { at: embedding.at + head * step, ..embedding };
             head += match (heads - head).min(HEAD_LANES - lane) {
                 8.. => self.weigh::<8>(embedding, rows, units, add, to),
                 4.. => self.weigh::<4>(embedding, rows, units, add, to),
@@ -193,19 +195,19 @@ impl<S: Simd, T: Scored> Tools<S, T> {
         }
     }
 
-    /// The same for `G` neighbouring heads, whose places are at the front of `to`.
+    /// Writes or adds the weighted embeddings of `G` neighbouring heads to the front of `to`. Returns `G`.
     #[inline(always)]
     fn weigh<const G: usize>(
         self,
-        Embedding { at, width, step }: Embedding,
-        (chunk, weights): (&[u32], HeadWeights<'_>),
+        Values { at, width, step }: Values,
+        rows: AttentionRows<'_>,
         units: &[f32],
         add: bool,
         to: &mut [f32],
     ) -> usize {
         let Self { simd, table } = self;
         for group in 0..width / LANES {
-            let sums = table.attended::<S, G>(simd, chunk, weights, at / LANES + group, step / LANES);
+            let sums = table.attended::<S, G>(simd, rows, at / LANES + group, step / LANES);
             for g in 0..G {
                 let unit = simd.splat(units[g]);
                 let sums = [simd.multiply(sums[g][0], unit), simd.multiply(sums[g][1], unit)];
@@ -216,7 +218,7 @@ impl<S: Simd, T: Scored> Tools<S, T> {
     }
 }
 
-/// e to the power of each.
+/// Turns each score into its exponential.
 #[inline(always)]
 fn exponentiate_all(scores: &mut [f32]) {
     for score in scores {
@@ -224,7 +226,8 @@ fn exponentiate_all(scores: &mut [f32]) {
     }
 }
 
-/// The same for the first `N` scores of each position, and zeros for the others: few heads would leave most of a vector unused.
+/// [`exponentiate_all`] for the first `N` scores of each position; the others become zeros. The scores of a few heads
+/// are packed, because they would leave most lanes of a vector unused.
 #[inline(always)]
 fn exponentiate_some<const N: usize>(scores: &mut [[f32; HEAD_LANES]], packed: &mut Vec<f32>) {
     packed.resize(CHUNK * N, 0.0);

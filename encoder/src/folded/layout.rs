@@ -1,197 +1,168 @@
-//! Where everything lies in a folded file, worked out from the student's shape alone.
+//! The places of a student's numbers in a table row and in the output head, worked out from the student's shape alone.
 //!
 //! ```text
-//! row of token v:  [scales] embedding | score taps | max-pool taps, a convolution after another | skip
+//! row of token v:  [scales] embedding | score taps | max-pool taps, one convolution after another | skip
 //! ```
 //!
-//! All that a position needs lies in one run of bytes. Widths are padded to [`LANES`] with zeros, so no loop has a tail.
+//! Everything that a token contributes lies in one run of bytes. Widths are padded with zeros to a multiple of
+//! [`LANES`], so no loop has a tail.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use super::{Parts, Precision};
+use super::{
+    Precision,
+    shape::{AttentionShape, ConvolutionShape, Shape},
+};
 use crate::Error;
 
-/// Every width inside is padded to a multiple of this many numbers.
-pub const LANES: usize = 32;
-/// The columns of attention weights (one a head, one for the plain mean) are padded to a multiple of this.
-pub const HEAD_LANES: usize = 16;
+/// Widths in a row are padded to a multiple of this many numbers.
+pub(super) const LANES: usize = 32;
+/// The columns of the score matrix (one for each head, one for the plain mean) are padded to a multiple of this.
+pub(super) const HEAD_LANES: usize = 16;
 /// Rows and sections begin at multiples of this many bytes.
-pub const ALIGNMENT: usize = 64;
-/// The widest a block of the head may be: 255 · 127 · 65,536 still fits an i32.
+pub(super) const ALIGNMENT: usize = 64;
+/// The greatest width of a feature block: 255 · 127 · 65,536 still fits an i32.
 const WIDEST_BLOCK: usize = 65_536;
-/// The greatest sum of a convolution's taps in int8: an i16's. A convolution of width 257 reaches it with every factor 1.
+/// The greatest sum of a convolution's int8 taps, an i16's. A convolution of width 257 reaches it with every factor 1.
 const GREATEST_SUM: usize = i16::MAX as usize;
-/// The same of a score's convolution, to whose sums a bias as large may be added: width 129.
+/// The greatest sum of a score convolution's int8 taps, to which a bias of the same magnitude may be added: width 129.
 const GREATEST_SCORE_SUM: usize = GREATEST_SUM / 2;
 
-/// So many taps of ±127 stay within the limit: an odd number.
+/// The greatest odd number of taps of ±127 whose sum stays within `limit`.
 fn widest(limit: usize) -> usize {
     (limit / 127 - 1) | 1
 }
 
-/// What a student is made of: numbers only, as in the file's header.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shape {
-    pub vocabulary: usize,
-    pub dimension: usize,
-    pub max_pooled: Vec<ConvolutionShape>,
-    pub attention: Option<AttentionShape>,
-    pub skip_table: bool,
-}
-
-/// A convolution's width and number of filters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvolutionShape {
-    pub width: usize,
-    pub filters: usize,
-}
-
-/// The attention's widths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AttentionShape {
-    pub width_of_embedding: usize,
-    pub heads: usize,
-    pub skip: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub own_values: bool,
-    pub score: ConvolutionShape,
-}
-
 impl Shape {
-    /// The shape of `parts`, which have been checked.
-    pub fn of(parts: &Parts) -> Self {
-        let convolution = |c: &super::Convolution| ConvolutionShape { width: c.width, filters: c.filters };
-        Self {
-            vocabulary: parts.vocabulary,
-            dimension: parts.dimension,
-            max_pooled: parts.max_pooled.iter().flat_map(|m| &m.convolutions).map(convolution).collect(),
-            attention: parts.attention.as_ref().map(|a| AttentionShape {
-                width_of_embedding: a.width_of_embedding,
-                heads: a.score_bias.len(),
-                skip: a.skip.is_some(),
-                own_values: a.own_values,
-                score: convolution(&a.score),
-            }),
-            skip_table: parts.skip_table.is_some(),
-        }
-    }
-
     /// Whether a student of this shape can be folded, in int8 as in the other precisions.
     ///
     /// # Errors
-    /// [`Error::Parts`] says what is too wide, or makes no sense.
-    pub fn check(&self) -> Result<(), Error> {
-        Layout::new(self, Precision::Int8).map(drop).map_err(|what| Error::Parts { what })
+    /// [`Error::Parts`] says which size is too large, or contradicts another.
+    pub fn check(&self) -> crate::Result<()> {
+        FoldedLayout::new(self, Precision::Int8).map(drop).map_err(|what| Error::Parts { what })
     }
 
-    /// Whether the heads' own values lie side by side without padding: then they are one block of the head, which costs less
-    /// than a narrow block each.
-    pub fn values_without_gaps(&self) -> bool {
+    /// Whether the heads' own values lie side by side without padding. The output head then takes them as one feature
+    /// block, which costs less than a narrow block for each head.
+    pub(super) fn values_without_gaps(&self) -> bool {
         self.attention.is_some_and(|a| a.own_values && a.width_of_embedding.is_multiple_of(LANES))
+    }
+}
+
+/// Which convolution of a student; `Display` gives the beginning of its sections' names in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConvolutionName {
+    Score,
+    MaxPooled(usize),
+}
+
+impl fmt::Display for ConvolutionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Score => f.write_str("score"),
+            Self::MaxPooled(index) => write!(f, "convolution {index}"),
+        }
     }
 }
 
 /// A convolution's place in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taps {
-    /// Where its first tap begins, in numbers.
-    pub at: usize,
-    pub width: usize,
-    /// Its filters, padded.
-    pub filters: usize,
-    /// Which byte of a row's head holds the factor of its numbers (int8 only).
-    pub factor_at: usize,
-    /// What its taps may add up to (int8 only).
-    pub limit: usize,
+pub(super) struct Taps {
+    /// The place of the first tap, in numbers.
+    pub(super) at: usize,
+    pub(super) width: usize,
+    /// How many filters, padded.
+    pub(super) filters: usize,
+    /// Which byte at the front of a row holds the row's factor for this convolution (int8 only).
+    pub(super) factor_at: usize,
+    /// What the taps may add up to (int8 only).
+    pub(super) limit: usize,
 }
 
 impl Taps {
     /// The greatest factor, a power of two up to 16, with which `width` taps of ±127 add up to no more than the limit.
-    pub fn greatest_factor(&self) -> usize {
+    pub(super) fn greatest_factor(&self) -> usize {
         [16, 8, 4, 2].into_iter().find(|factor| 127 * factor * self.width <= self.limit).unwrap_or(1)
     }
 
-    /// Whether a score's factors were other ones in files of version 1, whose limit was that of max-pooling.
-    pub fn other_before(&self) -> bool {
+    /// Whether files of version 1, in which a score's limit was max-pooling's, had other factors for this convolution.
+    pub(super) fn differ_in_version_1(&self) -> bool {
         Self { limit: GREATEST_SUM, ..*self }.greatest_factor() != self.greatest_factor()
     }
 
-    /// What taps add up to at most (int8 only).
-    pub fn greatest_sum(&self) -> usize {
+    /// The greatest sum of the taps (int8 only).
+    pub(super) fn greatest_sum(&self) -> usize {
         127 * self.greatest_factor() * self.width
     }
 }
 
-/// What heads attend to, in a row.
+/// The place in a row of the numbers that heads attend to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Embedding {
-    /// Where it begins, in numbers.
-    pub at: usize,
-    /// Its width, or that of a head's values, padded.
-    pub width: usize,
-    /// From one head's values to the next one's; 0 where all attend to the same.
-    pub step: usize,
+pub(super) struct Values {
+    /// The place of the first number.
+    pub(super) at: usize,
+    /// The width of the embedding, or of one head's values, padded.
+    pub(super) width: usize,
+    /// The distance from one head's values to the next head's; 0 where all heads attend to the embedding.
+    pub(super) step: usize,
 }
 
-/// A stretch of what the head multiplies: the features of a convolution, an attention head, all heads' own values, or the
-/// plain mean.
+/// A block of a sentence's features, quantised with one scale: a convolution's, an attention head's, all heads' own
+/// values, or the plain mean's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
-    /// Where it begins among a sentence's features.
-    pub at: usize,
-    /// Its width, padded.
-    pub width: usize,
+pub(super) struct FeatureBlock {
+    /// The place of the first feature.
+    pub(super) at: usize,
+    /// How many features, padded.
+    pub(super) width: usize,
 }
 
-/// Where the numbers of a row and of the head lie. Counts are of numbers, whatever their width.
+/// The places of all numbers of a row and of the output head. Counts are of numbers, not of bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    pub precision: Precision,
-    pub vocabulary: usize,
-    pub dimension: usize,
+pub(super) struct FoldedLayout {
+    pub(super) precision: Precision,
+    pub(super) vocabulary: usize,
+    pub(super) dimension: usize,
     /// The dimension, padded.
-    pub outputs: usize,
-    /// From a row to the next.
-    pub stride: usize,
-    pub max_pooled: Vec<Taps>,
-    pub score: Option<Taps>,
-    /// Where the embedding begins in a row.
-    pub embedding: Option<Embedding>,
-    /// Where the skip row begins in a row; it is `outputs` wide.
-    pub skip: Option<usize>,
-    /// Heads of the attention, without the plain mean.
-    pub heads: usize,
-    /// Columns of attention weights: the heads, and the plain mean where the attention has a skip.
-    pub attended: usize,
-    /// The same, padded.
-    pub attended_lanes: usize,
-    /// What the head multiplies: convolutions first, then what was attended to.
-    pub blocks: Vec<Block>,
+    pub(super) outputs: usize,
+    /// The distance from a row to the next.
+    pub(super) stride: usize,
+    pub(super) max_pooled: Vec<Taps>,
+    pub(super) score: Option<Taps>,
+    /// What heads attend to in a row.
+    pub(super) embedding: Option<Values>,
+    /// The place of the skip in a row; `outputs` numbers.
+    pub(super) skip: Option<usize>,
+    /// How many heads the attention has, without the plain mean.
+    pub(super) heads: usize,
+    /// How many columns the score matrix has: the heads, and the plain mean where the attention has a skip.
+    pub(super) attended: usize,
+    /// [`FoldedLayout::attended`], padded.
+    pub(super) attended_lanes: usize,
+    /// The features that the output head multiplies: convolutions first, then attention.
+    pub(super) blocks: Vec<FeatureBlock>,
     /// The sum of the blocks' widths.
-    pub features: usize,
+    pub(super) features: usize,
 }
 
-impl Layout {
-    /// Works the layout out; an error says what is too large or makes no sense.
-    pub fn new(shape: &Shape, precision: Precision) -> Result<Self, String> {
+impl FoldedLayout {
+    /// Works out the layout; an error says which size is too large, or contradicts another.
+    pub(super) fn new(shape: &Shape, precision: Precision) -> Result<Self, String> {
         if shape.vocabulary == 0 || shape.dimension == 0 {
-            return Err("no vocabulary or no dimension".into());
+            return Err("vocabulary and dimension must be above zero".into());
         }
         if shape.max_pooled.is_empty() && shape.attention.is_none() && !shape.skip_table {
-            return Err("a student of no parts".into());
+            return Err("neither max-pooled convolutions nor attention nor a skip table".into());
         }
         if shape.skip_table && shape.attention.is_some_and(|attention| attention.skip) {
-            return Err("two skips".into());
+            return Err("a skip table beside an attention that has a skip".into());
         }
         if shape.attention.is_some_and(|attention| attention.skip && attention.own_values) {
-            return Err("a skip over embeddings that aren't there".into());
+            return Err("heads with values of their own beside a skip over embeddings".into());
         }
         let number = table_number(precision);
-        // The head of an int8 row: the embedding's scale, the skip's scale, a factor a convolution.
-        let mut row = Run::default();
+        // The front of an int8 row: the embedding's scale, the skip's scale, a factor for each convolution.
+        let mut row = PlaceCursor::default();
         if precision == Precision::Int8 {
             row.take(9 + shape.max_pooled.len(), LANES)?;
         }
@@ -209,7 +180,7 @@ impl Layout {
             return Err("attention without heads".into());
         }
         let attended = checked(heads.checked_add(usize::from(shape.attention.is_some_and(|a| a.skip))))?;
-        let mut features = Run::default();
+        let mut features = PlaceCursor::default();
         let mut blocks = Vec::new();
         for taps in &max_pooled {
             blocks.push(features.padded(taps.filters)?);
@@ -226,7 +197,7 @@ impl Layout {
             return Err(format!("more than {WIDEST_BLOCK} features of a convolution or of attention"));
         }
         let outputs = pad(shape.dimension)?;
-        // Everything else is smaller than these two, counted in bytes.
+        // In bytes, these two are the greatest of all sizes.
         checked(stride.checked_mul(4).and_then(|bytes| bytes.checked_mul(shape.vocabulary)))?;
         checked(features.end.checked_mul(4).and_then(|bytes| bytes.checked_mul(outputs)))?;
         Ok(Self {
@@ -242,41 +213,21 @@ impl Layout {
             heads,
             attended,
             attended_lanes: checked(attended.checked_next_multiple_of(HEAD_LANES))?,
-            blocks: blocks.into_iter().map(|(at, width)| Block { at, width }).collect(),
+            blocks: blocks.into_iter().map(|(at, width)| FeatureBlock { at, width }).collect(),
             features: features.end,
         })
     }
 
-    /// All sections but the tokenizer's, with their lengths in bytes, in the order of the file.
-    pub fn sections(&self) -> Vec<(String, usize)> {
-        let mut sections = vec![("rows".to_owned(), self.vocabulary * self.stride * table_number(self.precision))];
-        let floats = |name: String, count: usize| (name, count * 4);
-        let convolutions = self.score.iter().map(|taps| ("score".to_owned(), taps));
-        let pooled = self.max_pooled.iter().enumerate().map(|(index, taps)| (format!("convolution {index}"), taps));
-        for (name, taps) in convolutions.chain(pooled) {
-            sections.push(floats(format!("{name} bias"), taps.filters));
-            if self.precision == Precision::Int8 {
-                sections.push(floats(format!("{name} unit"), taps.filters));
-            }
-        }
-        if let Some(taps) = &self.score {
-            sections.push(floats("attention weight".into(), taps.filters * self.attended_lanes));
-            sections.push(floats("attention bias".into(), self.attended_lanes));
-        }
-        if !self.blocks.is_empty() {
-            let number = if self.precision == Precision::Int8 { 1 } else { 4 };
-            sections.push(("head weight".into(), self.features * self.outputs * number));
-            sections.push(floats("head bias".into(), self.outputs));
-            if self.precision == Precision::Int8 {
-                sections.push(floats("head scale".into(), self.blocks.len() * self.outputs));
-            }
-        }
-        sections
+    /// The convolutions in the order of the file: the score's first.
+    pub(super) fn convolutions(&self) -> impl Iterator<Item = (ConvolutionName, &Taps)> {
+        let score = self.score.iter().map(|taps| (ConvolutionName::Score, taps));
+        let pooled = self.max_pooled.iter().enumerate();
+        score.chain(pooled.map(|(index, taps)| (ConvolutionName::MaxPooled(index), taps)))
     }
 }
 
-/// The bytes of one number of a table.
-fn table_number(precision: Precision) -> usize {
+/// How many bytes a number of a table has.
+pub(super) fn table_number(precision: Precision) -> usize {
     match precision {
         Precision::F32 => 4,
         Precision::F16 => 2,
@@ -284,14 +235,14 @@ fn table_number(precision: Precision) -> usize {
     }
 }
 
-/// A run of numbers that is handed out piece by piece.
+/// Hands out the places of a row or of the features, one after another.
 #[derive(Default)]
-struct Run {
+struct PlaceCursor {
     end: usize,
 }
 
-impl Run {
-    /// The next `count` numbers; the end is then rounded up to `multiple`.
+impl PlaceCursor {
+    /// The place of the next `count` numbers; the end is then rounded up to a multiple of `multiple`.
     fn take(&mut self, count: usize, multiple: usize) -> Result<usize, String> {
         let at = self.end;
         self.end = checked(at.checked_add(count).and_then(|end| end.checked_next_multiple_of(multiple)))?;
@@ -306,13 +257,13 @@ impl Run {
         Ok((self.take(width, 1)?, width))
     }
 
-    fn embedding(&mut self, shape: AttentionShape) -> Result<Embedding, String> {
+    fn embedding(&mut self, shape: AttentionShape) -> Result<Values, String> {
         let (at, width) = self.padded(shape.width_of_embedding)?;
         if !shape.own_values {
-            return Ok(Embedding { at, width, step: 0 });
+            return Ok(Values { at, width, step: 0 });
         }
         self.take(checked(shape.heads.saturating_sub(1).checked_mul(width))?, 1)?;
-        Ok(Embedding { at, width, step: width })
+        Ok(Values { at, width, step: width })
     }
 
     fn taps(&mut self, shape: ConvolutionShape, factor_at: usize, limit: usize) -> Result<Taps, String> {

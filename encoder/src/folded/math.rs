@@ -1,65 +1,66 @@
 //! Float arithmetic with one fixed order of operations, so that every instruction set gives the same bits.
 //!
-//! Rust neither contracts `a * b + c` nor reorders sums, and the compiler may only vectorise what keeps the results. So the
-//! same source compiled for AVX-512 and for plain x86-64 agrees to the last bit. Nothing here may call libm (other than `sqrt`,
-//! which IEEE 754 defines exactly) or `mul_add`.
+//! Rust neither contracts `a * b + c` nor reorders sums, and the compiler vectorises only where results stay the same.
+//! So this source, compiled for AVX-512 and for plain x86-64, agrees to the last bit. Nothing here may call libm
+//! (except `sqrt`, which IEEE 754 defines exactly) or `mul_add`.
 
-/// Adding and subtracting this rounds an f32 below 2²² to the nearest whole number, ties to even.
+/// Adding and subtracting this rounds an f32 below 2²² to the nearest integer, ties to even.
 const ROUNDER: f32 = 12_582_912.0;
 
-/// `value` rounded to the nearest whole number, ties to even; |value| < 2²². NaN becomes 0.
+/// `value` rounded to the nearest integer, ties to even; |value| < 2²². NaN becomes 0.
 #[inline(always)]
-pub fn round(value: f32) -> i32 {
+pub(super) fn round(value: f32) -> i32 {
     ((value + ROUNDER) - ROUNDER) as i32
 }
 
-/// e to the power of `x` for x ≤ 0, to about one unit in the last place; below −87 as at −87, which is as good as zero.
+/// e to the power of `x` for x ≤ 0, to about one unit in the last place. Below −87 the result is the one at −87,
+/// practically zero.
 ///
 /// Cephes' expf: x = n · ln 2 + r with |r| ≤ ln 2 / 2, and a polynomial of degree 7 in r.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     let x = if x > -87.0 { x } else { -87.0 };
     let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
-    let whole = shifted - ROUNDER;
-    let r = x - whole * 0.693_359_4;
-    let r = r - whole * -2.121_944_4e-4;
+    let integer = shifted - ROUNDER;
+    let r = x - integer * 0.693_359_4;
+    let r = r - integer * -2.121_944_4e-4;
     let mut p = 1.987_569_2e-4_f32;
     for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = p * r + c;
     }
     let power = p * (r * r) + r + 1.0;
-    // The whole number, from the bits of the sum it was rounded in: a cast would check for NaN, number by number.
-    let whole = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
-    power * f32::from_bits(whole.wrapping_add(127) << 23)
+    // The integer, from the bits of the sum that rounded it: a cast would check each number for NaN.
+    let integer = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
+    power * f32::from_bits(integer.wrapping_add(127) << 23)
 }
 
-/// The f16 of these bits as an f32, exactly: the exponent's bias differs by 112, and a number below the least normal one
-/// is made right by the same product.
+/// The f16 of these bits as an f32, exactly. The exponents' biases differ by 112; the product with 2¹¹² also makes
+/// subnormal numbers right.
 #[inline(always)]
-pub fn half(bits: u16) -> f32 {
+pub(super) fn half(bits: u16) -> f32 {
     let magnitude = u32::from(bits & 0x7fff) << 13;
-    // 2 to the power of 112, whose product is exact.
+    // The product with a power of two is exact.
     let finite = f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23);
     let magnitude = if magnitude < 0x0f80_0000 { finite.to_bits() } else { magnitude | 0x7f80_0000 };
     f32::from_bits(magnitude | u32::from(bits & 0x8000) << 16)
 }
 
-/// What numbers are multiplied by so that the greatest magnitude among them becomes `whole`.
+/// The factor that turns the greatest magnitude `greatest` into `target`.
 #[inline(always)]
-pub fn scale_to(whole: f32, greatest: f32) -> f32 {
-    // Below this nothing is left of a number in f32 anyway, and the division would overflow.
-    if greatest > 1e-30 { whole / greatest } else { 0.0 }
+pub(super) fn scale_to(target: f32, greatest: f32) -> f32 {
+    // The quotient by a smaller number would overflow.
+    if greatest > 1e-30 { target / greatest } else { 0.0 }
 }
 
 /// The greater of two numbers; `a` where either is NaN.
 #[inline(always)]
-pub fn max(a: f32, b: f32) -> f32 {
+pub(super) fn max(a: f32, b: f32) -> f32 {
     if b > a { b } else { a }
 }
 
-/// Scales `row` to length 1. A zero row, and one that no number can scale, becomes all zeros.
+/// Scales `row` to length 1. A row without a direction (zeros, or a value that is not finite) becomes zeros.
 #[inline(always)]
-pub fn normalise(row: &mut [f32]) {
+pub(super) fn normalise(row: &mut [f32]) {
     let square = sum(row, |value| value * value);
     if (1e-20..1e30).contains(&square) {
         let inverse = 1.0 / square.sqrt();
@@ -69,7 +70,7 @@ pub fn normalise(row: &mut [f32]) {
     }
 }
 
-/// The same for rows whose squares are beyond f32, or lose their digits in it.
+/// [`normalise`] for rows whose squares overflow an f32, or lose digits in one.
 #[cold]
 fn normalise_wide(row: &mut [f32]) {
     let length = sum(row, |value| f64::from(value) * f64::from(value)).sqrt();
@@ -93,9 +94,9 @@ fn sum<T: Copy + Default + std::ops::Add<Output = T>>(row: &[f32], term: impl Fn
     fold_halves(sums, |lower, upper| lower + upper)
 }
 
-/// The numbers made one: of a power of two of them, the lower half with the upper half, until one is left.
+/// Reduces N numbers, a power of two, to one: combines the lower half with the upper half until one number is left.
 #[inline(always)]
-pub fn fold_halves<T: Copy, const N: usize>(mut numbers: [T; N], operation: impl Fn(T, T) -> T) -> T {
+pub(super) fn fold_halves<T: Copy, const N: usize>(mut numbers: [T; N], operation: impl Fn(T, T) -> T) -> T {
     let mut half = N / 2;
     while half > 0 {
         for i in 0..half {
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_any_size_of_number_become_unit_rows() {
+    fn rows_of_tiny_and_of_huge_numbers_become_unit_rows() {
         for scale in [1e-30f32, 1.0, 1e30] {
             let mut row: Vec<f32> = (0..21).map(|i| (i as f32 - 9.5) * scale).collect();
             normalise(&mut row);

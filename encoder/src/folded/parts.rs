@@ -1,38 +1,42 @@
-//! A student's numbers as training leaves them: what [`write`](super::write) folds into a file.
+//! A student's numbers as training leaves them, before [`write`](super::write()) folds them into a file.
 
 use half::f16;
 
 use crate::{Error, Result};
 
-/// A whole student: tables a token, what comes after them, and its tokenizer.
+/// A whole student: tables with a row for each token, the matrices after them, and the tokenizer.
 ///
-/// `output = normalise(weight · relu(max over positions(conv) + bias) + bias + Σ_h heads_h · attended_h + skip)`, where `skip` is the
-/// attention's `skip · mean(E)` or the mean of `skip_table`'s rows. Each part is optional; one at least is needed.
+/// ```text
+/// output = normalise(weight · relu(max over positions(conv) + bias) + bias + Σ_h heads_h · attended_h + skip)
+/// ```
+///
+/// `skip` is the attention's `skip · mean(E)` or the mean of `skip_table`'s rows. Every part is optional; a student
+/// needs at least one.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// How many rows each table has; token ids lie below it.
     pub vocabulary: usize,
     /// The width of the output.
     pub dimension: usize,
-    /// Convolutions, each filter's greatest value kept.
+    /// Convolutions, pooled by each filter's greatest value.
     pub max_pooled: Option<MaxPooled>,
-    /// Weighted means of the embeddings, one a head.
+    /// Weighted means of the embeddings, one for each head.
     pub attention: Option<Attention>,
-    /// `[vocabulary, dimension]`: E · skip, a row a token. Not beside an attention that has a `skip` of its own.
+    /// `[vocabulary, dimension]`: E · skip. Excludes an attention that has a `skip` of its own.
     pub skip_table: Option<Vec<f32>>,
     /// The text of the tokenizer.json.
     pub tokenizer: Vec<u8>,
     /// The id that stands for a text without tokens; a row of the tables like any other.
     pub empty_token: u32,
-    /// How many tokens of a text are read; none: all.
+    /// How many tokens of a text are read; `None` reads all.
     pub max_tokens: Option<usize>,
-    /// How many trained numbers the student has, for tables.
+    /// How many trained parameters the student has, for tables.
     pub parameters: u64,
-    /// JSON of the writer's choice, kept as it is. Empty counts as none.
+    /// JSON of the writer's choice, stored unchanged. Empty counts as none.
     pub metadata: String,
 }
 
-/// Convolutions pooled by their greatest value, and the layer after them.
+/// Convolutions pooled by each filter's greatest value, and the layer after them.
 #[derive(Debug, Clone, Default)]
 pub struct MaxPooled {
     /// The convolutions, of any widths.
@@ -46,9 +50,9 @@ pub struct MaxPooled {
 /// A convolution folded with the embeddings: a sum of table rows. "Same" zero padding.
 #[derive(Debug, Clone, Default)]
 pub struct Convolution {
-    /// How many neighbouring tokens it sees; odd.
+    /// How many neighbouring tokens the convolution sees; odd.
     pub width: usize,
-    /// How many numbers it makes a position.
+    /// How many features the convolution has at each position.
     pub filters: usize,
     /// `[vocabulary, width · filters]`, tap after tap: block `t` is E · W_t, and looks at position `i + t - width / 2`.
     pub table: Vec<f32>,
@@ -58,39 +62,43 @@ pub struct Convolution {
 
 /// Attention heads scored by a convolution.
 ///
-/// `attended_h = Σ_i softmax_i(score_weight_h · relu(score_i) + score_bias_h) · E[s_i]`, or `V_h[s_i]` where every head has values of
-/// its own.
+/// `attended_h = Σ_i softmax_i(score_weight_h · relu(score_i) + score_bias_h) · E[s_i]`, or `… · V_h[s_i]` where every
+/// head has values of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Attention {
-    /// The width of an embedding, d; or that of one head's values.
+    /// The width d of an embedding, or of one head's own values.
     pub width_of_embedding: usize,
-    /// `[vocabulary, d]`; with values of their own `[vocabulary, H · d]`, head after head.
+    /// `[vocabulary, d]`; where heads have values of their own `[vocabulary, H · d]`, head after head.
     pub embeddings: Vec<f32>,
-    /// Whether each head attends to values of its own. There is no `skip` then: it would want embeddings.
+    /// Whether each head attends to values of its own. That excludes `skip`, which needs embeddings.
     pub own_values: bool,
     /// The convolution whose features score a position.
     pub score: Convolution,
     /// `[H, filters]`.
     pub score_weight: Vec<f32>,
-    /// `[H]`. It cancels in the softmax, and is kept for completeness.
+    /// `[H]`. The bias cancels in the softmax and is kept for completeness.
     pub score_bias: Vec<f32>,
     /// `[dimension, H · d]`, head after head.
     pub heads: Vec<f32>,
-    /// `[dimension, d]`, on the plain mean of the embeddings.
+    /// `[dimension, d]`, multiplied by the plain mean of the embeddings.
     pub skip: Option<Vec<f32>>,
 }
 
 impl Parts {
-    /// Whether all lengths fit together and all numbers are finite.
+    /// All convolutions in the order of the file: the score's first.
+    pub(super) fn convolutions(&self) -> impl Iterator<Item = &Convolution> {
+        let pooled = self.max_pooled.iter().flat_map(|max_pooled| &max_pooled.convolutions);
+        self.attention.iter().map(|attention| &attention.score).chain(pooled)
+    }
+
+    /// Checks that all lengths fit together and all numbers are finite. The sizes are [`Shape::check`](super::Shape)'s.
     pub(super) fn check(&self) -> Result<()> {
         self.check_parts().map_err(|what| Error::Parts { what })
     }
 
-    /// Whether all numbers of the tables stay finite as f16.
+    /// Checks that all numbers of the tables stay finite as f16.
     pub(super) fn check_halves(&self) -> Result<()> {
-        let pooled = self.max_pooled.iter().flat_map(|max_pooled| &max_pooled.convolutions);
-        let convolutions = pooled.chain(self.attention.iter().map(|attention| &attention.score));
-        let tables = convolutions.map(|convolution| &convolution.table);
+        let tables = self.convolutions().map(|convolution| &convolution.table);
         let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);
         match tables.flatten().find(|value| value.abs() > f16::MAX.to_f32()) {
             Some(value) => Err(Error::Parts { what: format!("a table's number {value} is beyond f16") }),
@@ -99,12 +107,6 @@ impl Parts {
     }
 
     fn check_parts(&self) -> std::result::Result<(), String> {
-        if self.vocabulary == 0 || self.dimension == 0 {
-            return Err(format!("vocabulary {} and dimension {} must be above zero", self.vocabulary, self.dimension));
-        }
-        if self.max_pooled.is_none() && self.attention.is_none() && self.skip_table.is_none() {
-            return Err("neither max-pooled convolutions nor attention nor a skip table".into());
-        }
         if self.empty_token as usize >= self.vocabulary {
             return Err(format!("empty token {} is outside the vocabulary of {}", self.empty_token, self.vocabulary));
         }
@@ -124,9 +126,6 @@ impl Parts {
         }
         if let Some(attention) = &self.attention {
             attention.check(self.vocabulary, self.dimension)?;
-            if attention.skip.is_some() && self.skip_table.is_some() {
-                return Err("a skip table beside an attention that has a skip".into());
-            }
         }
         match &self.skip_table {
             Some(table) => numbers("skip table", table, &[self.vocabulary, self.dimension]),
@@ -151,9 +150,6 @@ impl Attention {
         if d == 0 || heads == 0 {
             return Err(format!("attention of {heads} heads over embeddings {d} wide"));
         }
-        if self.own_values && self.skip.is_some() {
-            return Err("heads with values of their own beside a skip over embeddings".into());
-        }
         self.score.check(vocabulary, "score convolution")?;
         numbers("embeddings", &self.embeddings, &[vocabulary, if self.own_values { heads } else { 1 }, d])?;
         numbers("score weight", &self.score_weight, &[heads, self.score.filters])?;
@@ -163,7 +159,7 @@ impl Attention {
     }
 }
 
-/// Whether `values` has this shape and no infinity nor NaN.
+/// Checks that `values` has this shape and neither infinity nor NaN.
 fn numbers(name: &str, values: &[f32], shape: &[usize]) -> std::result::Result<(), String> {
     let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if count != Some(values.len()) {

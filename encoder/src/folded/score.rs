@@ -1,7 +1,7 @@
-//! The attention's scores: a narrow convolution, and a matrix of a column a head.
+//! The attention's scores: a narrow convolution, and a matrix with a column for each head.
 //!
-//! In int8 they are computed in whole numbers. A feature is relu(sum + bias) in units of its filter's sums, an i16; the matrix takes the
-//! units in, and its numbers are as large as an i32 can hold their sum.
+//! In int8 the scores are computed in integers. A feature is relu(sum + bias) in units of its filter's sums, an i16.
+//! The units are multiplied into the matrix, whose numbers are as large as the i32 that holds their sum allows.
 
 use bytemuck::Pod;
 
@@ -9,59 +9,60 @@ use super::{
     gather::{Filters, activate},
     layout::{HEAD_LANES, LANES},
     simd::Simd,
-    table::{Floats, Int8, Stretch, Table},
+    table::{Floats, FoldedTable, Int8, Stretch},
 };
 
-/// The numbers of the scores.
-pub struct Scores {
-    pub filters: Filters,
-    /// `[lane groups][filters][16]`: a column a head, and a column of zeros for the plain mean (all its scores being 0, its softmax is
-    /// uniform).
+/// The weights of the attention's scores.
+pub(super) struct Scores {
+    pub(super) filters: Filters,
+    /// `[lane groups][filters][16]`: a column for each head, and a column of zeros for the plain mean (all scores are
+    /// 0, so the softmax is uniform).
     weight: Vec<[f32; HEAD_LANES]>,
     bias: Vec<[f32; HEAD_LANES]>,
-    whole: Whole,
+    integers: Int8Scores,
 }
 
-/// The same in whole numbers; empty but in int8.
+/// The weights as integers; empty but in int8.
 #[derive(Default)]
-struct Whole {
-    /// What is added to the sums of each filter.
+struct Int8Scores {
+    /// The summand of each filter's sums.
     bias: Vec<[i16; LANES]>,
-    /// `[lane groups][filters / 4][32]`: for each head of a group two filters, then for each head the other two.
+    /// `[lane groups][filters / 4][32]`: for each head of a group two filters, then for each head the next two.
     weight: Vec<[[i16; 2]; LANES]>,
-    /// `[lane groups]`: what 1 is worth.
+    /// `[lane groups]`: the scales.
     unit: Vec<[f32; HEAD_LANES]>,
-    /// `[lane groups]`: what is added to each score.
+    /// `[lane groups]`: the summand of each score.
     constant: Vec<[f32; HEAD_LANES]>,
 }
 
 impl Scores {
     /// `weight` is `[lane groups][filters][16]`, `bias` `[lane groups][16]`.
-    pub fn new(filters: Filters, weight: Vec<[f32; HEAD_LANES]>, bias: Vec<[f32; HEAD_LANES]>) -> Self {
-        let whole = if filters.unit.is_empty() { Whole::default() } else { Whole::new(&filters, &weight, &bias) };
-        Self { filters, weight, bias, whole }
+    pub(super) fn new(filters: Filters, weight: Vec<[f32; HEAD_LANES]>, bias: Vec<[f32; HEAD_LANES]>) -> Self {
+        let integers =
+            if filters.unit.is_empty() { Int8Scores::default() } else { Int8Scores::new(&filters, &weight, &bias) };
+        Self { filters, weight, bias, integers }
     }
 
-    /// How many groups of sixteen columns there are.
-    pub fn groups(&self) -> usize {
+    /// How many groups of sixteen columns the matrix has.
+    pub(super) fn groups(&self) -> usize {
         self.bias.len()
     }
 }
 
-impl Whole {
+impl Int8Scores {
     fn new(filters: &Filters, weight: &[[f32; HEAD_LANES]], bias: &[[f32; HEAD_LANES]]) -> Self {
         let most = filters.taps.greatest_sum() as f32;
         let (biases, units) = (filters.bias.as_flattened(), filters.unit.as_flattened());
-        let whole =
+        let rounded =
             |(&bias, &unit): (&f32, &f32)| if unit > 0.0 { (bias / unit).clamp(-most, most).round() } else { 0.0 };
-        let whole: Vec<i16> = biases.iter().zip(units).map(|bias| whole(bias) as i16).collect();
-        // Above the greatest sum a bias is no longer bent by the relu: what is more of it is a constant.
+        let summands: Vec<i16> = biases.iter().zip(units).map(|bias| rounded(bias) as i16).collect();
+        // Above the greatest sum the relu no longer clips a bias: the rest of the bias is a constant.
         let constants: Vec<f32> = biases.iter().zip(units).map(|(bias, unit)| (bias - unit * most).max(0.0)).collect();
-        let mut to = Self { bias: whole.as_chunks().0.to_vec(), ..Self::default() };
+        let mut to = Self { bias: summands.as_chunks().0.to_vec(), ..Self::default() };
         for (weight, bias) in weight.chunks_exact(units.len()).zip(bias) {
             let products: Vec<[f32; HEAD_LANES]> =
                 weight.iter().zip(units).map(|(weights, unit)| weights.map(|weight| weight * unit)).collect();
-            let unit: [f32; HEAD_LANES] = std::array::from_fn(|head| whole_unit(&products, head, most));
+            let unit: [f32; HEAD_LANES] = std::array::from_fn(|head| integer_unit(&products, head, most));
             let number = |filter: usize, head: usize| {
                 let number = products[filter][head] / unit[head];
                 if number.is_finite() { number.round() as i16 } else { 0 }
@@ -81,23 +82,24 @@ impl Whole {
     }
 }
 
-/// The least unit of a head's weights with which they are i16, and any features' (up to twice `most`) products add up in an i32.
-fn whole_unit(products: &[[f32; HEAD_LANES]], head: usize, most: f32) -> f32 {
+/// The least unit with which a head's weights fit an i16 and the sum of their products with any features (up to twice
+/// `most`) fits an i32.
+fn integer_unit(products: &[[f32; HEAD_LANES]], head: usize, most: f32) -> f32 {
     let magnitudes = products.iter().map(|product| f64::from(product[head].abs()));
     let greatest = magnitudes.clone().fold(0.0, f64::max);
-    // Half of 1 a weight is for rounding.
+    // Rounding changes each weight by up to a half.
     let room = f64::from(i32::MAX) / (2.0 * f64::from(most)) - 0.5 * products.len() as f64;
     (greatest / f64::from(i16::MAX)).max(magnitudes.sum::<f64>() / room) as f32
 }
 
-/// How scores come of the sums of taps.
-pub trait Scored: Table {
-    /// What a feature is.
+/// A table from whose sums of taps scores are computed.
+pub(super) trait ScoreTable: FoldedTable {
+    /// The type of a feature.
     type Feature: Pod;
 
-    /// Writes 32 features, those of the filters' group `group`.
+    /// Writes the 32 features of the filter group `group`.
     fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: Self::Sums<S>, to: &mut [Self::Feature; LANES]);
-    /// The scores of `P` positions from their features, those of the lane group `group`.
+    /// The scores of the lane group `group` at `P` positions, from the positions' features.
     fn scores<S: Simd, const P: usize>(
         simd: S,
         scores: &Scores,
@@ -106,7 +108,7 @@ pub trait Scored: Table {
     ) -> [S::Floats; P];
 }
 
-impl<N: Stretch> Scored for Floats<'_, N> {
+impl<N: Stretch> ScoreTable for Floats<'_, N> {
     type Feature = f32;
 
     #[inline(always)]
@@ -133,12 +135,12 @@ impl<N: Stretch> Scored for Floats<'_, N> {
     }
 }
 
-impl Scored for Int8<'_> {
+impl ScoreTable for Int8<'_> {
     type Feature = i16;
 
     #[inline(always)]
     fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: S::Shorts, to: &mut [i16; LANES]) {
-        let values = simd.add_shorts(sums, simd.load_shorts(&scores.whole.bias[group]));
+        let values = simd.add_shorts(sums, simd.load_shorts(&scores.integers.bias[group]));
         simd.store_shorts(simd.max_shorts(values, simd.load_shorts(&[0; LANES])), to);
     }
 
@@ -150,7 +152,7 @@ impl Scored for Int8<'_> {
         features: [&[i16]; P],
     ) -> [S::Floats; P] {
         let width = features[0].len() / 4;
-        let Whole { weight, unit, constant, .. } = &scores.whole;
+        let Int8Scores { weight, unit, constant, .. } = &scores.integers;
         let mut fours: [&[[[i16; 2]; 2]]; P] = [&[]; P];
         for p in 0..P {
             fours[p] = &bytemuck::cast_slice(features[p])[..width];
@@ -178,7 +180,7 @@ mod tests {
 
     const FILTERS: usize = 2 * LANES;
 
-    /// A score in floats, of features relu(sum · unit + bias).
+    /// A score in floats, from features relu(sum · unit + bias).
     fn expected(scores: &Scores, sums: &[i16], head: usize) -> f64 {
         let (bias, unit) = (scores.filters.bias.as_flattened(), scores.filters.unit.as_flattened());
         (0..FILTERS).fold(f64::from(scores.bias[0][head]), |score, filter| {
@@ -188,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_give_the_scores_of_floats_whatever_bias_and_unit() {
+    fn integer_scores_equal_float_scores_for_any_bias_and_unit() {
         let taps = Taps { at: 0, width: 5, filters: FILTERS, factor_at: 8, limit: 16_383 };
         let most = taps.greatest_sum() as f32;
-        // Looks random, within ±1.
+        // A pseudo-random number within ±1.
         let number = |n: usize| (n * 7919 % 2003) as f32 / 1001.0 - 1.0;
         let mut unit: [f32; FILTERS] = std::array::from_fn(|filter| 1e-4 * (1.5 + number(filter)));
         let mut bias: [f32; FILTERS] = std::array::from_fn(|filter| unit[filter] * most * number(filter + 77));
-        // Filters without taps, and ones whose bias no sum of taps reaches.
+        // Filters without taps, and filters whose bias no sum of taps reaches.
         (unit[3], unit[4]) = (0.0, 0.0);
         (bias[3], bias[4], bias[5], bias[6]) = (0.7, -0.7, 9.0, -9.0);
         let filters = Filters { taps, bias: bias.as_chunks().0.to_vec(), unit: unit.as_chunks().0.to_vec() };
@@ -216,7 +218,7 @@ mod tests {
             }
             let [found] = Int8::scores(Portable, &scores, 0, [features.as_flattened()]);
             for (head, found) in found.into_iter().enumerate() {
-                // Of 64 features up to 2: half a unit each, and half of 1 in some thousand of the weights.
+                // The error of 64 features up to 2: half a unit each, and half of 1 in some thousand of the weights.
                 let expected = expected(&scores, &sums, head);
                 assert!((f64::from(found) - expected).abs() < 0.02, "{case}, {head}: {found}, not {expected}");
             }

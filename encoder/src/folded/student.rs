@@ -1,35 +1,27 @@
-//! [`Student`]: a folded file, opened.
+//! [`Student`]: a folded file, opened, as an engine.
 
 use std::path::Path;
 
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
 use super::{
-    attend,
-    file::Folded,
-    gather::{Filters, Sentence, Tools},
-    head,
-    layout::{HEAD_LANES, LANES, Layout, Taps},
-    math,
-    score::{Scored, Scores},
-    sentence::Gathers,
-    simd::{Level, Simd, Work},
-    table::{Floats, Int8},
+    block::{BlockScratch, FoldedModel},
+    file::FoldedFile,
+    sections::SectionName,
+    simd::Level,
 };
-use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Precision, Result, Special, TokenBatch, Tokenizer};
+use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Result, Special, TokenBatch, Tokenizer};
 
-/// How many texts go through together.
+/// How many texts are encoded together.
 const BLOCK: usize = 64;
 
-/// A student opened from its folded file; encodes texts on the CPU.
+/// A student opened from its folded file. It encodes texts on the CPU.
 ///
-/// The file stays mapped: nothing of the tables is copied. A text's vector does not depend on the texts beside it, on the
-/// number of threads, nor (in any precision) on which SIMD instructions the machine has.
+/// The file stays mapped; no table is copied. A text's vector does not depend on the other texts of a call, on the
+/// number of threads or (in any precision) on the machine's SIMD instructions.
 pub struct Student {
-    file: Folded,
+    model: FoldedModel,
     tokenizer: Tokenizer,
-    gathers: Gathers,
-    head_bias: Vec<[f32; LANES]>,
     pub(super) level: Level,
     threads: usize,
     pool: Option<ThreadPool>,
@@ -37,53 +29,44 @@ pub struct Student {
 
 impl std::fmt::Debug for Student {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Student").field("path", &self.file.path).field("info", &self.info()).finish_non_exhaustive()
+        f.debug_struct("Student")
+            .field("path", &self.model.file.path)
+            .field("info", &self.info())
+            .finish_non_exhaustive()
     }
 }
 
 impl Student {
-    /// Maps the file and checks all of it. One thread, the caller's, is used until [`Student::with_threads`].
+    /// Maps the file and checks every byte. The student uses the caller's thread until [`Student::with_threads`].
     ///
-    /// The file must not be changed in place while the student is in use, as no mapped file may: written over, vectors would come out wrong;
-    /// cut short, the system would end the program. To put another file there, rename it over this one, as limbeck does: then the student
-    /// keeps what it opened.
+    /// As with every mapped file, nobody may change the file in place while the student is in use: after an overwrite
+    /// the vectors are wrong, after a truncation the system ends the program. To replace the file, rename another one
+    /// over it, as limbeck does; the student then keeps the file that it opened.
     ///
     /// # Errors
-    /// When the file can't be read, is of another kind or version, or is damaged in any place.
+    /// When the file can't be read, is of another kind or version, or is damaged anywhere.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = Folded::open(path)?;
+        let mut file = FoldedFile::open(path)?;
         let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {
-            Tokenizer::from_compared(&json, file.mapped("tokenizer"), path)
+            Tokenizer::from_compared(&json, file.mapped(SectionName::Tokenizer), path)
         } else {
             Tokenizer::from_bytes(&json, path)
         }?;
-        let layout = &file.layout;
-        if tokenizer.vocabulary() > layout.vocabulary {
-            let what = format!("ids up to {}, tables of {} rows", tokenizer.vocabulary() - 1, layout.vocabulary);
+        let rows = file.layout.vocabulary;
+        if tokenizer.vocabulary() > rows {
+            let what = format!("ids up to {}, tables of {rows} rows", tokenizer.vocabulary() - 1);
             return Err(Error::Header { path: path.into(), what });
         }
-        let filters = |name: &str, taps: &Taps| Filters {
-            taps: *taps,
-            bias: stretches(&file.floats(&format!("{name} bias"))),
-            unit: stretches(&file.floats(&format!("{name} unit"))),
-        };
-        let max_pooled = layout.max_pooled.iter().enumerate();
-        let max_pooled = max_pooled.map(|(index, taps)| filters(&format!("convolution {index}"), taps)).collect();
-        let attention = layout.score.as_ref().map(|taps| {
-            let heads = |name: &str| stretches::<HEAD_LANES>(&file.floats(name));
-            Scores::new(filters("score", taps), heads("attention weight"), heads("attention bias"))
-        });
-        let gathers = Gathers { max_pooled, attention };
-        let head_bias = stretches(&file.floats("head bias"));
-        Ok(Self { file, tokenizer, gathers, head_bias, level: Level::best(), threads: 1, pool: None })
+        let model = FoldedModel::new(file);
+        Ok(Self { model, tokenizer, level: Level::best(), threads: 1, pool: None })
     }
 
-    /// Uses `threads` threads of its own; 0: one a core of the machine. 1: the caller's thread.
+    /// Uses `threads` threads of its own. 0 starts a thread for each core of the machine; 1 uses the caller's thread.
     ///
     /// # Errors
-    /// When the system starts no more threads.
+    /// When the system refuses to start the threads.
     pub fn with_threads(mut self, threads: usize) -> Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
         self.threads = if threads == 0 { cores() } else { threads };
@@ -98,10 +81,11 @@ impl Student {
         Ok(self)
     }
 
-    /// One unit vector a text, the empty one too. A text whose vector comes out as zero, or beyond f32, gets zeros.
+    /// Encodes each text, also an empty one, into a vector of length 1. A text whose vector comes out as zero, or
+    /// beyond f32, gets zeros.
     ///
-    /// Memory is taken for the result and, a thread, for a block of texts; none a text, as long as it is ASCII and the
-    /// tokenizer BERT's.
+    /// Memory is allocated for the result and, in each thread, for a block of texts. No text allocates, as long as it
+    /// is ASCII and the tokenizer is BERT's.
     ///
     /// # Errors
     /// When a text can't be tokenised.
@@ -116,7 +100,7 @@ impl Student {
         })
     }
 
-    /// The same from token ids, which are those of [`Student::tokenizer`] without special tokens.
+    /// [`Student::encode`] from token ids, as [`Student::tokenizer`] gives them without special tokens.
     ///
     /// # Errors
     /// When an id is outside the vocabulary.
@@ -135,14 +119,14 @@ impl Student {
         })
     }
 
-    /// What this student is, for tables.
+    /// The facts about this student that tables show.
     pub fn info(&self) -> EncoderInfo {
         EncoderInfo {
             dimension: self.dimension(),
-            parameters: self.file.header.parameters,
-            bytes: self.file.len() as u64,
+            parameters: self.model.file.header.parameters,
+            bytes: self.model.file.len() as u64,
             engine: "folded",
-            precision: self.file.layout.precision.name(),
+            precision: self.model.file.layout.precision.name(),
             threads: self.threads,
         }
     }
@@ -152,73 +136,58 @@ impl Student {
         &self.tokenizer
     }
 
-    /// The width of a vector.
+    /// The width of the vectors.
     pub fn dimension(&self) -> usize {
-        self.file.layout.dimension
+        self.model.file.layout.dimension
     }
 
-    /// How many rows the tables have; token ids lie below it.
+    /// How many rows the tables have; token ids are below this number.
     pub fn vocabulary(&self) -> usize {
-        self.file.layout.vocabulary
+        self.model.file.layout.vocabulary
     }
 
     /// The id that stands for a text without tokens.
     pub fn empty_token(&self) -> u32 {
-        self.file.header.empty_token
+        self.model.file.header.empty_token
     }
 
-    /// How many tokens of a text are read; none: all.
+    /// How many tokens of a text are read; `None` reads all.
     pub fn max_tokens(&self) -> Option<usize> {
-        self.file.header.max_tokens
+        self.model.file.header.max_tokens
     }
 
-    /// The writer's own JSON; empty where it gave none.
+    /// The JSON that the writer stored; empty where the writer stored none.
     pub fn metadata(&self) -> &str {
-        &self.file.header.metadata
+        &self.model.file.header.metadata
     }
 
-    /// Encodes `rows` texts in blocks; `fill` appends the tokens of a range of them.
+    /// Encodes `rows` texts in blocks; `fill` appends the tokens of a range of the texts.
     fn blocks(
         &self,
         rows: usize,
         fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
     ) -> Result<Embeddings> {
         let dimension = self.dimension();
-        let block = |scratch: &mut Scratch, (index, out): (usize, &mut [f32])| {
+        let block = |scratch: &mut BlockScratch, (index, out): (usize, &mut [f32])| {
             let first = index * BLOCK;
             scratch.tokens.clear();
             fill(first..rows.min(first + BLOCK), &mut scratch.tokens)?;
-            self.block(scratch, out);
+            self.model.encode(self.level, scratch, out);
             Ok(())
         };
-        // Allocated here, by the caller: of the pool's threads each would, in its turn, keep as much memory for the next one.
+        // Allocated by the caller: each thread of the pool would keep the freed memory for its next call.
         let mut data = vec![0.0; rows * dimension];
         match &self.pool {
             Some(pool) if rows > BLOCK => {
                 let blocks = data.par_chunks_mut(BLOCK * dimension).enumerate();
-                pool.install(|| blocks.try_for_each_init(Scratch::default, block))?;
+                pool.install(|| blocks.try_for_each_init(BlockScratch::default, block))?;
             }
             _ => {
-                let mut scratch = Scratch::default();
+                let mut scratch = BlockScratch::default();
                 data.chunks_mut(BLOCK * dimension).enumerate().try_for_each(|rows| block(&mut scratch, rows))?;
             }
         }
         Ok(Embeddings::new(data, dimension))
-    }
-
-    /// Encodes the tokens in `scratch`, none of them outside the vocabulary, into `vectors`.
-    fn block(&self, scratch: &mut Scratch, vectors: &mut [f32]) {
-        let layout = &self.file.layout;
-        scratch.features.resize(scratch.tokens.rows() * layout.features, 0.0);
-        if layout.outputs == layout.dimension {
-            return self.level.run(BlockWork { student: self, scratch, out: vectors });
-        }
-        let mut out = std::mem::take(&mut scratch.out);
-        out.resize(scratch.tokens.rows() * layout.outputs, 0.0);
-        self.level.run(BlockWork { student: self, scratch, out: &mut out });
-        let rows = out.chunks_exact(layout.outputs).zip(vectors.chunks_exact_mut(layout.dimension));
-        rows.for_each(|(from, to)| to.copy_from_slice(&from[..layout.dimension]));
-        scratch.out = out;
     }
 }
 
@@ -230,81 +199,4 @@ impl Encoder for Student {
     fn info(&self) -> EncoderInfo {
         Student::info(self)
     }
-}
-
-/// Memory for one block, used again for the next.
-#[derive(Default)]
-struct Scratch {
-    tokens: TokenBatch,
-    /// `[texts][layout.features]`
-    features: Vec<f32>,
-    /// `[texts][layout.outputs]`, where a vector is not that wide.
-    out: Vec<f32>,
-    attend: attend::Scratch,
-    head: head::Scratch,
-}
-
-/// One block's work; the ids have been checked.
-struct BlockWork<'a> {
-    student: &'a Student,
-    scratch: &'a mut Scratch,
-    /// `[texts][layout.outputs]`
-    out: &'a mut [f32],
-}
-
-impl Work for BlockWork<'_> {
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let file = &self.student.file;
-        let layout = &file.layout;
-        let stride = layout.stride / LANES;
-        match layout.precision {
-            Precision::F32 => {
-                let rows: &[[f32; LANES]] = bytemuck::cast_slice(file.bytes("rows"));
-                let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
-                self.run_with(simd, Floats { rows, stride }, weights);
-            }
-            Precision::F16 => {
-                let rows: &[[u16; LANES]] = bytemuck::cast_slice(file.bytes("rows"));
-                let weights = head::Weights::F32(bytemuck::cast_slice(file.bytes("head weight")));
-                self.run_with(simd, Floats { rows, stride }, weights);
-            }
-            Precision::Int8 => {
-                let rows = bytemuck::cast_slice(file.bytes("rows"));
-                let scales = bytemuck::cast_slice(file.bytes("head scale"));
-                let weights = head::Weights::Int8(bytemuck::cast_slice(file.bytes("head weight")), scales);
-                self.run_with(simd, Int8 { rows, stride }, weights);
-            }
-        }
-    }
-}
-
-impl BlockWork<'_> {
-    #[inline(always)]
-    fn run_with<S: Simd, T: Scored>(self, simd: S, table: T, weights: head::Weights<'_>) {
-        let Student { file, gathers, head_bias, .. } = self.student;
-        let layout: &Layout = &file.layout;
-        let Scratch { tokens, features, attend, head, .. } = self.scratch;
-        let out = self.out;
-        let tools = Tools { simd, table };
-        let empty = [file.header.empty_token];
-        for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
-            let ids = if ids.is_empty() { &empty } else { ids };
-            let next = if index + 1 < tokens.rows() { tokens.row(index + 1) } else { &[] };
-            let features = &mut features[index * layout.features..(index + 1) * layout.features];
-            tools.sentence((layout, gathers), Sentence { ids, next }, attend, features, out);
-        }
-        if layout.features > 0 {
-            head::multiply(simd, layout, (weights, head_bias), features, head, out);
-        }
-        // No iterator's function, which would be compiled without this level's instructions.
-        for row in out.chunks_exact_mut(layout.outputs) {
-            math::normalise(row);
-        }
-    }
-}
-
-/// Floats as arrays of `N`.
-fn stretches<const N: usize>(floats: &[f32]) -> Vec<[f32; N]> {
-    floats.as_chunks::<N>().0.to_vec()
 }

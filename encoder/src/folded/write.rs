@@ -5,21 +5,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Convolution, Parts, Precision,
-    file::{self, Content, Header},
-    layout::{HEAD_LANES, LANES, Layout, Shape, Taps},
-    quantise::{HeadColumns, Rows},
-};
-use crate::{Error, Result, Tokenizer};
+use xxhash_rust::xxh3::Xxh3Default;
 
-/// Writes `parts` as one folded file at `path` and says how many bytes it has.
+use super::{
+    Precision,
+    header::{CHECKSUM, Header},
+    layout::{ConvolutionName, FoldedLayout, HEAD_LANES},
+    panels::HeadPanels,
+    parts::Parts,
+    rows::{PackedConvolution, TableRows},
+    sections::{SectionName, sections},
+    shape::Shape,
+};
+use crate::{
+    Error, Result, Tokenizer,
+    files::{FileError, PendingFile, sync_folder},
+};
+
+/// Writes `parts` as one folded file at `path` and returns the file's size in bytes.
 ///
 /// The file is written beside its place, synced and renamed, so an earlier file there stays until the new one is whole.
 ///
 /// # Errors
-/// When the parts do not fit together or hold a number that is not finite (or, in f16, a table has one beyond 65,504), when the tokenizer can't be read or has ids outside the
-/// vocabulary, or when the file can't be written.
+/// When the parts do not fit together or hold a number that is not finite (or, in f16, a table has one beyond 65,504),
+/// when the tokenizer can't be read or has ids outside the vocabulary, or when the file can't be written.
 pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
     parts.check()?;
     if precision == Precision::F16 {
@@ -34,8 +43,8 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
     let compared = tokenizer.is_fast();
     drop(tokenizer);
     let shape = Shape::of(parts);
-    let layout = Layout::new(&shape, precision).map_err(|what| Error::Parts { what })?;
-    let header = Header {
+    let layout = FoldedLayout::new(&shape, precision).map_err(|what| Error::Parts { what })?;
+    let mut header = Header {
         precision,
         shape,
         empty_token: parts.empty_token,
@@ -45,70 +54,85 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
         compared,
         sections: Vec::new(),
     };
-    let rows = Rows::new(parts, &layout);
-    let head = HeadColumns::new(parts, &layout);
-    let mut sections: Vec<(String, usize, Content<'_>)> = Vec::new();
-    for (name, bytes) in layout.sections() {
-        let content = content(&name, parts, &layout, &rows, &head);
-        sections.push((name, bytes, content));
-    }
-    let json: Content<'_> = Box::new(|to| to.write_all(&parts.tokenizer));
-    sections.push(("tokenizer".into(), parts.tokenizer.len(), json));
-    file::write(path, header, sections)
+    let sections = sections(&layout, parts.tokenizer.len());
+    let beginning = header.encode(&sections).ok_or_else(|| Error::Parts { what: "too large for a file".into() })?;
+
+    let unwritable = |source| Error::Write { path: path.into(), source };
+    let refused = |error: FileError| unwritable(error.source);
+    let file = PendingFile::create_in_existing_folder(path).map_err(refused)?;
+    let contents = Contents {
+        parts,
+        layout: &layout,
+        rows: TableRows::new(parts, &layout),
+        head: HeadPanels::new(parts, &layout),
+    };
+    let file = write_sections(file, beginning, &header, &sections, &contents).map_err(unwritable)?;
+    let (size, folder) = file.rename_into_place().map_err(refused)?;
+    let _ = sync_folder(&folder); // not every file system can
+    Ok(size)
 }
 
-/// What writes the section called `name`.
-fn content<'a>(
-    name: &str,
-    parts: &'a Parts,
-    layout: &'a Layout,
-    rows: &'a Rows<'a>,
-    head: &'a HeadColumns<'a>,
-) -> Content<'a> {
-    match name {
-        "rows" => Box::new(|to| rows.write(to)),
-        "attention weight" => Box::new(|to| floats(to, &attention_weight(parts, layout))),
-        "attention bias" => {
-            let bias = parts.attention.as_ref().map_or(&[][..], |attention| &attention.score_bias);
-            Box::new(move |to| floats(to, &padded(bias, layout.attended_lanes)))
-        }
-        "head weight" => Box::new(|to| head.write(to)),
-        "head scale" => Box::new(|to| floats(to, head.scales())),
-        "head bias" => {
-            let bias = parts.max_pooled.as_ref().map_or(&[][..], |max_pooled| &max_pooled.bias);
-            Box::new(move |to| floats(to, &padded(bias, layout.outputs)))
-        }
-        name => {
-            let found = convolutions(parts, layout).position(|(convolution, ..)| name.starts_with(&convolution));
-            let name = name.to_owned();
-            Box::new(move |to| {
-                let (_, convolution, taps) = found
-                    .and_then(|found| convolutions(parts, layout).nth(found))
-                    .ok_or_else(|| io::Error::other(format!("section {name} is unknown")))?;
-                if name.ends_with("unit") {
-                    floats(to, rows.units(found.unwrap_or_default()))
-                } else {
-                    floats(to, &padded(&convolution.bias, taps.filters))
-                }
-            })
+/// Writes all bytes of the file.
+fn write_sections(
+    file: PendingFile,
+    mut beginning: Vec<u8>,
+    header: &Header,
+    sections: &[(SectionName, usize)],
+    contents: &Contents<'_>,
+) -> io::Result<PendingFile> {
+    let mut out = ChecksumWriter { file, hash: Xxh3Default::new(), at: CHECKSUM.end };
+    out.hash.update(&beginning[..CHECKSUM.start]);
+    out.file.write_all(&beginning[..CHECKSUM.end])?;
+    out.write_all(&beginning[CHECKSUM.end..])?;
+    for (&(name, _), entry) in sections.iter().zip(&header.sections) {
+        out.write_all(&vec![0; entry.offset - out.at])?;
+        contents.write(name, &mut out)?;
+        if out.at != entry.range().end {
+            return Err(io::Error::other(format!("section {name} came out with another length")));
         }
     }
+    beginning[CHECKSUM].copy_from_slice(&out.hash.digest().to_le_bytes());
+    out.file.rewrite_beginning(&beginning[..CHECKSUM.end])?;
+    Ok(out.file)
 }
 
-/// All convolutions by their sections' name: the score's first.
-pub(super) fn convolutions<'a>(
+/// What the sections hold.
+struct Contents<'a> {
     parts: &'a Parts,
-    layout: &'a Layout,
-) -> impl Iterator<Item = (String, &'a Convolution, &'a Taps)> {
-    let score = parts.attention.iter().map(|attention| &attention.score).zip(&layout.score);
-    let pooled = parts.max_pooled.iter().flat_map(|max_pooled| &max_pooled.convolutions).zip(&layout.max_pooled);
-    let score = score.map(|(convolution, taps)| ("score ".to_owned(), convolution, taps));
-    let name = |index| format!("convolution {index} ");
-    score.chain(pooled.enumerate().map(move |(index, (convolution, taps))| (name(index), convolution, taps)))
+    layout: &'a FoldedLayout,
+    rows: TableRows<'a>,
+    head: HeadPanels<'a>,
+}
+
+impl Contents<'_> {
+    /// Writes the section `name`.
+    fn write(&self, name: SectionName, to: &mut dyn Write) -> io::Result<()> {
+        let Self { parts, layout, rows, head } = self;
+        let convolutions =
+            |name: ConvolutionName| rows.convolutions.iter().filter(move |convolution| convolution.name == name);
+        let bias = |c: &PackedConvolution<'_>| padded(&c.convolution.bias, c.taps.filters);
+        let floats: Vec<f32> = match name {
+            SectionName::Rows => return rows.write(to),
+            SectionName::HeadWeight => return head.write(to),
+            SectionName::Tokenizer => return to.write_all(&parts.tokenizer),
+            SectionName::Bias(name) => convolutions(name).flat_map(bias).collect(),
+            SectionName::Unit(name) => convolutions(name).flat_map(|convolution| convolution.units.clone()).collect(),
+            SectionName::AttentionWeight => attention_weight(parts, layout),
+            SectionName::AttentionBias => padded(
+                parts.attention.as_ref().map_or(&[][..], |attention| &attention.score_bias),
+                layout.attended_lanes,
+            ),
+            SectionName::HeadBias => {
+                padded(parts.max_pooled.as_ref().map_or(&[][..], |max_pooled| &max_pooled.bias), layout.outputs)
+            }
+            SectionName::HeadScale => head.scales().to_vec(),
+        };
+        to.write_all(bytemuck::cast_slice(&floats))
+    }
 }
 
 /// `[lane groups][filters][16]`, from `[heads, filters]`.
-fn attention_weight(parts: &Parts, layout: &Layout) -> Vec<f32> {
+fn attention_weight(parts: &Parts, layout: &FoldedLayout) -> Vec<f32> {
     let (Some(attention), Some(taps)) = (&parts.attention, &layout.score) else { return Vec::new() };
     let mut packed = vec![0.0; taps.filters * layout.attended_lanes];
     for (head, weights) in attention.score_weight.chunks_exact(attention.score.filters).enumerate() {
@@ -127,8 +151,23 @@ fn padded(values: &[f32], count: usize) -> Vec<f32> {
     values
 }
 
-/// Writes little-endian floats.
-pub(super) fn floats(to: &mut dyn Write, values: &[f32]) -> io::Result<()> {
-    debug_assert!(values.len().is_multiple_of(HEAD_LANES) || values.len().is_multiple_of(LANES));
-    to.write_all(bytemuck::cast_slice(values))
+/// Hashes the bytes that pass through, and counts them.
+struct ChecksumWriter {
+    file: PendingFile,
+    hash: Xxh3Default,
+    /// The place of the next byte.
+    at: usize,
+}
+
+impl Write for ChecksumWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.at += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }

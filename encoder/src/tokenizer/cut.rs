@@ -1,24 +1,24 @@
-//! Where a long text can be cut so that its pieces tokenise as the whole does.
+//! The places where a long text can be cut, so that the pieces together have the ids of the whole.
 
-use super::json::Around;
+use super::json::SurroundingsJson;
 
-/// A piece is cut at the first possible place after this many bytes.
+/// A text is cut at the first possible place after this many bytes.
 const PIECE: usize = 16 * 1024;
 
-/// Rules for one tokenizer.
-pub struct Cuts {
-    /// ASCII bytes before which a word ends: spaces and punctuation that no added token contains. (Not `_`, which an added token
-    /// marked `single_word` takes for a letter.)
+/// A tokenizer's rules for cutting texts.
+pub(super) struct Cuts {
+    /// ASCII bytes before which a word ends: spaces and punctuation that no added token contains. (Not `_`, which an
+    /// added token marked `single_word` takes for a letter.)
     ends_word: [bool; 128],
-    /// Whether each CJK ideograph is a word of its own, and no added token could hold one.
+    /// Whether every CJK ideograph is a word of its own and no added token contains one.
     ideographs: bool,
 }
 
 impl Cuts {
-    /// The rules, if the tokenizer is one whose words never reach over a space: BERT's normaliser and pre-tokenizer, and no
-    /// added token with a space in it.
-    pub fn new(json: &[u8]) -> Option<Self> {
-        let Around { added_tokens, normalizer, pre_tokenizer } = serde_json::from_slice(json).ok()?;
+    /// The rules, for a tokenizer whose words never reach over a space: BERT's normaliser and pre-tokenizer, and no
+    /// added token that contains a space.
+    pub(super) fn new(json: &[u8]) -> Option<Self> {
+        let SurroundingsJson { added_tokens, normalizer, pre_tokenizer } = serde_json::from_slice(json).ok()?;
         let bert = normalizer["type"] == "BertNormalizer"
             && normalizer["clean_text"] == true
             && pre_tokenizer["type"] == "BertPreTokenizer";
@@ -41,11 +41,11 @@ impl Cuts {
         bert.then_some(Self { ends_word, ideographs })
     }
 
-    /// The length of the first piece of `text`: all of it where it is short, or has no place to be cut.
-    pub fn first(&self, text: &str) -> usize {
+    /// The length of the first piece of `text`: the whole length where the text is short or has no place to be cut.
+    pub(super) fn first(&self, text: &str) -> usize {
         let bytes = text.as_bytes();
         let is_cut = |&at: &usize| {
-            // A letter or digit before it, or any character beyond ASCII: a mark belongs to what stands before it.
+            // The character before must be a letter, a digit or beyond ASCII: a mark belongs to the character before.
             (bytes[at - 1].is_ascii_alphanumeric() || !bytes[at - 1].is_ascii())
                 && self.ends_word.get(usize::from(bytes[at])) == Some(&true)
                 || self.ideographs
@@ -56,7 +56,7 @@ impl Cuts {
     }
 }
 
-/// Whether these bytes are one of the common CJK ideographs, U+4E00 to U+9FFF, each a word of its own.
+/// Whether these bytes are one of the common CJK ideographs, U+4E00 to U+9FFF.
 fn is_ideograph(bytes: Option<&[u8]>) -> bool {
     let character = bytes.and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(|text| text.chars().next());
     character.is_some_and(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))

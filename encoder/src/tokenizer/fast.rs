@@ -1,45 +1,48 @@
 //! The fast path: BERT's normaliser, pre-tokenizer and WordPiece, where they are known to give the reference's ids.
 //!
-//! Pieces of words are found here (`pieces.rs`), ASCII text is normalised and cut into words there too, other text by `tokie`, and text with
-//! a character that is not [plain](super::plain) by the normaliser and pre-tokenizer of `tokenizers`, slowly. What could differ is kept away:
-//! - tokenizers that are not BERT's normaliser, pre-tokenizer and WordPiece;
-//! - texts with an added token in them.
+//! This crate has its own WordPiece because the `tokenizers` library allocates for every text and word, which would
+//! take longer than a folded student takes for the vector. Here an ASCII text allocates nothing.
+//!
+//! `wordpiece.rs` looks up the tokens of a word, and normalises and splits ASCII text. `tokie` normalises and splits
+//! other text of [plain](super::plain) characters. The `tokenizers` library's own normaliser and pre-tokenizer do so,
+//! slowly, for text of any characters. The fast path refuses:
+//! - tokenizers other than BERT's normaliser, pre-tokenizer and WordPiece;
+//! - texts that contain an added token.
 
 use tokenizers::{
     Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, normalizers::BertNormalizer,
     pre_tokenizers::bert::BertPreTokenizer,
 };
 
-use super::{json::Json, pieces::Pieces, plain::is_plain, probe};
+use super::{json::WordPieceJson, plain::is_plain, wordpiece::WordPiece};
 
-/// BERT's WordPiece.
-pub struct Fast {
-    /// Normalises and cuts what isn't ASCII.
+/// BERT's tokenizer.
+pub(super) struct FastPath {
+    /// Normalises and splits plain text beyond ASCII.
     tokie: tokie::Tokenizer,
-    /// The reference's own, for what isn't plain.
+    /// The reference's own normaliser, for text that isn't plain.
     normaliser: BertNormalizer,
-    pieces: Pieces,
+    wordpiece: WordPiece,
     lowercase: bool,
-    /// Tokens that are found in the text itself, `[MASK]` and the like.
+    /// Tokens that are searched for in the raw text, such as `[MASK]`.
     added: Vec<Box<[u8]>>,
-    /// The bytes that one of them begins with.
+    /// Whether an added token begins with this byte.
     begins_added: [bool; 256],
-    /// Whether each of them begins with punctuation of ASCII.
+    /// Whether every added token begins with ASCII punctuation.
     punctuation: bool,
-    /// The highest id and one.
-    rows: usize,
+    vocabulary: usize,
 }
 
-impl Fast {
-    /// The fast path for this tokenizer, if its JSON has the right structure. [`Fast::agrees`] tells whether it does as the
-    /// reference does.
-    pub fn new(json: &[u8]) -> Option<Self> {
-        let json: Json<'_> = serde_json::from_slice(json).ok()?;
-        let pieces = Pieces::new(&json.model.vocab.0, json.unknown()?, json.model.max_input_chars_per_word)?;
+impl FastPath {
+    /// The fast path for this tokenizer, if its JSON has the right structure. Whether the ids are the reference's has
+    /// to be checked, see [`tokenizer_check`](super::tokenizer_check).
+    pub(super) fn new(json: &[u8]) -> Option<Self> {
+        let json: WordPieceJson<'_> = serde_json::from_slice(json).ok()?;
+        let wordpiece = WordPiece::new(&json.model.vocab.0, json.unknown()?, json.model.max_input_chars_per_word)?;
         let added: Vec<Box<[u8]>> = json.added_tokens.iter().map(|token| token.content.as_bytes().into()).collect();
         let mut begins_added = [false; 256];
         added.iter().for_each(|token| begins_added[usize::from(token[0])] = true);
-        // All that is wanted of `tokie` are normaliser and pre-tokenizer: a vocabulary of one token will do.
+        // Only `tokie`'s normaliser and pre-tokenizer are used: a vocabulary of one token is enough.
         let bare = serde_json::json!({
             "normalizer": json.normalizer,
             "pre_tokenizer": json.pre_tokenizer,
@@ -55,35 +58,27 @@ impl Fast {
         Some(Self {
             tokie: tokie::hf::from_json_str(&bare.to_string()).ok()?,
             normaliser: serde_json::from_value(json.normalizer.clone()).ok()?,
-            pieces,
+            wordpiece,
             lowercase: json.normalizer["lowercase"].as_bool()?,
             punctuation: added.iter().all(|token| token[0].is_ascii_punctuation()),
             added,
             begins_added,
-            rows: json.rows(),
+            vocabulary: json.vocabulary_size(),
         })
     }
 
-    /// Whether all probe texts have the ids that `reference` gives them.
-    pub fn agrees(&self, reference: impl Fn(&str) -> Option<Vec<u32>>) -> bool {
-        probe::texts().iter().all(|text| {
-            let mut ids = Vec::new();
-            !self.encode(text, usize::MAX, &mut ids) || reference(text).is_some_and(|reference| reference == ids)
-        })
+    /// The highest id plus one.
+    pub(super) fn vocabulary(&self) -> usize {
+        self.vocabulary
     }
 
-    /// The highest id and one.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Appends the first `room` ids of `text`. False, and nothing appended, where the text is not for this path.
-    pub fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
+    /// Appends the first `room` ids of `text`. Returns `false` and appends nothing where the text needs the reference.
+    pub(super) fn encode(&self, text: &str, room: usize, out: &mut Vec<u32>) -> bool {
         let start = out.len();
         let stops = |rest: &[u8]| rest[0] == 0x7f || self.begins_with_added(rest);
         let mut done = text.is_ascii()
             && (self.punctuation || !self.holds_added(text))
-            && self.pieces.encode_ascii(text, self.lowercase, room, stops, out);
+            && self.wordpiece.encode_ascii(text, self.lowercase, room, stops, out);
         if !done {
             out.truncate(start);
             done = !self.holds_added(text) && self.encode_any(text, room, out).is_some();
@@ -92,7 +87,8 @@ impl Fast {
         done
     }
 
-    /// Appends at least the first `room` ids of a text without added tokens; none where its words can't be found.
+    /// Appends at least the first `room` ids of a text without added tokens. Returns `None` where the text cannot be
+    /// split into words.
     fn encode_any(&self, text: &str, room: usize, out: &mut Vec<u32>) -> Option<()> {
         let most = out.len().saturating_add(room);
         if text.chars().all(|c| if c.is_ascii() { c != '\u{7f}' } else { is_plain(c) }) {
@@ -108,13 +104,13 @@ impl Fast {
         Some(())
     }
 
-    /// Appends the ids of `words` until there are `most` in `out`, or more by the last word's.
+    /// Appends the ids of `words`, word by word, until `out` has at least `most` ids.
     fn encode_words<'a>(&self, words: impl Iterator<Item = &'a str>, most: usize, out: &mut Vec<u32>) {
         for word in words {
             if out.len() >= most {
                 break;
             }
-            self.pieces.encode(word, out);
+            self.wordpiece.encode(word, out);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The parts of a tokenizer.json that are read here; the library reads all of it.
+//! The parts of a tokenizer.json that this crate reads itself; the `tokenizers` library reads all of the file.
 
 use std::{borrow::Cow, fmt};
 
@@ -10,96 +10,96 @@ use serde_json::Value;
 
 /// A tokenizer.json with a WordPiece model.
 #[derive(Deserialize)]
-pub struct Json<'a> {
+pub(super) struct WordPieceJson<'a> {
     #[serde(default)]
-    pub added_tokens: Vec<AddedToken>,
-    pub normalizer: Value,
-    pub pre_tokenizer: Value,
+    pub(super) added_tokens: Vec<AddedToken>,
+    pub(super) normalizer: Value,
+    pub(super) pre_tokenizer: Value,
     #[serde(borrow)]
-    pub model: Model<'a>,
+    pub(super) model: WordPieceModelJson<'a>,
 }
 
-/// What any tokenizer.json has around its model, which may be a large one and is passed over.
+/// The parts of any tokenizer.json around the model, which may be large and is skipped.
 #[derive(Deserialize)]
-pub struct Around {
+pub(super) struct SurroundingsJson {
     #[serde(default)]
-    pub added_tokens: Vec<AddedToken>,
+    pub(super) added_tokens: Vec<AddedToken>,
     #[serde(default)]
-    pub normalizer: Value,
+    pub(super) normalizer: Value,
     #[serde(default)]
-    pub pre_tokenizer: Value,
+    pub(super) pre_tokenizer: Value,
 }
 
-/// What stands for the unknown, in the model of any tokenizer.json.
+/// Any tokenizer.json, read for the model's unknown token.
 #[derive(Deserialize)]
-pub struct Unknown {
-    pub model: UnknownModel,
+pub(super) struct UnknownTokenJson {
+    pub(super) model: UnknownTokenModel,
 }
 
-/// A token or a number.
+/// The unknown token, or its id.
 #[derive(Deserialize)]
-pub struct UnknownModel {
+pub(super) struct UnknownTokenModel {
     #[serde(default)]
-    pub unk_token: Option<String>,
+    pub(super) unk_token: Option<String>,
     #[serde(default)]
-    pub unk_id: Option<u32>,
+    pub(super) unk_id: Option<u32>,
 }
 
-/// A token that is looked for in the text itself.
+/// A token that is searched for in the raw text.
 #[derive(Deserialize)]
-pub struct AddedToken {
-    pub id: u32,
-    pub content: String,
-    pub normalized: bool,
+pub(super) struct AddedToken {
+    pub(super) id: u32,
+    pub(super) content: String,
+    pub(super) normalized: bool,
 }
 
-/// The model.
+/// The WordPiece model.
 #[derive(Deserialize)]
-pub struct Model<'a> {
+pub(super) struct WordPieceModelJson<'a> {
     #[serde(rename = "type")]
-    pub kind: String,
-    pub unk_token: String,
-    pub continuing_subword_prefix: String,
-    pub max_input_chars_per_word: usize,
+    pub(super) kind: String,
+    pub(super) unk_token: String,
+    pub(super) continuing_subword_prefix: String,
+    pub(super) max_input_chars_per_word: usize,
     #[serde(borrow)]
-    pub vocab: Vocabulary<'a>,
+    pub(super) vocab: VocabularyJson<'a>,
 }
 
-/// Tokens and ids as they stand there; where a token stands twice, the later one counts.
-pub struct Vocabulary<'a>(pub Vec<(Cow<'a, str>, u32)>);
+/// Tokens and ids in the order of the file; of a token that occurs twice, the later id counts.
+pub(super) struct VocabularyJson<'a>(pub(super) Vec<(Cow<'a, str>, u32)>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Vocabulary<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for VocabularyJson<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Tokens;
+        struct VocabularyVisitor;
 
-        impl<'de> Visitor<'de> for Tokens {
-            type Value = Vocabulary<'de>;
+        impl<'de> Visitor<'de> for VocabularyVisitor {
+            type Value = VocabularyJson<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map from tokens to ids")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                // A list that grows would leave its smaller selves behind in the heap.
+                // Reserved at once: a growing list would leave its smaller copies in the heap.
                 let mut tokens = Vec::with_capacity(1 << 15);
-                while let Some((Token(token), id)) = map.next_entry()? {
+                while let Some((TokenJson(token), id)) = map.next_entry()? {
                     tokens.push((token, id));
                 }
-                Ok(Vocabulary(tokens))
+                Ok(VocabularyJson(tokens))
             }
         }
 
-        deserializer.deserialize_map(Tokens)
+        deserializer.deserialize_map(VocabularyVisitor)
     }
 }
 
-/// Borrowed where the JSON escapes nothing.
+/// A token, borrowed where the JSON escapes nothing.
 #[derive(Deserialize)]
-struct Token<'a>(#[serde(borrow)] Cow<'a, str>);
+struct TokenJson<'a>(#[serde(borrow)] Cow<'a, str>);
 
-impl Json<'_> {
-    /// The id of the unknown token, where the tokenizer is one that the fast path reads as the reference does.
-    pub fn unknown(&self) -> Option<u32> {
+impl WordPieceJson<'_> {
+    /// The id of the unknown token; `None` for a kind of tokenizer that the fast path does not know.
+    pub(super) fn unknown(&self) -> Option<u32> {
         let is = |value: &Value, expected: &str| value.as_str() == Some(expected);
         let (normaliser, model) = (&self.normalizer, &self.model);
         let lowercase = normaliser["lowercase"].as_bool()?;
@@ -116,8 +116,8 @@ impl Json<'_> {
         tokens.find(|(token, _)| right && *token == model.unk_token).map(|&(_, id)| id)
     }
 
-    /// The highest id and one.
-    pub fn rows(&self) -> usize {
+    /// The highest id plus one.
+    pub(super) fn vocabulary_size(&self) -> usize {
         let ids = self.model.vocab.0.iter().map(|&(_, id)| id).chain(self.added_tokens.iter().map(|token| token.id));
         ids.max().map_or(0, |id| id as usize + 1)
     }

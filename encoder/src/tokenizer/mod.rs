@@ -1,27 +1,30 @@
 //! Text to token ids.
 //!
-//! `tokenizers` is the reference, and its ids are what comes out, always. For BERT's WordPiece `fast.rs` gives most of
-//! them, many times faster: ASCII text in one pass that allocates nothing, by `tokie`'s normaliser other texts of
-//! characters that it is known to treat as the reference does, by the reference's own normaliser and pre-tokenizer texts of any
-//! characters; and only where at load time it agrees with the reference on a list of probe texts. A text with an added token in it,
-//! and every other kind of tokenizer, goes to the reference. That takes many times the memory of the fast path, so a tokenizer that has
-//! been compared already (a folded student's was when it was folded) makes its reference when it is needed first.
+//! The ids are always those of the `tokenizers` library, the reference. For BERT's WordPiece, `fast.rs` finds the same
+//! ids many times faster: ASCII text takes one pass that allocates nothing; `tokie` normalises other text of plain
+//! characters; the reference's own normaliser and pre-tokenizer serve texts of any characters. The fast path is used
+//! only where it agrees with the reference on a list of texts at load time (`tokenizer_check.rs`), because a
+//! tokenizer.json may change ids in ways that its structure does not show.
 //!
-//! A text of more than 16 KiB goes through in pieces where that can be done exactly: with BERT's normaliser and pre-tokenizer no
-//! word reaches over a space, nor over punctuation, nor from one CJK ideograph to the next, so it is cut at such a place. Then memory does
-//! not grow with the text, and with a limit of tokens the rest of it is never looked at. Other tokenizers, and a piece without
-//! such a place, take a text whole.
+//! Texts that contain an added token, and all other kinds of tokenizers, go to the reference. The reference needs many
+//! times the memory of the fast path, so a tokenizer that was checked before (a folded student's, when the student was
+//! folded) makes its reference at the first text that needs it.
+//!
+//! A text of more than 16 KiB goes through in pieces where the ids stay the same (`cut.rs`): with BERT's normaliser and
+//! pre-tokenizer no word reaches over a space, over punctuation, or from one CJK ideograph to the next. Then memory
+//! does not grow with the text, and with a limit of tokens the rest of the text is never read. Other tokenizers take a
+//! text whole.
 
 mod cut;
 mod fast;
 mod json;
-mod pieces;
 mod plain;
-mod probe;
 mod short;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tokenizer_check;
+mod wordpiece;
 
 use std::{
     fs,
@@ -32,33 +35,34 @@ use std::{
 use rayon::prelude::*;
 use tokenizers::ModelWrapper;
 
+use self::fast::FastPath;
 use crate::{Error, Result, TokenBatch};
 
-/// Whether the special tokens (`[CLS]`, `[SEP]`, `<s>` …) stand around a text's own.
+/// Whether special tokens (`[CLS]`, `[SEP]`, `<s>` …) stand around a text's own tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
-    /// As the tokenizer's post-processor puts them.
+    /// The special tokens that the tokenizer's post-processor adds.
     With,
-    /// The text's own tokens only.
+    /// Only the text's own tokens.
     Without,
 }
 
-/// A tokenizer.json, without the truncation and the padding that it may carry.
+/// A tokenizer.json, loaded. The truncation and the padding that the file may ask for are ignored.
 pub struct Tokenizer {
     reference: OnceLock<Reference>,
     /// Held while the reference is made.
     making: Mutex<()>,
-    fast: Option<fast::Fast>,
+    fast: Option<FastPath>,
     cuts: Option<cut::Cuts>,
     vocabulary: usize,
-    json: Kept,
+    json: JsonBytes,
     source: PathBuf,
 }
 
-/// The text of a tokenizer.json, wherever it lies.
-type Kept = Box<dyn AsRef<[u8]> + Send + Sync>;
+/// The text of a tokenizer.json, in memory or mapped.
+type JsonBytes = Box<dyn AsRef<[u8]> + Send + Sync>;
 
-/// What `tokenizers` makes of it.
+/// The `tokenizers` library's tokenizer.
 struct Reference {
     tokenizer: tokenizers::Tokenizer,
     /// The special tokens before and after each text.
@@ -79,55 +83,57 @@ impl Tokenizer {
     /// Reads a tokenizer.json.
     ///
     /// # Errors
-    /// When the file can't be read, when `tokenizers` does not accept it, or when its post-processor does not put the same tokens
-    /// before and after every text.
+    /// When the file can't be read, when the `tokenizers` library refuses it, or when its post-processor does not put
+    /// the same tokens before and after every text.
     pub fn from_file(path: &Path) -> Result<Self> {
         let json = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
         Self::from_bytes(&json, path)
     }
 
-    /// Takes the text of a tokenizer.json; `source` names it in errors.
+    /// Reads the text of a tokenizer.json, which errors call `source`.
     ///
     /// # Errors
     /// As [`Tokenizer::from_file`].
     pub fn from_bytes(json: &[u8], source: &Path) -> Result<Self> {
         let reference = Reference::new(json, source)?;
-        let fast = fast::Fast::new(json).filter(|fast| fast.agrees(|text| reference.ids(text, false).ok()));
+        let fast =
+            FastPath::new(json).filter(|fast| tokenizer_check::agrees(fast, |text| reference.ids(text, false).ok()));
         let highest = reference.tokenizer.get_vocab(true).values().copied().max();
         let vocabulary = highest.map_or(0, |id| id as usize + 1);
-        Ok(Self::of((json, Box::new(json.to_vec())), source, OnceLock::from(reference), fast, vocabulary))
+        let mut tokenizer = Self::without_reference(json, Box::new(json.to_vec()), source, fast, vocabulary);
+        tokenizer.reference = OnceLock::from(reference);
+        Ok(tokenizer)
     }
 
-    /// As [`Tokenizer::from_bytes`], for a JSON of which [`Tokenizer::is_fast`] was true before: the reference is made when a text
-    /// needs it, and its errors come then. `kept` is the same JSON, to be read again for that.
+    /// [`Tokenizer::from_bytes`] for a JSON of which [`Tokenizer::is_fast`] was true before. The reference is made, and
+    /// its errors occur, when a text needs it; `kept` is the same JSON, read again for that.
     pub(crate) fn from_compared(
         json: &[u8],
         kept: impl AsRef<[u8]> + Send + Sync + 'static,
         source: &Path,
     ) -> Result<Self> {
-        let Some(fast) = fast::Fast::new(json) else { return Self::from_bytes(json, source) };
-        let vocabulary = fast.rows();
-        Ok(Self::of((json, Box::new(kept)), source, OnceLock::new(), Some(fast), vocabulary))
+        let Some(fast) = FastPath::new(json) else { return Self::from_bytes(json, source) };
+        let vocabulary = fast.vocabulary();
+        Ok(Self::without_reference(json, Box::new(kept), source, Some(fast), vocabulary))
     }
 
-    fn of(
-        (json, kept): (&[u8], Kept),
+    fn without_reference(
+        json: &[u8],
+        kept: JsonBytes,
         source: &Path,
-        reference: OnceLock<Reference>,
-        fast: Option<fast::Fast>,
+        fast: Option<FastPath>,
         vocabulary: usize,
     ) -> Self {
-        let cuts = cut::Cuts::new(json);
-        Self { reference, making: Mutex::new(()), fast, cuts, vocabulary, json: kept, source: source.into() }
+        let (reference, making, cuts) = (OnceLock::new(), Mutex::new(()), cut::Cuts::new(json));
+        Self { reference, making, fast, cuts, vocabulary, json: kept, source: source.into() }
     }
 
-    /// Whether the fast path is used: it knows this kind of tokenizer, and has the reference's ids on all probe texts; and the JSON has
-    /// as many ids as the reference.
+    /// Whether the fast path is in use and the JSON has as many ids as the reference.
     pub(crate) fn is_fast(&self) -> bool {
-        self.fast.as_ref().is_some_and(|fast| fast.rows() == self.vocabulary)
+        self.fast.as_ref().is_some_and(|fast| fast.vocabulary() == self.vocabulary)
     }
 
-    /// The reference, made now if it wasn't.
+    /// The reference, made at the first call.
     fn reference(&self) -> Result<&Reference> {
         if let Some(reference) = self.reference.get() {
             return Ok(reference);
@@ -142,11 +148,12 @@ impl Tokenizer {
         }
     }
 
-    /// Appends the ids of `text` to `out`, at most `max_tokens` of them, the special ones counted: the text's own are cut at the
-    /// end.
+    /// Appends the ids of `text` to `out`, at most `max_tokens` of them with the special tokens: the text's own ids are
+    /// cut at the end.
     ///
     /// # Errors
-    /// When `max_tokens` has no room for the special tokens, or the reference fails on the text. `out` is then as before.
+    /// When `max_tokens` leaves no room for the special tokens, or the reference fails on the text. `out` then stays as
+    /// before.
     pub fn encode_into(
         &self,
         text: &str,
@@ -190,7 +197,7 @@ impl Tokenizer {
                     let start = text.chars().take(40).collect();
                     Error::Tokenise { bytes: text.len(), start, source }
                 })?;
-                // The library gives an added token another id than its JSON, where the vocabulary has no such token.
+                // The library gives an added token that the vocabulary lacks another id than the JSON.
                 if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
                     let vocabulary = self.vocabulary;
                     return Err(Error::TokenizerId { path: self.source.clone(), id, vocabulary });
@@ -202,7 +209,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// The ids of all `texts` in order; parallel in rayon's current pool.
+    /// The ids of all `texts`, in order; runs in parallel in rayon's current pool.
     ///
     /// # Errors
     /// As [`Tokenizer::encode_into`].
@@ -220,7 +227,7 @@ impl Tokenizer {
         Ok(parts.iter().flat_map(TokenBatch::iter).collect())
     }
 
-    /// The highest id and one: how many rows a table needs, added tokens included.
+    /// The highest id plus one, added tokens included: the number of rows that a table needs.
     pub fn vocabulary(&self) -> usize {
         self.vocabulary
     }
@@ -230,8 +237,8 @@ impl Tokenizer {
         self.reference().ok()?.tokenizer.id_to_token(id)
     }
 
-    /// What the token with this id stands for in a text: itself without the marks of its tokenizer, such as WordPiece's `##` or
-    /// sentencepiece's `▁`.
+    /// The characters of a text that the token with this id stands for: the token without its tokenizer's marks, such
+    /// as WordPiece's `##` or sentencepiece's `▁`.
     pub fn text(&self, id: u32) -> Option<String> {
         let reference = &self.reference().ok()?.tokenizer;
         let token = reference.id_to_token(id)?;
@@ -248,9 +255,9 @@ impl Tokenizer {
         self.reference().ok()?.tokenizer.token_to_id(token)
     }
 
-    /// The id that stands for what the vocabulary doesn't know. WordPiece, WordLevel and BPE give a token, Unigram a number.
+    /// The id of the unknown token. A WordPiece, WordLevel or BPE model names the token, a Unigram model its id.
     pub fn unknown(&self) -> Option<u32> {
-        let model = serde_json::from_slice::<json::Unknown>(self.json()).ok()?.model;
+        let model = serde_json::from_slice::<json::UnknownTokenJson>(self.json()).ok()?.model;
         model.unk_token.map_or(model.unk_id, |token| self.id(&token))
     }
 
@@ -263,9 +270,9 @@ impl Tokenizer {
 impl Reference {
     fn new(json: &[u8], source: &Path) -> Result<Self> {
         let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
-        // `tokenizers` panics on some texts that are no JSON at all, and on templates that name what isn't there.
+        // The library panics on some texts that are no JSON at all, and on templates that name a missing token.
         if !template::is_whole(json).map_err(|error| wrong(error.into()))? {
-            return Err(wrong("its post-processor's template names a token or a text that isn't there".into()));
+            return Err(wrong("its post-processor's template names a token or a text that is missing".into()));
         }
         let mut tokenizer = caught(|| tokenizers::Tokenizer::from_bytes(json)).map_err(wrong)?;
         tokenizer.with_padding(None);
@@ -277,7 +284,7 @@ impl Reference {
         let ids = |text, special| reference.ids(text, special).map_err(wrong);
         let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
         let at = (0..=whole.len().saturating_sub(plain.len())).find(|&at| whole[at..].starts_with(&plain));
-        // Of a text without tokens nothing tells what stands before it from what stands after.
+        // Around a text without tokens, the ids before and after cannot be told apart.
         let told = at.filter(|_| whole.is_empty() || !plain.is_empty());
         let at = told.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
         let (before, after) = (whole[..at].to_vec(), whole[at + plain.len()..].to_vec());
@@ -293,8 +300,8 @@ impl Reference {
     }
 }
 
-/// The model without what has it tell the same text in another way each time (BPE's dropout, Unigram's sampling: both are for training
-/// language models); `None` where it has nothing of the kind.
+/// The model without the randomness that varies a text's tokens in the training of language models (BPE's dropout,
+/// Unigram's sampling); `None` where the model has no randomness.
 fn never_random(model: &ModelWrapper) -> Option<ModelWrapper> {
     match model {
         ModelWrapper::BPE(model) if model.dropout.is_some() => {
@@ -311,11 +318,11 @@ fn never_random(model: &ModelWrapper) -> Option<ModelWrapper> {
     }
 }
 
-/// What the library does, its panics as errors: of some files it finds out only when it uses them that they aren't what they should be.
+/// Runs the library, and turns its panics into errors: it finds the faults of some files only in use, and panics then.
 fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     outcome.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(format!("the tokenizers library panicked: {}", said.unwrap_or("without saying why")).into())
+        Err(format!("the tokenizers library panicked: {}", said.unwrap_or("without a message")).into())
     })
 }

@@ -1,10 +1,10 @@
-//! Which characters the fast tokenizer treats as the reference does.
+//! Plain characters, which `tokie` and the reference normalise and split alike.
 //!
-//! The two disagree about characters that newer versions of Unicode know (one removes what it takes for unassigned), and about a
-//! few controls. Combining marks are left out as well, since their order depends on their neighbours. What remains is treated
-//! character by character by both, and the tests compare all of it.
+//! The two disagree about characters of newer Unicode versions (one removes those that it takes for unassigned) and
+//! about a few controls. Combining marks are left out as well, because their order depends on their neighbours. Both
+//! treat the remaining characters one by one, and a test compares all of them.
 
-/// Ranges of characters beyond ASCII, in order.
+/// Ranges of plain characters beyond ASCII, in order.
 const RANGES: [(u32, u32); 46] = [
     (0x80, 0x2ff),  // Latin-1, Latin Extended, phonetic
     (0x370, 0x377), // Greek …
@@ -54,9 +54,9 @@ const RANGES: [(u32, u32); 46] = [
     (0x20000, 0x2a6df), // more CJK ideographs
 ];
 
-/// Whether both tokenizers treat `c` (beyond ASCII) alike.
+/// Whether `c`, a character beyond ASCII, is plain.
 #[inline]
-pub fn is_plain(c: char) -> bool {
+pub(super) fn is_plain(c: char) -> bool {
     let c = c as u32;
     if (0x4e00..=0x9fff).contains(&c) {
         return true;
@@ -65,8 +65,8 @@ pub fn is_plain(c: char) -> bool {
     after > 0 && c <= RANGES[after - 1].1
 }
 
-/// All of them, ASCII left out.
+/// All plain characters beyond ASCII.
 #[cfg(test)]
-pub fn all() -> impl Iterator<Item = char> {
+pub(super) fn all() -> impl Iterator<Item = char> {
     RANGES.into_iter().flat_map(|(first, last)| first..=last).filter_map(char::from_u32)
 }

@@ -1,26 +1,27 @@
-//! A map from words of up to 12 bytes to ids: a word is one number, and a look-up one product and a few comparisons, mostly in one
-//! line of the cache.
+//! A map from words of up to 12 bytes to ids. A word is one number, its key; a look-up takes one product and a few
+//! comparisons, mostly in one cache line.
 
-/// The longest word that has a key, in bytes: a key and an id are sixteen.
-pub const LONGEST: usize = 12;
+/// The longest word that has a key, in bytes. Key and id together have sixteen.
+pub(super) const LONGEST: usize = 12;
 
-/// The bytes of a window.
+/// How many bytes a window has.
 const WINDOW: usize = 16;
 
 /// The bits of a key.
 const KEY: u128 = (1 << (8 * LONGEST)) - 1;
 
-/// Open addressing with linear probing, two thirds full. A place holds a key and above it the id; 0 is a free one.
-pub struct ShortWords(Vec<u128>);
+/// A hash map by open addressing with linear probing, two thirds full. A slot holds a key and above it the id; a free
+/// slot is 0.
+pub(super) struct ShortWords(Vec<u128>);
 
 impl ShortWords {
-    /// From words and their ids. Left out are words that have no key: the empty one, longer ones, those with a NUL.
-    pub fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
+    /// A map of the words that have a key.
+    pub(super) fn new<'a>(words: impl Iterator<Item = (&'a [u8], u32)> + Clone) -> Self {
         let keyed = words.filter_map(|(word, id)| Some((key_of(word)?, id)));
-        let places = keyed.clone().count() * 3 / 2 + 1;
-        let mut map = Self(vec![0; places]);
+        let slots = keyed.clone().count() * 3 / 2 + 1;
+        let mut map = Self(vec![0; slots]);
         for (key, id) in keyed {
-            let at = map.place(key);
+            let at = map.slot(key);
             map.0[at] = key | u128::from(id) << (8 * LONGEST);
         }
         map
@@ -28,19 +29,19 @@ impl ShortWords {
 
     /// The id of the word with this key.
     #[inline]
-    pub fn get(&self, key: u128) -> Option<u32> {
-        let found = self.0[self.place(key)];
+    pub(super) fn get(&self, key: u128) -> Option<u32> {
+        let found = self.0[self.slot(key)];
         (found != 0).then_some((found >> (8 * LONGEST)) as u32)
     }
 
-    /// Where the key lies, or would.
+    /// The slot of the key, or the free slot for it.
     #[inline]
-    fn place(&self, key: u128) -> usize {
-        // Both halves of a 128-bit product, of the key's halves with the digits of π xored in.
+    fn slot(&self, key: u128) -> usize {
+        // The hash: both halves of the 128-bit product of the key's halves, into which digits of π are xored.
         let (low, high) = (key as u64 ^ 0x243f_6a88_85a3_08d3, (key >> 64) as u64 ^ 0x1319_8a2e_0370_7344);
         let product = u128::from(low) * u128::from(high);
         let hash = product as u64 ^ (product >> 64) as u64;
-        // The part of all places that the hash is of all numbers.
+        // Scales the hash from all u64 to the slots.
         let mut at = ((u128::from(hash) * self.0.len() as u128) >> 64) as usize;
         while self.0[at] != 0 && self.0[at] & KEY != key {
             at = if at + 1 < self.0.len() { at + 1 } else { 0 };
@@ -49,8 +50,9 @@ impl ShortWords {
     }
 }
 
-/// A word's bytes as a number, the first one lowest.
-pub fn key_of(word: &[u8]) -> Option<u128> {
+/// A word's key: its bytes as a number, the first byte lowest. The empty word, words longer than [`LONGEST`] and words
+/// with a NUL have none.
+pub(super) fn key_of(word: &[u8]) -> Option<u128> {
     if word.is_empty() || word.len() > LONGEST || word.contains(&0) {
         return None;
     }
@@ -59,15 +61,15 @@ pub fn key_of(word: &[u8]) -> Option<u128> {
     Some(u128::from_le_bytes(bytes))
 }
 
-/// The key of `length` bytes of a word or window, from byte `at` on; `at` and `length` lie within it, `length` is at least 1.
+/// The key of `length` bytes, at least 1, of a word or window from byte `at` on.
 #[inline]
-pub fn part(key: u128, at: usize, length: usize) -> u128 {
+pub(super) fn part(key: u128, at: usize, length: usize) -> u128 {
     (key >> (8 * at)) & (u128::MAX >> (8 * (WINDOW - length)))
 }
 
-/// The up to 16 bytes of a text from byte `at` on as a number, the first one lowest; zeros after the text's end.
+/// The 16 bytes of a text from byte `at` on as a number, the first byte lowest; zeros after the text's end.
 #[inline]
-pub fn window(text: &[u8], at: usize) -> u128 {
+pub(super) fn window(text: &[u8], at: usize) -> u128 {
     if let Some(bytes) = text[at..].first_chunk() {
         return u128::from_le_bytes(*bytes);
     }
@@ -81,11 +83,11 @@ pub fn window(text: &[u8], at: usize) -> u128 {
     }
 }
 
-/// How many letters and digits of ASCII a window begins with; all its bytes are ASCII.
+/// How many ASCII letters and digits a window of ASCII begins with.
 #[inline]
-pub fn letters(window: u128) -> usize {
+pub(super) fn letters(window: u128) -> usize {
     const BYTES: u128 = u128::MAX / 0xff;
-    // The highest bit of each byte that is `least` or more: none carries into the next.
+    // The highest bit of each byte that is `least` or more; no byte carries into the next.
     let reaches = |bytes: u128, least: u8| bytes + BYTES * u128::from(0x80 - least);
     let folded = window | (BYTES * 0x20);
     let letters = reaches(folded, b'a') & !reaches(folded, b'z' + 1);
@@ -93,10 +95,10 @@ pub fn letters(window: u128) -> usize {
     (!(letters | digits) & (BYTES * 0x80)).trailing_zeros() as usize / 8
 }
 
-/// A key of letters and digits with small letters.
+/// A key of letters and digits in lower case.
 #[inline]
-pub fn lowercase(key: u128) -> u128 {
-    // Digits have that bit already, and so would NULs get it: they stay.
+pub(super) fn lowercase(key: u128) -> u128 {
+    // The bit 0x20 makes a letter lower case. Digits have the bit already; NULs must not get it.
     const BYTES: u128 = u128::MAX / 0xff;
     let filled = ((key + BYTES * 0x7f) & (BYTES * 0x80)) >> 2;
     key | filled
@@ -107,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_with_a_key_is_found_and_no_other() {
+    fn every_word_with_a_key_is_found_and_no_other_word() {
         let words: Vec<String> =
             (0..5_000).map(|n| format!("{}{n}", "ab".repeat(n % 8))).chain(["x".repeat(12), "y".repeat(13)]).collect();
         let ids = words.iter().enumerate().map(|(id, word)| (word.as_bytes(), id as u32));
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_counted_and_made_small_wherever_the_window_lies() {
+    fn letters_are_counted_and_lowercased_at_every_place_of_the_window() {
         let text: Vec<u8> = (0..0x80).chain(*b"Ab3xyZ0189aZzAbcdef-").collect();
         for end in 0..=text.len() {
             let text = &text[..end];
@@ -143,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_the_key_of_those_bytes() {
+    fn a_part_is_the_key_of_its_bytes() {
         let word = b"unbelievable";
         let key = key_of(word).unwrap();
         for at in 0..word.len() {

@@ -1,22 +1,22 @@
-//! What a post-processor's template names, looked at before `tokenizers` follows it: the library panics where a template
-//! names what isn't there.
+//! Checks the tokens and texts that a post-processor's template names: the `tokenizers` library panics over a missing
+//! one.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The part of a tokenizer.json that is looked at; the rest is passed over.
+/// The part of a tokenizer.json that is checked; the rest is skipped.
 #[derive(Deserialize)]
-struct Json {
+struct PostProcessorJson {
     #[serde(default)]
     post_processor: Value,
 }
 
-/// Whether every template in this tokenizer.json has the tokens that it names, and asks for no second text where there is one.
+/// Whether every template in this tokenizer.json defines the tokens that it names, and takes no text but the first.
 ///
 /// # Errors
-/// When it is no JSON of a tokenizer.
-pub fn is_whole(json: &[u8]) -> serde_json::Result<bool> {
-    Ok(processor_is_whole(&serde_json::from_slice::<Json>(json)?.post_processor))
+/// When `json` is not the JSON of a tokenizer.
+pub(super) fn is_whole(json: &[u8]) -> serde_json::Result<bool> {
+    Ok(processor_is_whole(&serde_json::from_slice::<PostProcessorJson>(json)?.post_processor))
 }
 
 fn processor_is_whole(processor: &Value) -> bool {
@@ -26,7 +26,7 @@ fn processor_is_whole(processor: &Value) -> bool {
         && pieces.all(|piece| match (&piece["SpecialToken"]["id"], &piece["Sequence"]["id"]) {
             (Value::String(token), _) => !processor["special_tokens"][token].is_null(),
             (_, Value::String(text)) => text == "A",
-            // The library says what is wrong with it.
+            // The library reports other pieces that are wrong.
             _ => true,
         })
 }

@@ -1,4 +1,4 @@
-//! Every id has to be the reference's.
+//! Every id must be the reference's.
 
 use std::{io::Read, path::PathBuf, sync::LazyLock};
 
@@ -6,35 +6,49 @@ use tokenizers::{Normalizer, OffsetReferential, OffsetType, PreTokenizer};
 
 use super::*;
 
-/// A BERT tokenizer.json. `vocab` follows five special tokens; `change` may alter the rest.
+/// A BERT tokenizer.json. Five special tokens stand before `vocab`; `change` may alter the JSON.
 fn bert(vocab: &[&str], change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
     let words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].iter().chain(vocab);
     let vocab: serde_json::Map<_, _> = words.zip(0u32..).map(|(word, id)| (word.to_string(), id.into())).collect();
-    let special = |(id, content): (u32, &str)| serde_json::json!({"id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false});
+    let special = |(id, content): (u32, &str)| {
+        serde_json::json!({
+            "id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false
+        })
+    };
     let added: Vec<_> = (0u32..).zip(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]).map(special).collect();
     let mut json = serde_json::json!({
         "version": "1.0",
         "truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Left"},
-        "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+        "padding": {
+            "strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
+            "pad_token": "[PAD]"
+        },
         "added_tokens": added,
-        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            "lowercase": true
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocab
+        }
     });
     change(&mut json);
     serde_json::to_vec(&json).unwrap()
 }
 
-/// Adds another special token, of this id as far as the JSON says.
+/// Adds another special token, with this id in the JSON.
 fn add_token(json: &mut serde_json::Value, id: u32, content: &str) {
     let mut token = json["added_tokens"][4].clone();
     (token["id"], token["content"]) = (id.into(), content.into());
     json["added_tokens"].as_array_mut().unwrap().push(token);
 }
 
-/// A vocabulary with holes: `un` begins what `##a` and `##able` end, but nothing is `##abl`.
+/// A vocabulary with gaps: `un` can be continued by `##a` or `##able`, but `##abl` is no token.
 const VOCAB: [&str; 24] = [
     "hello", "world", "un", "##able", "##a", "##break", "##s", "cafe", "!", ",", ".", "我", "们", "今", "天", "a", "b",
     "c", "##b", "##cd", "the", "##é", "-", "🦀",
@@ -47,7 +61,7 @@ fn small() -> Tokenizer {
 fn ids(tokenizer: &Tokenizer, text: &str, special: Special, max_tokens: Option<usize>) -> Vec<u32> {
     let mut ids = vec![77];
     tokenizer.encode_into(text, special, max_tokens, &mut ids).unwrap();
-    assert_eq!(ids.remove(0), 77, "what was there stays");
+    assert_eq!(ids.remove(0), 77, "the ids before stay");
     ids
 }
 
@@ -56,7 +70,7 @@ fn reference(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn words_become_pieces_and_unknown_words_the_unknown_token() {
+fn words_become_pieces_and_unknown_words_become_the_unknown_token() {
     let tokenizer = small();
     assert!(tokenizer.fast.is_some());
     let tokens = |text| -> Vec<String> {
@@ -65,7 +79,11 @@ fn words_become_pieces_and_unknown_words_the_unknown_token() {
     };
     assert_eq!(tokens("Hello, WORLDS! Café"), ["hello", ",", "world", "##s", "!", "cafe"]);
     assert_eq!(tokens("unbreakable 我们"), ["un", "##break", "##able", "我", "们"]);
-    assert_eq!(tokens("unabl unxyz ac"), ["[UNK]", "[UNK]", "[UNK]"], "a rest that only begins a token is unknown");
+    assert_eq!(
+        tokens("unabl unxyz ac"),
+        ["[UNK]", "[UNK]", "[UNK]"],
+        "a rest that is only the beginning of a token is unknown"
+    );
     assert_eq!(tokens(" \t\u{0}\n"), [""; 0]);
     assert_eq!(tokenizer.id("##able"), Some(8));
     assert_eq!((tokenizer.id("nothing"), tokenizer.token(1_000)), (None, None));
@@ -73,7 +91,7 @@ fn words_become_pieces_and_unknown_words_the_unknown_token() {
 }
 
 #[test]
-fn inherited_truncation_and_padding_are_gone_and_ours_counts_the_special_tokens() {
+fn truncation_and_padding_of_the_json_are_ignored_and_max_tokens_counts_special_tokens() {
     let tokenizer = small();
     let text = "hello hello hello hello hello world";
     let (hello, world) = (5, 6);
@@ -105,7 +123,7 @@ fn a_batch_has_the_rows_of_its_texts_in_order() {
 }
 
 #[test]
-fn every_plain_character_is_treated_alike_by_both() {
+fn tokie_and_the_reference_split_every_plain_character_alike() {
     for lowercase in [true, false] {
         let json = bert(&VOCAB, |json| json["normalizer"]["lowercase"] = lowercase.into());
         let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
@@ -130,26 +148,19 @@ fn every_plain_character_is_treated_alike_by_both() {
                 assert_eq!(fast, reference, "{text:?} (U+{:04X}), lowercase: {lowercase}", *c as u32);
             }
         }
-        let mut state = 1u64;
+        let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..30_000 {
-            let next = |limit: usize| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 33) as usize % limit
-            };
-            let text: String = std::iter::repeat_with(next_of(next, &all)).take(12).collect();
+            // Every second character is ASCII.
+            let character = || if random.bool() { all[random.usize(..0x7f)] } else { all[random.usize(..all.len())] };
+            let text: String = std::iter::repeat_with(character).take(12).collect();
             let (reference, fast) = words(&text);
             assert_eq!(fast, reference, "{text:?}, lowercase: {lowercase}");
         }
     }
 }
 
-/// Draws characters, every second one of ASCII.
-fn next_of<'a>(mut next: impl FnMut(usize) -> usize + 'a, all: &'a [char]) -> impl FnMut() -> char + 'a {
-    move || if next(2) == 0 { all[next(0x7f)] } else { all[next(all.len())] }
-}
-
 #[test]
-fn every_character_has_the_references_ids_wherever_it_stands() {
+fn every_character_has_the_references_ids_in_every_position() {
     for lowercase in [true, false] {
         let json = bert(&VOCAB, |json| json["normalizer"]["lowercase"] = lowercase.into());
         let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
@@ -157,7 +168,7 @@ fn every_character_has_the_references_ids_wherever_it_stands() {
         let all: Vec<char> = ('\0'..=char::MAX).collect();
         let mut found = Vec::new();
         for characters in all.chunks(16) {
-            // Some of them alone, some side by side, some within a word.
+            // Some characters alone, some side by side, some inside a word.
             let text: String = characters.chunks(3).map(|some| String::from_iter(some) + " a").collect();
             found.clear();
             assert!(fast.encode(&text, usize::MAX, &mut found), "{text:?}");
@@ -169,7 +180,7 @@ fn every_character_has_the_references_ids_wherever_it_stands() {
 #[test]
 fn texts_of_any_kind_have_the_references_ids() {
     let tokenizer = small();
-    for text in probe::texts() {
+    for text in tokenizer_check::texts() {
         assert_eq!(ids(&tokenizer, &text, Special::Without, None), reference(&tokenizer, &text), "{text:?}");
     }
 }
@@ -183,17 +194,13 @@ fn ascii_of_any_kind_has_the_references_ids() {
         });
         let tokenizer = Tokenizer::from_bytes(&json, Path::new("test")).unwrap();
         let fast = tokenizer.fast.as_ref().unwrap();
-        let mut state = 5u64;
-        let mut next = |limit: usize| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) as usize % limit
-        };
+        let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..50_000 {
-            let text: String = (0..next(40))
-                .map(|_| match next(4) {
-                    0 => char::from(next(0x7f) as u8),
-                    1 => [' ', '#', 'A', '\t'][next(4)],
-                    _ => ['a', 'b', 'c', 'd'][next(4)],
+            let text: String = (0..random.usize(..40))
+                .map(|_| match random.usize(..4) {
+                    0 => char::from(random.u8(..0x7f)),
+                    1 => [' ', '#', 'A', '\t'][random.usize(..4)],
+                    _ => random.char('a'..='d'),
                 })
                 .collect();
             let mut found = Vec::new();
@@ -205,7 +212,7 @@ fn ascii_of_any_kind_has_the_references_ids() {
 }
 
 #[test]
-fn tokenizers_of_another_make_go_to_the_reference_alone() {
+fn tokenizers_of_other_kinds_use_only_the_reference() {
     type Change = fn(&mut serde_json::Value);
     let changes: [Change; 7] = [
         |json| json["normalizer"]["strip_accents"] = false.into(),
@@ -219,7 +226,7 @@ fn tokenizers_of_another_make_go_to_the_reference_alone() {
     for (index, change) in changes.into_iter().enumerate() {
         let tokenizer = Tokenizer::from_bytes(&bert(&VOCAB, change), Path::new("test")).unwrap();
         assert!(tokenizer.fast.is_none(), "change {index}");
-        for text in probe::texts() {
+        for text in tokenizer_check::texts() {
             assert_eq!(
                 ids(&tokenizer, &text, Special::Without, None),
                 reference(&tokenizer, &text),
@@ -257,7 +264,7 @@ fn a_long_text_in_pieces_has_the_ids_of_the_whole() {
 }
 
 #[test]
-fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_added_token() {
+fn a_checked_tokenizer_makes_its_reference_for_the_first_text_with_an_added_token() {
     let json = bert(&VOCAB, |_| ());
     let whole = small();
     let text = |text: &str, tokenizer: &Tokenizer| ids(tokenizer, text, Special::Without, None);
@@ -279,7 +286,7 @@ fn a_tokenizer_compared_before_makes_its_reference_for_the_first_text_with_an_ad
 }
 
 #[test]
-fn an_added_token_with_another_id_than_its_json_says_is_an_error_and_not_taken_for_compared() {
+fn an_added_token_whose_id_differs_from_the_json_is_an_error_and_not_fast() {
     let json = bert(&VOCAB, |json| {
         add_token(json, 0, "[OTHER]");
     });
@@ -320,7 +327,7 @@ fn added_tokens_that_begin_with_a_letter_are_found() {
 }
 
 #[test]
-fn what_is_no_tokenizer_is_an_error_that_names_the_file() {
+fn a_file_that_is_no_tokenizer_is_an_error_that_names_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
     let whole = bert(&VOCAB, |_| ());
@@ -340,7 +347,7 @@ fn what_is_no_tokenizer_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn what_the_library_panics_over_is_an_error_that_names_the_file() {
+fn a_json_over_which_the_library_panics_is_an_error_that_names_the_file() {
     let changes: [fn(&mut serde_json::Value); 2] = [
         |json| json["pre_tokenizer"] = serde_json::json!({"type": "FixedLength", "length": 0}),
         |json| json["normalizer"] = serde_json::json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
@@ -352,12 +359,16 @@ fn what_the_library_panics_over_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn what_is_random_for_training_is_not_random_here() {
+fn dropout_and_sampling_of_a_model_are_switched_off() {
     let models = [
-        serde_json::json!({"type": "BPE", "dropout": 0.5, "unk_token": null, "vocab": {"a": 0, "b": 1, "ab": 2, "abab": 3},
-                           "merges": [["a", "b"], ["ab", "ab"]]}),
-        serde_json::json!({"type": "Unigram", "unk_id": 0, "alpha": 0.1, "nbest_size": 8,
-                           "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -1.5], ["abab", -2.5]]}),
+        serde_json::json!({
+            "type": "BPE", "dropout": 0.5, "unk_token": null, "vocab": {"a": 0, "b": 1, "ab": 2, "abab": 3},
+            "merges": [["a", "b"], ["ab", "ab"]]
+        }),
+        serde_json::json!({
+            "type": "Unigram", "unk_id": 0, "alpha": 0.1, "nbest_size": 8,
+            "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.0], ["ab", -1.5], ["abab", -2.5]]
+        }),
     ];
     for model in models {
         let json = serde_json::json!({"version": "1.0", "added_tokens": [], "model": model});
@@ -368,13 +379,14 @@ fn what_is_random_for_training_is_not_random_here() {
     }
 }
 
-/// The library would panic over them.
+/// The library would panic over such templates.
 #[test]
-fn templates_that_name_what_is_not_there_are_an_error_that_names_the_file() {
+fn a_template_that_names_a_missing_token_or_text_is_an_error_that_names_the_file() {
     let piece = |kind: &str, id: &str| serde_json::json!({kind: {"id": id, "type_id": 0}});
     let template = |single: [serde_json::Value; 2]| {
         let token = serde_json::json!({"id": "[CLS]", "ids": [2], "tokens": ["[CLS]"]});
-        serde_json::json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": {"[CLS]": token}})
+        let tokens = serde_json::json!({"[CLS]": token});
+        serde_json::json!({"type": "TemplateProcessing", "single": single, "pair": [], "special_tokens": tokens})
     };
     let of = |processor: serde_json::Value| {
         Tokenizer::from_bytes(&bert(&VOCAB, |json| json["post_processor"] = processor), Path::new("test"))
@@ -395,10 +407,11 @@ fn templates_that_name_what_is_not_there_are_an_error_that_names_the_file() {
 }
 
 #[test]
-fn the_unknown_token_is_a_token_or_a_number() {
+fn the_unknown_token_is_given_by_its_token_or_by_its_id() {
     assert_eq!(small().unknown(), Some(1));
     let unigram = |unknown: serde_json::Value| {
-        let model = serde_json::json!({"type": "Unigram", "vocab": [["<pad>", 0.0], ["a", -1.0], ["<unk>", 0.0]], "unk_id": unknown});
+        let vocab = [("<pad>", 0.0), ("a", -1.0), ("<unk>", 0.0)];
+        let model = serde_json::json!({"type": "Unigram", "vocab": vocab, "unk_id": unknown});
         let json = serde_json::json!({"version": "1.0", "added_tokens": [], "model": model});
         Tokenizer::from_bytes(json.to_string().as_bytes(), Path::new("test")).unwrap().unknown()
     };
@@ -423,8 +436,8 @@ fn corpus_lines(step: usize) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// `$LIMBECK_TOKENIZER` names a tokenizer.json to compare with (else a small one is made from the corpus), `$LIMBECK_STEP` takes every
-/// n-th line.
+/// `$LIMBECK_STEP`: every n-th line is compared. `$LIMBECK_TOKENIZER` names the tokenizer.json (by default the test
+/// makes a small one from the corpora).
 static STEP: LazyLock<usize> =
     LazyLock::new(|| std::env::var("LIMBECK_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(100));
 
@@ -453,5 +466,5 @@ fn real_text_has_the_references_ids() {
         assert_eq!(ids(&tokenizer, line, Special::Without, None), reference(&tokenizer, line), "{line:?}");
     }
     eprintln!("{} lines alike, {fast} of them by the fast path", lines.len());
-    assert!(fast * 10 > lines.len() * 8, "most lines should take the fast path");
+    assert!(fast * 10 > lines.len() * 8, "most lines take the fast path");
 }

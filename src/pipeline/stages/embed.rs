@@ -7,7 +7,7 @@ use limbeck_data::text::PreparedText;
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::Targets;
-use limbeck_teacher::embed::{EmbedJob, EmbedSummary, cache_fingerprint, embed};
+use limbeck_teacher::embed::{EmbedJob, EmbedSummary, run as embed};
 use serde_json::{Value, json};
 
 use super::{export_teacher, fetch, text, vocabulary};
@@ -76,11 +76,11 @@ impl Stage for Embed {
             ("held-out", prepared.held_out_text(), own.held_out_cache(), false)];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
-            let fingerprint = cache_fingerprint(&teacher, text.sha256()?)?;
+            let fingerprint = teacher.cache_fingerprint(text.sha256()?)?;
             let spec = CacheSpec::new(teacher.dimension(), context.plan().recipe.cache.storage, fingerprint);
             remove_other_cache(&to, &spec)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
-            let summary = embed(EmbedJob {
+            let job = EmbedJob {
                 teacher: &teacher,
                 texts: Box::new(texts),
                 total: Some(text.rows() as u64),
@@ -88,8 +88,8 @@ impl Stage for Embed {
                 spec,
                 tokens: tokens && student.is_none(),
                 student: student.filter(|_| tokens),
-                monitor: context.monitor,
-            })?;
+            };
+            let summary = embed(job, context.monitor)?;
             note(name, &summary, context.monitor);
         }
         Ok(())
@@ -108,7 +108,7 @@ fn remove_other_cache(folder: &Path, spec: &CacheSpec) -> Result<()> {
         return Ok(());
     }
     let is_same = Cache::open(folder).is_ok_and(|cache| {
-        cache.fingerprint() == Some(&spec.fingerprint) && cache.precision() == Some(spec.precision)
+        cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage)
     });
     if is_same { Ok(()) } else { remove_folder(folder) }
 }

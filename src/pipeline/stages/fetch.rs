@@ -60,7 +60,7 @@ impl Stage for Fetch {
         let mut fetched = Map::new();
         for (uri, sha256) in wanted {
             context.monitor.check()?;
-            let asset = context.store.fetch(uri, sha256, context.monitor.progress)?;
+            let asset = context.store.fetch(uri, sha256, context.monitor)?;
             fetched.insert(uri.to_string(), entry(&asset));
         }
         if plan.teacher().is_some() {
@@ -77,7 +77,7 @@ fn entry(asset: &Asset) -> Value {
 
 /// The local path of an asset that a later stage asks for, which is added to the list of assets.
 pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
-    let asset = context.store.fetch(uri, None, context.monitor.progress)?;
+    let asset = context.store.fetch(uri, None, context.monitor)?;
     let path = context.folder().assets();
     let mut listed: Map<String, Value> = match std::fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::json("list of assets", &path)(source))?,

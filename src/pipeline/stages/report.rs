@@ -62,7 +62,7 @@ impl Stage for Report {
         };
         summary.write(&own.summary())?;
         files::write_bytes(&own.card(), card(&summary, &plan.recipe).as_bytes())?;
-        let page = report::page(&[report::Run::read(own.root())?])?;
+        let page = report::page(&[report::FinishedRun::read(own.root())?])?;
         Ok(files::write_bytes(&own.report(), page.as_bytes())?)
     }
 }

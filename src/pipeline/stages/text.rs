@@ -1,6 +1,6 @@
 //! `text`: reads, sifts and splits the recipe's text.
 
-use limbeck_data::text::{self, PreparedText, Source, TextPlan};
+use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
 use serde_json::{Value, json};
 
 use super::fetch;
@@ -47,8 +47,8 @@ impl Stage for Text {
     fn run(&self, context: &Context) -> Result<()> {
         let section = &context.plan().recipe.text;
         let plan = text_plan(context)?;
-        let further = |text: &str| another_order(text, section.reordered, section.seed);
-        let summary = text::prepare_with(&plan, &context.folder().text(), &further, context.monitor)?;
+        let augment = |text: &str| another_order(text, section.reordered, section.seed);
+        let summary = text::prepare_augmented(&plan, &context.folder().text(), &augment, context.monitor)?;
         context.monitor.note(&format!("text: {summary}"));
         check_held_out(context)
     }
@@ -59,7 +59,7 @@ fn text_plan(context: &Context) -> Result<TextPlan> {
     let section = &plan.recipe.text;
     let mut sources = Vec::with_capacity(section.source.len());
     for (source, uri) in section.source.iter().zip(&plan.text) {
-        sources.push(Source {
+        sources.push(TextSource {
             path: context.asset(uri, source.sha256.as_deref())?,
             column: source.column.clone(),
             encoding: source.encoding.clone(),

@@ -12,6 +12,7 @@ use super::text::TextSection;
 #[serde(deny_unknown_fields, default)]
 pub struct CacheSection {
     /// The type of stored vectors, `f16` or `f32`.
+    #[serde(deserialize_with = "VectorType::deserialize_for_cache")]
     pub storage: VectorType,
     /// A Parquet file or folder with a text and a vector column: any embedding model's vectors.
     #[serde(skip_serializing_if = "Option::is_none")]

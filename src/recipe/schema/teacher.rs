@@ -28,10 +28,18 @@ pub struct TeacherSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
     /// The precision of the teacher that fills the cache, f32 or int8; measurements use f32.
-    pub precision: OnnxPrecision,
+    #[serde(deserialize_with = "teacher_precision")]
+    pub precision: Precision,
     /// `cpu`, `cuda` or `cuda:N`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+}
+
+/// A teacher runs in f32 or int8; f16 is for a student's tables.
+fn teacher_precision<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Precision, D::Error> {
+    let name = String::deserialize(from)?;
+    let allowed = [Precision::F32, Precision::Int8].into_iter().find(|precision| precision.name() == name);
+    allowed.ok_or_else(|| serde::de::Error::unknown_variant(&name, &["f32", "int8"]))
 }
 
 /// `[train_teacher]`: SimCSE training, which starts from the model that `[teacher]` names.

@@ -1,6 +1,6 @@
 //! `[text]` and its sources.
 
-use limbeck_data::text::{TextPlan, Unit};
+use limbeck_data::text::{TextPlan, TextUnit};
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, problem};
@@ -21,7 +21,7 @@ pub struct SourceSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// Whether each line or each file is a text.
-    pub unit: Unit,
+    pub unit: TextUnit,
     /// Whether texts are documents to be split into sentences.
     pub split: bool,
     /// Whether the folder that a file lies in is its label, for topic accuracy.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evaluate::sts::Score;
+use crate::measure::sts::StsScore;
 use crate::summary::tests::model;
 
 fn recipe(text: &str) -> Recipe {
@@ -11,19 +11,31 @@ fn recipe(text: &str) -> Recipe {
 }
 
 fn summary() -> Summary {
-    let mut student = model("student", Role::Student);
-    student.scores.insert("STSB: \"test\"".into(), Score { spearman: 78.618, pearson: 78.0, pairs: 1_379 });
+    let mut student = model("student", ModelRole::Student);
+    student.scores.insert("STSB: \"test\"".into(), StsScore { spearman: 78.618, pearson: 78.0, pairs: 1_379 });
     student.sentences_per_second = Some(277_131.0);
     student.extra.insert(extra::WORD_ORDER.into(), 0.29.into());
-    let mut control = model("static, trained", Role::Baseline);
-    control.scores.insert("STSB: \"test\"".into(), Score { spearman: 77.34, pearson: 77.0, pairs: 1_379 });
-    let mut teacher = model("teacher", Role::Teacher);
+    let mut control = model("static, trained", ModelRole::Baseline);
+    control.scores.insert("STSB: \"test\"".into(), StsScore { spearman: 77.34, pearson: 77.0, pairs: 1_379 });
+    let mut teacher = model("teacher", ModelRole::Teacher);
     teacher.sentences_per_second = Some(1_000.0);
     Summary { name: "mine".into(), models: vec![teacher, student, control], ..Summary::default() }
 }
 
 fn front(card: &str) -> &str {
     card.strip_prefix("---\n").unwrap().split_once("\n---\n").unwrap().0
+}
+
+/// The table rows of a model.
+fn rows<'a>(card: &'a str, model: &str) -> Vec<&'a str> {
+    card.lines().filter(|line| line.starts_with(&format!("| {model} |"))).collect()
+}
+
+#[test]
+fn a_card_has_all_its_sections() {
+    let card = card(&summary(), &recipe("[card]\nlicense = \"mit\"\nlanguage = [\"en\"]\n"));
+    let (text, _) = card.split_once("## Recipe").unwrap();
+    insta::assert_snapshot!(text.replace(std::env::consts::ARCH, "ARCH").replace(std::env::consts::OS, "OS"));
 }
 
 #[test]
@@ -45,7 +57,7 @@ fn the_front_matter_says_what_the_hub_reads() {
 }
 
 #[test]
-fn what_is_not_known_is_left_out_or_said_to_be_unknown() {
+fn unknown_facts_are_left_out_or_said_to_be_unknown() {
     let recipe = recipe("[card.licenses]\n\"hf:owner/teacher\" = \"apache-2.0\"\n");
     let mut summary = summary();
     summary.models.iter_mut().for_each(|model| {
@@ -61,17 +73,30 @@ fn what_is_not_known_is_left_out_or_said_to_be_unknown() {
 }
 
 #[test]
-fn the_control_stands_beside_the_student_and_speeds_say_their_threads() {
+fn the_control_stands_beside_the_student() {
     let card = card(&summary(), &recipe(""));
-    let line =
-        |name: &str| card.lines().filter(move |line| line.starts_with(&format!("| {name} |"))).collect::<Vec<_>>();
-    assert!(line("student")[0].contains("78.62") && line("static, trained")[0].contains("77.34"), "{card}");
-    let speed = line("student")[1];
+    assert!(rows(&card, "student")[0].contains("78.62"), "{card}");
+    assert!(rows(&card, "static, trained")[0].contains("77.34"), "{card}");
+}
+
+#[test]
+fn speeds_are_given_with_their_threads() {
+    let card = card(&summary(), &recipe(""));
+    let speed = rows(&card, "student")[1];
     assert!(speed.contains("277,131 | 277 |") && speed.contains("| 2 |"), "{speed}");
+}
+
+#[test]
+fn word_order_is_given_with_its_scale() {
+    let card = card(&summary(), &recipe(""));
     assert!(card.contains("a Spearman of 0.29 with the teacher's (1 is the teacher, 0 a bag of words)"), "{card}");
+}
+
+#[test]
+fn a_control_that_sees_order_is_given_with_its_word_order() {
     let mut of_pieces = summary();
     of_pieces.models[2].extra.insert(extra::WORD_ORDER.into(), 0.43.into());
-    let card = self::card(&of_pieces, &recipe(""));
+    let card = card(&of_pieces, &recipe(""));
     assert!(card.contains("the static control has 0.43"), "{card}");
 }
 
@@ -87,5 +112,5 @@ fn a_student_with_heads_needs_its_module_and_one_without_needs_none() {
 fn a_student_that_was_not_distilled_claims_no_space_of_a_teacher() {
     let card = card(&summary(), &recipe("[student]\nmethods = [\"am-softmax\", \"simcse\"]\n"));
     assert!(card.contains("by AM-softmax and SimCSE") && card.contains("a space of their own"), "{card}");
-    assert!(!card.contains("distillation") && !card.contains("it was taught"), "{card}");
+    assert!(!card.contains("distillation") && !card.contains("the teacher's errors"), "{card}");
 }

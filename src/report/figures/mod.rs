@@ -1,4 +1,4 @@
-//! The figures of a report: each is a drawing, a legend and the same data as a table.
+//! The figures of a report: a drawing, a legend, and the same data as a table.
 
 mod models;
 mod similarities;
@@ -6,47 +6,30 @@ mod times;
 mod training;
 
 use super::plot::svg::COLOURS;
-use super::plot::{Axis, Shape};
-use super::run::Run;
+use super::plot::{Axis, MarkShape, TickFormat};
+use super::run::FinishedRun;
 use crate::error::Result;
-use crate::summary::{ModelSummary, Role};
+use crate::summary::{ModelRole, ModelSummary, TableCells};
 
 /// A figure.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Figure {
-    /// Its anchor in the page.
+pub(super) struct Figure {
+    /// The anchor in the page.
     pub id: &'static str,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// What it shows, in a sentence or two.
+    /// The caption.
     pub note: String,
-    /// Names of series and the places of their colours.
+    /// The names of the series and the indices of their colours.
     pub legend: Vec<(String, usize)>,
     /// The drawing, an `<svg>` element.
     pub svg: String,
     /// The same data.
-    pub table: Table,
+    pub table: TableCells,
 }
 
-/// Rows of cells; the first cell of a row names it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Table {
-    pub head: Vec<String>,
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(head: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { head: head.into_iter().map(Into::into).collect(), rows: Vec::new() }
-    }
-
-    fn push(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
-    }
-}
-
-/// All figures that the runs have data for, in the order they are shown.
-pub fn figures(runs: &[Run]) -> Result<Vec<Figure>> {
+/// All figures that the runs have data for, in the order of the page.
+pub(super) fn figures(runs: &[FinishedRun]) -> Result<Vec<Figure>> {
     let all = [
         models::speed_and_quality(runs),
         training::space(runs),
@@ -63,23 +46,24 @@ pub fn figures(runs: &[Run]) -> Result<Vec<Figure>> {
     all.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// The names of `runs` before those of their parts, where there are several.
-fn within(runs: &[Run], run: &Run, part: &str) -> String {
+/// The name of a run's part, with the name of the run before it where there are several runs.
+fn within(runs: &[FinishedRun], run: &FinishedRun, part: &str) -> String {
     if runs.len() > 1 { format!("{}: {part}", run.name) } else { part.to_owned() }
 }
 
 /// Every model of every run with its run.
-fn models(runs: &[Run]) -> impl Iterator<Item = (&Run, &ModelSummary)> {
+fn models(runs: &[FinishedRun]) -> impl Iterator<Item = (&FinishedRun, &ModelSummary)> {
     runs.iter().flat_map(|run| run.summary.models.iter().map(move |model| (run, model)))
 }
 
 /// The place of `run` among the runs.
-fn place_of(runs: &[Run], run: &Run) -> usize {
+fn place_of(runs: &[FinishedRun], run: &FinishedRun) -> usize {
     runs.iter().position(|other| std::ptr::eq(other, run)).unwrap_or_default()
 }
 
-/// The colour of a model, or of the stage that trains it: the same in every figure, and fainter from run to run.
-fn colour(runs: &[Run], run: &Run, name: &str) -> usize {
+/// The index of the colour of a model, or of the stage that trains it: the same in every figure, and fainter in each
+/// further run.
+fn colour(runs: &[FinishedRun], run: &FinishedRun, name: &str) -> usize {
     let name = match name {
         "train-teacher" => "teacher",
         "distil" | "simcse" | "am-softmax" => "student",
@@ -98,35 +82,24 @@ fn colour(runs: &[Run], run: &Run, name: &str) -> usize {
 }
 
 /// A legend of the runs, where there are several.
-fn legend_of_runs(runs: &[Run]) -> Vec<(String, usize)> {
+fn legend_of_runs(runs: &[FinishedRun]) -> Vec<(String, usize)> {
     if runs.len() > 1 { runs.iter().enumerate().map(|(at, run)| (run.name.clone(), at)).collect() } else { Vec::new() }
 }
 
 /// The shape of a model's point.
-fn shape(model: &ModelSummary) -> Shape {
+fn shape(model: &ModelSummary) -> MarkShape {
     match model.role {
-        Role::Teacher => Shape::Square,
-        Role::Student => Shape::Circle,
-        Role::Baseline => Shape::Triangle,
+        ModelRole::Teacher => MarkShape::Square,
+        ModelRole::Student => MarkShape::Circle,
+        ModelRole::Baseline => MarkShape::Triangle,
     }
 }
 
-fn axis<'a>(name: &'a str, format: fn(f64) -> String) -> Axis<'a> {
-    Axis { name, format }
+fn axis(name: &str, ticks: TickFormat) -> Axis<'_> {
+    Axis { name, ticks }
 }
 
-/// A number with as many digits as a figure of its size needs.
-fn plain(value: f64) -> String {
-    let digits = match value.abs() {
-        0.0 | 10.0.. => 0,
-        1.0.. => 1,
-        0.1.. => 2,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
-}
-
-/// A number as it stands in tables: exact enough to draw the figure again.
+/// A value in a table, exact enough to draw the figure again.
 fn exact(value: f64) -> String {
     let text = format!("{value:.4}");
     match text.contains('.') {

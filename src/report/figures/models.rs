@@ -1,21 +1,21 @@
 //! Figures of the models side by side: speed, scores, agreement, sizes.
 
 use super::super::plot::svg::COLOURS;
-use super::super::plot::{Bar, Group, Mark, bars, plane};
-use super::super::run::Run;
-use super::{Figure, Table, axis, colour, exact, legend_of_runs, models, place_of, plain, shape, within};
+use super::super::plot::{Axes, BarChart, BarGroup, BarValue, Mark, Plane, Scale, TickFormat, bars, plane};
+use super::super::run::FinishedRun;
+use super::{Figure, axis, colour, legend_of_runs, models, place_of, shape, within};
 use crate::error::Result;
-use crate::summary::table::{count, size, speed, thousands};
-use crate::summary::{ModelSummary, extra};
+use crate::summary::format::{count, size, speed, thousands};
+use crate::summary::{ModelSummary, TableCells, extra, sts_sets};
 
-/// A figure of a model as a share.
-fn share(model: &ModelSummary, key: &str) -> Option<f64> {
-    model.extra.get(key)?.as_f64()
+/// The text of a figure, `-` without one.
+fn cell<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), text)
 }
 
-/// Quality against speed, every model a point.
-pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
-    // One measure for all: of runs with and without STS sets that which more of the models have.
+/// Quality against speed; every model is a point.
+pub(super) fn speed_and_quality(runs: &[FinishedRun]) -> Result<Option<Figure>> {
+    // All models are shown by one measure: STS scores, unless more models have an agreement with the teacher.
     let having = |wanted: fn(&ModelSummary) -> bool| models(runs).filter(|(_, model)| wanted(model)).count();
     let has_scores = having(|model| model.average.is_some()) >= having(|model| model.fidelity.is_some()).max(1);
     let (name, short) = if has_scores {
@@ -26,23 +26,28 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
     let quality = |model: &ModelSummary| {
         if has_scores { model.average } else { model.fidelity.map(|fidelity| 100.0 * fidelity.spearman) }
     };
-    let mut table =
-        Table::new(["model", "sentences/s", "p50 alone, ms", "p99 alone, ms", "threads", "engine", "precision", short]);
+    let mut table = TableCells::new([
+        "model",
+        "sentences/s",
+        "p50 alone, ms",
+        "p99 alone, ms",
+        "threads",
+        "engine",
+        "precision",
+        short,
+    ]);
     let mut marks = Vec::new();
     for (run, model) in models(runs) {
-        let alone = |which: &str| {
-            let milliseconds = model.extra.get(extra::MILLISECONDS_ALONE).and_then(|alone| alone[which].as_f64());
-            milliseconds.map_or_else(|| "-".to_owned(), |milliseconds| format!("{milliseconds:.3}"))
-        };
+        let latency = |percentile: &str| cell(model.latency(percentile), |milliseconds| format!("{milliseconds:.3}"));
         table.push([
             within(runs, run, &model.name),
-            model.sentences_per_second.map_or_else(|| "-".to_owned(), speed),
-            alone("p50"),
-            alone("p99"),
+            cell(model.sentences_per_second, speed),
+            latency("p50"),
+            latency("p99"),
             model.threads.to_string(),
             model.engine.clone(),
             model.precision.clone(),
-            quality(model).map_or_else(|| "-".to_owned(), |quality| format!("{quality:.2}")),
+            cell(quality(model), |quality| format!("{quality:.2}")),
         ]);
         if let (Some(speed), Some(quality)) = (model.sentences_per_second.filter(|&speed| speed > 0.0), quality(model))
         {
@@ -53,37 +58,38 @@ pub fn speed_and_quality(runs: &[Run]) -> Result<Option<Figure>> {
     if marks.is_empty() {
         return Ok(None);
     }
-    let axes = (axis("sentences a second (logarithmic)", in_few_letters), axis(name, plain));
+    let axes =
+        Axes { x: axis("sentences a second (logarithmic)", TickFormat::Prefixed), y: axis(name, TickFormat::Decimal) };
     let title = "Quality against speed";
     let mut note =
         "Right is faster, up is better. Squares are teachers, circles students, triangles static models. The \
-                    models of a run read the same text on the same machine, in turn."
+                    models of a run read the same text on the same machine in turn."
             .to_owned();
     let sets = |model: &ModelSummary| model.scores.keys().cloned().collect::<Vec<_>>();
     let mut averaged = models(runs).filter(|(_, model)| model.average.is_some()).map(|(_, model)| sets(model));
     let first = averaged.next();
     if has_scores && averaged.any(|sets| Some(&sets) != first.as_ref()) {
-        note += " The means are over different sets, run by run, and can't be compared between runs.";
+        note += " The runs averaged over different sets, so their averages cannot be compared.";
     }
     Ok(Some(Figure {
         id: "speed",
         title: title.into(),
         note,
         legend: legend_of_runs(runs),
-        svg: plane(title, axes, &marks, &[], true)?,
+        svg: plane(Plane { title, axes, scale: Scale::Logarithmic, marks: &marks, paths: &[] })?,
         table,
     }))
 }
 
-/// The models, those of one name in different runs beside one another.
-fn by_name(runs: &[Run]) -> Vec<(&Run, &ModelSummary)> {
+/// The models; those of one name in several runs stand side by side.
+fn by_name(runs: &[FinishedRun]) -> Vec<(&FinishedRun, &ModelSummary)> {
     let mut all: Vec<_> = models(runs).collect();
     all.sort_by_key(|(run, model)| colour(runs, run, &model.name) % COLOURS);
     all
 }
 
-/// The models as series: their names, and the places of their colours.
-fn legend(runs: &[Run], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
+/// The models as series: their names and the indices of their colours.
+fn legend(runs: &[FinishedRun], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
     by_name(runs)
         .into_iter()
         .filter(|(_, model)| wanted(model))
@@ -91,38 +97,32 @@ fn legend(runs: &[Run], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, 
         .collect()
 }
 
-/// Groups of bars, one for each of `kinds`, a bar a model that `figure` is known of; and the same as a table.
+/// A group of bars for each of `kinds`, with a bar for each model that has the figure; and the same as a table.
 fn grouped(
-    runs: &[Run],
-    kinds: &[String],
+    runs: &[FinishedRun],
+    kinds: &[&str],
     what: &str,
     figure: impl Fn(&ModelSummary, &str) -> Option<f64>,
-) -> (Vec<Group>, Table) {
+) -> (Vec<BarGroup>, TableCells) {
     let all = by_name(runs);
     let names = all.iter().map(|(run, model)| within(runs, run, &model.name));
     let head = [what.to_owned()].into_iter().chain(names);
-    let (mut groups, mut table) = (Vec::new(), Table::new(head));
+    let (mut groups, mut table) = (Vec::new(), TableCells::new(head));
     for kind in kinds {
         let figures: Vec<Option<f64>> = all.iter().map(|(_, model)| figure(model, kind)).collect();
-        let known = all
-            .iter()
-            .zip(&figures)
-            .filter_map(|((run, model), value)| Some(Bar { value: (*value)?, colour: colour(runs, run, &model.name) }));
-        groups.push(Group { name: kind.clone(), bars: known.collect() });
-        let cells = figures.iter().map(|value| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}")));
-        table.push([kind.clone()].into_iter().chain(cells));
+        let known = all.iter().zip(&figures).filter_map(|((run, model), value)| {
+            Some(BarValue { value: (*value)?, colour: colour(runs, run, &model.name) })
+        });
+        groups.push(BarGroup { name: kind.to_string(), bars: known.collect() });
+        let cells = figures.iter().map(|value| cell(*value, |value| format!("{value:.2}")));
+        table.push([kind.to_string()].into_iter().chain(cells));
     }
     (groups, table)
 }
 
-/// Scores set by set.
-pub fn scores(runs: &[Run]) -> Result<Option<Figure>> {
-    let mut sets: Vec<String> = Vec::new();
-    for set in models(runs).flat_map(|(_, model)| model.scores.keys()) {
-        if !sets.contains(set) {
-            sets.push(set.clone());
-        }
-    }
+/// The scores of each STS set.
+pub(super) fn scores(runs: &[FinishedRun]) -> Result<Option<Figure>> {
+    let sets = sts_sets(models(runs).map(|(_, model)| model));
     if sets.is_empty() {
         return Ok(None);
     }
@@ -133,34 +133,27 @@ pub fn scores(runs: &[Run]) -> Result<Option<Figure>> {
         title: title.into(),
         note: "Spearman's rank correlation of cosines with people's grades, × 100; higher is better.".into(),
         legend: legend(runs, |model| !model.scores.is_empty()),
-        svg: bars(title, (axis("Spearman × 100", tenths), axis("STS set", plain)), &groups)?,
+        svg: bars(BarChart { title, value: "Spearman × 100", group: "STS set", groups: &groups })?,
         table,
     }))
 }
 
-fn tenths(value: f64) -> String {
-    format!("{value:.1}")
-}
-
 /// Agreement with the teacher on held-out text.
-pub fn agreement(runs: &[Run]) -> Result<Option<Figure>> {
-    const KINDS: [&str; 5] = ["cosine", "pairs", "neighbours", "one space", "topics"];
+pub(super) fn agreement(runs: &[FinishedRun]) -> Result<Option<Figure>> {
+    const KINDS: [&str; 5] = ["cosine", "pairs", "neighbours", "shared space", "topics"];
     let figure = |model: &ModelSummary, kind: &str| {
         let fidelity = model.fidelity;
         let part = match kind {
             "cosine" => fidelity?.cosine,
             "pairs" => Some(fidelity?.spearman),
             "neighbours" => Some(fidelity?.neighbours_at_10),
-            "one space" => share(model, extra::ONE_SPACE),
-            _ => share(model, extra::TOPIC_ACCURACY),
+            "shared space" => model.extra_number(extra::SHARED_SPACE),
+            _ => model.extra_number(extra::TOPIC_ACCURACY),
         };
         part.map(|part| 100.0 * part)
     };
-    let kinds: Vec<String> = KINDS
-        .iter()
-        .filter(|kind| models(runs).any(|(_, model)| figure(model, kind).is_some()))
-        .map(|kind| kind.to_string())
-        .collect();
+    let is_known = |kind: &&str| models(runs).any(|(_, model)| figure(model, kind).is_some());
+    let kinds: Vec<&str> = KINDS.into_iter().filter(is_known).collect();
     if kinds.is_empty() {
         return Ok(None);
     }
@@ -169,26 +162,26 @@ pub fn agreement(runs: &[Run]) -> Result<Option<Figure>> {
     Ok(Some(Figure {
         id: "agreement",
         title: title.into(),
-        note: "On held-out text, × 100. Cosine: to the teacher's vector of the same text. Pairs: Spearman of the \
-               similarities of pairs of texts. Neighbours: the share of the teacher's ten nearest that the model finds \
-               among its own vectors. One space: the same where the model embeds the query and the teacher the \
-               documents. Topics: accuracy of a linear probe on labelled documents."
+        note: "On held-out text, × 100. Cosine: with the teacher's vector of the same text. Pairs: Spearman of the \
+               similarities of pairs of texts. Neighbours: the share of the teacher's ten nearest neighbours that are \
+               among the model's ten. Shared space: the same share where the model embeds the query and the teacher \
+               the documents. Topics: accuracy of a linear probe on labelled documents."
             .into(),
         legend: legend(runs, |model| model.fidelity.is_some()),
-        svg: bars(title, (axis("share or correlation × 100", tenths), axis("measure", plain)), &groups)?,
+        svg: bars(BarChart { title, value: "share or correlation × 100", group: "measure", groups: &groups })?,
         table,
     }))
 }
 
-/// How large the models are.
-pub fn sizes(runs: &[Run]) -> Result<Option<Figure>> {
-    let mut table = Table::new(["model", "size", "bytes", "parameters", "vector"]);
+/// The sizes of the models.
+pub(super) fn sizes(runs: &[FinishedRun]) -> Result<Option<Figure>> {
+    let mut table = TableCells::new(["model", "size", "bytes", "parameters", "vector"]);
     let mut groups = Vec::new();
     for (run, model) in by_name(runs).into_iter().filter(|(_, model)| model.bytes > 0) {
         let name = within(runs, run, &model.name);
-        groups.push(Group {
+        groups.push(BarGroup {
             name: name.clone(),
-            bars: vec![Bar { value: model.bytes as f64 / 1e6, colour: colour(runs, run, &model.name) }],
+            bars: vec![BarValue { value: model.bytes as f64 / 1e6, colour: colour(runs, run, &model.name) }],
         });
         let parameters = if model.parameters > 0 { count(model.parameters) } else { "-".into() };
         table.push([name, size(model.bytes), thousands(model.bytes as f64), parameters, model.dimension.to_string()]);
@@ -200,18 +193,9 @@ pub fn sizes(runs: &[Run]) -> Result<Option<Figure>> {
     Ok(Some(Figure {
         id: "sizes",
         title: title.into(),
-        note: "What each model takes as a file.".into(),
+        note: "The size of each model's file.".into(),
         legend: Vec::new(),
-        svg: bars(title, (axis("megabytes (MB)", |value| format!("{value:.1}")), axis("model", exact)), &groups)?,
+        svg: bars(BarChart { title, value: "megabytes (MB)", group: "model", groups: &groups })?,
         table,
     }))
-}
-
-/// A power of ten in few letters, for an axis: 1 k, 10 M.
-fn in_few_letters(value: f64) -> String {
-    match value {
-        value if value >= 1e6 => format!("{:.0} M", value / 1e6),
-        value if value >= 1e3 => format!("{:.0} k", value / 1e3),
-        value => plain(value),
-    }
 }

@@ -1,40 +1,105 @@
-//! Axes: their range, their marks and names.
+//! Axes: their range, tick labels and names.
 
 use std::ops::Range;
 
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::cartesian::Cartesian2d;
-use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::coord::ranged1d::{AsRangedCoord, BoldPoints, Ranged, ValueFormatter};
+use plotters::drawing::DrawingAreaErrorKind;
 use plotters::style::{Color, IntoFont, RGBAColor, TextStyle};
 
-use super::svg::{Area, Canvas, Drawn, FINE, GRID, INK, LETTERS};
+use super::svg::{Area, Canvas, FINE, GRID, INK, LETTERS};
+use crate::summary::format::thousands;
+
+/// The most ticks of the x axis.
+const X_TICKS: usize = 5;
+/// The most ticks of the y axis.
+const Y_TICKS: usize = 6;
 
 /// An axis.
 #[derive(Debug, Clone, Copy)]
-pub struct Axis<'a> {
-    /// What it shows, with its unit.
+pub(crate) struct Axis<'a> {
+    /// The quantity, with its unit.
     pub name: &'a str,
-    /// How a value is written at a mark.
-    pub format: fn(f64) -> String,
+    /// How tick labels are written.
+    pub ticks: TickFormat,
+}
+
+/// The axes of a figure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axes<'a> {
+    pub x: Axis<'a>,
+    pub y: Axis<'a>,
+}
+
+/// How tick labels are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TickFormat {
+    /// With as many decimals as the ticks need: -3.50, -3.45, -3.40.
+    Decimal,
+    /// Whole numbers with separators: 12,000. Ticks between whole numbers have no label.
+    Whole,
+    /// With a prefix: 1 k, 1.5 M.
+    Prefixed,
+}
+
+impl TickFormat {
+    /// Writes the tick labels of an axis over the range of `coordinate` with at most `most` ticks.
+    pub(super) fn labels<R>(self, coordinate: &R, most: usize) -> impl Fn(&f64) -> String + use<R>
+    where
+        R: Ranged<ValueType = f64>,
+    {
+        let decimals = decimals(&coordinate.key_points(BoldPoints(most)));
+        move |&tick| self.label(tick, decimals)
+    }
+
+    /// The label of a tick, on an axis whose ticks need `decimals`.
+    fn label(self, tick: f64, decimals: usize) -> String {
+        match self {
+            Self::Decimal => fixed(tick, decimals),
+            Self::Whole if is_whole(tick) => thousands(tick),
+            Self::Whole => String::new(),
+            Self::Prefixed if tick >= 1e6 => format!("{} M", shortest(tick / 1e6)),
+            Self::Prefixed if tick >= 1e3 => format!("{} k", shortest(tick / 1e3)),
+            Self::Prefixed => shortest(tick),
+        }
+    }
+}
+
+/// The fewest decimals that write every one of `ticks` exactly.
+fn decimals(ticks: &[f64]) -> usize {
+    (0..12).find(|&decimals| ticks.iter().all(|tick| is_whole(tick * 10f64.powi(decimals)))).unwrap_or(12) as usize
+}
+
+/// Whether `value` is a whole number but for rounding.
+fn is_whole(value: f64) -> bool {
+    (value - value.round()).abs() < 1e-6 + 1e-12 * value.abs()
+}
+
+fn fixed(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    // Of a zero that rounding made negative.
+    if text.parse::<f64>() == Ok(0.0) { text.trim_start_matches('-').to_owned() } else { text }
+}
+
+fn shortest(value: f64) -> String {
+    fixed(value, decimals(&[value]))
 }
 
 /// The chart that figures are drawn in.
-pub type Chart<'a, 'b, X, Y> = ChartContext<'a, Canvas<'b>, Cartesian2d<X, Y>>;
+pub(super) type Chart<'a, 'b, X, Y> = ChartContext<'a, Canvas<'b>, Cartesian2d<X, Y>>;
 
-/// How letters look at marks and on labels.
-pub fn letters<'a>() -> TextStyle<'a> {
+/// The style of tick labels and names.
+pub(super) fn letters<'a>() -> TextStyle<'a> {
     ("sans-serif", LETTERS).into_font().color(&INK)
 }
 
-/// Begins a chart with two axes; `left` is the room left of it.
-pub fn chart<'a, 'b, X, Y>(
+/// Draws two axes over `ranges` (x, then y), and returns the chart between them.
+pub(super) fn chart<'a, 'b, X, Y>(
     area: &'a Area<'b>,
-    (x, y): (X, Y),
-    (x_axis, y_axis): (Axis<'_>, Axis<'_>),
-) -> Result<
-    Chart<'a, 'b, X::CoordDescType, Y::CoordDescType>,
-    plotters::drawing::DrawingAreaErrorKind<std::convert::Infallible>,
->
+    ranges: (X, Y),
+    axes: Axes<'_>,
+) -> Result<Chart<'a, 'b, X::CoordDescType, Y::CoordDescType>, DrawingAreaErrorKind<std::convert::Infallible>>
 where
     X: AsRangedCoord<Value = f64>,
     Y: AsRangedCoord<Value = f64>,
@@ -47,35 +112,30 @@ where
         .margin_left(4 * FINE)
         .x_label_area_size(44 * FINE)
         .y_label_area_size(56 * FINE)
-        .build_cartesian_2d(x, y)?;
-    mesh(&mut chart, x_axis, y_axis)?;
-    Ok(chart)
-}
-
-fn mesh<X, Y>(chart: &mut Chart<'_, '_, X, Y>, x: Axis<'_>, y: Axis<'_>) -> Drawn
-where
-    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
-    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
-{
+        .build_cartesian_2d(ranges.0, ranges.1)?;
+    let coordinates = chart.plotting_area().as_coord_spec();
+    let x_labels = axes.x.ticks.labels(coordinates.x_spec(), X_TICKS);
+    let y_labels = axes.y.ticks.labels(coordinates.y_spec(), Y_TICKS);
     chart
         .configure_mesh()
-        .x_labels(5)
-        .y_labels(6)
-        .x_desc(x.name)
-        .y_desc(y.name)
-        .x_label_formatter(&|value| (x.format)(*value))
-        .y_label_formatter(&|value| (y.format)(*value))
+        .x_labels(X_TICKS)
+        .y_labels(Y_TICKS)
+        .x_desc(axes.x.name)
+        .y_desc(axes.y.name)
+        .x_label_formatter(&x_labels)
+        .y_label_formatter(&y_labels)
         .label_style(letters())
         .axis_desc_style(letters())
         .bold_line_style(GRID.stroke_width(FINE as u32))
         .light_line_style(RGBAColor(0, 0, 0, 0.0))
         .axis_style(INK.stroke_width(FINE as u32))
         .set_all_tick_mark_size(4 * FINE)
-        .draw()
+        .draw()?;
+    Ok(chart)
 }
 
-/// A range around `values` with a little room on both sides; 0 to 1 around nothing.
-pub fn around(values: impl IntoIterator<Item = f64>, room: f64) -> Range<f64> {
+/// A range around `values` with `room` of its width free on both sides; 0 to 1 without a value.
+pub(super) fn around(values: impl IntoIterator<Item = f64>, room: f64) -> Range<f64> {
     let (low, high) = values
         .into_iter()
         .filter(|value| value.is_finite())
@@ -87,25 +147,86 @@ pub fn around(values: impl IntoIterator<Item = f64>, room: f64) -> Range<f64> {
     low - room * width..high + room * width
 }
 
-/// As [`around`] for an axis of logarithms: values of 0 and below have no place on it.
-pub fn around_log(values: impl IntoIterator<Item = f64>, room: f64) -> Range<f64> {
+/// As [`around`], for a logarithmic axis, on which values of 0 and below have no place.
+pub(super) fn around_log(values: impl IntoIterator<Item = f64>, room: f64) -> Range<f64> {
     let logs = around(values.into_iter().filter(|&value| value > 0.0).map(f64::ln), room);
     logs.start.exp()..logs.end.exp()
 }
 
 #[cfg(test)]
 mod tests {
+    use plotters::coord::combinators::{IntoLogRange, LogCoord};
+    use plotters::coord::types::RangedCoordf64;
+
     use super::*;
 
     #[test]
-    fn a_range_has_room_and_is_never_empty() {
+    fn a_range_has_room_on_both_sides() {
         assert_eq!(around([1.0, 3.0, f64::NAN], 0.5), 0.0..4.0);
+        let log = around_log([100.0, 0.0, 10_000.0], 0.5);
+        assert!((log.start - 10.0).abs() < 1e-9 && (log.end - 100_000.0).abs() < 1e-4, "{log:?}");
+    }
+
+    #[test]
+    fn a_range_is_never_empty() {
         assert_eq!(around([], 0.1), 0.0..1.0);
         for values in [[0.0, 0.0], [5.0, 5.0], [-1e9, -1e9]] {
             let range = around(values, 0.1);
             assert!(range.start < values[0] && values[0] < range.end, "{range:?}");
         }
-        let log = around_log([100.0, 0.0, 10_000.0], 0.5);
-        assert!((log.start - 10.0).abs() < 1e-9 && (log.end - 100_000.0).abs() < 1e-4, "{log:?}");
+    }
+
+    /// The labels of `ticks` on one axis.
+    fn labels(format: TickFormat, ticks: &[f64]) -> Vec<String> {
+        ticks.iter().map(|&tick| format.label(tick, decimals(ticks))).collect()
+    }
+
+    #[test]
+    fn ticks_have_the_decimals_that_their_step_needs() {
+        let labels = |ticks: &[f64]| labels(TickFormat::Decimal, ticks);
+        assert_eq!(labels(&[-3.5, -3.45, -3.4]), ["-3.50", "-3.45", "-3.40"]);
+        assert_eq!(labels(&[74.5, 75.0]), ["74.5", "75.0"]);
+        assert_eq!(labels(&[-1e-17, 0.1 + 0.2]), ["0.0", "0.3"]);
+        assert_eq!(labels(&[0.0, 20.0]), ["0", "20"]);
+    }
+
+    #[test]
+    fn whole_ticks_have_separators_and_ticks_between_have_no_label() {
+        assert_eq!(labels(TickFormat::Whole, &[0.0, 0.5, 12_000.0]), ["0", "", "12,000"]);
+    }
+
+    #[test]
+    fn large_ticks_have_a_prefix() {
+        let labels = labels(TickFormat::Prefixed, &[0.5, 100.0, 1_000.0, 1_500.0, 2e6]);
+        assert_eq!(labels, ["0.5", "100", "1 k", "1.5 k", "2 M"]);
+    }
+
+    /// The labels of an axis over a range.
+    fn labels_over(coordinate: &impl Ranged<ValueType = f64>, format: TickFormat) -> Vec<String> {
+        coordinate.key_points(BoldPoints(Y_TICKS)).iter().map(format.labels(coordinate, Y_TICKS)).collect()
+    }
+
+    #[test]
+    fn no_axis_repeats_a_label() {
+        for start in [-3.52, -0.003, 0.0, 0.61, 74.4, 1e6] {
+            for width in [1e-4, 0.003, 0.08, 0.17, 1.0, 2.5, 30.0, 7e3] {
+                let range = start..start + width;
+                let mut all = vec![
+                    labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Decimal),
+                    labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Whole),
+                ];
+                if start > 0.0 {
+                    let log = range.clone().log_scale();
+                    all.push(labels_over(&LogCoord::from(log), TickFormat::Prefixed));
+                }
+                for mut labels in all {
+                    labels.retain(|label| !label.is_empty());
+                    let count = labels.len();
+                    labels.sort();
+                    labels.dedup();
+                    assert_eq!(labels.len(), count, "{range:?}: {labels:?}");
+                }
+            }
+        }
     }
 }

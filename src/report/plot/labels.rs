@@ -1,54 +1,54 @@
-//! Labels beside points that lie on no other label and no point.
+//! Places for labels beside points, so that a label covers no other label and no point.
 
 /// Whole drawing units, right and down.
-pub type Place = (i32, i32);
+pub(super) type Place = (i32, i32);
 
 /// A rectangle: its upper left corner, its width and height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Area {
+pub(super) struct Rect {
     pub at: Place,
     pub size: (i32, i32),
 }
 
-impl Area {
-    /// How many square units two rectangles share.
-    pub fn shared(&self, other: &Self) -> i64 {
+impl Rect {
+    /// The square units that two rectangles share.
+    fn shared(&self, other: &Self) -> i64 {
         let along = |a: i32, width: i32, b: i32, other: i32| i64::from(((a + width).min(b + other) - a.max(b)).max(0));
         along(self.at.0, self.size.0, other.at.0, other.size.0)
             * along(self.at.1, self.size.1, other.at.1, other.size.1)
     }
 
-    /// How many of its square units lie outside of `other`.
+    /// The square units that lie outside of `other`.
     fn outside(&self, other: &Self) -> i64 {
         i64::from(self.size.0) * i64::from(self.size.1) - self.shared(other)
     }
 }
 
-/// A label's place, and whether it lies so far from its point that a line should join them.
+/// The place of a label, and whether the label is so far from its point that a line should join them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label {
-    pub area: Area,
+pub(super) struct PlacedLabel {
+    pub area: Rect,
     pub is_far: bool,
 }
 
-/// How far away a label is looked for, in steps of its height.
+/// How far away a label may be placed, in steps of its height.
 const RINGS: i32 = 12;
 
 /// Places a label of `sizes[i]` beside `points[i]`, within `bounds`. A point is kept clear `radius` units around.
 ///
-/// Labels are placed in turn: right of the point, left, above, below, then farther and farther away; the first place
-/// that lies on nothing is taken, or the one that lies on the least.
-pub fn place(points: &[Place], sizes: &[(i32, i32)], radius: i32, bounds: Area) -> Vec<Label> {
-    let mut taken: Vec<Area> =
-        points.iter().map(|&(x, y)| Area { at: (x - radius, y - radius), size: (2 * radius, 2 * radius) }).collect();
+/// Labels are placed in turn: right of the point, left, above, below, then farther and farther away. The first place
+/// that covers nothing is taken, else the one that covers the least.
+pub(super) fn place(points: &[Place], sizes: &[(i32, i32)], radius: i32, bounds: Rect) -> Vec<PlacedLabel> {
+    let mut taken: Vec<Rect> =
+        points.iter().map(|&(x, y)| Rect { at: (x - radius, y - radius), size: (2 * radius, 2 * radius) }).collect();
     let mut labels = Vec::with_capacity(points.len());
     for (&point, &size) in points.iter().zip(sizes) {
-        let cost = |label: &Label| {
+        let cost = |label: &PlacedLabel| {
             let on_others: i64 = taken.iter().map(|other| label.area.shared(other)).sum();
-            // Half a label is better hidden than cut off.
+            // A label on another can be half read; one that is cut off cannot.
             on_others + 4 * label.area.outside(&bounds)
         };
-        let mut best: Option<(i64, Label)> = None;
+        let mut best: Option<(i64, PlacedLabel)> = None;
         for label in candidates(point, size, radius) {
             let cost = cost(&label);
             if best.is_none_or(|(least, _)| cost < least) {
@@ -66,7 +66,7 @@ pub fn place(points: &[Place], sizes: &[(i32, i32)], radius: i32, bounds: Area) 
     labels
 }
 
-fn candidates(point: Place, size: (i32, i32), radius: i32) -> impl Iterator<Item = Label> {
+fn candidates(point: Place, size: (i32, i32), radius: i32) -> impl Iterator<Item = PlacedLabel> {
     let ((x, y), (width, height)) = (point, size);
     let gap = radius + radius / 2;
     (0..RINGS).flat_map(move |ring| {
@@ -79,7 +79,7 @@ fn candidates(point: Place, size: (i32, i32), radius: i32) -> impl Iterator<Item
         let far = [(right + away, middle), (left - away, middle)];
         let places: Vec<Place> =
             if ring == 0 { [&near[..], &diagonal].concat() } else { [&near[2..], &diagonal, &far].concat() };
-        places.into_iter().map(move |at| Label { area: Area { at, size }, is_far: ring > 0 })
+        places.into_iter().map(move |at| PlacedLabel { area: Rect { at, size }, is_far: ring > 0 })
     })
 }
 
@@ -87,7 +87,7 @@ fn candidates(point: Place, size: (i32, i32), radius: i32) -> impl Iterator<Item
 mod tests {
     use super::*;
 
-    const BOUNDS: Area = Area { at: (0, 0), size: (1_600, 1_000) };
+    const BOUNDS: Rect = Rect { at: (0, 0), size: (1_600, 1_000) };
 
     fn check(points: &[Place], sizes: &[(i32, i32)]) {
         let labels = place(points, sizes, 20, BOUNDS);
@@ -98,7 +98,7 @@ mod tests {
                 assert_eq!(label.area.shared(&other.area), 0, "{label:?} lies on {other:?}");
             }
             for &(x, y) in points {
-                let point = Area { at: (x - 20, y - 20), size: (40, 40) };
+                let point = Rect { at: (x - 20, y - 20), size: (40, 40) };
                 assert_eq!(label.area.shared(&point), 0, "{label:?} lies on a point");
             }
         }
@@ -110,13 +110,13 @@ mod tests {
         check(&crowd, &[(300, 60); 10]);
         // Points in the corners, where only some sides are free.
         check(&[(5, 5), (1_595, 5), (5, 995), (1_595, 995), (800, 995)], &[(400, 60); 5]);
-        // One on the other.
+        // All points at one place.
         check(&[(800, 500); 5], &[(200, 60); 5]);
     }
 
     #[test]
     fn a_point_alone_has_its_label_at_its_right() {
         let labels = place(&[(100, 100)], &[(200, 60)], 20, BOUNDS);
-        assert_eq!(labels, [Label { area: Area { at: (130, 70), size: (200, 60) }, is_far: false }]);
+        assert_eq!(labels, [PlacedLabel { area: Rect { at: (130, 70), size: (200, 60) }, is_far: false }]);
     }
 }

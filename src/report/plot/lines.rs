@@ -3,32 +3,40 @@
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::Color;
 
-use super::axes::{Axis, around, chart};
-use super::svg::{FINE, Frame, HEIGHT, series, svg};
+use super::axes::{Axes, around, chart};
+use super::svg::{FINE, FigureFrame, HEIGHT, series, svg};
 use crate::error::Result;
 
-/// One curve.
+/// A curve.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// Its name in the legend.
+pub(crate) struct Curve {
+    /// The name in the legend.
     pub name: String,
-    /// The place of its colour.
+    /// The index of the colour.
     pub colour: usize,
-    /// Its points from left to right.
+    /// The points from left to right.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws curves; the y axis begins at 0 and what lies below is shaded where `from_zero`.
-pub fn lines(title: &str, (x, y): (Axis<'_>, Axis<'_>), curves: &[Line], from_zero: bool) -> Result<String> {
+/// Where the y axis begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Baseline {
+    /// Below the lowest point.
+    Data,
+    /// At 0, with the area below each curve shaded.
+    Zero,
+}
+
+/// Draws curves.
+pub(crate) fn lines(title: &str, axes: Axes<'_>, curves: &[Curve], baseline: Baseline) -> Result<String> {
     let all = || curves.iter().flat_map(|curve| &curve.points);
     let across = around(all().map(|point| point.0), 0.0);
     let mut up = around(all().map(|point| point.1), 0.06);
-    if from_zero {
+    if baseline == Baseline::Zero {
         up.start = 0.0;
     }
-    let floor = up.start;
-    svg(Frame { title, height: HEIGHT }, |area| {
-        let mut chart = chart(area, (across, up), (x, y))?;
+    svg(FigureFrame { title, height: HEIGHT }, |area| {
+        let mut chart = chart(area, (across, up), axes)?;
         for curve in curves {
             let colour = series(curve.colour);
             match curve.points.as_slice() {
@@ -37,9 +45,9 @@ pub fn lines(title: &str, (x, y): (Axis<'_>, Axis<'_>), curves: &[Line], from_ze
                     chart.draw_series([Circle::new(*only, 3 * FINE, colour.filled())])?;
                 }
                 [first, .., last] => {
-                    if from_zero {
+                    if baseline == Baseline::Zero {
                         let mut below = curve.points.clone();
-                        below.extend([(last.0, floor), (first.0, floor)]);
+                        below.extend([(last.0, 0.0), (first.0, 0.0)]);
                         chart.draw_series([Polygon::new(below, colour.mix(0.12))])?;
                     }
                     let style = colour.stroke_width(2 * FINE as u32);

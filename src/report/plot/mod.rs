@@ -1,13 +1,13 @@
-//! The figures of a report as SVG: what is drawn is plain data, and the same data stands beside it as a table.
+//! Figures as SVG, drawn from plain data that the page also shows as a table.
 
 mod axes;
 mod bars;
 mod labels;
 mod lines;
 mod plane;
-pub mod svg;
+pub(super) mod svg;
 
-pub use axes::Axis;
-pub use bars::{Bar, Group, bars};
-pub use lines::{Line, lines};
-pub use plane::{Mark, Shape, plane};
+pub(super) use axes::{Axes, Axis, TickFormat};
+pub(super) use bars::{BarChart, BarGroup, BarValue, bars};
+pub(super) use lines::{Baseline, Curve, lines};
+pub(super) use plane::{Mark, MarkShape, Plane, Scale, plane};

@@ -1,66 +1,87 @@
-//! Points with names in a plane, and paths through it.
+//! Named points in a plane, and paths through it.
 
 use plotters::coord::combinators::IntoLogRange;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::Color;
 
-use super::axes::{Axis, around, around_log, chart, letters};
-use super::labels::{self, place};
-use super::lines::Line;
-use super::svg::{Area, Drawn, FINE, Frame, HEIGHT, INK, LETTERS, WIDTH, series, svg, text_width};
+use super::axes::{Axes, around, around_log, chart, letters};
+use super::labels::{PlacedLabel, Rect, place};
+use super::lines::Curve;
+use super::svg::{Area, Drawn, FINE, FigureFrame, HEIGHT, INK, LETTERS, WIDTH, series, svg, text_width};
 use crate::error::Result;
 
-/// A point and its name.
+/// A named point.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mark {
-    /// Its name beside it.
+pub(crate) struct Mark {
+    /// The name beside the point.
     pub name: String,
-    /// Where it lies.
+    /// The point.
     pub at: (f64, f64),
-    /// The place of its colour.
+    /// The index of the colour.
     pub colour: usize,
-    /// Its shape.
-    pub shape: Shape,
+    /// The shape.
+    pub shape: MarkShape,
 }
 
-/// What a point looks like.
+/// The shape of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub(crate) enum MarkShape {
     Square,
     Circle,
     Triangle,
 }
 
+/// The scale of the x axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    Linear,
+    Logarithmic,
+}
+
+/// Points and paths with their axes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plane<'a> {
+    /// The title.
+    pub title: &'a str,
+    /// The axes.
+    pub axes: Axes<'a>,
+    /// The scale of the x axis.
+    pub scale: Scale,
+    /// The points.
+    pub marks: &'a [Mark],
+    /// The paths.
+    pub paths: &'a [Curve],
+}
+
 /// Half a mark's width.
 const RADIUS: i32 = 5 * FINE;
 
-/// Draws points and paths; the x axis is one of logarithms where `is_log`.
-pub fn plane(title: &str, axes: (Axis<'_>, Axis<'_>), marks: &[Mark], paths: &[Line], is_log: bool) -> Result<String> {
+/// Draws points and paths.
+pub(crate) fn plane(plane: Plane<'_>) -> Result<String> {
+    let Plane { title, marks, paths, .. } = plane;
     let all = || marks.iter().map(|mark| mark.at).chain(paths.iter().flat_map(|path| path.points.iter().copied()));
-    let across: Vec<f64> = all().map(|point| point.0).collect();
+    let across = all().map(|point| point.0);
     let up = around(all().map(|point| point.1), 0.12);
-    svg(Frame { title, height: HEIGHT }, |area| {
-        if is_log {
-            draw(area, (around_log(across, 0.16).log_scale(), up), axes, marks, paths)
-        } else {
-            draw(area, (around(across, 0.16), up), axes, marks, paths)
-        }
+    svg(FigureFrame { title, height: HEIGHT }, |area| match plane.scale {
+        Scale::Linear => draw(area, (around(across, 0.16), up), plane),
+        Scale::Logarithmic => draw(area, (around_log(across, 0.16).log_scale(), up), plane),
     })
 }
 
-fn draw<X, Y>(area: &Area<'_>, ranges: (X, Y), axes: (Axis<'_>, Axis<'_>), marks: &[Mark], paths: &[Line]) -> Drawn
+fn draw<X, Y>(area: &Area<'_>, ranges: (X, Y), plane: Plane<'_>) -> Drawn
 where
     X: AsRangedCoord<Value = f64>,
     Y: AsRangedCoord<Value = f64>,
     X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
+    let Plane { axes, marks, paths, .. } = plane;
     let mut chart = chart(area, ranges, axes)?;
     for path in paths {
         let colour = series(path.colour);
         chart.draw_series([PathElement::new(path.points.clone(), colour.stroke_width(2 * FINE as u32))])?;
-        // The beginning is hollow, the end filled.
+        // The first point is hollow, the last filled.
         if let (Some(&first), Some(&last)) = (path.points.first(), path.points.last()) {
             chart.draw_series([Circle::new(first, 4 * FINE, colour.stroke_width(2 * FINE as u32))])?;
             chart.draw_series([Circle::new(last, 4 * FINE, colour.filled())])?;
@@ -70,25 +91,25 @@ where
     let sizes: Vec<(i32, i32)> =
         marks.iter().map(|mark| (text_width(&mark.name, LETTERS), LETTERS + LETTERS / 8)).collect();
     let (columns, rows) = chart.plotting_area().get_pixel_range();
-    let bounds = labels::Area {
+    let bounds = Rect {
         at: (columns.start, rows.start),
         // A name may reach into the margin at the right.
         size: (WIDTH - FINE - columns.start, rows.end - rows.start),
     };
     for ((mark, &at), label) in marks.iter().zip(&places).zip(place(&places, &sizes, RADIUS + FINE, bounds)) {
-        let labels::Area { at: (x, y), size: (width, height) } = label.area;
-        if label.is_far {
+        let PlacedLabel { area: Rect { at: (x, y), size: (width, height) }, is_far } = label;
+        if is_far {
             let near = (at.0.clamp(x, x + width), at.1.clamp(y, y + height));
             area.draw(&PathElement::new(vec![at, near], INK.mix(0.5).stroke_width(FINE as u32)))?;
         }
         let style = series(mark.colour).filled();
         match mark.shape {
-            Shape::Square => {
+            MarkShape::Square => {
                 let corners = [(at.0 - RADIUS, at.1 - RADIUS), (at.0 + RADIUS, at.1 + RADIUS)];
                 area.draw(&Rectangle::new(corners, style))?;
             }
-            Shape::Circle => area.draw(&Circle::new(at, RADIUS, style))?,
-            Shape::Triangle => {
+            MarkShape::Circle => area.draw(&Circle::new(at, RADIUS, style))?,
+            MarkShape::Triangle => {
                 let low = at.1 + RADIUS;
                 let corners = vec![(at.0 - RADIUS, low), (at.0 + RADIUS, low), (at.0, at.1 - RADIUS)];
                 area.draw(&Polygon::new(corners, style))?;

@@ -1,6 +1,7 @@
-//! SVG out of plotters: a backend whose colours are the page's CSS variables, so that one drawing serves light and dark.
+//! A backend of plotters that writes SVG with the page's CSS variables as colours, so that one drawing serves light and
+//! dark. This is why plotters' own SVG backend, which writes fixed colours, does not serve.
 //!
-//! plotters knows colours as three bytes. The few that a drawing here may use are names: [`INK`], [`GRID`] and
+//! plotters takes colours of three bytes. The few colours of a drawing here stand for names: [`INK`], [`GRID`] and
 //! [`series`]; the backend writes `var(--…)` for each.
 
 use std::convert::Infallible;
@@ -16,42 +17,42 @@ use plotters_backend::{
 
 use crate::error::{Error, Result};
 
-/// Drawing units a pixel: plotters counts in whole units, and curves want finer ones.
-pub const FINE: i32 = 4;
+/// Drawing units a pixel: plotters counts in whole units, and curves need finer ones.
+pub(crate) const FINE: i32 = 4;
 /// A figure's width in drawing units.
-pub const WIDTH: i32 = 440 * FINE;
-/// The height of a figure that has no reason for another.
-pub const HEIGHT: i32 = 300 * FINE;
-/// The size of letters.
-pub const LETTERS: i32 = 13 * FINE;
+pub(crate) const WIDTH: i32 = 440 * FINE;
+/// The height of most figures in drawing units.
+pub(crate) const HEIGHT: i32 = 300 * FINE;
+/// The size of letters in drawing units.
+pub(crate) const LETTERS: i32 = 13 * FINE;
 
 /// Text and axes.
-pub const INK: RGBColor = RGBColor(2, 0, 0);
+pub(crate) const INK: RGBColor = RGBColor(2, 0, 0);
 /// Lines of the grid.
-pub const GRID: RGBColor = RGBColor(2, 0, 1);
+pub(crate) const GRID: RGBColor = RGBColor(2, 0, 1);
 
-/// Colours of series; after so many they come again, fainter and broken: see [`ROUNDS`].
-pub const COLOURS: usize = 8;
-/// How strong the colours are in each round.
-pub const ROUNDS: [f64; 4] = [1.0, 0.6, 0.4, 0.25];
+/// The number of colours of series; further series repeat them, fainter and dashed: see [`ROUNDS`].
+pub(crate) const COLOURS: usize = 8;
+/// The opacity of the colours in each round.
+pub(crate) const ROUNDS: [f64; 4] = [1.0, 0.6, 0.4, 0.25];
 
-/// The colour of the series at `place`.
-pub fn series(place: usize) -> RGBColor {
+/// The colour with the index `place`.
+pub(crate) fn series(place: usize) -> RGBColor {
     RGBColor(1, round(place) as u8, (place % COLOURS) as u8)
 }
 
-/// The round of colours that a series is in.
+/// The round of colours of an index.
 fn round(place: usize) -> usize {
     place / COLOURS % ROUNDS.len()
 }
 
-/// How strong the colour of the series at `place` is.
-pub fn strength(place: usize) -> f64 {
+/// The opacity of the colour with the index `place`.
+pub(crate) fn opacity_of(place: usize) -> f64 {
     ROUNDS[round(place)]
 }
 
 /// The CSS of a colour.
-pub fn css(RGBColor(kind, _, which): RGBColor) -> String {
+pub(crate) fn css(RGBColor(kind, _, which): RGBColor) -> String {
     match (kind, which) {
         (1, which) => format!("var(--s{which})"),
         (_, 1) => "var(--grid)".into(),
@@ -59,27 +60,27 @@ pub fn css(RGBColor(kind, _, which): RGBColor) -> String {
     }
 }
 
-/// What drawing on a [`Canvas`] gives.
-pub type Drawn = std::result::Result<(), DrawingAreaErrorKind<Infallible>>;
+/// The result of drawing on a [`Canvas`].
+pub(crate) type Drawn = std::result::Result<(), DrawingAreaErrorKind<Infallible>>;
 
-/// Where figures are drawn.
-pub type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
+/// The area that figures are drawn on.
+pub(crate) type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
 
-/// What a figure is called, and its height in drawing units.
+/// The title and the height of a figure.
 #[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
-    /// Its title, read out in place of the drawing.
+pub(crate) struct FigureFrame<'a> {
+    /// The title, which screen readers read out in place of the drawing.
     pub title: &'a str,
-    /// Its height in drawing units.
+    /// The height in drawing units.
     pub height: i32,
 }
 
 /// Draws a figure as an `<svg>` element of [`WIDTH`] units, with a title.
 ///
 /// # Errors
-/// Where the figure has no room for its axes.
-pub fn svg(frame: Frame<'_>, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
-    let Frame { title, height } = frame;
+/// A figure without room for its axes.
+pub(crate) fn svg(frame: FigureFrame<'_>, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
+    let FigureFrame { title, height } = frame;
     let mut text = String::new();
     let drawn = {
         let area = Canvas { text: &mut text, height }.into_drawing_area();
@@ -93,19 +94,19 @@ pub fn svg(frame: Frame<'_>, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<St
     ))
 }
 
-/// The text as it stands in markup.
-pub fn escape(text: &str) -> String {
+/// The text with the characters of markup escaped.
+pub(crate) fn escape(text: &str) -> String {
     maud::html! { (text) }.into_string()
 }
 
-/// About how wide a text is in letters of `size`.
-pub fn text_width(text: &str, size: i32) -> i32 {
+/// The approximate width of a text in letters of `size`.
+pub(crate) fn text_width(text: &str, size: i32) -> i32 {
     let ems: f64 = text.chars().map(|c| if c.is_ascii() { 0.56 } else { 1.0 }).sum();
     (ems * f64::from(size)).ceil() as i32
 }
 
-/// The text, or as much of it as is about `width` wide.
-pub fn shortened(text: &str, width: i32, size: i32) -> String {
+/// The text, cut to about `width`.
+pub(crate) fn shortened(text: &str, width: i32, size: i32) -> String {
     if text_width(text, size) <= width {
         return text.to_owned();
     }
@@ -116,8 +117,8 @@ pub fn shortened(text: &str, width: i32, size: i32) -> String {
     short + "…"
 }
 
-/// Takes what plotters draws and writes elements.
-pub struct Canvas<'a> {
+/// Writes an SVG element for each thing that plotters draws.
+pub(crate) struct Canvas<'a> {
     text: &'a mut String,
     height: i32,
 }
@@ -136,12 +137,12 @@ fn colour(BackendColor { rgb: (kind, flag, which), .. }: BackendColor) -> String
     css(RGBColor(kind, flag, which))
 }
 
-/// The round of a series' colour; 0 for all that is no series.
+/// The round of a series' colour; 0 of any other colour.
 fn round_of(color: BackendColor) -> usize {
     if color.rgb.0 == 1 { usize::from(color.rgb.1) } else { 0 }
 }
 
-/// How strong a colour is drawn.
+/// The opacity that a colour is drawn with.
 fn opacity(color: BackendColor) -> f64 {
     color.alpha * ROUNDS.get(round_of(color)).copied().unwrap_or(1.0)
 }
@@ -234,7 +235,7 @@ impl DrawingBackend for Canvas<'_> {
             HPos::Center => "middle",
             HPos::Right => "end",
         };
-        // From the anchor down to the line that letters stand on.
+        // From the anchor down to the baseline of the letters.
         let down = match style.anchor().v_pos {
             VPos::Top => 0.8 * size,
             VPos::Center => 0.35 * size,
@@ -248,7 +249,8 @@ impl DrawingBackend for Canvas<'_> {
         };
         let (look, text) = (filled(style.color()), escape(text));
         self.element(format_args!(
-            "<text x=\"{x}\" y=\"{y}\" dy=\"{down:.0}\" text-anchor=\"{anchor}\" font-size=\"{size}\" {look}{turned}>{text}</text>"
+            "<text x=\"{x}\" y=\"{y}\" dy=\"{down:.0}\" text-anchor=\"{anchor}\" font-size=\"{size}\" \
+             {look}{turned}>{text}</text>"
         ))
     }
 
@@ -262,7 +264,7 @@ impl DrawingBackend for Canvas<'_> {
     }
 
     fn blit_bitmap(&mut self, _at: BackendCoord, _size: (u32, u32), _bytes: &[u8]) -> Wrote {
-        // No figure has a picture in it.
+        // No figure holds a bitmap.
         Ok(())
     }
 }
@@ -276,7 +278,7 @@ mod tests {
 
     #[test]
     fn colours_are_variables_and_text_is_escaped() {
-        let frame = Frame { title: "a < b", height: HEIGHT };
+        let frame = FigureFrame { title: "a < b", height: HEIGHT };
         let drawn = svg(frame, |area| {
             area.draw(&Circle::new((4, 8), 3, series(2).filled()))?;
             area.draw(&Circle::new((4, 8), 3, series(COLOURS + 2).filled()))?;

@@ -1,11 +1,12 @@
-//! The class centres, in a file that is mapped into memory: of 100 thousand classes only the pages of the rows that a step
-//! samples are read or written.
+//! The class centres, in a file that is mapped into memory: of 100 thousand classes a step reads and writes only the
+//! pages of the rows that it samples.
 //!
-//! `centres.f32` holds `classes × dimension` numbers and nothing else, every row of length 1. It changes in place at every
-//! step, so a checkpoint keeps a copy, `centres.STEP.f32`, synced and put in place before the checkpoint that speaks of it;
-//! the copy before it goes once that checkpoint is written. A killed training begins again from the copy, whatever the
-//! working file holds by then. (A journal of the rows touched since the last checkpoint would save little: in the steps
-//! between two checkpoints the samples touch most rows anyhow.)
+//! `centres.f32` holds `classes × dimension` values and nothing else, every row of length 1. Every step changes it in
+//! place, so a checkpoint has a copy of its own, `centres.STEP.f32`. The copy is synced and in place before the
+//! checkpoint is written, and the copy before it is removed afterwards. A killed training resumes from the copy,
+//! whatever the working file holds by then. (A journal of the rows changed since the last checkpoint would save little:
+//! between two checkpoints the samples touch most rows.)
+#![expect(unsafe_code, reason = "a file is mapped into memory, writable")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, Read, Write};
@@ -18,51 +19,51 @@ use memmap2::MmapMut;
 use crate::error::{Error, Result};
 use crate::unit::to_unit;
 
-/// The random stream of centres that begin at random.
-const BEGIN: u64 = 41;
+/// The random stream of centres that start at random.
+const START: u64 = 41;
 const WORKING: &str = "centres.f32";
 
 /// How many centres there are, and how wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    pub classes: usize,
-    pub dimension: usize,
+pub(crate) struct CentreShape {
+    pub(crate) classes: usize,
+    pub(crate) dimension: usize,
 }
 
-impl Shape {
+impl CentreShape {
     fn bytes(self) -> u64 {
         self.classes as u64 * self.dimension as u64 * 4
     }
 }
 
 /// The centres of all classes.
-pub struct Centres {
+pub(super) struct Centres {
     folder: PathBuf,
-    shape: Shape,
+    shape: CentreShape,
     map: MmapMut,
 }
 
-/// Takes the rows that centres begin with, one after another.
-pub struct Rows<'a> {
+/// Takes the starting centres, one after another.
+pub(crate) struct CentreRows<'a> {
     file: &'a mut PendingFile,
-    shape: Shape,
+    shape: CentreShape,
     seed: u64,
     written: usize,
 }
 
-impl Rows<'_> {
-    /// The next centre: `row` scaled to length 1, or a random one where it is no direction.
-    pub fn push(&mut self, row: &[f32]) -> Result<()> {
+impl CentreRows<'_> {
+    /// The next centre: `row` scaled to length 1, or a random one where `row` has no direction.
+    pub(crate) fn push(&mut self, row: &[f32]) -> Result<()> {
         let path = self.file.path().to_path_buf();
         if row.len() != self.shape.dimension || self.written == self.shape.classes {
-            let Shape { classes, dimension } = self.shape;
+            let CentreShape { classes, dimension } = self.shape;
             let reason =
                 format!("takes {classes} rows of {dimension} numbers; row {} has {}", self.written + 1, row.len());
             return Err(Error::Folder { path, reason });
         }
         let mut row = row.to_vec();
         if !to_unit(&mut row) {
-            let mut random = Random::new(self.seed, &[BEGIN, self.written as u64]);
+            let mut random = Random::new(self.seed, &[START, self.written as u64]);
             row.iter_mut().for_each(|x| *x = random.normal() as f32);
             to_unit(&mut row);
         }
@@ -71,24 +72,30 @@ impl Rows<'_> {
         write.map_err(|source| Error::File { path, operation: "writing the centres", source })
     }
 
-    /// A random centre.
-    pub fn push_random(&mut self) -> Result<()> {
-        self.push(&vec![0.0; self.shape.dimension])
+    /// Random centres for all classes.
+    pub(crate) fn fill_random(&mut self) -> Result<()> {
+        let no_direction = vec![0.0; self.shape.dimension];
+        (0..self.shape.classes).try_for_each(|_| self.push(&no_direction))
     }
 
-    /// How many are there.
-    pub fn written(&self) -> usize {
+    /// How many there are so far.
+    pub(super) fn written(&self) -> usize {
         self.written
     }
 }
 
 impl Centres {
-    /// New centres in `folder`, with the rows that `fill` pushes. They are written as any file is before they are mapped, so
-    /// that a full disk is an error here and not a fault later.
-    pub fn create(folder: &Path, shape: Shape, seed: u64, fill: impl FnOnce(&mut Rows) -> Result<()>) -> Result<Self> {
+    /// New centres in `folder`, with the rows that `fill` pushes. They are written as a plain file before it is mapped,
+    /// so that a full disk is an error here and not a fault later.
+    pub(super) fn create(
+        folder: &Path,
+        shape: CentreShape,
+        seed: u64,
+        fill: impl FnOnce(&mut CentreRows) -> Result<()>,
+    ) -> Result<Self> {
         let path = folder.join(WORKING);
         files::write_atomically(&path, |file| -> Result<()> {
-            let mut rows = Rows { file, shape, seed, written: 0 };
+            let mut rows = CentreRows { file, shape, seed, written: 0 };
             fill(&mut rows)?;
             if rows.written != shape.classes {
                 let reason = format!("got {} of {} centres", rows.written, shape.classes);
@@ -99,14 +106,14 @@ impl Centres {
         Self::open(folder, shape)
     }
 
-    /// The centres as they were when step `step` was kept.
-    pub fn take_back(folder: &Path, shape: Shape, step: u64) -> Result<Self> {
-        let (kept, working) = (folder.join(copy_of(step)), folder.join(WORKING));
+    /// The centres of the checkpoint of `step`.
+    pub(super) fn restore(folder: &Path, shape: CentreShape, step: u64) -> Result<Self> {
+        let (copy, working) = (folder.join(copy_of(step)), folder.join(WORKING));
         let failed = |operation| {
-            let path = kept.clone();
+            let path = copy.clone();
             move |source| Error::File { path, operation, source }
         };
-        let mut reader = BufReader::new(File::open(&kept).map_err(failed("opening the checkpoint's centres"))?);
+        let mut reader = BufReader::new(File::open(&copy).map_err(failed("opening the checkpoint's centres"))?);
         files::write_atomically(&working, |file| -> Result<()> {
             let mut buffer = vec![0; 1 << 20];
             loop {
@@ -120,7 +127,7 @@ impl Centres {
         Self::open(folder, shape)
     }
 
-    fn open(folder: &Path, shape: Shape) -> Result<Self> {
+    fn open(folder: &Path, shape: CentreShape) -> Result<Self> {
         let path = folder.join(WORKING);
         let failed = |operation| {
             let path = path.clone();
@@ -132,28 +139,28 @@ impl Centres {
             let reason = format!("has {length} bytes, {} centres need {}", shape.classes, shape.bytes());
             return Err(Error::Folder { path, reason });
         }
-        // SAFETY: nobody else writes to the file or cuts it while it is mapped: it was just put in place by this training, in
-        // a folder that is this training's own.
+        // SAFETY: nothing else writes to the file or truncates it while it is mapped: this training has just put it in
+        // place, in a folder that it has locked.
         let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("mapping the centres"))?;
         Ok(Self { folder: folder.to_path_buf(), shape, map })
     }
 
     /// How many there are, and how wide.
-    pub fn shape(&self) -> Shape {
+    pub(super) fn shape(&self) -> CentreShape {
         self.shape
     }
 
-    /// The rows of `classes`, one after another. Panics for a class past the last one.
-    pub fn rows(&self, classes: &[u32]) -> Vec<f32> {
+    /// The rows of `classes`, one after another. Panics for a class past the last.
+    pub(super) fn rows(&self, classes: &[u32]) -> Vec<f32> {
         let (width, all) = (self.shape.dimension, bytemuck::cast_slice::<u8, f32>(&self.map));
         let mut rows = Vec::with_capacity(classes.len() * width);
         classes.iter().for_each(|&class| rows.extend_from_slice(&all[class as usize * width..][..width]));
         rows
     }
 
-    /// Moves the rows of `classes` against their gradient (`classes.len() × dimension` numbers), `rate` times as far as it is
-    /// long, and back to length 1.
-    pub fn update(&mut self, classes: &[u32], gradient: &[f32], rate: f32) {
+    /// Moves the rows of `classes` by `-rate` times their gradient (`classes.len() × dimension` values), and scales
+    /// them back to length 1.
+    pub(super) fn update(&mut self, classes: &[u32], gradient: &[f32], rate: f32) {
         let (width, all) = (self.shape.dimension, bytemuck::cast_slice_mut::<u8, f32>(&mut self.map));
         let mut moved = vec![0f32; width];
         for (&class, gradient) in classes.iter().zip(gradient.chunks_exact(width)) {
@@ -165,19 +172,19 @@ impl Centres {
         }
     }
 
-    /// Keeps a copy for the checkpoint of `step`.
-    pub fn keep(&self, step: u64) -> Result<()> {
+    /// Writes the copy for the checkpoint of `step`.
+    pub(super) fn save_copy(&self, step: u64) -> Result<()> {
         Ok(files::write_bytes(&self.folder.join(copy_of(step)), &self.map)?)
     }
 
     /// Removes every copy but that of `step`.
-    pub fn forget_but(&self, step: u64) -> Result<()> {
+    pub(super) fn remove_other_copies(&self, step: u64) -> Result<()> {
         remove(&self.folder, |name| name != WORKING && name != copy_of(step))
     }
 }
 
-/// Removes all centres from `folder`, copies too.
-pub fn forget(folder: &Path) -> Result<()> {
+/// Removes all centres from `folder`, and their copies.
+pub(crate) fn remove_centres(folder: &Path) -> Result<()> {
     remove(folder, |_| true)
 }
 
@@ -205,10 +212,10 @@ fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
 mod tests {
     use super::*;
 
-    const SHAPE: Shape = Shape { classes: 50, dimension: 4 };
+    const SHAPE: CentreShape = CentreShape { classes: 50, dimension: 4 };
 
     fn random(folder: &Path) -> Centres {
-        Centres::create(folder, SHAPE, 3, |rows| (0..SHAPE.classes).try_for_each(|_| rows.push_random())).unwrap()
+        Centres::create(folder, SHAPE, 3, |rows| rows.fill_random()).unwrap()
     }
 
     #[test]
@@ -230,22 +237,22 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_copy_comes_back_whatever_became_of_the_working_file() {
+    fn a_copy_is_restored_whatever_the_working_file_holds() {
         let folder = tempfile::tempdir().unwrap();
         let mut centres = random(folder.path());
         let all: Vec<u32> = (0..50).collect();
-        centres.keep(10).unwrap();
-        let kept = centres.rows(&all);
+        centres.save_copy(10).unwrap();
+        let copied = centres.rows(&all);
         centres.update(&all, &[1.0; 200], 1.0);
         drop(centres);
         std::fs::write(folder.path().join(WORKING), b"torn").unwrap();
-        let centres = Centres::take_back(folder.path(), SHAPE, 10).unwrap();
-        assert_eq!(centres.rows(&all), kept);
-        centres.keep(20).unwrap();
-        centres.forget_but(20).unwrap();
-        let message = Centres::take_back(folder.path(), SHAPE, 10).err().unwrap().to_string();
+        let centres = Centres::restore(folder.path(), SHAPE, 10).unwrap();
+        assert_eq!(centres.rows(&all), copied);
+        centres.save_copy(20).unwrap();
+        centres.remove_other_copies(20).unwrap();
+        let message = Centres::restore(folder.path(), SHAPE, 10).err().unwrap().to_string();
         assert!(message.contains("centres.10.f32"), "{message}");
-        forget(folder.path()).unwrap();
+        remove_centres(folder.path()).unwrap();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -253,9 +260,9 @@ mod tests {
     fn a_copy_of_another_size_and_too_few_rows_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let centres = random(folder.path());
-        centres.keep(1).unwrap();
-        let more = Shape { classes: 51, ..SHAPE };
-        assert!(Centres::take_back(folder.path(), more, 1).err().unwrap().to_string().contains("816"));
+        centres.save_copy(1).unwrap();
+        let more = CentreShape { classes: 51, ..SHAPE };
+        assert!(Centres::restore(folder.path(), more, 1).err().unwrap().to_string().contains("816"));
         let few = Centres::create(folder.path(), more, 1, |rows| rows.push(&[0.0, 1.0, 0.0, 0.0]));
         assert!(few.err().unwrap().to_string().contains("1 of 51"));
         let wide = Centres::create(folder.path(), more, 1, |rows| rows.push(&[1.0; 5]));

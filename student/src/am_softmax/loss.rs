@@ -1,56 +1,68 @@
+//! AM-softmax over sampled classes, and the centres that it moves.
+
 use std::path::Path;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Result as TensorResult, Tensor};
 use limbeck_training::losses::am_softmax_gradients;
 use limbeck_training::optimiser::Number;
 use limbeck_training::random::Random;
 
-use super::centres::{Centres, Rows, Shape};
+use super::centres::{CentreRows, CentreShape, Centres};
 use super::sample::sample;
-use super::settings::ClassSettings;
-use crate::error::{During, Error, Result};
+use super::settings::AmSoftmaxLoss;
+use crate::error::{Error, Result};
 
 /// The random stream of the sampled classes.
 const SAMPLE: u64 = 42;
 
-/// AM-softmax (Wang et al. 2018) over sampled classes, with the centres that it moves.
-pub struct ClassLoss {
+/// AM-softmax (Wang et al. 2018) over sampled classes, with their centres.
+pub(crate) struct ClassLoss {
     centres: Centres,
-    settings: ClassSettings,
+    settings: AmSoftmaxLoss,
     seed: u64,
+    /// The centres' gradient of the last value, until they are updated.
+    last: Option<CentreGradient>,
 }
 
-/// The loss of a step, and where it pushes the centres.
-pub struct Classified {
-    /// A scalar that goes back into the views.
-    pub loss: Tensor,
-    value: f64,
+/// Where a step moves the centres.
+struct CentreGradient {
     classes: Vec<u32>,
-    /// The centres' gradient for a sentence and a scale of 1, `classes × dimension` numbers.
+    /// For one sentence and a scale of 1, `classes × dimension` values.
     gradient: Vec<f32>,
 }
 
 impl ClassLoss {
-    /// Begins with the rows that `fill` pushes.
-    pub fn create(
+    /// New centres, with the rows that `fill` pushes.
+    pub(crate) fn create(
         folder: &Path,
-        shape: Shape,
-        (settings, seed): (ClassSettings, u64),
-        fill: impl FnOnce(&mut Rows) -> Result<()>,
+        shape: CentreShape,
+        settings: AmSoftmaxLoss,
+        seed: u64,
+        fill: impl FnOnce(&mut CentreRows) -> Result<()>,
     ) -> Result<Self> {
-        check(shape)?;
-        Ok(Self { centres: Centres::create(folder, shape, seed, fill)?, settings, seed })
+        if shape.classes < 2 || shape.dimension == 0 || u32::try_from(shape.classes).is_err() {
+            let allowed = "at least 2, and at most 4294967295".to_string();
+            return Err(Error::Setting { name: "the number of classes", value: shape.classes.to_string(), allowed });
+        }
+        Ok(Self { centres: Centres::create(folder, shape, seed, fill)?, settings, seed, last: None })
     }
 
-    /// Goes on from what was kept of `step`.
-    pub fn take_back(folder: &Path, shape: Shape, (settings, seed): (ClassSettings, u64), step: u64) -> Result<Self> {
-        Ok(Self { centres: Centres::take_back(folder, shape, step)?, settings, seed })
+    /// The centres of the checkpoint of `step`.
+    pub(crate) fn restore(
+        folder: &Path,
+        shape: CentreShape,
+        settings: AmSoftmaxLoss,
+        seed: u64,
+        step: u64,
+    ) -> Result<Self> {
+        Ok(Self { centres: Centres::restore(folder, shape, step)?, settings, seed, last: None })
     }
 
-    /// The loss of `views` (each `[texts, dimension]`, not yet normalised) whose rows are of the classes `labels`. The mean
-    /// over all views: one matrix of `texts × sampled classes` at a time.
-    pub fn classify<T: Number>(&self, views: &[Tensor], labels: &[u32], step: u64) -> Result<Classified> {
-        let Shape { classes, dimension } = self.centres.shape();
+    /// The loss of `views` (each `[texts, dimension]`, not yet normalised) whose rows are of the classes `labels`: a
+    /// scalar that can be differentiated by the views. It is the mean over all views, of which one at a time has its
+    /// matrix of `texts × sampled classes` in memory. It is not finite when the gradient of the centres is not.
+    pub(crate) fn value<T: Number>(&mut self, views: &[Tensor], labels: &[u32], step: u64) -> Result<Tensor> {
+        let classes = self.centres.shape().classes;
         let mut own = labels.to_vec();
         own.sort_unstable();
         own.dedup();
@@ -60,70 +72,68 @@ impl ClassLoss {
         }
         let mut random = Random::new(self.seed, &[SAMPLE, step]);
         let sampled = sample(&own, classes, self.settings.sampled_classes, &mut random);
+        let (value, gradient) = self.sampled::<T>(views, labels, &sampled).map_err(Error::tensor("AM-softmax"))?;
+        let finite = gradient.iter().all(|x| x.is_finite());
+        self.last = Some(CentreGradient { classes: sampled, gradient });
+        if finite { Ok(value) } else { (value * f64::NAN).map_err(Error::tensor("AM-softmax")) }
+    }
+
+    /// The loss over the classes `sampled` (ascending), and their centres' gradient.
+    fn sampled<T: Number>(
+        &self,
+        views: &[Tensor],
+        labels: &[u32],
+        sampled: &[u32],
+    ) -> TensorResult<(Tensor, Vec<f32>)> {
+        let AmSoftmaxLoss { scale, margin, .. } = self.settings;
         let within: Vec<u32> =
             labels.iter().map(|label| sampled.partition_point(|class| class < label) as u32).collect();
-        let device = views[0].device();
-        let rows = Tensor::from_vec(self.centres.rows(&sampled), (sampled.len(), dimension), device);
-        let rows = rows.and_then(|rows| rows.to_dtype(views[0].dtype())).during("class centres")?;
+        let shape = (sampled.len(), self.centres.shape().dimension);
+        let rows = Tensor::from_vec(self.centres.rows(sampled), shape, views[0].device())?;
+        let rows = rows.to_dtype(views[0].dtype())?;
         let share = 1.0 / views.len() as f64;
         let (mut value, mut back, mut gradient) = (0.0, None, None);
         for view in views {
-            let of_view = am_softmax_gradients::<T>(view, &rows, &within, self.settings.scale, self.settings.margin)?;
+            let of_view = am_softmax_gradients::<T>(view, &rows, &within, scale, margin)?;
             value += of_view.value * share;
-            let linear = view.mul(&of_view.embedding).and_then(|product| product.sum_all());
-            back = Some(added(back, linear.during("AM-softmax")?)?);
-            gradient = Some(added(gradient, of_view.classes)?);
+            back = Some(sum(back, view.mul(&of_view.embedding)?.sum_all()?)?);
+            gradient = Some(sum(gradient, of_view.classes)?);
         }
-        let none = || candle_core::Error::Msg("no view".into());
-        let back = back.ok_or_else(none).and_then(|back| back.sub(&back.detach())?.affine(share, value));
-        // Of a mean over the texts and scaled logits: undone, a step is as long for any batch and any scale.
-        let factor = share * labels.len() as f64 / self.settings.scale;
-        let gradient = gradient.ok_or_else(none).and_then(|gradient: Tensor| {
-            gradient.affine(factor, 0.0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()
-        });
-        let (loss, gradient) = (back.during("AM-softmax")?, gradient.during("gradient of the class centres")?);
-        Ok(Classified { loss, value, classes: sampled, gradient })
+        let (Some(back), Some(gradient)) = (back, gradient) else { candle_core::bail!("there is no view") };
+        // A linear function of the views, with the loss's value and gradients at this point.
+        let loss = back.sub(&back.detach())?.affine(share, value)?;
+        // The gradient of a mean over texts and of scaled logits: without both, a step is as long for any batch and any
+        // scale.
+        let factor = share * labels.len() as f64 / scale;
+        let gradient = gradient.affine(factor, 0.0)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok((loss, gradient))
     }
 
-    /// Moves the centres: plain SGD, at `share` of the setting's rate.
+    /// Moves the centres by the last value's gradient: plain SGD, at `share` of the setting's rate.
     ///
-    /// Neither momentum nor adaptive moments: a class is met once an epoch as its own and now and then as another, so that
-    /// moments would be stale when they are used, and they would double or triple the file. A cosine's gradient is at most 1
-    /// long, so there is no scale to adapt to either.
-    pub fn learn(&mut self, classified: &Classified, share: f64) {
-        let rate = (self.settings.centre_rate * share) as f32;
-        self.centres.update(&classified.classes, &classified.gradient, rate);
+    /// There is no momentum and no adaptive moment: a class occurs once an epoch as its own and now and then as
+    /// another, so that moments would be stale when they are used, and they would double or triple the file. A cosine's
+    /// gradient is at most 1 long, so there is no scale to adapt to either.
+    pub(crate) fn update(&mut self, share: f64) {
+        if let Some(CentreGradient { classes, gradient }) = self.last.take() {
+            self.centres.update(&classes, &gradient, (self.settings.centre_rate * share) as f32);
+        }
     }
 
-    /// See [`Centres::keep`].
-    pub fn keep(&self, step: u64) -> Result<()> {
-        self.centres.keep(step)
+    /// Saves the centres for the checkpoint of `step`.
+    pub(crate) fn before_checkpoint(&self, step: u64) -> Result<()> {
+        self.centres.save_copy(step)
     }
 
-    /// Removes what older checkpoints than that of `step` needed.
-    pub fn kept(&self, step: u64) -> Result<()> {
-        self.centres.forget_but(step)
-    }
-}
-
-impl Classified {
-    /// Whether the loss and the centres' gradient are numbers.
-    pub fn is_finite(&self) -> bool {
-        self.value.is_finite() && self.gradient.iter().all(|x| x.is_finite())
+    /// Removes the centres that only checkpoints before `step` needed.
+    pub(crate) fn after_checkpoint(&self, step: u64) -> Result<()> {
+        self.centres.remove_other_copies(step)
     }
 }
 
-fn check(shape: Shape) -> Result<()> {
-    if shape.classes >= 2 && shape.dimension > 0 && u32::try_from(shape.classes).is_ok() {
-        return Ok(());
-    }
-    let allowed = "at least 2, and at most 4294967295".to_string();
-    Err(Error::Setting { name: "the number of classes", value: shape.classes.to_string(), allowed })
-}
-
-fn added(sum: Option<Tensor>, part: Tensor) -> Result<Tensor> {
-    match sum {
-        Some(sum) => sum.add(&part).during("sum over views"),
+fn sum(total: Option<Tensor>, part: Tensor) -> TensorResult<Tensor> {
+    match total {
+        Some(total) => total.add(&part),
         None => Ok(part),
     }
 }
@@ -133,16 +143,13 @@ mod tests {
     use candle_core::{Device, Var};
     use limbeck_training::losses::am_softmax;
 
-    use super::super::settings::AmSoftmaxSettings;
     use super::*;
 
-    const SHAPE: Shape = Shape { classes: 30, dimension: 6 };
+    const SHAPE: CentreShape = CentreShape { classes: 30, dimension: 6 };
 
     fn loss(folder: &Path, sampled_classes: usize, scale: f64) -> ClassLoss {
-        let settings =
-            ClassSettings { sampled_classes, scale, centre_rate: 1.0, ..AmSoftmaxSettings::default().classes() };
-        let random = |rows: &mut Rows| (0..SHAPE.classes).try_for_each(|_| rows.push_random());
-        ClassLoss::create(folder, SHAPE, (settings, 5), random).unwrap()
+        let settings = AmSoftmaxLoss { sampled_classes, scale, centre_rate: 1.0, ..AmSoftmaxLoss::default() };
+        ClassLoss::create(folder, SHAPE, settings, 5, |rows| rows.fill_random()).unwrap()
     }
 
     fn view(seed: u64) -> Var {
@@ -167,8 +174,8 @@ mod tests {
         let mut sampled = loss(folder.path(), 30, 30.0);
         let labels = [29, 0, 7, 7];
         let (one, two) = (view(1), view(2));
-        let classified =
-            sampled.classify::<f32>(&[one.as_tensor().clone(), two.as_tensor().clone()], &labels, 1).unwrap();
+        let views = [one.as_tensor().clone(), two.as_tensor().clone()];
+        let loss = sampled.value::<f32>(&views, &labels, 1).unwrap();
 
         let all: Vec<u32> = (0..30).collect();
         let centres = Tensor::from_vec(sampled.centres.rows(&all), (30, 6), &Device::Cpu).unwrap();
@@ -176,20 +183,20 @@ mod tests {
         let labels = Tensor::new(&labels, &Device::Cpu).unwrap();
         let of = |view: &Var| am_softmax(view.as_tensor(), centres.as_tensor(), &labels, 30.0, 0.35).unwrap();
         let whole = ((of(&one) + of(&two)).unwrap() / 2.0).unwrap();
-        let (got, want) = (classified.loss.to_scalar::<f32>().unwrap(), whole.to_scalar::<f32>().unwrap());
+        let (got, want) = (loss.to_scalar::<f32>().unwrap(), whole.to_scalar::<f32>().unwrap());
         assert!((got - want).abs() < 1e-4 * want, "{got} instead of {want}");
 
-        let (got, want) = (classified.loss.backward().unwrap(), whole.backward().unwrap());
+        let (got, want) = (loss.backward().unwrap(), whole.backward().unwrap());
         for view in [&one, &two] {
             assert_close(&numbers(got.get(view).unwrap()), &numbers(want.get(view).unwrap()));
         }
         let want: Vec<f32> = numbers(want.get(&centres).unwrap()).iter().map(|g| g * 4.0 / 30.0).collect();
-        assert_close(&classified.gradient, &want);
+        assert_close(&sampled.last.as_ref().unwrap().gradient, &want);
 
         // A step goes down.
-        sampled.learn(&classified, 0.1);
-        let after = sampled.classify::<f32>(&[one.as_tensor().clone(), two.as_tensor().clone()], &[29, 0, 7, 7], 1);
-        assert!(after.unwrap().value < classified.value);
+        sampled.update(0.1);
+        let after = sampled.value::<f32>(&views, &[29, 0, 7, 7], 1).unwrap().to_scalar::<f32>().unwrap();
+        assert!(after < loss.to_scalar::<f32>().unwrap());
     }
 
     #[test]
@@ -197,24 +204,35 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut some = loss(folder.path(), 10, 2.0);
         let views = [view(1).as_tensor().clone()];
-        let first = some.classify::<f32>(&views, &[3, 4, 5, 6], 1).unwrap();
-        let second = some.classify::<f32>(&views, &[3, 4, 5, 6], 2).unwrap();
-        assert_eq!((first.classes.len(), second.classes.len()), (10, 10));
-        assert_ne!(first.classes, second.classes);
-        assert_eq!(first.classes, some.classify::<f32>(&views, &[3, 4, 5, 6], 1).unwrap().classes);
+        let mut sampled_at = |step| {
+            some.value::<f32>(&views, &[3, 4, 5, 6], step).unwrap();
+            some.last.as_ref().unwrap().classes.clone()
+        };
+        let (second, first) = (sampled_at(2), sampled_at(1));
+        assert_eq!((first.len(), second.len()), (10, 10));
+        assert_ne!(first, second);
+        assert_eq!(first, sampled_at(1));
         let all: Vec<u32> = (0..30).collect();
         let before = some.centres.rows(&all);
-        some.learn(&first, 1.0);
+        some.update(1.0);
         let after = some.centres.rows(&all);
         for (class, (before, after)) in before.chunks(6).zip(after.chunks(6)).enumerate() {
-            assert_eq!(before != after, first.classes.contains(&(class as u32)), "{class}");
+            assert_eq!(before != after, first.contains(&(class as u32)), "{class}");
         }
     }
 
     #[test]
-    fn a_class_that_is_not_there_is_refused() {
+    fn a_gradient_that_is_not_finite_makes_the_loss_not_finite() {
+        let folder = tempfile::tempdir().unwrap();
+        let broken = Tensor::full(f32::NAN, (4, 6), &Device::Cpu).unwrap();
+        let loss = loss(folder.path(), 10, 30.0).value::<f32>(&[broken], &[0, 1, 2, 3], 1).unwrap();
+        assert!(!loss.to_scalar::<f32>().unwrap().is_finite());
+    }
+
+    #[test]
+    fn a_class_past_the_last_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let views = [view(1).as_tensor().clone()];
-        assert!(loss(folder.path(), 10, 30.0).classify::<f32>(&views, &[0, 1, 2, 30], 1).is_err());
+        assert!(loss(folder.path(), 10, 30.0).value::<f32>(&views, &[0, 1, 2, 30], 1).is_err());
     }
 }

@@ -1,12 +1,13 @@
-//! AM-softmax with every sentence its own class: a student learns to tell a sentence's dropout views from all other sentences.
+//! AM-softmax with every sentence as its own class: a student learns to tell a sentence's dropout views from all other
+//! sentences.
 //!
 //! ```text
-//! sentences ─► class centres, in a mapped file ─► for each batch: pool once ─► k dropout views ─► AM-softmax over the batch's
-//!              classes and a random share of the others ─► the student by AdamW, the sampled centres by SGD
+//! sentences ─► class centres, in a mapped file ─► for each batch: pool once ─► k dropout views ─►
+//!     AM-softmax over the batch's classes and a random share of the others ─► student by AdamW, centres by SGD
 //! ```
 //!
-//! Steps, order, dev set and checkpoints are those of [`limbeck_training::contrastive`]. Memory holds the sentences, their
-//! tokens and the rows of a step; centres, which take more than both, stay in their file.
+//! The loop is [`limbeck_training::fit()`]; order and dev set are those of [`limbeck_training::contrastive`]. Memory
+//! holds the sentences, their tokens and the rows of a step. The centres take more than both and stay in their file.
 
 mod centres;
 mod learner;
@@ -17,51 +18,57 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 use limbeck_data::cache::Cache;
-use limbeck_data::progress::Progress;
-use limbeck_data::{Interrupt, files};
-use limbeck_training::contrastive::{Dev, Job, Material, Summary, forget, train as learn};
+use limbeck_data::{Monitor, files};
+use limbeck_training::contrastive::{ContrastiveSummary, Dev, ExampleBatches, TrainingExamples};
+use limbeck_training::fit::remove_checkpoints;
+use limbeck_training::{FitJob, fit};
 use serde_json::json;
 
-use self::learner::{ClassLearner, Sources, needs_cache};
+pub(crate) use self::centres::{CentreRows, CentreShape, remove_centres};
+use self::learner::{CentreSources, ClassLearner, needs_cache};
+pub(crate) use self::loss::ClassLoss;
 pub use self::settings::{AmSoftmaxLoss, AmSoftmaxSettings, CentreStart};
-use crate::contrast::StudentLearner;
+use crate::contrast::EncodingStudent;
 use crate::distil::Targets;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 
-pub(crate) use self::centres::{Rows, Shape, forget as forget_centres};
-pub(crate) use self::loss::ClassLoss;
-
-/// What the classes are.
+/// The sentences that are the classes.
 #[derive(Debug, Clone, Copy)]
 pub enum Sentences<'a> {
+    /// These.
     Texts(&'a [String]),
-    /// Those of a cache that distillation would train on: all but the held-out ones, which may have a cache of their own.
+    /// Those of a cache that distillation would train on.
     Cache {
+        /// The cache.
         cache: &'a Cache,
+        /// A cache of the held-out texts, where they have one of their own.
         held_out: Option<&'a Cache>,
     },
 }
 
 /// One training.
 pub struct AmSoftmaxJob<'a> {
+    /// The sentences.
     pub sentences: Sentences<'a>,
+    /// How they are learned.
     pub settings: &'a AmSoftmaxSettings,
-    /// The dev set; without one the last step's weights are taken.
+    /// The dev set; without one the weights of the last step are taken.
     pub dev: Option<&'a dyn Dev>,
-    /// The trained student's folder: checkpoints and centres lie here while it learns.
+    /// The trained student's folder: checkpoints and centres lie here meanwhile.
     pub folder: &'a Path,
-    /// Where the metrics are logged, and as which stage.
+    /// The metrics log.
     pub metrics: PathBuf,
+    /// The stage's name in the log.
     pub stage: &'a str,
 }
 
-/// Trains `student` and writes it to the job's folder. An interrupted training goes on from its checkpoint there.
+/// Trains `student` and writes it to the job's folder. A training that was stopped resumes from its checkpoint there.
 ///
 /// # Errors
-/// Settings that can't be, fewer than two sentences, centres that are to begin at vectors that aren't there or of another width,
-/// what [`limbeck_training::contrastive::train`] refuses, and files that can't be read or written.
-pub fn train(student: StudentFolder, job: &AmSoftmaxJob, watch: (&dyn Progress, &Interrupt)) -> Result<Summary> {
+/// Settings that are out of range, fewer than two sentences, a teacher's vectors that are missing or of another width,
+/// files that can't be read or written, and those of [`limbeck_training::fit()`].
+pub fn train(student: StudentFolder, job: &AmSoftmaxJob, monitor: Monitor) -> Result<ContrastiveSummary> {
     let settings = job.settings;
     settings.check_for(&student.model.config)?;
     let limit = settings.limit.unwrap_or(usize::MAX);
@@ -80,24 +87,18 @@ pub fn train(student: StudentFolder, job: &AmSoftmaxJob, watch: (&dyn Progress, 
         .transpose()?;
     let origin = json!({"objective": "AM-softmax", "classes": texts.len(), "am_softmax": settings,
                         "start": student.origin});
-    let (contrast, schedule) = (settings.contrast(), settings.schedule());
-    let learner = StudentLearner::new(student, &contrast, &schedule)?;
-    let sources = Sources { texts, cache, vectors };
-    let mut learner = ClassLearner::new(learner, settings, sources, job.folder, watch);
-    let of_loop = Job {
-        material: Material::Texts(texts),
-        settings: &schedule,
-        dev: job.dev,
-        folder: job.folder,
-        metrics: job.metrics.clone(),
-        stage: job.stage,
-    };
-    let summary = learn(&mut learner, &of_loop, watch.0, watch.1)?;
-    let (model, tokenizer) = learner.into_student().into_parts();
-    StudentFolder { model, tokenizer, origin }.save(job.folder)?;
-    forget(job.folder)?;
-    centres::forget(job.folder)?;
-    Ok(summary)
+    let training = settings.training();
+    let student = EncodingStudent::new(student, training.weight_decay, job.dev)?;
+    let examples = TrainingExamples::Texts(texts);
+    let batches = ExampleBatches::new(examples, &training, |texts| student.tokenise(texts))?;
+    let sources = CentreSources { texts, cache, vectors };
+    let mut learner = ClassLearner::new(student, settings, sources, job.folder);
+    let of_fit = FitJob { folder: job.folder, metrics: &job.metrics, stage: job.stage, patience: settings.patience };
+    let summary = fit(&mut learner, &batches, &training, &of_fit, monitor)?;
+    learner.into_student().into_folder(origin).save(job.folder)?;
+    remove_checkpoints(job.folder)?;
+    remove_centres(job.folder)?;
+    Ok(ContrastiveSummary::new(texts.len(), summary))
 }
 
 /// A hash of all vectors of the cache, which must be `dimension` wide.
@@ -108,8 +109,8 @@ fn hash_of_vectors(cache: &Cache, dimension: usize) -> Result<String> {
     }
     let mut hash = String::new();
     for shard in 0..cache.shards() {
-        let numbers = cache.read(shard)?.embeddings;
-        hash = files::sha256_bytes(&[hash.as_bytes(), bytemuck::cast_slice(&numbers)].concat());
+        let vectors = cache.read(shard)?.embeddings;
+        hash = files::sha256_bytes(&[hash.as_bytes(), bytemuck::cast_slice(&vectors)].concat());
     }
     Ok(hash)
 }

@@ -1,13 +1,13 @@
-//! Which classes a step's softmax is over: Partial FC (An et al. 2021), every class of the batch and a random share of the
-//! others.
+//! The classes of a step's softmax, as in Partial FC (An et al. 2021): every class of the batch and a random sample of
+//! the others.
 
 use std::collections::HashSet;
 
 use limbeck_training::random::Random;
 
-/// `wanted` of `classes` classes, ascending: all of `own` (ascending, distinct), and others drawn evenly without repetition.
-/// All of `own` are there even where `wanted` is less; where it is more than there are, all are.
-pub fn sample(own: &[u32], classes: usize, wanted: usize, random: &mut Random) -> Vec<u32> {
+/// `wanted` of `classes` classes, ascending: all of `own` (ascending, distinct), and others drawn evenly without
+/// repetition. All of `own` even when `wanted` is less, and all classes when there are fewer.
+pub(super) fn sample(own: &[u32], classes: usize, wanted: usize, random: &mut Random) -> Vec<u32> {
     if wanted >= classes {
         return (0..classes as u32).collect();
     }
@@ -23,7 +23,7 @@ pub fn sample(own: &[u32], classes: usize, wanted: usize, random: &mut Random) -
     }
     let mut sampled: Vec<u32> = drawn.into_iter().collect();
     sampled.sort_unstable();
-    // The number of an other class among the others becomes its own: past each own class before it.
+    // A number among the other classes becomes one among all: shifted past each own class before it.
     let mut passed = 0;
     for class in &mut sampled {
         while own.get(passed).is_some_and(|&own| own <= *class + passed as u32) {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_batch_s_classes_are_all_there_and_none_comes_twice() {
+    fn all_classes_of_the_batch_are_sampled_and_none_twice() {
         for seed in 0..50 {
             let own = [0, 1, 7, 30, 98, 99];
             let sampled = sample(&own, 100, 40, &mut Random::new(seed, &[]));
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_class_comes_as_often_as_any() {
+    fn the_other_classes_are_equally_frequent() {
         let mut counts = [0usize; 20];
         for seed in 0..4000 {
             let sampled = sample(&[4, 5], 20, 8, &mut Random::new(seed, &[]));
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn asked_for_more_than_there_are_it_gives_all_and_for_fewer_than_the_batch_s_those() {
+    fn more_than_there_are_gives_all_and_fewer_than_the_batch_s_gives_those() {
         let mut random = Random::new(1, &[]);
         assert_eq!(sample(&[2], 5, 9, &mut random), [0, 1, 2, 3, 4]);
         assert_eq!(sample(&[1, 3, 4], 9, 2, &mut random), [1, 3, 4]);

@@ -1,12 +1,14 @@
-use limbeck_training::contrastive::ContrastiveSettings;
-use limbeck_training::schedule::Decay;
+//! The settings of AM-softmax, as a training by itself and as a loss of distillation.
+
+use limbeck_training::settings::{PATIENCE, at_least_one};
+use limbeck_training::training_settings;
 use serde::{Deserialize, Serialize};
 
 use crate::config::StudentConfig;
 use crate::contrast::ContrastSettings;
 use crate::error::{Error, Result};
 
-/// Where the class centres begin.
+/// Where the class centres start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CentreStart {
@@ -19,25 +21,40 @@ pub enum CentreStart {
     Random,
 }
 
-/// What the loss needs to know, wherever it is used.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClassSettings {
-    /// Dropout views of a sentence: its class's samples in a step.
+/// The loss itself. As one of distillation's losses, its classes are the texts of the cache; there the batches are
+/// larger than those of [`AmSoftmaxSettings`], and the teacher's vectors are at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AmSoftmaxLoss {
+    /// Its weight among distillation's losses.
+    pub weight: f64,
+    /// Dropout views of a text: its class's samples in a step.
     pub views: usize,
+    /// What cosines are multiplied by.
     pub scale: f64,
+    /// Subtracted from the cosine with a text's own class.
     pub margin: f64,
-    /// How many classes a step's softmax is over: those of the batch, and others by chance. More than there are: all.
+    /// How many classes a step's softmax is over: the batch's own, and a random sample of the others; all, where there
+    /// are fewer.
     pub sampled_classes: usize,
+    /// Where the centres start.
     pub centres: CentreStart,
-    /// How far a step moves a centre: the share of the way to its sentence's vector, where the softmax had it wholly wrong.
+    /// The share of the way to its text's vector that a step moves a centre whose class got a probability of 0.
     pub centre_rate: f64,
 }
 
-impl ClassSettings {
-    /// Refuses settings that can't be; `dropout` says whether anything is dropped.
-    pub(crate) fn check(&self, dropout: bool) -> Result<()> {
+impl Default for AmSoftmaxLoss {
+    fn default() -> Self {
+        let centres = CentreStart::Teacher;
+        Self { weight: 0.0, views: 2, scale: 30.0, margin: 0.35, sampled_classes: 4096, centres, centre_rate: 0.1 }
+    }
+}
+
+impl AmSoftmaxLoss {
+    /// Refuses values that are out of range; `has_views` says whether dropout views differ.
+    pub(crate) fn check_keys(&self, has_views: bool) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        if self.views == 0 || (self.views > 1 && !dropout) {
+        if self.views == 0 || (self.views > 1 && !has_views) {
             let allowed = "at least 1, and 1 where nothing is dropped: the views differ by their dropout";
             return refuse("am_softmax.views", self.views.to_string(), allowed);
         }
@@ -45,11 +62,8 @@ impl ClassSettings {
             return refuse("am_softmax.scale", self.scale.to_string(), "above 0");
         }
         if !(0.0..2.0).contains(&self.margin) {
-            return refuse(
-                "am_softmax.margin",
-                self.margin.to_string(),
-                "from 0 to below 2: it is taken from a cosine",
-            );
+            let allowed = "from 0 to below 2: it is taken from a cosine";
+            return refuse("am_softmax.margin", self.margin.to_string(), allowed);
         }
         if self.sampled_classes < 2 {
             return refuse("am_softmax.sampled_classes", self.sampled_classes.to_string(), "at least 2");
@@ -61,126 +75,52 @@ impl ClassSettings {
     }
 }
 
-/// AM-softmax as one of distillation's losses: the texts of the cache are the classes. Its batches are larger than those of a
-/// training by itself, and the teacher's vectors are at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AmSoftmaxLoss {
-    pub weight: f64,
-    /// Dropout views of a text.
-    pub views: usize,
-    pub scale: f64,
-    pub margin: f64,
-    /// How many classes a step's softmax is over: those of the batch, and others by chance. More than there are: all.
-    pub sampled_classes: usize,
-    pub centres: CentreStart,
-    /// The share of the way to its text's vector that a step moves a centre, where the softmax had it wholly wrong.
-    pub centre_rate: f64,
-}
-
-impl Default for AmSoftmaxLoss {
-    fn default() -> Self {
-        let ClassSettings { scale, margin, centre_rate, .. } = AmSoftmaxSettings::default().classes();
-        let centres = CentreStart::Teacher;
-        Self { weight: 0.0, views: 2, scale, margin, sampled_classes: 4096, centres, centre_rate }
+training_settings! {
+    /// A training with every sentence as its own class. The learning rate is the student's; the centres' rate is
+    /// `centre_rate` and falls with it. A checkpoint copies all centres.
+    pub struct AmSoftmaxSettings;
+    shared: { epochs: 1, batch: 128, learning_rate: 5e-4, evaluate_every: 50, checkpoint_every: 200 }
+    before: {
+        /// At most so many sentences, the first.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit: Option<usize> = None,
     }
-}
-
-impl AmSoftmaxLoss {
-    /// Whether it is not computed.
-    pub fn is_off(&self) -> bool {
-        self.weight == 0.0
+    between: {
+        /// Dropout rate on the pooled features.
+        dropout: f64 = 0.1,
+        /// Dropout rate on the embeddings; above 0 every view is pooled by itself, and pooling costs as many times as
+        /// much.
+        embedding_dropout: f64 = 0.0,
+        /// As in [`AmSoftmaxLoss`].
+        views: usize = 10,
+        /// As in [`AmSoftmaxLoss`].
+        scale: f64 = AmSoftmaxLoss::default().scale,
+        /// As in [`AmSoftmaxLoss`].
+        margin: f64 = AmSoftmaxLoss::default().margin,
+        /// As in [`AmSoftmaxLoss`].
+        sampled_classes: usize = 8192,
+        /// As in [`AmSoftmaxLoss`]; `teacher` needs a cache.
+        centres: CentreStart = CentreStart::Student,
+        /// As in [`AmSoftmaxLoss`].
+        centre_rate: f64 = AmSoftmaxLoss::default().centre_rate,
     }
-
-    pub(crate) fn classes(&self) -> ClassSettings {
-        let &Self { views, scale, margin, sampled_classes, centres, centre_rate, .. } = self;
-        ClassSettings { views, scale, margin, sampled_classes, centres, centre_rate }
-    }
-}
-
-/// How a student goes through a training with every sentence its own class.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AmSoftmaxSettings {
-    /// So many sentences at most, the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<usize>,
-    /// Passes over the sentences.
-    pub epochs: usize,
-    /// Sentences a step; each comes in all its views.
-    pub batch: usize,
-    /// Peak learning rate of the student.
-    pub learning_rate: f64,
-    /// Share of the steps in which the learning rate rises.
-    pub warm_up: f64,
-    /// How the learning rate falls after that; the centres' rate goes with it.
-    pub decay: Decay,
-    /// Decoupled weight decay of the dense parameters.
-    pub weight_decay: f64,
-    /// Dropout rate on the pooled features.
-    pub dropout: f64,
-    /// Dropout rate on the embeddings; above 0 every view is pooled by itself, which costs as many times as much.
-    pub embedding_dropout: f64,
-    /// Dropout views of a sentence.
-    pub views: usize,
-    pub scale: f64,
-    pub margin: f64,
-    /// How many classes a step's softmax is over: those of the batch, and others by chance. More than there are: all.
-    pub sampled_classes: usize,
-    /// `student`, `teacher` (needs a cache) or `random`.
-    pub centres: CentreStart,
-    /// The share of the way to its sentence's vector that a step moves a centre, where the softmax had it wholly wrong.
-    pub centre_rate: f64,
-    pub seed: u64,
-    /// Steps between two looks at the dev set.
-    pub evaluate_every: u64,
-    /// Steps between two checkpoints; each copies all centres.
-    pub checkpoint_every: u64,
-    /// After so many looks at the dev set without a new best a warning is given.
-    pub patience: u64,
-}
-
-impl Default for AmSoftmaxSettings {
-    fn default() -> Self {
-        Self {
-            limit: None,
-            epochs: 1,
-            batch: 128,
-            learning_rate: 5e-4,
-            warm_up: 0.0,
-            decay: Decay::Linear,
-            weight_decay: 0.01,
-            dropout: 0.1,
-            embedding_dropout: 0.0,
-            views: 10,
-            scale: 30.0,
-            margin: 0.35,
-            sampled_classes: 8192,
-            centres: CentreStart::Student,
-            centre_rate: 0.1,
-            seed: 1,
-            evaluate_every: 50,
-            checkpoint_every: 200,
-            patience: 5,
-        }
+    after: {
+        /// Evaluations on the dev set without a new best score before a warning.
+        patience: u64 = PATIENCE,
     }
 }
 
 impl AmSoftmaxSettings {
-    /// Refuses settings that can't be.
+    /// Refuses values that are out of range.
+    ///
+    /// # Errors
+    /// Names the first such key.
     pub fn check(&self) -> Result<()> {
+        let section = "am_softmax";
+        at_least_one(section, "epochs", self.epochs as u64)?;
+        at_least_one(section, "patience", self.patience)?;
+        at_least_one(section, "limit", self.limit.unwrap_or(1) as u64)?;
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        for (name, value) in [
-            ("am_softmax.epochs", self.epochs as u64),
-            ("am_softmax.evaluate_every", self.evaluate_every),
-            ("am_softmax.checkpoint_every", self.checkpoint_every),
-            ("am_softmax.patience", self.patience),
-            ("am_softmax.limit", self.limit.unwrap_or(1) as u64),
-        ] {
-            if value == 0 {
-                return refuse(name, "0".into(), "at least 1");
-            }
-        }
         if self.batch < 2 {
             return refuse("am_softmax.batch", self.batch.to_string(), "at least 2");
         }
@@ -191,45 +131,28 @@ impl AmSoftmaxSettings {
                 return refuse(name, value.to_string(), "from 0 to below 1");
             }
         }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return refuse("am_softmax.weight_decay", self.weight_decay.to_string(), "0 or above");
-        }
-        self.classes().check(self.dropout > 0.0 || self.embedding_dropout > 0.0)?;
-        Ok(self.schedule().schedule(1).map(|_| ())?)
+        self.loss().check_keys(self.dropout > 0.0 || self.embedding_dropout > 0.0)?;
+        Ok(self.training().check(section)?)
     }
 
-    /// What concerns the loss.
-    pub(crate) fn classes(&self) -> ClassSettings {
-        let &Self { views, scale, margin, sampled_classes, centres, centre_rate, .. } = self;
-        ClassSettings { views, scale, margin, sampled_classes, centres, centre_rate }
-    }
-
-    /// [`AmSoftmaxSettings::check`], and refuses views of a student of this shape that would be the same.
+    /// [`AmSoftmaxSettings::check`], and refuses dropout views that would be the same for a student of this shape.
+    ///
+    /// # Errors
+    /// Names the first such key.
     pub fn check_for(&self, config: &StudentConfig) -> Result<()> {
         self.check()?;
-        self.classes().check(self.contrast().varies(config))
+        self.loss().check_keys(self.contrast().varies(config))
     }
 
-    /// What concerns the student's dropout.
+    /// The settings of the loss.
+    pub(crate) fn loss(&self) -> AmSoftmaxLoss {
+        let &Self { views, scale, margin, sampled_classes, centres, centre_rate, .. } = self;
+        AmSoftmaxLoss { weight: 1.0, views, scale, margin, sampled_classes, centres, centre_rate }
+    }
+
+    /// The settings of the student's dropout.
     pub(crate) fn contrast(&self) -> ContrastSettings {
         ContrastSettings { dropout: self.dropout, embedding_dropout: self.embedding_dropout }
-    }
-
-    /// What concerns the steps, as the training loop reads it.
-    pub(crate) fn schedule(&self) -> ContrastiveSettings {
-        ContrastiveSettings {
-            epochs: self.epochs,
-            batch: self.batch,
-            learning_rate: self.learning_rate,
-            warm_up: self.warm_up,
-            decay: self.decay,
-            weight_decay: self.weight_decay,
-            seed: self.seed,
-            evaluate_every: self.evaluate_every,
-            checkpoint_every: self.checkpoint_every,
-            patience: self.patience,
-            ..ContrastiveSettings::default()
-        }
     }
 }
 
@@ -238,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn settings_that_cannot_be_are_refused() {
+    fn values_out_of_range_are_refused() {
         let fine = AmSoftmaxSettings::default();
         assert!(fine.check().is_ok());
         let broken = [

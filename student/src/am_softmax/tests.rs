@@ -1,9 +1,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::Device;
-use limbeck_data::progress::Silent;
+use limbeck_data::Interrupt;
+use limbeck_data::progress::{Progress, Silent};
 use limbeck_encoder::Encoder;
-use limbeck_training::contrastive::{Dev, DevScores};
+use limbeck_training::contrastive::DevScores;
 use serde_json::Value;
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
 use crate::contrast::unlearned;
 use crate::test_support::{StopAt, word_tokenizer};
 
-/// A student that has learned nothing, with a tokenizer of a few words.
+/// An untrained student, with a tokenizer of a few words.
 fn student() -> StudentFolder {
     let tokenizer = word_tokenizer();
     let config = StudentConfig {
@@ -58,11 +59,12 @@ fn learn(
     folder: &Path,
     settings: &AmSoftmaxSettings,
     dev: Option<&dyn Dev>,
-    watch: (&dyn Progress, &Interrupt),
-) -> Result<Summary> {
+    (progress, interrupt): (&dyn Progress, &Interrupt),
+) -> Result<ContrastiveSummary> {
     let (metrics, texts) = (folder.join("metrics.jsonl"), texts());
     let sentences = Sentences::Texts(&texts);
-    train(student(), &AmSoftmaxJob { sentences, settings, dev, folder, metrics, stage: "am-softmax" }, watch)
+    let job = AmSoftmaxJob { sentences, settings, dev, folder, metrics, stage: "am-softmax" };
+    train(student(), &job, Monitor::new(progress, interrupt))
 }
 
 fn losses(folder: &Path) -> Vec<f64> {
@@ -79,7 +81,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_loss_falls_and_nothing_but_the_student_is_left() {
+fn the_loss_falls_and_only_the_student_is_left() {
     for embedding_dropout in [0.0, 0.05] {
         let folder = tempfile::tempdir().unwrap();
         let settings = AmSoftmaxSettings { embedding_dropout, ..settings() };
@@ -94,7 +96,7 @@ fn the_loss_falls_and_nothing_but_the_student_is_left() {
 }
 
 #[test]
-fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hold() {
+fn a_resumed_training_ends_in_the_same_bytes_whatever_the_working_centres_hold() {
     let calm = tempfile::tempdir().unwrap();
     learn(calm.path(), &settings(), None, (&Silent, &Interrupt::new())).unwrap();
     let stopped = tempfile::tempdir().unwrap();
@@ -103,7 +105,7 @@ fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hol
         let stop = StopAt::new(step, &interrupt);
         assert!(learn(stopped.path(), &settings(), None, (&stop, &interrupt)).is_err());
         assert!(stopped.path().join(format!("centres.{step}.f32")).is_file(), "{:?}", names(stopped.path()));
-        // As if the process had gone on for some steps and died: the file was changed in place.
+        // As if the process had taken some more steps before it was killed: the file was changed in place.
         let working = stopped.path().join("centres.f32");
         let noise: Vec<u8> = std::fs::read(&working).unwrap().iter().map(|byte| byte.wrapping_add(1)).collect();
         std::fs::write(&working, noise).unwrap();
@@ -116,7 +118,7 @@ fn going_on_after_a_stop_ends_in_the_same_bytes_whatever_the_working_centres_hol
 }
 
 #[test]
-fn a_checkpoint_of_other_settings_is_neither_gone_on_from_nor_lost() {
+fn a_checkpoint_of_other_settings_is_neither_resumed_nor_lost() {
     let folder = tempfile::tempdir().unwrap();
     let interrupt = Interrupt::new();
     let stop = StopAt::new(9, &interrupt);
@@ -129,7 +131,7 @@ fn a_checkpoint_of_other_settings_is_neither_gone_on_from_nor_lost() {
     learn(folder.path(), &settings(), None, (&Silent, &Interrupt::new())).unwrap();
 }
 
-/// The third look, after step 20, is the best.
+/// The third evaluation, after step 20, has the best score.
 struct ThirdIsBest(AtomicU64);
 
 impl Dev for ThirdIsBest {

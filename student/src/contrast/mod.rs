@@ -1,33 +1,42 @@
-//! A student that learns by SimCSE itself, without a teacher: a TextCNN as a learner of [`limbeck_training::contrastive`].
+//! SimCSE on a student itself, without a teacher: a TextCNN as a learner of [`limbeck_training::contrastive`].
 //!
-//! On text alone two dropout masks make a text's two views; on labelled pairs or triples the same loss fine-tunes a student.
+//! On text alone two dropout masks make a text's two views; on labelled pairs or triples the same loss fine-tunes a
+//! student.
 
+mod encoding;
 mod learner;
 mod views;
 
-use candle_core::Device;
-use limbeck_data::Interrupt;
-use limbeck_data::progress::Progress;
+use candle_core::{DType, Device};
+use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
-use limbeck_training::contrastive::{Job, Material, Summary, forget, train as learn};
+use limbeck_training::contrastive::{ContrastiveSummary, ExampleBatches, Job, TrainingExamples};
+use limbeck_training::fit;
+use limbeck_training::fit::remove_checkpoints;
+use limbeck_training::random::Random;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use self::learner::StudentLearner;
-pub(crate) use self::learner::weights_hash;
+pub(crate) use self::encoding::EncodingStudent;
+use self::learner::StudentLearner;
 pub(crate) use self::views::views;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
-use crate::start::Neighbours;
+use crate::model::{TextCnn};
+use crate::dense::DenseParameters;
+use crate::start::Cooccurrence;
 
-/// How a student goes through a SimCSE training.
+/// The random stream of a random table.
+const RANDOM_TABLE: u64 = 32;
+
+/// The dropout of a student in a SimCSE training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContrastSettings {
     /// Dropout rate on the pooled features.
     pub dropout: f64,
-    /// Dropout rate on the embeddings: a view has one mask a token, the same wherever the token stands.
+    /// Dropout rate on the embeddings: a view has one mask a token, the same at every occurrence of the token.
     pub embedding_dropout: f64,
 }
 
@@ -38,7 +47,10 @@ impl Default for ContrastSettings {
 }
 
 impl ContrastSettings {
-    /// Refuses settings that can't be.
+    /// Refuses rates that are out of range.
+    ///
+    /// # Errors
+    /// Names the key.
     pub fn check(&self) -> Result<()> {
         for (name, value) in [("simcse.dropout", self.dropout), ("simcse.embedding_dropout", self.embedding_dropout)] {
             if !(0.0..1.0).contains(&value) {
@@ -48,48 +60,49 @@ impl ContrastSettings {
         Ok(())
     }
 
-    /// Whether two views of a text differ for a student of this shape: of its features it must have some for dropout to drop.
+    /// Whether two views of a text differ for a student of this shape: dropout needs features to drop.
     pub fn varies(&self, config: &StudentConfig) -> bool {
         self.embedding_dropout > 0.0 || (self.dropout > 0.0 && config.has_features())
     }
 }
 
-/// Trains `student` and writes it to the job's folder. An interrupted training goes on from its checkpoint there.
+/// Trains `student` and writes it to the job's folder. A training that was stopped resumes from its checkpoint there.
 ///
 /// # Errors
-/// Settings that can't be, what [`limbeck_training::contrastive::train`] refuses, and files that can't be written.
+/// Settings that are out of range, fewer than two examples, files that can't be written, and those of
+/// [`limbeck_training::fit()`].
 pub fn train(
     student: StudentFolder,
     settings: &ContrastSettings,
     job: &Job,
-    (progress, interrupt): (&dyn Progress, &Interrupt),
-) -> Result<Summary> {
+    monitor: Monitor,
+) -> Result<ContrastiveSummary> {
     settings.check()?;
-    let objective = match job.material {
-        Material::Texts(_) => "unsupervised SimCSE",
-        Material::Examples(_) => "supervised SimCSE",
-    };
-    if matches!(job.material, Material::Texts(_)) && !settings.varies(&student.model.config) {
-        progress.note(&format!("{}: warning: nothing is dropped, so both views of a text are the same", job.stage));
+    job.settings.check(job.examples.has_hard_negatives())?;
+    if matches!(job.examples, TrainingExamples::Texts(_)) && !settings.varies(&student.model.config) {
+        monitor.note(&format!("{}: warning: nothing is dropped, so both views of a text are the same", job.stage));
     }
-    let origin = json!({"objective": objective, "examples": job.material.len(), "simcse": job.settings,
+    let origin = json!({"objective": job.examples.objective(), "examples": job.examples.len(), "simcse": job.settings,
                         "dropout": settings, "start": student.origin});
-    let mut learner = StudentLearner::new(student, settings, job.settings)?;
-    let summary = learn(&mut learner, job, progress, interrupt)?;
-    let (model, tokenizer) = learner.into_parts();
-    StudentFolder { model, tokenizer, origin }.save(job.folder)?;
-    forget(job.folder)?;
-    Ok(summary)
+    let training = job.settings.training();
+    let student = EncodingStudent::new(student, training.weight_decay, job.dev)?;
+    let batches = ExampleBatches::new(job.examples, &training, |texts| student.tokenise(texts))?;
+    let mut learner = StudentLearner::new(student, settings, job.settings);
+    let summary = fit(&mut learner, &batches, &training, &job.fit_job(), monitor)?;
+    learner.into_student().into_folder(origin).save(job.folder)?;
+    remove_checkpoints(job.folder)?;
+    Ok(ContrastiveSummary::new(job.examples.len(), summary))
 }
 
-/// A student of this shape whose table holds word vectors that were counted from text: a static model in a space of its own.
+/// A student of this shape whose table holds word vectors from counted co-occurrences: a static model in a space of its
+/// own.
 ///
 /// # Errors
-/// A shape that can't be, and tensor errors.
+/// A shape that can't be built, and tensor errors.
 pub fn of_words(
     config: StudentConfig,
     tokenizer: Tokenizer,
-    neighbours: Neighbours,
+    neighbours: Cooccurrence,
     seed: u64,
 ) -> Result<StudentFolder> {
     let start = neighbours.start(config.embedding, config.dimension, seed)?;
@@ -97,11 +110,22 @@ pub fn of_words(
     Ok(StudentFolder { model, tokenizer, origin: json!({"start": "word vectors", "seed": seed}) })
 }
 
-/// A student of this shape that has learned nothing: a random table, and random weights.
+/// An untrained student of this shape: a random table, and random weights.
 ///
 /// # Errors
-/// A shape that can't be, and tensor errors.
+/// A shape that can't be built, and tensor errors.
 pub fn unlearned(config: StudentConfig, tokenizer: Tokenizer, seed: u64) -> Result<StudentFolder> {
-    let model = learner::random(config, seed, &Device::Cpu)?;
+    let model = random(config, seed, &Device::Cpu)?;
     Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
+}
+
+/// A student of random weights: the table is uniform with the variance of a unit vector's values, the rest is
+/// initialised as PyTorch does.
+fn random(config: StudentConfig, seed: u64, device: &Device) -> Result<TextCnn> {
+    let bound = (3.0 / config.embedding as f64).sqrt();
+    let shape = [config.vocabulary, config.embedding];
+    let table = Random::new(seed, &[RANDOM_TABLE]).uniform_tensor(&shape, bound, DType::F32, &Device::Cpu)?;
+    let table = table.flatten_all().and_then(|table| table.to_vec1()).map_err(Error::tensor("a random table"))?;
+    let dense = DenseParameters::random(&config, seed, DType::F32, device)?;
+    TextCnn::new(config, table, dense, device.clone())
 }

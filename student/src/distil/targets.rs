@@ -1,31 +1,37 @@
+//! What a student is distilled from: a cache's texts and vectors, and the texts that fidelity is measured on.
+
 use limbeck_data::cache::{Cache, Fingerprint, Shard, Slice, TokenVectors};
-use limbeck_data::progress::Progress;
-use limbeck_data::{Interrupt, files, text};
+use limbeck_data::{Monitor, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::tokens::tokenise;
+use crate::tokenise::tokenise;
 use crate::unit::to_unit;
 
 /// About this many texts of a cache are held out of training and measure fidelity.
 pub const HELD_OUT: usize = 2_000;
 
-/// What a student learns from: cached vectors, and those it is measured on.
+/// The cached vectors that a student learns, and those that it is measured on.
 pub struct Targets<'a> {
     /// The texts and vectors to learn from.
     pub cache: &'a Cache,
-    /// Texts that were held out when the cache was made. Without them a share of `cache` is held out by the texts' hash.
+    /// Texts that were held out when the cache was made. Without them a share of `cache` is held out by the texts'
+    /// hash.
     pub held_out: Option<&'a Cache>,
+    /// The student's tokenizer.
     pub tokenizer: &'a Tokenizer,
+    /// Longer texts are cut.
     pub max_tokens: Option<usize>,
 }
 
 /// Texts never trained on, with the teacher's vectors.
 #[derive(Debug, Clone)]
 pub struct HeldOut {
+    /// The texts.
     pub texts: Vec<String>,
     /// `texts × dimension`, rows of length 1.
     pub vectors: Vec<f32>,
+    /// The width of the vectors.
     pub dimension: usize,
 }
 
@@ -34,7 +40,7 @@ impl HeldOut {
         Self { texts: Vec::new(), vectors: Vec::new(), dimension }
     }
 
-    /// Refuses so few, which come from `cache`, that they measure nothing.
+    /// Refuses held-out texts of `cache` that are too few to measure anything.
     fn enough(self, cache: &Cache) -> Result<Self> {
         if self.texts.len() >= 2 {
             return Ok(self);
@@ -50,7 +56,7 @@ impl HeldOut {
     }
 }
 
-/// What a first look through the cache finds.
+/// What one pass over the cache finds.
 pub struct Survey {
     /// How often each token occurs in the texts to train on.
     pub frequencies: Vec<u64>,
@@ -62,17 +68,20 @@ pub struct Survey {
     pub hash: String,
     /// The mean of the vectors to train on, each of length 1.
     pub mean: Vec<f32>,
+    /// The texts to measure fidelity on.
     pub held_out: HeldOut,
 }
 
 /// Texts to train on, tokenised, with their targets (`texts × dimension`, rows of length 1).
 pub struct Examples {
+    /// The tokens of the texts.
     pub tokens: TokenBatch,
+    /// `texts × dimension`
     pub targets: Vec<f32>,
 }
 
-/// Whether the text is among the smallest `share` of all hashes, their bits reversed: by the hash itself texts were held out when the
-/// text was prepared, and of those left none would be among the smallest.
+/// Whether the hash of `text`, its bits reversed, is among the smallest `share` of all. Reversed, because the
+/// preparation of the text may have held out the texts with the smallest hashes: none of them would be left.
 fn is_held_out(text: &str, share: f64) -> bool {
     is_below(text::hash(text).reverse_bits(), share)
 }
@@ -81,7 +90,7 @@ fn is_below(hash: u64, share: f64) -> bool {
     (hash as f64) < share * u64::MAX as f64
 }
 
-/// The share of `rows` that makes about [`HELD_OUT`] texts, at most `most`.
+/// The share of `rows` that is about [`HELD_OUT`] texts, at most `most`.
 fn share(rows: u64, most: f64) -> f64 {
     (HELD_OUT as f64 / rows.max(1) as f64).min(most)
 }
@@ -92,13 +101,16 @@ impl Targets<'_> {
         self.cache.dimension()
     }
 
-    /// The rows of a student's table: the tokenizer's tokens, and one for a text without any.
+    /// The rows of a student's table: the tokenizer's tokens, and the empty token.
     pub fn vocabulary(&self) -> usize {
         self.tokenizer.vocabulary() + 1
     }
 
-    /// The teacher's vectors of this tokenizer's tokens, where the cache has them: the student's own, or those of the teacher
-    /// where the tokenizer has the same tokens.
+    /// The teacher's vectors of this tokenizer's tokens, where the cache has them: those made for this tokenizer, or
+    /// those of the teacher's tokens where both tokenizers have the same.
+    ///
+    /// # Errors
+    /// A cache that can't be read, and vectors of another width.
     pub fn token_vectors(&self) -> Result<Option<TokenVectors>> {
         let of_width = |vectors: Option<TokenVectors>| match vectors.as_ref().map(|vectors| vectors.dimension) {
             Some(width) if width != self.dimension() => {
@@ -118,7 +130,10 @@ impl Targets<'_> {
         of_width(self.cache.tokens()?.filter(same))
     }
 
-    /// Refuses a cache that isn't whole, and a held-out cache of another teacher.
+    /// Refuses a cache that is not complete, and a held-out cache of another teacher.
+    ///
+    /// # Errors
+    /// Names the cache.
     pub fn check(&self) -> Result<()> {
         let broken = |cache: &Cache, reason: String| Err(Error::Targets { path: cache.path().to_path_buf(), reason });
         for cache in std::iter::once(self.cache).chain(self.held_out) {
@@ -147,9 +162,12 @@ impl Targets<'_> {
     }
 
     /// Reads the whole cache once: counts tokens, and takes the held-out texts.
-    pub fn survey(&self, progress: &dyn Progress, interrupt: &Interrupt) -> Result<Survey> {
+    ///
+    /// # Errors
+    /// A cache that can't be read or has too few texts.
+    pub fn survey(&self, monitor: Monitor) -> Result<Survey> {
         self.check()?;
-        let bar = progress.stage("counting tokens", Some(self.cache.rows()), "texts");
+        let bar = monitor.stage("counting tokens", Some(self.cache.rows()), "texts");
         let mut frequencies = vec![0u64; self.vocabulary()];
         let slices = self.cache.slices();
         let mut train_rows = Vec::with_capacity(slices.len());
@@ -157,7 +175,7 @@ impl Targets<'_> {
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         let mut held_out = HeldOut::new(self.dimension());
         for shard in 0..self.cache.shards() {
-            interrupt.check()?;
+            monitor.check()?;
             let read = self.cache.read(shard)?;
             if self.held_out.is_none() {
                 self.hold_out(&read, &mut held_out);
@@ -186,8 +204,12 @@ impl Targets<'_> {
         Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out })
     }
 
-    /// The texts that measure fidelity: about [`HELD_OUT`] of the cache to learn from; or of a cache held out those with the smallest
-    /// hashes, which are all where that hash split it off, and about [`HELD_OUT`] where articles were.
+    /// The texts to measure fidelity on: about [`HELD_OUT`] texts of the cache to learn from; or, of a held-out cache,
+    /// about as many with the smallest hashes. All of a held-out cache that the preparation split off by these hashes
+    /// are among them.
+    ///
+    /// # Errors
+    /// A cache that can't be read or has too few texts.
     pub fn held_out(&self) -> Result<HeldOut> {
         let cache = self.held_out.unwrap_or(self.cache);
         let mut held_out = HeldOut::new(cache.dimension());
@@ -197,7 +219,8 @@ impl Targets<'_> {
         held_out.enough(cache)
     }
 
-    /// Adds what measures fidelity of a shard: of the held-out cache where there is one, else of the cache to learn from.
+    /// Adds the texts of a shard to measure fidelity on. The shard is of the held-out cache where there is one, else of
+    /// the cache to learn from.
     fn hold_out(&self, shard: &Shard, held_out: &mut HeldOut) {
         let share = share(self.held_out.unwrap_or(self.cache).rows(), if self.held_out.is_some() { 1.0 } else { 0.05 });
         for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(held_out.dimension)) {
@@ -237,12 +260,21 @@ impl Targets<'_> {
         Ok(texts)
     }
 
+    /// The texts of `shard` that [`Targets::examples`] takes.
+    pub(super) fn trained_texts(&self, mut shard: Shard) -> Result<Vec<String>> {
+        let rows = self.examples_and_rows(&shard)?.1;
+        Ok(rows.into_iter().map(|row| std::mem::take(&mut shard.texts[row])).collect())
+    }
+
     /// The texts of `shard` that are trained on.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
     pub fn examples(&self, shard: &Shard) -> Result<Examples> {
         Ok(self.examples_and_rows(shard)?.0)
     }
 
-    /// The texts of `shard` that are trained on, and which of its rows they are, in order.
+    /// The texts of `shard` that are trained on, and their rows in the shard, in order.
     fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
         let dimension = self.dimension();
         let share = if self.held_out.is_some() { 0.0 } else { share(self.cache.rows(), 0.05) };
@@ -265,8 +297,16 @@ impl Targets<'_> {
         Ok((Examples { tokens: self.tokenise(&kept)?, targets }, rows))
     }
 
-    /// `texts` as the student sees them: no special tokens, and one token of its own for a text without any.
+    /// The token of a text without any other.
+    pub(super) fn empty_token(&self) -> u32 {
+        self.vocabulary() as u32 - 1
+    }
+
+    /// `texts` as the student reads them: no special tokens, and the empty token for a text without any other.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
     pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        tokenise(self.tokenizer, texts, self.max_tokens, self.vocabulary() as u32 - 1)
+        tokenise(self.tokenizer, texts, self.max_tokens, self.empty_token())
     }
 }

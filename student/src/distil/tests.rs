@@ -5,15 +5,19 @@ use limbeck_data::Interrupt;
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
 use limbeck_data::progress::{Progress, Silent};
 use limbeck_encoder::Tokenizer;
+use limbeck_training::Error as TrainingError;
+use limbeck_training::checkpoint::CheckpointFiles;
+use limbeck_training::fit::TrainingState;
 use limbeck_training::random::Random;
 
 use super::*;
 use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
-use crate::contrast::weights_hash;
 use crate::error::{Error, Result};
-use crate::model::{Dense, TextCnn};
+use crate::model::{TextCnn};
+use crate::dense::DenseParameters;
 use crate::test_support::{StopAt, WORDS, word_tokenizer};
+use crate::trainable::weights_hash;
 
 const DIMENSION: usize = 6;
 
@@ -69,7 +73,7 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
     let made_elsewhere = Cache::open(&folder.path().join("shard-00000.parquet")).unwrap();
     for cache in [&cache, &made_elsewhere] {
         let targets = targets(cache, &tokenizer);
-        let survey = targets.survey(&Silent, &Interrupt::new()).unwrap();
+        let survey = targets.survey(Monitor::new(&Silent, &Interrupt::new())).unwrap();
         assert_eq!(survey.slices, cache.slices());
         for (slice, &rows) in survey.slices.iter().zip(&survey.train_rows) {
             let examples = targets.examples(&cache.read_slice(slice).unwrap()).unwrap();
@@ -105,18 +109,23 @@ fn texts_are_held_out_of_a_cache_whose_text_was_split_before() {
 }
 
 /// Two epochs of two windows.
-fn learn(cache: &Cache, folder: &Path, losses: Losses, watch: (&dyn Progress, &Interrupt)) -> Result<String> {
+fn learn(
+    cache: &Cache,
+    folder: &Path,
+    losses: Losses,
+    (progress, interrupt): (&dyn Progress, &Interrupt),
+) -> Result<String> {
     let tokenizer = word_tokenizer();
     let settings =
         DistilSettings { epochs: 2, window: 1, checkpoint_every: 7, losses, dropout: 0.1, ..DistilSettings::default() };
     let job = job(targets(cache, &tokenizer), config(&tokenizer, DIMENSION), &settings, folder);
-    let (model, summary) = distil(&job, watch.0, watch.1)?;
+    let (model, summary) = distil(&job, Monitor::new(progress, interrupt))?;
     assert_eq!(summary.texts.div_ceil(SHARD_ROWS), 2, "two windows");
     weights_hash(&model)
 }
 
 #[test]
-fn a_run_stopped_in_any_window_goes_on_to_the_same_student() {
+fn a_distillation_stopped_in_any_window_resumes_to_the_same_student() {
     let folder = tempfile::tempdir().unwrap();
     let cache = cache(folder.path(), 20_000);
     let with_classes =
@@ -129,7 +138,8 @@ fn a_run_stopped_in_any_window_goes_on_to_the_same_student() {
             let interrupt = Interrupt::new();
             let stop = StopAt::new(step, &interrupt);
             let result = learn(&cache, stopped.path(), losses.clone(), (&stop, &interrupt));
-            assert!(matches!(result, Err(Error::Interrupted { step: at, .. }) if at == step), "{result:?}");
+            let Err(Error::Training(error)) = result else { panic!("{result:?}") };
+            assert!(matches!(*error, TrainingError::Interrupted { step: at, .. } if at == step), "{error:?}");
         }
         let student = learn(&cache, stopped.path(), losses, (&Silent, &Interrupt::new())).unwrap();
         assert_eq!(student, calm_student);
@@ -139,25 +149,25 @@ fn a_run_stopped_in_any_window_goes_on_to_the_same_student() {
 }
 
 #[test]
-fn a_student_wider_than_the_targets_is_gone_on_from() {
+fn a_student_wider_than_the_targets_can_be_distilled_further() {
     let folder = tempfile::tempdir().unwrap();
     let (cache, tokenizer) = (cache(folder.path(), 3_000), word_tokenizer());
     let config = config(&tokenizer, 2 * DIMENSION);
-    let dense = Dense::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
+    let dense = DenseParameters::fresh(&config, 1, DType::F32, &Device::Cpu).unwrap();
     let table = (0..config.vocabulary * config.embedding).map(|at| (at % 13) as f32 - 6.0).collect();
     let student = TextCnn::new(config.clone(), table, dense, Device::Cpu).unwrap();
     let settings = DistilSettings { epochs: 1, ..DistilSettings::default() };
     let anew = job(targets(&cache, &tokenizer), config, &settings, folder.path());
     let job = DistilJob { student: Some(&student), ..anew };
-    let (_, summary) = distil(&job, &Silent, &Interrupt::new()).unwrap();
+    let (_, summary) = distil(&job, Monitor::new(&Silent, &Interrupt::new())).unwrap();
     assert!(summary.best > summary.start, "{summary:?}");
 }
 
 #[test]
-fn a_step_that_leaves_no_numbers_is_not_kept() {
+fn weights_that_are_not_finite_are_not_saved() {
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (cache, tokenizer) = (cache(data.path(), 3_000), word_tokenizer());
-    // A first step of such a length leaves infinities; there is no warm-up to shorten it.
+    // So long a first step, which no warm-up shortens, leaves infinities.
     let settings = DistilSettings {
         learning_rate: 1e39,
         warm_up: 0.0,
@@ -166,7 +176,26 @@ fn a_step_that_leaves_no_numbers_is_not_kept() {
         ..DistilSettings::default()
     };
     let job = job(targets(&cache, &tokenizer), config(&tokenizer, DIMENSION), &settings, folder.path());
-    let error = distil(&job, &Silent, &Interrupt::new()).err().unwrap();
-    assert!(matches!(error, Error::NotFinite { what: "a parameter", step: 1 }), "{error}");
-    assert!(!folder.path().join("checkpoint.safetensors").exists());
+    let error = distil(&job, Monitor::new(&Silent, &Interrupt::new())).err().unwrap();
+    assert!(error.to_string().starts_with("a parameter is not finite at step 1"), "{error}");
+    let state: TrainingState = CheckpointFiles::new(folder.path()).state().unwrap().unwrap();
+    assert_eq!(state.step, 0);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_leaves_the_texts_of_its_batch() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (cache, tokenizer) = (cache(data.path(), 3_000), word_tokenizer());
+    let settings = DistilSettings { learning_rate: 1e39, warm_up: 0.0, epochs: 1, ..DistilSettings::default() };
+    let job = job(targets(&cache, &tokenizer), config(&tokenizer, DIMENSION), &settings, folder.path());
+    let error = distil(&job, Monitor::new(&Silent, &Interrupt::new())).err().unwrap();
+    let Error::Training(error) = error else { panic!("{error}") };
+    let TrainingError::Diverged { step: 2, batch, .. } = &*error else { panic!("{error:?}") };
+    let trained = job.targets.training_texts(usize::MAX).unwrap();
+    let lines = std::fs::read_to_string(batch).unwrap();
+    assert!((450..600).contains(&lines.lines().count()), "{lines}");
+    for line in lines.lines() {
+        let (number, text) = line.split_once('\t').unwrap();
+        assert_eq!(trained[number.parse::<usize>().unwrap() - 1], text);
+    }
 }

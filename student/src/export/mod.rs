@@ -1,9 +1,8 @@
-//! A student as other libraries load it.
+//! A student in the formats of other libraries: ONNX and sentence-transformers.
 
 mod int8;
 mod modules;
 mod onnx;
-pub(crate) mod read;
 mod sentence_transformers;
 mod tokenizer;
 
@@ -20,10 +19,10 @@ use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 use tokenizer::TokenizerFiles;
 
-/// Writes a folder with `model.onnx` and the files with which transformers and transformers.js load the tokenizer.
+/// Writes a folder with `model.onnx` and the files from which transformers and transformers.js load the tokenizer.
 ///
 /// # Errors
-/// As [`write_onnx`]; a folder that holds a student, whose own files would be written over.
+/// As [`write_onnx`]; a folder that holds a student, whose own files would be overwritten.
 pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
     refuse_student(to)?;
     let config = &student.model.config;
@@ -39,21 +38,20 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
     write_json(&described, &to.join("config.json"))
 }
 
-/// Refuses to write over a student's own folder; an earlier export may be written over.
+/// Refuses to overwrite a student's own folder; an earlier export may be overwritten.
 fn refuse_student(to: &Path) -> Result<()> {
     if crate::folder::is_student(to) && !to.join("modules.json").exists() {
-        let reason = "holds a student, whose files the export would write over; choose another folder".into();
-        return Err(Error::Folder { path: to.to_path_buf(), reason });
+        let reason = "holds a student, whose files the export would write over; choose another folder";
+        return Err(Error::folder(to, reason));
     }
     refuse_other_kind(to)
 }
 
-/// Refuses to write over a cache or a model that is no student.
+/// Refuses to overwrite a cache, or a model that is no student.
 pub fn refuse_other_kind(to: &Path) -> Result<()> {
     match crate::folder::other_kind(to) {
         Some(what) => {
-            let reason = format!("holds {what}, whose files would be written over; choose another folder");
-            Err(Error::Folder { path: to.to_path_buf(), reason })
+            Err(Error::folder(to, format!("holds {what}, whose files would be written over; choose another folder")))
         }
         None => Ok(()),
     }

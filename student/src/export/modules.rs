@@ -5,74 +5,77 @@
 //!  rows of E      convs   ends × ε      max, mean   sort, ± mean    linear, skip
 //! ```
 //!
-//! - **Transformer** is a Mamba of no layers: an embedding table and a final RMSNorm, which is undone by one more channel
-//!   that gives every row the same length. (`WordEmbeddings`, made for this, can't take a fast tokenizer before
-//!   sentence-transformers 5.4.) Mamba has neither positions nor a mask of length × length, so long texts stay cheap.
-//! - **CNN** holds the student's banks, and before them banks of width 1 that carry E through as it is, for the mean.
-//! - **An end token** stands after every text, since a text needs one token at least and no tokenizer gives one to the
-//!   empty text alone. Its row is zero but for a channel of its own, so convolutions take it for padding, and
-//!   it is the padding token too. `WordWeights` weighs it with 1e-8, all others with 1: it adds nothing to a sum, and its candidate for the maximum is 0, which the
-//!   ReLU after it gives anyway. In an empty text it is alone, and the mean of its channel is 1.
-//! - **Dense + ReLU** picks the maxima of the student's banks; whether the text is empty; and the means, each with both
-//!   signs, so that the ReLU loses nothing.
-//! - **Dense** is `linear` and `skip` side by side, and for an empty text what the student makes of its own token for it.
+//! - **Transformer** is a Mamba without layers: an embedding table and a final RMSNorm. One more channel gives every
+//!   row the same length, so that the norm changes nothing. (The module meant for this, `WordEmbeddings`, can't take a
+//!   fast tokenizer before sentence-transformers 5.4.) Mamba has neither positions nor a mask of length × length, so
+//!   long texts stay cheap.
+//! - **CNN** holds the student's banks, and before them banks of width 1 that carry E through unchanged, for the mean.
+//! - **An end token** follows every text: a text needs at least one token, and no tokenizer adds a token to the empty
+//!   text alone. Its row is zero but for a channel of its own, so convolutions treat it as padding; it is the padding
+//!   token too. `WordWeights` gives it the weight 1e-8 and all others 1: it adds nothing to a sum, and its candidate
+//!   for the maximum is 0, which the ReLU gives anyway. In an empty text it stands alone, and the mean of its channel
+//!   is 1.
+//! - **Dense + ReLU** picks the maxima of the student's banks, whether the text is empty, and the means; each mean
+//!   stands there with both signs, so that the ReLU loses nothing.
+//! - **Dense** is `linear` and `skip` side by side, and one column more that gives an empty text its vector.
 //!
-//! Without convolutions, CNN is left out.
+//! A student without convolutions has no CNN module. [`crate::folder`] reads the modules back.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
-use limbeck_data::files;
+use candle_core::{Device, Tensor};
 use limbeck_encoder::TokenBatch;
-use safetensors::tensor::{Dtype, TensorView};
+use limbeck_training::checkpoint::{self, Stored};
 use serde_json::{Value, json};
 
 use super::tokenizer::TokenizerFiles;
 use super::{write_json, write_tokenizer};
-use crate::error::{During, Error, Result};
-use crate::folder::StudentFolder;
-use crate::graph::Graph;
+use crate::error::{Error, Result};
+use crate::folder::{END_TOKEN, ModuleLayout, StudentFolder};
+use crate::graph::Backend;
 use crate::model::TextCnn;
 
-/// What stands after every text.
-pub(super) const END: &str = "<|limbeck-end|>";
-/// Its weight: nothing beside 1 in f32, and above the 1e-9 at which `Pooling` stops a division.
+/// The weight of the end token: nothing beside 1 in f32, and above 1e-9, the least divisor in `Pooling`.
 const END_WEIGHT: f64 = 1e-8;
 
-/// A tensor to be written.
-struct Tensor {
-    name: String,
-    shape: Vec<usize>,
-    numbers: Vec<f32>,
+const RELU: &str = "torch.nn.modules.activation.ReLU";
+const IDENTITY: &str = "torch.nn.modules.linear.Identity";
+
+/// A module of the export.
+pub(super) struct Module {
+    /// The folder's name; empty for the first module, which lies in the export's own folder.
+    pub name: String,
+    /// Its class in Python.
+    pub class: &'static str,
 }
 
-fn tensor(name: impl Into<String>, shape: &[usize], numbers: Vec<f32>) -> Tensor {
-    Tensor { name: name.into(), shape: shape.to_vec(), numbers }
-}
-
-/// Writes the modules' folders; gives each one's name and class.
-pub fn write(student: &StudentFolder, to: &Path) -> Result<Vec<(String, &'static str)>> {
+/// Writes the modules' folders.
+pub(super) fn write(student: &StudentFolder, to: &Path) -> Result<Vec<Module>> {
     let model = &student.model;
-    let mut modules = vec![(String::new(), "sentence_transformers.models.Transformer")];
-    let mut add = |class: &'static str| -> std::path::PathBuf {
+    let mut modules = vec![Module { name: String::new(), class: "sentence_transformers.models.Transformer" }];
+    let mut add = |class: &'static str| -> PathBuf {
         let name = format!("{}_{}", modules.len(), class.rsplit('.').next().unwrap_or(class));
-        modules.push((name.clone(), class));
-        to.join(name)
+        let folder = to.join(&name);
+        modules.push(Module { name, class });
+        folder
     };
     write_table(student, to)?;
-    let features = Features::of(model);
-    if !features.own.is_empty() {
-        features.write_banks(model, &add("sentence_transformers.models.CNN"))?;
+    let layout = ModuleLayout::of(&model.config);
+    if !layout.banks.is_empty() {
+        write_banks(&layout, model, &add("sentence_transformers.models.CNN"))?;
     }
     write_word_weights(student, &add("sentence_transformers.models.WordWeights"))?;
-    write_pooling(features.width(), !features.own.is_empty(), &add("sentence_transformers.models.Pooling"))?;
-    features.sorting().write(&add("sentence_transformers.models.Dense"))?;
-    features.output(model)?.write(&add("sentence_transformers.models.Dense"))?;
+    write_pooling(&layout, &add("sentence_transformers.models.Pooling"))?;
+    sorting(&layout)?.write(&add("sentence_transformers.models.Dense"))?;
+    output(&layout, model)?.write(&add("sentence_transformers.models.Dense"))?;
     add("sentence_transformers.models.Normalize");
     Ok(modules)
 }
 
-/// The Mamba of no layers: row `v` is E\[v\], the end's channel, and what gives all rows one length. The student's row for
-/// an empty text, in whose place the end's stands, comes last: no id reaches it, but the student can be read back.
+/// The Mamba without layers. Row `v` is E\[v\], the end token's channel, and the channel that gives all rows the same
+/// length. The end token's row takes the place of the student's row for an empty text, which comes last: no id reaches
+/// it, but the student can be read back.
 fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
     let config = &student.model.config;
     let (rows, d) = (config.vocabulary, config.embedding);
@@ -95,7 +98,10 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         row[d + 1] = (longest - square).sqrt() as f32;
     }
     let norm = vec![(longest / width as f64).sqrt() as f32; width];
-    let tensors = [tensor("embeddings.weight", &[rows + 1, width], table), tensor("norm_f.weight", &[width], norm)];
+    let tensors = [
+        ("embeddings.weight".into(), Stored::rows(&table, width)),
+        ("norm_f.weight".into(), Stored::Tensor(tensor(norm, &[width])?)),
+    ];
     write_tensors(&tensors, to)?;
     let described = json!({
         "model_type": "mamba",
@@ -111,171 +117,110 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         "limbeck": {"student": config, "origin": student.origin},
     });
     write_json(&described, &to.join("config.json"))?;
-    write_tokenizer(&TokenizerFiles::with_end(&student.tokenizer, config.max_tokens, END)?, to)?;
+    write_tokenizer(&TokenizerFiles::with_end(&student.tokenizer, config.max_tokens, END_TOKEN)?, to)?;
     let longest = config.max_tokens.map(|tokens| tokens + 1);
     write_json(&json!({"max_seq_length": longest, "do_lower_case": false}), &to.join("sentence_bert_config.json"))
 }
 
-/// What `Pooling` pools: a position's features. Without convolutions they are the table's channels; else the banks of
-/// `CNN`, which all have as many filters, those of width 1 that carry channels through first.
-struct Features {
-    /// How many channels of the embedding are carried through, from the first on: all where there is a skip. The end's
-    /// channel comes after them.
-    carried: usize,
-    /// Width and filters of the student's own banks.
-    own: Vec<(usize, usize)>,
-    /// Filters of every bank.
-    filters: usize,
-    /// The embedding's channels.
-    embedding: usize,
-}
-
-impl Features {
-    fn of(model: &TextCnn) -> Self {
-        let config = &model.config;
-        let own: Vec<_> = config.convolutions.iter().map(|bank| (bank.width, bank.filters)).collect();
-        let filters = own.iter().map(|&(_, filters)| filters).max().unwrap_or(1);
-        Self { carried: if config.skip { config.embedding } else { 0 }, own, filters, embedding: config.embedding }
+fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> {
+    let (filters, inputs, d) = (layout.filters, layout.channels(), layout.embedding);
+    let mut banks = Vec::new();
+    let carried: Vec<usize> = (0..layout.carried).chain([d]).collect();
+    for channels in carried.chunks(filters) {
+        let mut kernel = vec![0.0; filters * inputs];
+        channels.iter().enumerate().for_each(|(filter, channel)| kernel[filter * inputs + channel] = 1.0);
+        banks.push((tensor(kernel, &[filters, inputs, 1])?, tensor(vec![0.0; filters], &[filters])?));
     }
-
-    /// Channels of the table.
-    fn channels(&self) -> usize {
-        self.embedding + 2
-    }
-
-    /// How many banks of width 1 carry channels.
-    fn carrying(&self) -> usize {
-        (self.carried + 1).div_ceil(self.filters)
-    }
-
-    /// How many features a position has.
-    fn width(&self) -> usize {
-        match self.own.is_empty() {
-            true => self.channels(),
-            false => (self.carrying() + self.own.len()) * self.filters,
-        }
-    }
-
-    /// Filters of the student's own banks together.
-    fn own_filters(&self) -> usize {
-        self.own.iter().map(|&(_, filters)| filters).sum()
-    }
-
-    fn write_banks(&self, model: &TextCnn, to: &Path) -> Result<()> {
-        let (filters, inputs, d, carrying) = (self.filters, self.channels(), self.embedding, self.carrying());
-        let mut tensors = Vec::new();
-        let carried: Vec<usize> = (0..self.carried).chain([d]).collect();
-        for (bank, channels) in carried.chunks(filters).enumerate() {
-            let mut weight = vec![0.0; filters * inputs];
-            channels.iter().enumerate().for_each(|(filter, channel)| weight[filter * inputs + channel] = 1.0);
-            tensors.push(tensor(format!("convs.{bank}.weight"), &[filters, inputs, 1], weight));
-            tensors.push(tensor(format!("convs.{bank}.bias"), &[filters], vec![0.0; filters]));
-        }
-        for (bank, &(width, _)) in self.own.iter().enumerate() {
-            let bank = carrying + bank;
-            let kernel = model.dense.numbers(&format!("conv{width}.weight"))?; // [filters, d, width]
-            let mut weight = vec![0.0; filters * inputs * width];
-            for (to, from) in weight.chunks_exact_mut(inputs * width).zip(kernel.chunks_exact(d * width)) {
-                to[..from.len()].copy_from_slice(from);
-            }
-            let mut bias = model.dense.numbers(&format!("conv{width}.bias"))?;
-            bias.resize(filters, 0.0);
-            tensors.push(tensor(format!("convs.{bank}.weight"), &[filters, inputs, width], weight));
-            tensors.push(tensor(format!("convs.{bank}.bias"), &[filters], bias));
-        }
-        let widths: Vec<usize> =
-            vec![1; carrying].into_iter().chain(self.own.iter().map(|&(width, _)| width)).collect();
-        let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
-        write_tensors(&tensors, to)?;
-        write_json(&described, &to.join("cnn_config.json"))
-    }
-
-    /// From the pooled features, maxima before means, to those that count: own maxima; relu(2m − 1) of the mean m of the
-    /// end's channel, which is 1 in an empty text and 0 in any other; the carried means; their negatives.
-    fn sorting(&self) -> Dense {
-        let (pooled, carried) = (self.width(), self.carried);
-        let (inputs, means) = if self.own.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };
-        // In the table's order E comes first; in the banks' the carried channels do. Either way the end's comes after.
-        let end = if self.own.is_empty() { self.embedding } else { carried };
-        let empty = self.own_filters();
-        let outputs = empty + 1 + 2 * carried;
-        let mut weight = vec![0.0; outputs * inputs];
-        let mut output = 0;
-        for (bank, &(_, filters)) in self.own.iter().enumerate() {
-            for filter in 0..filters {
-                weight[output * inputs + (self.carrying() + bank) * self.filters + filter] = 1.0;
-                output += 1;
-            }
-        }
-        weight[empty * inputs + means + end] = 2.0;
-        for channel in 0..carried {
-            weight[(empty + 1 + channel) * inputs + means + channel] = 1.0;
-            weight[(empty + 1 + carried + channel) * inputs + means + channel] = -1.0;
-        }
-        let mut bias = vec![0.0; outputs];
-        bias[empty] = -1.0;
-        Dense { inputs, outputs, weight, bias, activation: "torch.nn.modules.activation.ReLU" }
-    }
-
-    /// `linear`, what an empty text adds to its bias, `skip` and its negative.
-    fn output(&self, model: &TextCnn) -> Result<Dense> {
-        let (filters, carried, dimension) = (self.own_filters(), self.carried, model.config.dimension);
-        let bias = match self.own.is_empty() {
-            true => vec![0.0; dimension],
-            false => model.dense.numbers("linear.bias")?,
+    for bank in &layout.banks {
+        let parameter = |name: String| model.dense.get(&name)?.to_device(&Device::Cpu);
+        let own = || -> candle_core::Result<(Tensor, Tensor)> {
+            let kernel = parameter(format!("conv{}.weight", bank.width))?.pad_with_zeros(1, 0, inputs - d)?;
+            let bias = parameter(format!("conv{}.bias", bank.width))?;
+            let missing = filters - bank.filters;
+            Ok((kernel.pad_with_zeros(0, 0, missing)?, bias.pad_with_zeros(0, 0, missing)?))
         };
-        let mut weight = empty_output(model, &bias)?;
-        if filters > 0 {
-            weight = beside(&model.dense.numbers("linear.weight")?, filters, &weight, 1);
-        }
-        if carried > 0 {
-            let skip = model.dense.numbers("skip.weight")?;
-            let negative: Vec<f32> = skip.iter().map(|weight| -weight).collect();
-            weight = beside(&weight, filters + 1, &skip, carried);
-            weight = beside(&weight, filters + 1 + carried, &negative, carried);
-        }
-        Ok(Dense { inputs: filters + 1 + 2 * carried, outputs: dimension, weight, bias, activation: IDENTITY })
+        banks.push(own().map_err(Error::tensor("widening a bank of convolutions"))?);
     }
+    let mut tensors = Vec::new();
+    for (bank, (kernel, bias)) in banks.into_iter().enumerate() {
+        tensors.push((format!("convs.{bank}.weight"), Stored::Tensor(kernel)));
+        tensors.push((format!("convs.{bank}.bias"), Stored::Tensor(bias)));
+    }
+    let own_widths = layout.banks.iter().map(|bank| bank.width);
+    let widths: Vec<usize> = std::iter::repeat_n(1, layout.carrying()).chain(own_widths).collect();
+    let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
+    write_tensors(&tensors, to)?;
+    write_json(&described, &to.join("cnn_config.json"))
 }
 
-/// The output of a text without tokens, not normalised, less `bias`.
-fn empty_output(model: &TextCnn, bias: &[f32]) -> Result<Vec<f32>> {
+/// From the pooled features, maxima before means, to the inputs of the last layer: own maxima; relu(2m − 1) of the mean
+/// m of the end token's channel, which is 1 for an empty text and 0 for any other; the carried means; their negatives.
+fn sorting(layout: &ModuleLayout) -> Result<DenseModule> {
+    let (pooled, carried, outputs) = (layout.features(), layout.carried, layout.outputs());
+    let (inputs, means) = if layout.banks.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };
+    // The end token's channel follows E in the table, and the carried channels in the banks.
+    let end = if layout.banks.is_empty() { layout.embedding } else { carried };
+    let empty = layout.own_filters();
+    let mut weight = vec![0.0; outputs * inputs];
+    let own = layout.banks.iter().enumerate();
+    let own = own.flat_map(|(bank, config)| (0..config.filters).map(move |filter| (bank, filter)));
+    for (output, (bank, filter)) in own.enumerate() {
+        weight[output * inputs + (layout.carrying() + bank) * layout.filters + filter] = 1.0;
+    }
+    weight[empty * inputs + means + end] = 2.0;
+    for channel in 0..carried {
+        weight[(empty + 1 + channel) * inputs + means + channel] = 1.0;
+        weight[(empty + 1 + carried + channel) * inputs + means + channel] = -1.0;
+    }
+    let mut bias = vec![0.0; outputs];
+    bias[empty] = -1.0;
+    let (weight, bias) = (tensor(weight, &[outputs, inputs])?, tensor(bias, &[outputs])?);
+    Ok(DenseModule { weight, bias, activation: RELU })
+}
+
+/// `linear`, the empty text's output without the bias, `skip` and its negative.
+fn output(layout: &ModuleLayout, model: &TextCnn) -> Result<DenseModule> {
     let empty = [model.config.empty_token()];
     let tokens: TokenBatch = [&empty[..]].into_iter().collect();
-    let rows = model.rows(&tokens)?;
-    let output = model.project(&model.pool(&rows, Graph::Plain)?, None)?;
-    let mut output = output.flatten_all().and_then(|output| output.to_vec1::<f32>()).during("the empty text")?;
-    output.iter_mut().zip(bias).for_each(|(output, bias)| *output -= bias);
-    Ok(output)
+    let empty = model.project(&model.pool(&model.rows(&tokens)?, Backend::Padded)?, None)?;
+    let layer = || -> candle_core::Result<DenseModule> {
+        let parameter = |name: &str| model.dense.get(name)?.to_device(&Device::Cpu);
+        let empty = empty.to_device(&Device::Cpu)?.reshape(((), 1))?;
+        let (mut columns, bias) = match layout.banks.is_empty() {
+            true => (Vec::new(), empty.zeros_like()?),
+            false => (vec![parameter("linear.weight")?], parameter("linear.bias")?.reshape(((), 1))?),
+        };
+        columns.push(empty.sub(&bias)?);
+        if layout.carried > 0 {
+            let skip = parameter("skip.weight")?;
+            columns.extend([skip.clone(), skip.neg()?]);
+        }
+        Ok(DenseModule { weight: Tensor::cat(&columns, 1)?, bias: bias.flatten_all()?, activation: IDENTITY })
+    };
+    layer().map_err(Error::tensor("the modules' last layer"))
 }
 
-/// Two matrices of as many rows, side by side.
-fn beside(left: &[f32], left_width: usize, right: &[f32], right_width: usize) -> Vec<f32> {
-    let rows = left.chunks_exact(left_width).zip(right.chunks_exact(right_width));
-    rows.flat_map(|(left, right)| left.iter().chain(right).copied()).collect()
-}
-
-const IDENTITY: &str = "torch.nn.modules.linear.Identity";
-
-struct Dense {
-    inputs: usize,
-    outputs: usize,
+/// A linear layer as sentence-transformers' module `Dense`.
+struct DenseModule {
     /// `[outputs, inputs]`
-    weight: Vec<f32>,
-    bias: Vec<f32>,
+    weight: Tensor,
+    /// `[outputs]`
+    bias: Tensor,
     activation: &'static str,
 }
 
-impl Dense {
+impl DenseModule {
     fn write(self, to: &Path) -> Result<()> {
-        let Self { inputs, outputs, weight, bias, activation } = self;
         let described = json!({
-            "in_features": inputs,
-            "out_features": outputs,
+            "in_features": self.weight.dims()[1],
+            "out_features": self.weight.dims()[0],
             "bias": true,
-            "activation_function": activation,
+            "activation_function": self.activation,
         });
-        let tensors = [tensor("linear.weight", &[outputs, inputs], weight), tensor("linear.bias", &[outputs], bias)];
+        let tensors = [
+            ("linear.weight".to_owned(), Stored::Tensor(self.weight)),
+            ("linear.bias".to_owned(), Stored::Tensor(self.bias)),
+        ];
         write_tensors(&tensors, to)?;
         write_json(&described, &to.join("config.json"))
     }
@@ -285,17 +230,17 @@ fn write_word_weights(student: &StudentFolder, to: &Path) -> Result<()> {
     let end = student.tokenizer.vocabulary() as u32;
     let token = |id: u32| Value::String(student.tokenizer.token(id).unwrap_or_default());
     let mut vocabulary: Vec<Value> = (0..end).map(token).collect();
-    vocabulary.push(END.into());
-    let described = json!({"vocab": vocabulary, "word_weights": {END: END_WEIGHT}, "unknown_word_weight": 1});
+    vocabulary.push(END_TOKEN.into());
+    let described = json!({"vocab": vocabulary, "word_weights": {END_TOKEN: END_WEIGHT}, "unknown_word_weight": 1});
     write_json(&described, &to.join("config.json"))
 }
 
-fn write_pooling(width: usize, max: bool, to: &Path) -> Result<()> {
+fn write_pooling(layout: &ModuleLayout, to: &Path) -> Result<()> {
     let described = json!({
-        "word_embedding_dimension": width,
+        "word_embedding_dimension": layout.features(),
         "pooling_mode_cls_token": false,
         "pooling_mode_mean_tokens": true,
-        "pooling_mode_max_tokens": max,
+        "pooling_mode_max_tokens": !layout.banks.is_empty(),
         "pooling_mode_mean_sqrt_len_tokens": false,
         "pooling_mode_weightedmean_tokens": false,
         "pooling_mode_lasttoken": false,
@@ -304,17 +249,11 @@ fn write_pooling(width: usize, max: bool, to: &Path) -> Result<()> {
     write_json(&described, &to.join("config.json"))
 }
 
-fn write_tensors(tensors: &[Tensor], folder: &Path) -> Result<()> {
-    let path = folder.join("model.safetensors");
-    let broken = |error: safetensors::SafeTensorError| Error::Folder { path: path.clone(), reason: error.to_string() };
-    let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|tensor| tensor.numbers.iter().flat_map(|number| number.to_le_bytes()).collect()).collect();
-    let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| {
-        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes).map_err(broken)?;
-        Ok((tensor.name.as_str(), view))
-    });
-    let views = views.collect::<Result<Vec<_>>>()?;
-    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let whole = safetensors::serialize(views, Some(metadata)).map_err(broken)?;
-    Ok(files::write_bytes(&path, &whole)?)
+fn tensor(values: Vec<f32>, shape: &[usize]) -> Result<Tensor> {
+    Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensor("the modules' weights"))
+}
+
+fn write_tensors(tensors: &[(String, Stored)], folder: &Path) -> Result<()> {
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    Ok(checkpoint::write(&folder.join("model.safetensors"), tensors, Some(metadata))?)
 }

@@ -9,17 +9,18 @@
 //! |---|---|---|---|
 //! | `sentence_embedding` | f32 | batch × dimension | of length 1 |
 //!
-//! One position is appended to every text: where the mask has no token at all it holds the student's token for a text
-//! without any, elsewhere it is padding. So a row of padding, and a batch of length 0, have the vector of the empty text.
-//! Padding is known by the mask alone: its embeddings are zero, as beyond a text's ends, and it never is a maximum nor
-//! attended to.
+//! One position is appended to every text. Where the mask has no token, that position holds the student's token for an
+//! empty text; elsewhere it is padding. So a row of padding, and a batch of length 0, get the vector of the empty text.
+//! The mask alone marks padding: its embeddings are zero, as beyond a text's ends, it never is a maximum, and heads
+//! don't attend to it.
 
 use std::path::Path;
 
 use limbeck_encoder::Precision;
-use limbeck_onnx::{Attribute, Kind, Value, write_f32};
+use limbeck_onnx::int8::{largest, row_scale, row_scales, write_rows};
+use limbeck_onnx::{Attribute, ElementType, Value, write_f32};
 
-use super::int8::{channel_factors, largest, quantised, scales};
+use super::int8::channel_factors;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
@@ -27,21 +28,29 @@ use crate::model::TextCnn;
 
 type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
 
-const FLOAT: i64 = Kind::F32 as i64;
-const INT64: i64 = Kind::I64 as i64;
-/// What padding's sums are lowered by: far below any sum, and finite in f32.
+const FLOAT: i64 = ElementType::F32 as i64;
+const INT64: i64 = ElementType::I64 as i64;
+/// Subtracted from the sums of padding: larger than any sum, and finite in f32.
 const PADDING: f32 = 1e30;
-/// A shorter vector is not lengthened to 1.
+/// A shorter output vector isn't scaled to length 1.
 const SHORTEST: f32 = 1e-12;
 
 /// Writes the student to the ONNX file `to`, whole or not at all. The same student gives the same bytes.
 ///
-/// In int8 the table has a scale a row, its channels balanced (see [`channel_factors`]), and every matrix a scale an
-/// output; the skip, small and what a short text depends on most, stays in f32, and so does all arithmetic.
+/// In int8 the table has a scale for each row, with balanced channels (see [`channel_factors`]), and every matrix has a
+/// scale for each output. The skip stays in f32, since it is small and short texts depend on it most. All arithmetic is
+/// in f32.
 ///
 /// # Errors
-/// A file that can't be written, or would exceed protobuf's 2 GB; a precision other than f32 and int8.
+/// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
 pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
+    if precision == Precision::F16 {
+        return Err(Error::Setting {
+            name: "the precision of an ONNX file",
+            value: precision.name().to_owned(),
+            allowed: "f32 or int8".to_owned(),
+        });
+    }
     let graph = graph(&student.model, precision)?;
     let config = &student.model.config;
     let max_tokens = config.max_tokens.map_or("none".to_owned(), |tokens| tokens.to_string());
@@ -55,10 +64,12 @@ pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> R
     graph.write(&metadata, to)
 }
 
-/// B is the batch, L its length and one, d the embedding's width, F filters, H heads.
-struct Parts<'a> {
+/// A student that is becoming a graph. B is the batch, L its length plus one, d the embedding's width, F filters, H
+/// heads.
+struct GraphParts<'a> {
     model: &'a TextCnn,
-    int8: bool,
+    /// f32 or int8.
+    precision: Precision,
     /// 1 for a token, 0 for padding: [B, 1, L].
     mask: Value,
     /// 0 for a token, −[`PADDING`] for padding: [B, 1, L].
@@ -70,19 +81,11 @@ struct Parts<'a> {
 }
 
 fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
-    let int8 = match precision {
-        Precision::F32 => false,
-        Precision::Int8 => true,
-        other @ Precision::F16 => {
-            let (name, allowed) = ("the precision of an ONNX file", "f32 or int8".to_owned());
-            return Err(Error::Setting { name, value: other.name().to_owned(), allowed });
-        }
-    };
     let config = &model.config;
     let mut graph = Graph::new("limbeck-student");
     let batch = ["batch", "length"];
-    let ids = graph.input("input_ids", Kind::I64, &batch);
-    let mask = graph.input("attention_mask", Kind::I64, &batch);
+    let ids = graph.input("input_ids", ElementType::I64, &batch);
+    let mask = graph.input("attention_mask", ElementType::I64, &batch);
 
     graph.scope("empty");
     let (ids, mask) = with_empty_token(&mut graph, config, &ids, &mask);
@@ -93,12 +96,12 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     let penalty = graph.node("Mul", &[&penalty, &padding], &[]);
 
     graph.scope("embeddings");
-    let looked_up = lookup(&mut graph, model, int8, &ids)?;
+    let looked_up = lookup(&mut graph, model, precision, &ids)?;
     let last = graph.ints(&[2]);
     let column = graph.node("Unsqueeze", &[&mask, &last], &[]); // [B, L, 1]
     let embeddings = graph.node("Mul", &[&looked_up, &column], &[]);
     let channels = graph.node("Transpose", &[&embeddings], &[Attribute::Ints("perm", &[0, 2, 1])]);
-    let parts = Parts { model, int8, mask: row, penalty, embeddings, channels };
+    let parts = GraphParts { model, precision, mask: row, penalty, embeddings, channels };
 
     let mut outputs = Vec::with_capacity(3);
     if !config.convolutions.is_empty() {
@@ -127,8 +130,8 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     Ok(graph)
 }
 
-/// Appends a position to `ids` and `mask` [B, length]: the empty token where a text has none of its own. The mask comes
-/// back as f32.
+/// Appends a position to `ids` and `mask` [B, length]: the empty token where a text has no token. The returned mask is
+/// f32.
 fn with_empty_token(graph: &mut Graph, config: &StudentConfig, ids: &Value, mask: &Value) -> (Value, Value) {
     let axis = graph.ints(&[1]);
     let count = graph.node("ReduceSum", &[mask, &axis], &[]); // [B, 1]
@@ -144,21 +147,23 @@ fn with_empty_token(graph: &mut Graph, config: &StudentConfig, ids: &Value, mask
 }
 
 /// The rows of the table for `ids`: [B, L] → [B, L, d].
-fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value) -> Result<Value> {
+fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, precision: Precision, ids: &Value) -> Result<Value> {
     let (rows, width) = (model.config.vocabulary, model.config.embedding);
     let table = model.table.values();
     let name = "embedding.weight";
-    if !int8 {
-        let table = graph.tensor(name, Kind::F32, &[rows, width], move |to| write_f32(to, table));
+    if precision == Precision::F32 {
+        let table = graph.tensor(name, ElementType::F32, &[rows, width], move |to| write_f32(to, table));
         return Ok(graph.node("Gather", &[&table, ids], &[]));
     }
     let factors = channel_factors(model)?;
     let balanced: Vec<f32> =
         table.chunks_exact(width).flat_map(|row| row.iter().zip(&factors).map(|(x, f)| x / f)).collect();
-    let row_scales = scales(&balanced, width);
-    let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], row_scales.clone());
+    let scales = row_scales(&balanced, width, row_scale);
+    let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
     let factors = graph.floats(&format!("{name}.channels"), &[width], factors);
-    let whole = graph.tensor(name, Kind::I8, &[rows, width], move |to| Ok(quantised(&balanced, &row_scales, to)?));
+    let whole = graph.tensor(name, ElementType::I8, &[rows, width], move |to| {
+        Ok(write_rows(to, &balanced, width, &scales)?)
+    });
     let whole = graph.node("Gather", &[&whole, ids], &[]);
     let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
     let scale = graph.node("Gather", &[&scale, ids], &[]);
@@ -166,20 +171,23 @@ fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, int8: bool, ids: &Value
     Ok(graph.node("Mul", &[&rows, &factors], &[]))
 }
 
-impl<'a> Parts<'a> {
-    /// A parameter as a constant of `shape`, whose first dimension is the outputs. In int8 it is a product that ONNX
-    /// Runtime computes once, when it loads the model.
+impl<'a> GraphParts<'a> {
+    /// A parameter of `shape`, whose first dimension is the outputs. In int8 its value is a product, which ONNX Runtime
+    /// computes once when it loads the model.
     fn weight(&self, graph: &mut Graph<'a>, name: &str, shape: &[usize]) -> Result<Value> {
-        let values = self.model.dense.numbers(name)?;
-        // Biases stay as they are, and so do the skip and a matrix of zeros.
-        if !self.int8 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
+        let values = self.model.dense.values(name)?;
+        // Biases, the skip and a matrix of zeros stay in f32.
+        if self.precision == Precision::F32 || shape.len() == 1 || name == "skip.weight" || largest(&values) == 0.0 {
             return Ok(graph.floats(name, shape, values));
         }
-        let row_scales = scales(&values, values.len() / shape[0].max(1));
+        let width = values.len() / shape[0].max(1);
+        let scales = row_scales(&values, width, row_scale);
         let mut scale_shape = vec![1; shape.len()];
         scale_shape[0] = shape[0];
-        let scale = graph.floats(&format!("{name}.scale"), &scale_shape, row_scales.clone());
-        let whole = graph.tensor(name, Kind::I8, shape, move |to| Ok(quantised(&values, &row_scales, to)?));
+        let scale = graph.floats(&format!("{name}.scale"), &scale_shape, scales.clone());
+        let whole = graph.tensor(name, ElementType::I8, shape, move |to| {
+            Ok(write_rows(to, &values, width, &scales)?)
+        });
         let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
         Ok(graph.node("Mul", &[&whole, &scale], &[]))
     }
@@ -215,7 +223,7 @@ impl<'a> Parts<'a> {
         Ok(graph.node("Gemm", &[&features, &weight, &bias], &[Attribute::Int("transB", 1)]))
     }
 
-    /// heads · (Σ over positions of softmax(score) · E), head after head: [B, dimension].
+    /// heads · (Σ over positions of softmax(score) · values), one head after another: [B, dimension].
     fn attended(&self, graph: &mut Graph<'a>) -> Result<Value> {
         graph.scope("attention");
         let config = &self.model.config;
@@ -225,13 +233,13 @@ impl<'a> Parts<'a> {
         let features = graph.node("Relu", &[&features], &[]);
         let score = self.weight(graph, "score.weight", &[heads, filters])?;
         let scores = graph.node("MatMul", &[&score, &features], &[]); // [B, H, L]
-        let bias = graph.floats("score.bias", &[heads, 1], self.model.dense.numbers("score.bias")?);
+        let bias = graph.floats("score.bias", &[heads, 1], self.model.dense.values("score.bias")?);
         let scores = graph.node("Add", &[&scores, &bias], &[]);
         let scores = graph.node("Add", &[&scores, &self.penalty], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
         let attended = match attention.values {
             None => graph.node("MatMul", &[&shares, &self.embeddings], &[]), // [B, H, d]
-            Some(values) => self.own_values(graph, &shares, (heads, values))?,
+            Some(values) => self.attend_own_values(graph, &shares, heads, values)?,
         };
         let flat = graph.ints(&[0, config.attended() as i64]);
         let attended = graph.node("Reshape", &[&attended, &flat], &[]);
@@ -239,8 +247,8 @@ impl<'a> Parts<'a> {
         Ok(graph.node("Gemm", &[&attended, &weight], &[Attribute::Int("transB", 1)]))
     }
 
-    /// What each head's `shares` [B, H, L] give of its own values: [B, H, 1, values].
-    fn own_values(&self, graph: &mut Graph<'a>, shares: &Value, (heads, values): (usize, usize)) -> Result<Value> {
+    /// The sum of each head's own values, weighted by its `shares` [B, H, L]: [B, H, values, 1].
+    fn attend_own_values(&self, graph: &mut Graph<'a>, shares: &Value, heads: usize, values: usize) -> Result<Value> {
         let d = self.model.config.embedding;
         let weight = self.weight(graph, "value.weight", &[heads * values, d])?;
         let all = graph.node("MatMul", &[&weight, &self.channels], &[]); // [B, H · values, L]

@@ -1,28 +1,28 @@
 //! A student as a folder that `SentenceTransformer(path)` loads, from sentence-transformers 5.0 on.
 //!
-//! A student of max-pooling and skip is written in that library's own modules and needs no code of ours (see
-//! [`modules`](super::modules)). One with attention heads comes as it is, with a module file of a hundred lines that
-//! `trust_remote_code=True` allows.
+//! A student of max-pooling and skip is written as that library's own modules and needs no code of limbeck's (see
+//! [`modules`](super::modules)). A student with attention heads is written as its own files and a Python module of a
+//! hundred lines, which `trust_remote_code=True` allows.
 
 use std::path::Path;
 
 use limbeck_data::files;
 use serde_json::json;
 
+use super::modules::{self, Module};
 use super::{refuse_student, write_json, write_tokenizer};
 use crate::error::Result;
-use crate::export::modules;
 use crate::export::tokenizer::TokenizerFiles;
 use crate::folder::StudentFolder;
 
-/// The module file of a student with attention heads.
+/// The Python module of a student with attention heads.
 const MODULE: &str = include_str!("limbeck_student.py");
 
-/// What stands in place of a student's own card.
-const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\nA sentence encoder \
-                    distilled by limbeck.\n";
+/// The card of an export; a student's own card takes its place.
+const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\n\
+                    A sentence encoder distilled by limbeck.\n";
 
-/// Whether the student can be written in sentence-transformers' own modules.
+/// Whether the student can be written as sentence-transformers' own modules.
 pub fn has_own_modules(student: &StudentFolder) -> bool {
     student.model.config.attention.is_none()
 }
@@ -30,29 +30,29 @@ pub fn has_own_modules(student: &StudentFolder) -> bool {
 /// Writes the student to the folder `to`; its vectors there are within 1e-5 of the student's own.
 ///
 /// # Errors
-/// A folder that holds a student, whose own files would be written over; a file that can't be written.
+/// A folder that holds a student, whose own files would be overwritten; a file that can't be written.
 pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result<()> {
     refuse_student(to)?;
-    let modules: Vec<(String, &str)> = match has_own_modules(student) {
+    let modules = match has_own_modules(student) {
         true => modules::write(student, to)?,
         false => {
             student.save(to)?;
-            // The same tokenizer without what the module would have to take off again.
+            // The same tokenizer without special tokens and padding, which the module would have to remove again.
             write_tokenizer(&TokenizerFiles::plain(&student.tokenizer, student.model.config.max_tokens)?, to)?;
             files::write_bytes(&to.join("limbeck_student.py"), MODULE.as_bytes())?;
             vec![
-                (String::new(), "limbeck_student.LimbeckStudent"),
-                ("1_Normalize".to_owned(), "sentence_transformers.models.Normalize"),
+                Module { name: String::new(), class: "limbeck_student.LimbeckStudent" },
+                Module { name: "1_Normalize".to_owned(), class: "sentence_transformers.models.Normalize" },
             ]
         }
     };
-    // Normalize's folder has to be there, though nothing need lie in it.
-    for (folder, _) in &modules {
-        let folder = to.join(folder);
+    // The library needs Normalize's folder, which is empty.
+    for module in &modules {
+        let folder = to.join(&module.name);
         std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
     }
-    // A student learns its teacher's vectors from the texts themselves, whatever was put before them for the teacher;
-    // so nothing is put before a query or a document.
+    // The teacher may have seen a prefix before each text; the student learned from the texts without it. So queries
+    // and documents get no prompt.
     let settings = json!({
         "model_type": "SentenceTransformer",
         "prompts": {"query": "", "document": ""},
@@ -66,7 +66,9 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
         files::write_bytes(&card, CARD.as_bytes())?;
     }
     let list: Vec<_> = (modules.iter().enumerate())
-        .map(|(index, (path, kind))| json!({"idx": index, "name": index.to_string(), "path": path, "type": kind}))
+        .map(|(index, Module { name, class })| {
+            json!({"idx": index, "name": index.to_string(), "path": name, "type": class})
+        })
         .collect();
     write_json(&list.into(), &to.join("modules.json"))
 }

@@ -1,4 +1,4 @@
-//! The tokenizer's files as other libraries read them: the ids that they give are those of [`tokenise`](crate::tokens).
+//! The tokenizer's files for other libraries, which get the same ids from them as [`tokenise`](crate::tokenise).
 
 use std::path::Path;
 
@@ -7,21 +7,24 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
-/// A longest input that no text reaches; libraries want a whole number.
+/// The longest input where there is no limit: libraries want a whole number.
 const NO_LIMIT: usize = 1_000_000_000;
 
-/// A tokenizer.json and what stands beside it.
-pub struct TokenizerFiles {
+/// The two files of a tokenizer.
+pub(super) struct TokenizerFiles {
+    /// `tokenizer.json`
     pub tokenizer: Value,
+    /// `tokenizer_config.json`
     pub config: Value,
 }
 
 impl TokenizerFiles {
-    /// The student's tokenizer: no special tokens around a text, nothing padded, cut at `max_tokens` where that is given.
+    /// The student's tokenizer without special tokens around a text and without padding; it truncates at `max_tokens`,
+    /// if given.
     ///
     /// # Errors
-    /// A tokenizer whose JSON isn't what it was when it was opened.
-    pub fn plain(tokenizer: &Tokenizer, max_tokens: Option<usize>) -> Result<Self> {
+    /// A tokenizer whose JSON can't be parsed.
+    pub(super) fn plain(tokenizer: &Tokenizer, max_tokens: Option<usize>) -> Result<Self> {
         let mut json: Value = serde_json::from_slice(tokenizer.json()).map_err(broken)?;
         json["post_processor"] = Value::Null;
         json["padding"] = Value::Null;
@@ -29,7 +32,8 @@ impl TokenizerFiles {
             Value::Null,
             |tokens| json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0}),
         );
-        // What is named here becomes a special token where the file is loaded, so it has to be one already.
+        // A token that the config names becomes special where the file is loaded, so only tokens that are special
+        // already may be named.
         let added: Vec<&str> = json["added_tokens"].as_array().into_iter().flatten().filter_map(content).collect();
         let unknown = tokenizer.unknown().and_then(|id| tokenizer.token(id));
         let unknown = unknown.filter(|token| added.contains(&token.as_str()));
@@ -48,18 +52,18 @@ impl TokenizerFiles {
         Ok(Self { tokenizer: json, config })
     }
 
-    /// The same with `token` after every text, and as padding; special, and of the id that follows the tokenizer's last.
+    /// The same with the special token `token` after every text and as padding; its id follows the tokenizer's last.
     ///
     /// # Errors
-    /// A tokenizer in whose vocabulary `token` can't get that id.
-    pub fn with_end(tokenizer: &Tokenizer, max_tokens: Option<usize>, token: &str) -> Result<Self> {
+    /// A tokenizer in whose vocabulary `token` can't have that id.
+    pub(super) fn with_end(tokenizer: &Tokenizer, max_tokens: Option<usize>, token: &str) -> Result<Self> {
         let most = max_tokens.map(|tokens| tokens + 1);
         let Self { tokenizer: mut json, mut config } = Self::plain(tokenizer, most)?;
         config["pad_token"] = token.into();
         let id = tokenizer.vocabulary();
         match &mut json["model"]["vocab"] {
             Value::Object(vocabulary) => drop(vocabulary.insert(token.to_owned(), id.into())),
-            // Unigram's list: the place is the id.
+            // Unigram has a list whose indices are the ids.
             Value::Array(pieces) if pieces.len() == id => pieces.push(json!([token, -100.0])),
             _ => {}
         }
@@ -101,7 +105,7 @@ fn content(token: &Value) -> Option<&str> {
 }
 
 fn broken(error: serde_json::Error) -> Error {
-    Error::Folder { path: "tokenizer.json".into(), reason: error.to_string() }
+    Error::folder(Path::new("tokenizer.json"), error)
 }
 
 #[cfg(test)]
@@ -131,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn other_libraries_get_the_students_own_ids_and_the_end_after_them() {
+    fn other_libraries_get_the_students_ids_and_the_end_token() {
         for model in models() {
             let tokenizer = tokenizer(model, json!([]));
             let plain = TokenizerFiles::plain(&tokenizer, None).unwrap();
@@ -147,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_is_made_special_by_being_named() {
+    fn only_special_tokens_are_named_in_the_config() {
         let [model, _] = models();
         let plain = TokenizerFiles::plain(&tokenizer(model.clone(), json!([])), None).unwrap();
         assert_eq!((&plain.config["pad_token"], &plain.config["unk_token"]), (&Value::Null, &Value::Null));

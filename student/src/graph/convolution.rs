@@ -1,6 +1,6 @@
 //! The folded convolution: a sum of table rows, `conv(i) = Σ_t U[token(i + t − width/2), t]` with `U = E·W`.
 //!
-//! `U` has a row for each distinct token of the batch and a block of `filters` numbers for each tap.
+//! `U` has a row for each distinct token of the batch; a row has `filters` values for each tap.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -11,12 +11,12 @@ use limbeck_training::optimiser::Number;
 use rayon::prelude::*;
 
 use super::DistinctTokens;
-use super::op::{add, by_span, numbers, with_numbers};
+use super::op::{add, by_span, storage_type, values, with_values};
 
-/// How many filters one task of a backward pass looks after: their gradient stays in the second-level cache.
+/// The filters of one task of a backward pass: so few that their gradient stays in the second-level cache.
 const BLOCK: usize = 64;
 
-/// The taps that fall inside `span` at `position`: pairs of tap and the position it looks at.
+/// The taps that fall inside `span` when the convolution stands at `position`: pairs of a tap and its own position.
 fn taps(position: usize, width: usize, span: &Range<usize>) -> impl Iterator<Item = (usize, usize)> + use<> {
     let half = width / 2;
     let first = (span.start + half).saturating_sub(position);
@@ -25,22 +25,23 @@ fn taps(position: usize, width: usize, span: &Range<usize>) -> impl Iterator<Ite
 }
 
 /// `U` (`[distinct, width · filters]`, tap-major) to a row for every position: `[positions, filters]`.
-pub struct Convolve {
+pub(super) struct Convolve {
     pub tokens: Arc<DistinctTokens>,
     pub width: usize,
 }
 
-/// `U` (`[distinct, width · filters]`) to the greatest value of each filter over each text's positions: `[texts, filters]`.
-/// The winners are kept, and only they get a gradient.
-pub struct ConvolveMax {
+/// `U` (`[distinct, width · filters]`) to the maximum of each filter over a text's positions: `[texts, filters]`. Only
+/// the positions of the maxima get a gradient.
+pub(super) struct ConvolveMax {
     tokens: Arc<DistinctTokens>,
     width: usize,
+    /// The positions of the maxima in the forward pass, `[texts, filters]`.
     winners: OnceLock<Vec<u32>>,
 }
 
 impl ConvolveMax {
     /// The operation for one batch.
-    pub fn new(tokens: Arc<DistinctTokens>, width: usize) -> Self {
+    pub(super) fn new(tokens: Arc<DistinctTokens>, width: usize) -> Self {
         Self { tokens, width, winners: OnceLock::new() }
     }
 
@@ -66,7 +67,7 @@ impl ConvolveMax {
                 }
             },
         );
-        // A second forward pass of the same operation would find the same winners.
+        // The operation belongs to one batch: a second forward pass would find the same winners.
         let _ = self.winners.set(winners);
         output
     }
@@ -108,7 +109,7 @@ impl ConvolveMax {
 impl Convolve {
     fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
         let stride = self.width * filters;
-        let mut output = vec![T::zero(); self.tokens.len() * filters];
+        let mut output = vec![T::zero(); self.tokens.positions() * filters];
         by_span(&mut output, self.tokens.spans(), filters).into_par_iter().for_each(|(span, rows)| {
             for (position, sum) in span.clone().zip(rows.chunks_exact_mut(filters)) {
                 for (tap, at) in taps(position, self.width, &span) {
@@ -147,15 +148,15 @@ impl CustomOp1 for Convolve {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let filters = layout.shape().dims2()?.1 / self.width;
         by_type!(storage_type(storage), T => {
-            let output = self.forward(numbers::<T>(storage, layout)?, filters);
-            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.len(), filters).into()))
+            let output = self.forward(values::<T>(storage, layout)?, filters);
+            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.positions(), filters).into()))
         })
     }
 
     fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let filters = table.dim(1)? / self.width;
         by_type!(table.dtype(), T => {
-            let sums = with_numbers::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters)))?;
+            let sums = with_values::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters)))?;
             Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
         })
     }
@@ -169,7 +170,7 @@ impl CustomOp1 for ConvolveMax {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let filters = layout.shape().dims2()?.1 / self.width;
         by_type!(storage_type(storage), T => {
-            let output = self.forward(numbers::<T>(storage, layout)?, filters);
+            let output = self.forward(values::<T>(storage, layout)?, filters);
             Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.texts(), filters).into()))
         })
     }
@@ -178,15 +179,10 @@ impl CustomOp1 for ConvolveMax {
         let filters = table.dim(1)? / self.width;
         let Some(winners) = self.winners.get() else { candle_core::bail!("backward before forward") };
         by_type!(table.dtype(), T => {
-            let sums = with_numbers::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters, winners)))?;
+            let sums = with_values::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters, winners)))?;
             Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
         })
     }
-}
-
-/// The number type of `storage`.
-pub(super) fn storage_type(storage: &CpuStorage) -> candle_core::DType {
-    candle_core::backend::BackendStorage::dtype(storage)
 }
 
 #[cfg(test)]
@@ -194,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn taps_outside_the_text_are_left_out() {
+    fn taps_beyond_the_ends_of_a_text_are_left_out() {
         let look = |position, width| taps(position, width, &(10..13)).collect::<Vec<_>>();
         assert_eq!(look(10, 3), [(1, 10), (2, 11)]);
         assert_eq!(look(11, 3), [(0, 10), (1, 11), (2, 12)]);

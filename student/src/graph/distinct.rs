@@ -1,14 +1,16 @@
+//! A batch as its distinct tokens.
+
 use limbeck_encoder::TokenBatch;
 
-/// A batch seen through its distinct tokens.
+/// A batch as its distinct tokens and the positions of each.
 ///
-/// Frequent tokens come again and again in a batch (4,096 positions hold about 1,800 different ones), so whatever depends
-/// on the token alone is computed once for each and gathered by position.
+/// Frequent tokens occur many times in a batch (4,096 positions hold about 1,800 distinct tokens), so whatever depends
+/// on the token alone is computed once for each distinct token and gathered by position.
 #[derive(Debug, Clone)]
 pub struct DistinctTokens {
     /// The tokens that occur, ascending.
     tokens: Vec<u32>,
-    /// For every position of the flat batch, where its token stands in `tokens`.
+    /// For every position of the flat batch, the index of its token in `tokens`.
     local: Vec<u32>,
     /// Where each text's positions start, and the end of the last.
     offsets: Vec<usize>,
@@ -20,7 +22,7 @@ pub struct DistinctTokens {
 }
 
 impl DistinctTokens {
-    /// Looks through `batch`. Every text must have at least one token.
+    /// Sorts the tokens of `batch`. Every text must have at least one token.
     pub fn new(batch: &TokenBatch) -> Self {
         let mut order: Vec<u64> =
             batch.ids().iter().enumerate().map(|(at, &id)| u64::from(id) << 32 | at as u64).collect();
@@ -58,16 +60,11 @@ impl DistinctTokens {
     }
 
     /// The number of positions of all texts together.
-    pub fn len(&self) -> usize {
+    pub fn positions(&self) -> usize {
         self.local.len()
     }
 
-    /// Whether there is no position at all.
-    pub fn is_empty(&self) -> bool {
-        self.local.is_empty()
-    }
-
-    /// The positions of `text`, a range of the flat batch.
+    /// The positions of `text` in the flat batch.
     pub fn span(&self, text: usize) -> std::ops::Range<usize> {
         self.offsets[text]..self.offsets[text + 1]
     }
@@ -77,7 +74,7 @@ impl DistinctTokens {
         self.offsets.windows(2).map(|pair| pair[0]..pair[1])
     }
 
-    /// For every position, the place of its token among [`DistinctTokens::tokens`].
+    /// For every position, the index of its token in [`DistinctTokens::tokens`].
     pub fn local(&self) -> &[u32] {
         &self.local
     }
@@ -87,9 +84,9 @@ impl DistinctTokens {
         self.text_of[position] as usize
     }
 
-    /// The positions at which the distinct token `at` stands, ascending.
-    pub fn positions_of(&self, at: usize) -> &[u32] {
-        &self.positions[self.starts[at] as usize..self.starts[at + 1] as usize]
+    /// The positions of the distinct token with the index `token`, ascending.
+    pub fn positions_of(&self, token: usize) -> &[u32] {
+        &self.positions[self.starts[token] as usize..self.starts[token + 1] as usize]
     }
 }
 

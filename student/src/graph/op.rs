@@ -1,26 +1,33 @@
-//! What our candle operators share: reading tensors without a copy, and sums over positions.
+//! Parts of this crate's candle operators: tensors read without a copy, and sums over positions.
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+use candle_core::backend::BackendStorage;
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 use limbeck_training::optimiser::Number;
 
-/// The numbers of a contiguous tensor in host memory, as they lie.
-pub fn numbers<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+/// The element type of `storage`.
+pub(super) fn storage_type(storage: &CpuStorage) -> DType {
+    BackendStorage::dtype(storage)
+}
+
+/// The values of a contiguous tensor in host memory.
+pub(super) fn values<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else { bail!("the tensor is not contiguous") };
     Ok(&storage.as_slice::<T>()?[start..end])
 }
 
-/// Calls `use_them` with the numbers of a tensor in host memory; one that isn't contiguous is copied first.
-pub fn with_numbers<T: Number, R>(tensor: &Tensor, use_them: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
+/// Calls `read` with the values of a tensor in host memory; a tensor that isn't contiguous is copied first.
+pub(super) fn with_values<T: Number, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> Result<R>) -> Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
-        Storage::Cpu(storage) => use_them(numbers(storage, layout)?),
+        Storage::Cpu(storage) => read(values(storage, layout)?),
         _ => bail!("the tensor is not in host memory"),
     }
 }
 
-/// Cuts `all` into one slice a span, to be filled by several threads; `per_position` numbers belong to each position.
-pub fn by_span<T>(
+/// Cuts `all` into one slice for each span, so that several threads can fill them; each position has `per_position`
+/// values.
+pub(super) fn by_span<T>(
     mut all: &mut [T],
     spans: impl Iterator<Item = std::ops::Range<usize>>,
     per_position: usize,
@@ -34,12 +41,12 @@ pub fn by_span<T>(
         .collect()
 }
 
-/// How many positions are summed before the sum is added to the total: the rounding of a text of 10,000 tokens stays that
-/// of some hundred.
+/// The positions that are summed before their sum is added to the total. A text of 10,000 tokens then has the rounding
+/// error of a text of some hundred.
 const BLOCK: usize = 64;
 
-/// Adds every position of `span` to `total` with `add`, block by block.
-pub fn by_blocks<T: Number>(span: std::ops::Range<usize>, total: &mut [T], add_to: impl Fn(usize, &mut [T])) {
+/// Adds every position of `span` to `total` with `add_to`, block by block.
+pub(super) fn by_blocks<T: Number>(span: std::ops::Range<usize>, total: &mut [T], add_to: impl Fn(usize, &mut [T])) {
     if span.len() <= BLOCK {
         return span.for_each(|position| add_to(position, total));
     }
@@ -51,17 +58,17 @@ pub fn by_blocks<T: Number>(span: std::ops::Range<usize>, total: &mut [T], add_t
     }
 }
 
-/// `to += factor · from`, number by number.
+/// `to += factor · from`, element by element.
 #[inline(always)]
-pub fn add_scaled<T: Number>(to: &mut [T], factor: T, from: &[T]) {
+pub(super) fn add_scaled<T: Number>(to: &mut [T], factor: T, from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to += factor * from;
     }
 }
 
-/// `to += from`, number by number.
+/// `to += from`, element by element.
 #[inline(always)]
-pub fn add<T: Number>(to: &mut [T], from: &[T]) {
+pub(super) fn add<T: Number>(to: &mut [T], from: &[T]) {
     for (to, &from) in to.iter_mut().zip(from) {
         *to += from;
     }
@@ -69,7 +76,7 @@ pub fn add<T: Number>(to: &mut [T], from: &[T]) {
 
 /// The scalar product, in eight interleaved sums so that it vectorises.
 #[inline(always)]
-pub fn dot<T: Number>(a: &[T], b: &[T]) -> T {
+pub(super) fn dot<T: Number>(a: &[T], b: &[T]) -> T {
     let mut sums = [T::zero(); 8];
     let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: T = a_blocks.remainder().iter().zip(b_blocks.remainder()).fold(T::zero(), |sum, (&x, &y)| sum + x * y);

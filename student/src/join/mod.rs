@@ -1,42 +1,41 @@
-//! Several teachers' caches of the same texts as one: targets on which more than one teacher has its say.
+//! Joins several teachers' caches of the same texts into one cache, so that a student learns from all of them.
 //!
 //! ```text
 //! cache of one teacher     ──┐ vectors z side by side        ┌─ unit vectors Mz - o, rows as they were
-//! cache of another teacher ──┴──► moments of a sample ──► Map ──► the joined cache
+//! cache of another teacher ──┴──► moments of a sample ──► JoinMap ──► the joined cache
 //! ```
 
-mod kept;
+mod aligned;
+mod join_file;
 mod map;
-mod rows;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS, TokenVectors};
-use limbeck_data::progress::Progress;
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS, TokenVectors};
+use limbeck_data::{Monitor, VectorType};
 use limbeck_encoder::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-pub use self::kept::{FILE, Join, Source};
-pub use self::map::Map;
-use self::rows::{Rows, side_by_side};
+use self::aligned::{AlignedRows, side_by_side};
+pub use self::join_file::{FILE, Join, JoinSource};
+pub use self::map::JoinMap;
 use crate::error::{Error, Result};
 
-/// How much each teacher says, and in how many numbers.
+/// The weight of each teacher, and the width of the joined vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// What each teacher's cosine counts; one a cache, above 0. Only their ratios matter.
+    /// The weight of each teacher's cosine, above 0, in the order of the caches. Only the ratios matter.
     pub weights: Vec<f64>,
-    /// The share of its mean vector that is taken from each vector, from 0 to 1.
+    /// The share of a teacher's mean vector that is subtracted from its vectors, from 0 to 1.
     pub centre: f64,
-    /// The width of the joined vectors: at most all teachers' widths together.
+    /// The width of the joined vectors: at most the sum of the teachers' widths.
     pub dimension: usize,
 }
 
 impl Settings {
-    /// An error where they can't be for these caches.
+    /// Refuses settings that don't fit these caches.
     pub fn check(&self, caches: &[Cache]) -> Result<()> {
         let widths: Vec<usize> = caches.iter().map(Cache::dimension).collect();
         let wrong = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
@@ -45,9 +44,9 @@ impl Settings {
             return wrong("weights", value, "one a cache, of at least two caches".into());
         }
         let sum: f64 = self.weights.iter().sum();
-        let is_none = |weight: f64| weight.is_nan() || weight <= 0.0;
-        let shares = || self.weights.iter().filter(|&&weight| is_none(weight / sum));
-        if let Some(weight) = self.weights.iter().find(|&&weight| is_none(weight)).or_else(|| shares().next()) {
+        let is_bad = |weight: f64| weight.is_nan() || weight <= 0.0;
+        let shares = || self.weights.iter().filter(|&&weight| is_bad(weight / sum));
+        if let Some(weight) = self.weights.iter().find(|&&weight| is_bad(weight)).or_else(|| shares().next()) {
             return wrong("weights", format!("{weight:e}"), "above 0, and their sum a number".into());
         }
         if !(0.0..=1.0).contains(&self.centre) {
@@ -61,56 +60,59 @@ impl Settings {
     }
 }
 
-/// What to join, and where to.
+/// The caches to join, and where to.
 pub struct JoinJob<'a> {
-    /// Caches of the same texts in the same order, but for a few that not all of them have; the first one's tokenizer is the joined cache's.
+    /// Caches of the same texts in the same order; a few texts may be missing in some. The joined cache gets the first
+    /// cache's tokenizer.
     pub caches: &'a [Cache],
-    /// How they become one.
+    /// How their vectors become one.
     pub join: &'a Join,
     /// How the vectors are stored.
-    pub storage: Precision,
+    pub storage: VectorType,
     /// The folder of the joined cache.
     pub folder: &'a Path,
-    pub progress: &'a dyn Progress,
-    pub interrupt: &'a Interrupt,
+    /// Progress and interruption.
+    pub monitor: Monitor<'a>,
 }
 
-/// What a job made.
+/// The result of a [`JoinJob`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinSummary {
+    /// The rows of the joined cache.
     pub rows: u64,
-    /// Rows that not all caches have, of all caches together.
+    /// Rows that some cache lacks, counted in all caches together.
     pub left_out: u64,
-    /// Why the vectors of the first cache's tokens, which a student can start from, could not be joined; none where they were.
+    /// Why the vectors of the first cache's tokens, from which a student can start, could not be joined; `None` if they
+    /// were.
     pub no_tokens: Option<String>,
 }
 
-/// Writes the joined cache, the join beside it. What an earlier run of the same job wrote is kept, where the caches say what they
-/// are: those of ours do.
+/// Writes the joined cache and its join. Shards that an earlier run of the same job wrote are kept if every cache has a
+/// fingerprint.
 ///
 /// # Errors
-/// Caches of other texts, or of other teachers than the join was found for; a cache that can't be read; a folder with another cache, or
-/// that can't be written.
+/// Caches of different texts, or of other teachers than the join was computed for; a cache that can't be read; a folder
+/// that holds another cache or can't be written.
 pub fn join(job: &JoinJob) -> Result<JoinSummary> {
     job.join.check(job.caches)?;
-    let mut rows = Rows::new(job.caches)?;
+    let mut rows = AlignedRows::new(job.caches)?;
     let fingerprint = Fingerprint {
         teacher: job.join.hash(),
         tokenizer: job.caches[0].fingerprint().map(|first| first.tokenizer.clone()).unwrap_or_default(),
-        text: kept::hash_of_texts(job.caches)?,
+        text: join_file::hash_of_texts(job.caches)?,
         pooling: "joined".into(),
         ..Fingerprint::default()
     };
     let spec = CacheSpec::new(job.join.map.dimension(), job.storage, fingerprint);
     let mut writer = CacheWriter::open(job.folder, spec)?;
-    writer.rejected().iter().for_each(|line| job.progress.note(line));
+    writer.rejected().iter().for_each(|line| job.monitor.note(line));
     job.join.save(job.folder)?;
     let can_keep = job.caches.iter().all(|cache| cache.fingerprint().is_some());
     let no_tokens = if can_keep && writer.has_tokens() { None } else { join_tokens(job, &mut writer)? };
-    let bar = job.progress.stage("join", Some(rows.most), "sentences");
+    let bar = job.monitor.stage("join", Some(rows.longest), "sentences");
     let mut shard = 0;
     while let Some(chunk) = rows.next(SHARD_ROWS)? {
-        job.interrupt.check()?;
+        job.monitor.check()?;
         if !(can_keep && writer.is_done(shard, &chunk.texts)) {
             writer.write(shard, &chunk.texts, &job.join.map.apply(&chunk.vectors))?;
         }
@@ -121,7 +123,7 @@ pub fn join(job: &JoinJob) -> Result<JoinSummary> {
     Ok(JoinSummary { rows: rows.given, left_out: rows.left_out, no_tokens })
 }
 
-/// Joins the vectors of the first cache's tokens; says why not where a cache lacks them.
+/// Joins the vectors of the first cache's tokens; returns the reason where a cache lacks them.
 fn join_tokens(job: &JoinJob, writer: &mut CacheWriter) -> Result<Option<String>> {
     let lacks = |cache: &Cache, what: &str| Ok(Some(format!("{} has no {what}", cache.path().display())));
     let Some(path) = job.caches[0].tokenizer() else { return lacks(&job.caches[0], "tokenizer.json") };

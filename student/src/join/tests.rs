@@ -1,3 +1,4 @@
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::progress::Silent;
 use limbeck_training::random::Random;
 
@@ -5,34 +6,32 @@ use super::*;
 use crate::test_support::word_tokenizer;
 use crate::unit::to_unit;
 
-/// Numbers that look like chance.
+/// Random unit vectors whose mean is not zero, so that there is a mean to subtract.
 fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed;
-    let mut numbers = Vec::with_capacity(rows * width);
-    for _ in 0..rows {
-        let start = numbers.len();
-        numbers.extend((0..width).map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Not about zero, so that there is a mean to take away.
-            (state >> 40) as f32 / (1 << 24) as f32 - 0.3
-        }));
-        to_unit(&mut numbers[start..]);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut values: Vec<f32> = (0..rows * width).map(|_| random.f32() - 0.3).collect();
+    for row in values.chunks_exact_mut(width) {
+        to_unit(row);
     }
-    numbers
+    values
+}
+
+fn find(caches: &[Cache], settings: &Settings) -> Result<Join> {
+    Join::find(caches, settings, Monitor::new(&Silent, &Interrupt::new()))
 }
 
 fn texts(rows: usize) -> Vec<String> {
     (0..rows).map(|row| format!("text {row}")).collect()
 }
 
-fn cache(folder: &Path, texts: &[String], numbers: &[f32], shard_rows: usize) -> Cache {
-    let width = numbers.len() / texts.len();
+fn cache(folder: &Path, texts: &[String], values: &[f32], shard_rows: usize) -> Cache {
+    let width = values.len() / texts.len();
     let fingerprint = Fingerprint { text: "the text".into(), ..Fingerprint::default() };
-    let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, Precision::F32, fingerprint) };
+    let spec = CacheSpec { shard_rows, ..CacheSpec::new(width, VectorType::F32, fingerprint) };
     let mut writer = CacheWriter::open(folder, spec).unwrap();
     for (shard, texts) in texts.chunks(shard_rows).enumerate() {
         let first = shard * shard_rows * width;
-        writer.write(shard, texts, &numbers[first..first + texts.len() * width]).unwrap();
+        writer.write(shard, texts, &values[first..first + texts.len() * width]).unwrap();
     }
     writer.finish(texts.len() as u64).unwrap();
     Cache::open(folder).unwrap()
@@ -43,16 +42,10 @@ fn settings(weights: &[f64], centre: f64, dimension: usize) -> Settings {
 }
 
 fn joined(caches: &[Cache], settings: &Settings, folder: &Path) -> (Join, Cache) {
-    let map = Join::find(caches, settings, &Silent, &Interrupt::new()).unwrap();
-    let job = JoinJob {
-        caches,
-        join: &map,
-        storage: Precision::F32,
-        folder,
-        progress: &Silent,
-        interrupt: &Interrupt::new(),
-    };
-    join(&job).unwrap();
+    let map = find(caches, settings).unwrap();
+    let interrupt = Interrupt::new();
+    let monitor = Monitor::new(&Silent, &interrupt);
+    join(&JoinJob { caches, join: &map, storage: VectorType::F32, folder, monitor }).unwrap();
     (map, Cache::open(folder).unwrap())
 }
 
@@ -78,41 +71,57 @@ fn a_joined_cosine_is_the_weighted_mean_of_the_teachers_cosines() {
     }
 }
 
-#[test]
-fn fewer_directions_keep_most_and_the_first_teachers_coordinates() {
-    let room = tempfile::tempdir().unwrap();
+/// Caches of two teachers whose vectors differ only in their coordinates, and the vectors.
+fn rotated(room: &Path) -> ([Cache; 2], [Vec<f32>; 2]) {
     let one = vectors(60, 5, 3);
-    // The second teacher says what the first does, in other coordinates: nothing is lost, and the rotation undoes them.
     let two: Vec<f32> = one.chunks_exact(5).flat_map(|row| [row[3], -row[0], row[4], row[1], row[2]]).collect();
-    let caches =
-        [cache(&room.path().join("one"), &texts(60), &one, 60), cache(&room.path().join("two"), &texts(60), &two, 60)];
-    let (map, found) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
-    let found = found.read(0).unwrap().embeddings;
-    assert!(found.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4), "{:?} {:?}", &found[..5], &one[..5]);
-    assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
-
-    // The mean taken away: what is left has none but for the scaling to length 1.
-    let centred = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 5), &Silent, &Interrupt::new()).unwrap();
-    let both = side_by_side(&[(one, 5), (two, 5)]);
-    let mean = |numbers: &[f32]| -> f64 {
-        let sums = (0..5).map(|i| numbers.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
-        sums.map(|x| x * x).sum::<f64>().sqrt()
-    };
-    assert!(mean(&found) > 0.3 && mean(&centred.map.apply(&both)) < 0.15);
+    let caches = [cache(&room.join("one"), &texts(60), &one, 60), cache(&room.join("two"), &texts(60), &two, 60)];
+    (caches, [one, two])
 }
 
 #[test]
-fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
+fn at_the_first_teachers_width_a_join_has_that_teachers_coordinates() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, [one, _]) = rotated(room.path());
+    let (_, found) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
+    let found = found.read(0).unwrap().embeddings;
+    assert!(found.iter().zip(&one).all(|(a, b)| (a - b).abs() < 1e-4), "{:?} {:?}", &found[..5], &one[..5]);
+}
+
+#[test]
+fn a_join_is_read_back_from_the_joined_cache() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, _) = rotated(room.path());
+    let (map, _) = joined(&caches, &settings(&[1.0, 0.5], 0.0, 5), &room.path().join("joined"));
+    assert_eq!(Join::open(&room.path().join("joined")).unwrap(), map);
+    let error = Join::open(&room.path().join("one")).unwrap_err().to_string();
+    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
+}
+
+#[test]
+fn centring_subtracts_the_mean_of_each_teacher() {
+    let room = tempfile::tempdir().unwrap();
+    let (caches, [one, two]) = rotated(room.path());
+    let both = side_by_side(&[(one, 5), (two, 5)]);
+    let mean = |centre: f64| -> f64 {
+        let joined = find(&caches, &settings(&[1.0, 1.0], centre, 5)).unwrap().map.apply(&both);
+        let sums = (0..5).map(|i| joined.iter().skip(i).step_by(5).map(|&x| f64::from(x)).sum::<f64>() / 60.0);
+        sums.map(|x| x * x).sum::<f64>().sqrt()
+    };
+    // The scaling to length 1 leaves a little of the mean.
+    assert!(mean(0.0) > 0.3 && mean(1.0) < 0.15, "{} {}", mean(0.0), mean(1.0));
+}
+
+#[test]
+fn the_first_teachers_token_vectors_are_joined_where_all_caches_have_them() {
     let room = tempfile::tempdir().unwrap();
     let tokenizer = word_tokenizer();
     let tokens: Vec<String> =
         (0..=tokenizer.vocabulary() as u32).map(|id| tokenizer.token(id).unwrap_or_default()).collect();
     let folder = |name: &str| room.path().join(name);
-    let spec = || CacheSpec::new(3, Precision::F32, Fingerprint::default());
+    let spec = || CacheSpec::new(3, VectorType::F32, Fingerprint::default());
     let numbers = vectors(20, 3, 7);
     for name in ["one", "two", "bare"] {
-        cache(&folder(name), &texts(20), &numbers, SHARD_ROWS);
-        let _ = std::fs::remove_dir_all(folder(name));
         let mut writer = CacheWriter::open(&folder(name), spec()).unwrap();
         writer.write(0, &texts(20), &numbers).unwrap();
         match name {
@@ -132,33 +141,34 @@ fn the_first_teachers_tokens_are_joined_where_all_caches_have_them() {
 }
 
 #[test]
-fn caches_of_other_texts_and_impossible_settings_are_named() {
+fn caches_of_other_texts_are_refused() {
     let room = tempfile::tempdir().unwrap();
-    let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 8);
+    let make = |name: &str, texts: &[String]| cache(&room.path().join(name), texts, &vectors(texts.len(), 3, 5), 700);
     let other: Vec<String> = (0..2_000).map(|row| format!("other {row}")).collect();
-    let caches = [make("one", &texts(20)), make("two", &texts(20)), make("long", &texts(2_000)), make("other", &other)];
-    let find = |pair: [usize; 2], settings: &Settings| {
-        let pair = pair.map(|index| Cache::open(caches[index].path()).unwrap());
-        Join::find(&pair, settings, &Silent, &Interrupt::new()).map(|_| ()).map_err(|error| error.to_string())
-    };
-    let fine = settings(&[1.0, 1.0], 0.5, 6);
-    assert_eq!(find([0, 1], &fine), Ok(()));
-    let error = find([2, 3], &fine).unwrap_err();
-    assert!(error.contains("other: from about row 0 on its texts are others than those of "), "{error}");
-    let error = find([0, 2], &fine).unwrap_err();
-    assert!(error.contains("long: from about row 20 on its texts are others than those of "), "{error}");
-    let short = [make("few", &other[..20]), make("same", &texts(20))];
-    let error = Join::find(&short, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
-    assert!(error.contains("few: has no text that the other caches have"), "{error}");
     let mut shuffled = texts(5_000);
     Random::new(1, &[]).shuffle(&mut shuffled);
-    let numbers = vectors(5_000, 3, 5);
-    let orders = [
-        cache(&room.path().join("ordered"), &texts(5_000), &numbers, 700),
-        cache(&room.path().join("shuffled"), &shuffled, &numbers, 700),
-    ];
-    let error = Join::find(&orders, &fine, &Silent, &Interrupt::new()).unwrap_err().to_string();
-    assert!(error.contains("shuffled") && error.contains("others than those of"), "{error}");
+    for (pair, what) in [
+        (
+            [make("long", &texts(2_000)), make("other", &other)],
+            "other: from about row 0 on its texts are others than those of ",
+        ),
+        (
+            [make("one", &texts(20)), make("longer", &texts(2_000))],
+            "longer: from about row 20 on its texts are others than those of ",
+        ),
+        ([make("few", &other[..20]), make("same", &texts(20))], "few: has no text that the other caches have"),
+        ([make("ordered", &texts(5_000)), make("shuffled", &shuffled)], "others than those of"),
+    ] {
+        let error = find(&pair, &settings(&[1.0, 1.0], 0.5, 6)).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
+#[test]
+fn impossible_settings_are_refused_by_name() {
+    let room = tempfile::tempdir().unwrap();
+    let caches = ["one", "two"].map(|name| cache(&room.path().join(name), &texts(20), &vectors(20, 3, 5), 8));
+    assert!(find(&caches, &settings(&[1.0, 1.0], 0.5, 6)).is_ok());
     for (settings, what) in [
         (settings(&[1.0], 0.5, 3), "weights"),
         (settings(&[1.0, 0.0], 0.5, 3), "weights is 0e0"),
@@ -169,20 +179,18 @@ fn caches_of_other_texts_and_impossible_settings_are_named() {
         (settings(&[1.0, 1.0], 0.5, 7), "dimension is 7, but must be from 1 to 6"),
         (settings(&[1.0, 1.0], 0.5, 0), "dimension is 0"),
     ] {
-        let error = find([0, 1], &settings).unwrap_err();
+        let error = find(&caches, &settings).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
     }
-    let error = Join::open(room.path()).unwrap_err().to_string();
-    assert!(error.contains("join.safetensors") && error.contains("no joined cache"), "{error}");
 }
 
 #[test]
-fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
+fn a_join_is_refused_for_caches_of_other_teachers() {
     let room = tempfile::tempdir().unwrap();
     let make = |name: &str, seed: u64, teacher: &str| {
         let fingerprint = Fingerprint { teacher: teacher.into(), ..Fingerprint::default() };
         let mut writer =
-            CacheWriter::open(&room.path().join(name), CacheSpec::new(4, Precision::F32, fingerprint)).unwrap();
+            CacheWriter::open(&room.path().join(name), CacheSpec::new(4, VectorType::F32, fingerprint)).unwrap();
         writer.write(0, &texts(30), &vectors(30, 4, seed)).unwrap();
         writer.finish(30).unwrap();
     };
@@ -197,30 +205,30 @@ fn a_join_is_for_its_own_teachers_and_what_another_wrote_is_not_kept() {
     let job = |caches: &[Cache], folder: &str| {
         let interrupt = Interrupt::new();
         let folder = room.path().join(folder);
-        let (storage, progress) = (Precision::F32, &Silent);
-        join(&JoinJob { caches, join: &map, storage, folder: &folder, progress, interrupt: &interrupt })
+        let monitor = Monitor::new(&Silent, &interrupt);
+        join(&JoinJob { caches, join: &map, storage: VectorType::F32, folder: &folder, monitor })
     };
     for other in [["one", "three"], ["two", "one"]] {
         let error = job(&open(other), "joined").unwrap_err().to_string();
         assert!(error.contains("is not of the teacher of the join's cache"), "{error}");
     }
     // Only the ratios of weights matter.
-    let large = Join::find(&open(["one", "two"]), &settings(&[1e100, 1e100], 0.5, 4), &Silent, &Interrupt::new());
+    let large = find(&open(["one", "two"]), &settings(&[1e100, 1e100], 0.5, 4));
     let off = large.unwrap().map.matrix.iter().zip(&map.map.matrix).fold(0f32, |off, (a, b)| off.max((a - b).abs()));
     assert!(off < 1e-5, "{off}");
 }
 
 #[test]
-fn a_text_that_is_only_the_mean_is_told_apart_from_a_direction() {
+fn a_text_whose_vector_is_the_mean_gets_zeros() {
     let room = tempfile::tempdir().unwrap();
     let numbers: Vec<f32> = [0.6, 0.8, 0.0].repeat(3);
     let caches = ["one", "two"].map(|name| cache(&room.path().join(name), &texts(3), &numbers, 8));
-    let map = Join::find(&caches, &settings(&[1.0, 1.0], 1.0, 3), &Silent, &Interrupt::new()).unwrap().map;
+    let map = find(&caches, &settings(&[1.0, 1.0], 1.0, 3)).unwrap().map;
     assert_eq!(map.apply(&side_by_side(&[(numbers.clone(), 3), (numbers, 3)])), [0.0; 9]);
 }
 
 #[test]
-fn rows_that_not_all_caches_have_are_left_out() {
+fn rows_that_a_cache_lacks_are_left_out() {
     let room = tempfile::tempdir().unwrap();
     let all = texts(40);
     let numbers = vectors(40, 3, 5);
@@ -231,7 +239,7 @@ fn rows_that_not_all_caches_have_are_left_out() {
         cache(&room.path().join(name), &texts, &numbers, 7)
     };
     let caches = [without("one", &[3, 4, 20, 39]), without("two", &[0, 4, 5, 21]), without("three", &[])];
-    let mut rows = Rows::new(&caches).unwrap();
+    let mut rows = AlignedRows::new(&caches).unwrap();
     let mut found = Vec::new();
     while let Some(chunk) = rows.next(9).unwrap() {
         for (text, row) in chunk.texts.iter().zip(chunk.vectors.chunks_exact(9)) {
@@ -246,7 +254,7 @@ fn rows_that_not_all_caches_have_are_left_out() {
 }
 
 #[test]
-fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
+fn gaps_and_changed_rows_lose_no_other_rows() {
     let room = tempfile::tempdir().unwrap();
     let all = texts(5_000);
     let width_one =
@@ -254,7 +262,7 @@ fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
     let without =
         |name: &str, gone: std::ops::Range<usize>| width_one(name, &[&all[..gone.start], &all[gone.end..]].concat());
     let read = |caches: &[Cache]| {
-        let mut rows = Rows::new(caches).unwrap();
+        let mut rows = AlignedRows::new(caches).unwrap();
         while rows.next(1_000).unwrap().is_some() {}
         (rows.given, rows.left_out)
     };
@@ -262,11 +270,11 @@ fn gaps_of_several_caches_and_changed_rows_cost_no_more_than_themselves() {
     assert_eq!(read(&three), (5_000 - 1_800, 1_800 + 900 + 900));
     let other: Vec<String> = (0..5_000).map(|row| format!("other {row}")).collect();
     let mut rows = [width_one("all", &all), width_one("same", &all), width_one("other", &other)];
-    let error = Rows::new(&rows).unwrap().next(10).map(|_| ()).unwrap_err().to_string();
+    let error = AlignedRows::new(&rows).unwrap().next(10).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("from about row 0 on its texts are others"), "{error}");
     rows.reverse();
-    assert!(Rows::new(&rows).unwrap().next(10).is_err());
-    // A row that is another one in one cache, and comes again later in both.
+    assert!(AlignedRows::new(&rows).unwrap().next(10).is_err());
+    // A row whose text differs in one cache and occurs again later in both.
     let mut one = all.clone();
     one[900] = "again".into();
     let mut two = one.clone();

@@ -1,27 +1,33 @@
+//! The start from the targets alone: the static model that fits them best.
+
 use limbeck_encoder::TokenBatch;
 use rayon::prelude::*;
 
-use super::{Start, column_products, inverse, principal_directions, project, scatter};
+use super::Start;
+use crate::directions::{column_products, inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
-/// How many steps of conjugate gradients: the residual falls below a percent well before.
+/// The steps of conjugate gradients; the residual falls below one percent well before.
 const STEPS: usize = 20;
 
-/// The ridge, in texts: as if so many more had a token alone and a target of zero.
+/// The ridge, in texts: as if for each token there were this many texts of that token alone, with a target of zero.
 const RIDGE: f32 = 0.5;
 
 /// Texts as bags of tokens, with their targets.
 pub struct Bags {
+    /// The texts' tokens; every text has at least one.
     pub tokens: TokenBatch,
-    /// `texts × dimension` numbers.
+    /// `texts × dimension` values.
     pub targets: Vec<f32>,
+    /// The width of the targets.
     pub dimension: usize,
+    /// The rows of the table.
     pub vocabulary: usize,
 }
 
-/// The start where there is no teacher to ask: the static model `Z` that comes nearest to the targets,
-/// `min Σ_s |mean_{t ∈ s} Z_t − target_s|² + ridge · |Z|²`, by conjugate gradients preconditioned by the diagonal, then
-/// brought to `width` by the principal directions of `Z`'s rows.
+/// The start for a cache without token vectors: the static model `Z` that comes nearest to the targets,
+/// `min Σ_s |mean_{t ∈ s} Z_t − target_s|² + ridge · |Z|²`, found by conjugate gradients with the diagonal as
+/// preconditioner, then reduced to `width` by the principal directions of `Z`'s rows.
 ///
 /// The empty text's target is the mean of all targets.
 pub fn least_squares(bags: &Bags, width: usize) -> Result<Start> {
@@ -41,7 +47,7 @@ pub fn least_squares(bags: &Bags, width: usize) -> Result<Start> {
     Ok(Start { table, width, skip: inverse(&directions, dimension, width), dimension, empty_target })
 }
 
-/// `A·x`: each text's mean row, `texts × d`.
+/// `A·x`: the mean row of each text, `texts × d`.
 fn means(bags: &Bags, x: &[f32]) -> Vec<f32> {
     let d = bags.dimension;
     let mut output = vec![0f32; bags.tokens.rows() * d];
@@ -56,7 +62,8 @@ fn means(bags: &Bags, x: &[f32]) -> Vec<f32> {
     output
 }
 
-/// For every token the texts that it stands in, once an occurrence: starts and texts.
+/// The texts of every token, one entry for each occurrence: the texts of token `t` are `texts[starts[t]..starts[t +
+/// 1]]`.
 fn occurrences(bags: &Bags) -> (Vec<usize>, Vec<u32>) {
     let mut starts = vec![0usize; bags.vocabulary + 1];
     bags.tokens.ids().iter().for_each(|&token| starts[token as usize + 1] += 1);
@@ -72,12 +79,12 @@ fn occurrences(bags: &Bags) -> (Vec<usize>, Vec<u32>) {
     (starts, texts)
 }
 
-/// Solves `(AᵀA + ridge) Z = Aᵀ T`, each of the `dimension` columns for itself but all at once.
+/// Solves `(AᵀA + ridge) Z = Aᵀ T`: one system for each of the `dimension` columns, all in the same loop.
 fn conjugate_gradients(bags: &Bags) -> Vec<f32> {
     let (d, v) = (bags.dimension, bags.vocabulary);
     let (starts, texts) = occurrences(bags);
     let share = |text: u32| 1.0 / bags.tokens.row_len(text as usize) as f32;
-    // Aᵀ·y by token, so that every row is summed by one thread in a fixed order.
+    // Aᵀ·y token by token: one thread sums a row, in a fixed order.
     let gather = |y: &[f32]| -> Vec<f32> {
         let mut output = vec![0f32; v * d];
         output.par_chunks_mut(d).enumerate().for_each(|(token, sum)| {
@@ -119,12 +126,12 @@ fn conjugate_gradients(bags: &Bags) -> Vec<f32> {
     solution
 }
 
-/// `a / b` column by column, 0 where a column is solved already.
+/// `a / b` column by column; 0 for a column that is solved already.
 fn ratios(a: &[f64], b: &[f64]) -> Vec<f32> {
     a.iter().zip(b).map(|(&a, &b)| if b > 1e-30 { (a / b) as f32 } else { 0.0 }).collect()
 }
 
-/// Replaces each number of `to` by a function of its column, itself and its fellow in `from`.
+/// Replaces each value of `to` by `new(column, value, value at the same place in from)`.
 fn combine(to: &mut [f32], from: &[f32], new: impl Fn(usize, f32, f32) -> f32 + Sync, d: usize) {
     to.par_chunks_exact_mut(d).zip(from.par_chunks_exact(d)).for_each(|(to, from)| {
         for (at, (to, &from)) in to.iter_mut().zip(from).enumerate() {
@@ -139,7 +146,7 @@ mod tests {
     use limbeck_training::random::Random;
 
     #[test]
-    fn targets_that_a_static_model_made_are_found_again() {
+    fn targets_of_a_static_model_are_fitted_within_a_thousandth() {
         let (v, d, texts) = (40, 6, 3000);
         let mut random = Random::new(1, &[]);
         let truth: Vec<f32> = (0..v * d).map(|_| random.normal() as f32).collect();
@@ -151,7 +158,6 @@ mod tests {
         let mut bags = Bags { tokens, targets: Vec::new(), dimension: d, vocabulary: v };
         bags.targets = means(&bags, &truth);
         let start = least_squares(&bags, d).unwrap();
-        // skip · mean of the table's rows comes close to the target of a text.
         let recovered = conjugate_gradients(&bags);
         let (mut off, mut size) = (0f32, 0f32);
         for (got, want) in means(&bags, &recovered).iter().zip(&bags.targets) {

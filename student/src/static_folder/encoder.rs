@@ -1,15 +1,17 @@
+//! A static model of another library as an [`Encoder`].
+
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Student};
 use serde_json::Value;
 
-/// A folded static model that reads as much of a text as its maker does.
+/// A folded static model that truncates texts as its own library does.
 pub struct StaticEncoder {
     student: Student,
     max_characters: Option<usize>,
 }
 
 impl StaticEncoder {
-    /// Takes the limit of characters from the metadata that [`StaticFolder::into_parts`](super::StaticFolder::into_parts)
-    /// writes; there is none in another file.
+    /// An encoder of `student`. Its limit of characters comes from the metadata that
+    /// [`StaticFolder::into_parts`](super::StaticFolder::into_parts) writes; other folded files have no limit.
     pub fn new(student: Student) -> Self {
         let metadata: Option<Value> = serde_json::from_str(student.metadata()).ok();
         let max_characters = metadata.and_then(|metadata| metadata["max_characters"].as_u64());
@@ -17,7 +19,7 @@ impl StaticEncoder {
     }
 
     fn cut<'a>(&self, text: &'a str) -> &'a str {
-        // A character takes at least a byte, so most texts need no counting.
+        // A character takes at least one byte, so most texts need no counting.
         let end = self.max_characters.filter(|&most| text.len() > most).and_then(|most| text.char_indices().nth(most));
         end.map_or(text, |(end, _)| &text[..end])
     }

@@ -1,7 +1,9 @@
 use std::fs;
 use std::path::Path;
 
+use half::f16;
 use limbeck_encoder::{Encoder, Precision, Student};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
@@ -39,12 +41,12 @@ fn model2vec(folder: &Path, config: Value, tensors: &[Tensor<'_>]) {
     fs::write(folder.join("config.json"), whole.to_string()).unwrap();
 }
 
-/// A row a token; that of the unknown one is large, so that it is seen where it counts.
+/// A row for each token; the unknown token's row is large, so that a mean that includes it shows.
 fn rows() -> Tensor<'static> {
     ("embeddings", Dtype::F32, vec![4, 2], f32s(&[50.0, 70.0, 3.0, 0.0, 0.0, 4.0, -6.0, 0.0]))
 }
 
-/// The vectors of `texts` by the folder's model, folded.
+/// The vectors of `texts` from the folder's model, folded.
 fn vectors(folder: &Path, texts: &[&str]) -> Vec<Vec<f32>> {
     let file = folder.join("folded");
     write_folded(StaticFolder::open(folder).unwrap(), Precision::F32, &file).unwrap();
@@ -61,7 +63,7 @@ fn close(found: &[Vec<f32>], expected: &[[f32; 2]]) {
 }
 
 #[test]
-fn model2vec_means_the_known_tokens_and_gives_zeros_where_there_are_none() {
+fn a_model2vec_vector_is_the_mean_of_the_known_tokens_or_zero() {
     let folder = tempfile::tempdir().unwrap();
     model2vec(folder.path(), json!({}), &[rows()]);
     assert!(is_static(folder.path()));
@@ -70,7 +72,7 @@ fn model2vec_means_the_known_tokens_and_gives_zeros_where_there_are_none() {
 }
 
 #[test]
-fn sentence_transformers_means_the_unknown_token_too() {
+fn a_sentence_transformers_vector_includes_the_unknown_token() {
     let folder = tempfile::tempdir().unwrap();
     let (_, dtype, shape, bytes) = rows();
     let (static_folder, modules) = ("0_StaticEmbedding", folder.path().join("modules.json"));
@@ -95,7 +97,7 @@ fn sentence_transformers_means_the_unknown_token_too() {
 }
 
 #[test]
-fn shared_rows_are_found_by_mapping_and_weighted_by_token() {
+fn tokens_share_rows_by_mapping_and_have_weights_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     // Gin and lime share the first row, tonic has the second.
     let mapping: Vec<u8> = [1i64, 0, 1, 0].iter().flat_map(|place| place.to_le_bytes()).collect();
@@ -113,7 +115,7 @@ fn shared_rows_are_found_by_mapping_and_weighted_by_token() {
 }
 
 #[test]
-fn every_type_of_number_is_read_exactly() {
+fn every_element_type_is_read_exactly() {
     let numbers = [0.0, 0.0, 3.0, 0.0, 0.0, 4.0, -6.0, 0.0];
     let types: [(Dtype, Vec<u8>); 3] = [
         (Dtype::F64, numbers.iter().flat_map(|&number| f64::from(number).to_le_bytes()).collect()),
@@ -145,7 +147,7 @@ fn model2vecs_limit_is_512_tokens_unless_the_config_says_otherwise() {
 }
 
 #[test]
-fn a_text_is_cut_by_characters_and_then_by_tokens() {
+fn a_text_is_truncated_by_characters_and_then_by_tokens() {
     let folder = tempfile::tempdir().unwrap();
     model2vec(folder.path(), json!({"max_length": 2}), &[rows()]);
     // Eight characters, two tokens.
@@ -154,7 +156,7 @@ fn a_text_is_cut_by_characters_and_then_by_tokens() {
 }
 
 #[test]
-fn a_folder_with_any_json_for_its_modules_can_be_asked_whether_it_is_static() {
+fn no_content_of_modules_json_makes_the_check_for_a_static_model_fail() {
     let folder = tempfile::tempdir().unwrap();
     for modules in ["[]", "{}", "null", "3", "[3]", "[{\"path\": 3}]", "no JSON"] {
         fs::write(folder.path().join("modules.json"), modules).unwrap();
@@ -163,7 +165,7 @@ fn a_folder_with_any_json_for_its_modules_can_be_asked_whether_it_is_static() {
 }
 
 #[test]
-fn a_folder_that_does_not_fit_together_is_an_error_that_names_the_file() {
+fn a_damaged_folder_is_an_error_that_names_the_file() {
     let (_, dtype, shape, bytes) = rows();
     let mapping = |place: i32| [0, 0, place, 0].iter().flat_map(|place: &i32| place.to_le_bytes()).collect();
     let broken: Vec<(Vec<Tensor<'_>>, &str)> = vec![

@@ -3,57 +3,60 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How often a character stands at a word's beginning and inside words.
+use super::characters::Case;
+
+/// The counts of a character at the start of words and inside words.
 #[derive(Debug, Clone, Copy, Default)]
-struct Places {
+struct CharacterCounts {
     first: u64,
     inside: u64,
 }
 
-/// Characters, each in order: those that stand anywhere, and those that stand inside words.
+/// The characters of a vocabulary.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Alphabet {
+    /// All of them.
     pub all: BTreeSet<char>,
+    /// The characters that occur inside words, after their first character.
     pub inside: BTreeSet<char>,
 }
 
 impl Alphabet {
-    /// The characters of these words, the most frequent first as long as there is room for `room` forms (a character, and a
-    /// second time where it stands inside words). ASCII's letters, digits and signs are always there, so that what is written
-    /// in them has no unknown token.
-    pub fn of(words: &BTreeMap<String, u64>, room: usize, cased: bool) -> Self {
-        let mut places: BTreeMap<char, Places> = BTreeMap::new();
+    /// The most frequent characters of these words, in at most `room` forms: a character that occurs inside words has a
+    /// second form. ASCII's letters, digits and signs are always included, so that ASCII text has no unknown token.
+    pub(super) fn of(words: &BTreeMap<String, u64>, room: usize, case: Case) -> Self {
+        let mut counts: BTreeMap<char, CharacterCounts> = BTreeMap::new();
         for (word, &count) in words {
             for (at, c) in word.chars().enumerate() {
-                let places = places.entry(c).or_default();
-                *(if at == 0 { &mut places.first } else { &mut places.inside }) += count;
+                let counts = counts.entry(c).or_default();
+                *(if at == 0 { &mut counts.first } else { &mut counts.inside }) += count;
             }
         }
         let mut alphabet = Self::default();
-        for c in (0x21u8..0x7f).map(char::from).filter(|c| cased || !c.is_ascii_uppercase()) {
+        for c in (0x21u8..0x7f).map(char::from).filter(|c| case == Case::Kept || !c.is_ascii_uppercase()) {
             alphabet.all.insert(c);
             if c.is_ascii_alphanumeric() {
                 alphabet.inside.insert(c);
             }
         }
-        let mut order: Vec<(char, Places)> = places.into_iter().collect();
-        order.sort_by_key(|&(c, places)| (Reverse(places.first + places.inside), c));
-        for (c, places) in order {
+        let mut order: Vec<(char, CharacterCounts)> = counts.into_iter().collect();
+        order.sort_by_key(|&(c, counts)| (Reverse(counts.first + counts.inside), c));
+        for (c, counts) in order {
             let more = usize::from(!alphabet.all.contains(&c))
-                + usize::from(places.inside > 0 && !alphabet.inside.contains(&c));
+                + usize::from(counts.inside > 0 && !alphabet.inside.contains(&c));
             if alphabet.all.len() + alphabet.inside.len() + more > room {
                 break;
             }
             alphabet.all.insert(c);
-            if places.inside > 0 {
+            if counts.inside > 0 {
                 alphabet.inside.insert(c);
             }
         }
         alphabet
     }
 
-    /// Whether the word is written in it.
-    pub fn spells(&self, word: &str) -> bool {
+    /// Whether all characters of the word are included.
+    pub(super) fn spells(&self, word: &str) -> bool {
         word.chars().enumerate().all(|(at, c)| if at == 0 { self.all.contains(&c) } else { self.inside.contains(&c) })
     }
 }
@@ -63,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rare_characters_go_first_where_there_is_no_room_and_ascii_never() {
+    fn without_room_rare_characters_are_left_out_but_never_ascii() {
         let words: BTreeMap<String, u64> =
             [("中", 9), ("文", 5), ("ж", 1), ("éa", 7)].into_iter().map(|(word, n)| (word.to_string(), n)).collect();
-        let ascii = Alphabet::of(&BTreeMap::new(), 0, false);
+        let ascii = Alphabet::of(&BTreeMap::new(), 0, Case::Lowered);
         assert!(ascii.spells("abc1") && ascii.spells("!") && !ascii.spells("A") && !ascii.spells("!!"));
         let room = ascii.all.len() + ascii.inside.len() + 2;
-        let alphabet = Alphabet::of(&words, room, false);
+        let alphabet = Alphabet::of(&words, room, Case::Lowered);
         assert!(alphabet.spells("中") && alphabet.spells("éa") && !alphabet.spells("文") && !alphabet.spells("ж"));
-        assert!(!alphabet.spells("aé"), "é never stands inside");
+        assert!(!alphabet.spells("aé"), "é never occurs inside a word");
     }
 }

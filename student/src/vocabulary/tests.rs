@@ -1,13 +1,13 @@
 use std::path::Path;
 
-use limbeck_data::Interrupt;
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::{Special, Tokenizer};
 use serde_json::{Value, json};
 
-use super::{Texts, Vocabulary, Watch, build};
+use super::{TextChunks, Vocabulary, build};
 
-/// BERT's tokenizer of these words behind its special tokens, which stand at the end to have ids that change.
+/// BERT's tokenizer of these words, with most special tokens at the end, so that their ids change.
 fn bert(words: &[&str]) -> Tokenizer {
     let special = ["[CLS]", "[SEP]", "[MASK]"];
     let all: Vec<&str> = ["[PAD]", "[UNK]"].into_iter().chain(words.iter().copied()).chain(special).collect();
@@ -23,7 +23,7 @@ fn bert(words: &[&str]) -> Tokenizer {
     open(base.to_string().as_bytes())
 }
 
-/// Sentencepiece's tokenizer of these pieces behind its special tokens.
+/// Sentencepiece's tokenizer of its special tokens and these pieces.
 fn sentencepiece(pieces: &[(&str, f64)]) -> Tokenizer {
     let mut base: Value = serde_json::from_slice(include_bytes!("sentencepiece.json")).unwrap();
     base["model"]["vocab"].as_array_mut().unwrap().extend(pieces.iter().map(|pair| json!(pair)));
@@ -36,9 +36,8 @@ fn open(json: &[u8]) -> Tokenizer {
 
 fn made(vocabulary: Vocabulary, base: &Tokenizer, texts: &[String]) -> crate::Result<Tokenizer> {
     let mut chunks = texts.chunks(700).map(|chunk| Ok(chunk.to_vec()));
-    let texts: Texts = &mut chunks;
-    let watch = Watch { progress: &Silent, interrupt: &Interrupt::new() };
-    build(vocabulary, base, texts, watch).map(|json| open(&json))
+    let texts: TextChunks = &mut chunks;
+    build(vocabulary, base, texts, Monitor::new(&Silent, &Interrupt::new())).map(|json| open(&json))
 }
 
 fn tokens(tokenizer: &Tokenizer, text: &str, special: Special) -> Vec<String> {
@@ -51,14 +50,11 @@ fn own(tokenizer: &Tokenizer, text: &str) -> Vec<String> {
     tokens(tokenizer, text, Special::Without)
 }
 
-/// Sentences of words built of syllables, some far more frequent than others, with ideographs among them.
+/// Random sentences: words of syllables, some far more frequent than others, and ideographs.
 fn text(rows: usize) -> Vec<String> {
     let syllables = ["ka", "lo", "mi", "tu", "ren", "sta", "qui", "po", "ém", "wex", "ing", "un"];
-    let mut state = 7u64;
-    let mut below = move |limit: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % limit
-    };
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut below = move |limit: usize| random.usize(..limit);
     let mut sentence = || {
         let mut sentence = String::new();
         for _ in 0..3 + below(5) {
@@ -74,7 +70,7 @@ fn text(rows: usize) -> Vec<String> {
 }
 
 #[test]
-fn the_same_text_gives_the_same_bytes_whatever_the_threads() {
+fn the_same_text_gives_the_same_bytes_with_any_number_of_threads() {
     let (texts, base) = (text(1500), bert(&["a"]));
     for vocabulary in [Vocabulary::WordPiece { size: 600 }, Vocabulary::Unigram { size: 400 }] {
         let train = |threads: usize| {
@@ -91,25 +87,25 @@ fn the_same_text_gives_the_same_bytes_whatever_the_threads() {
 }
 
 #[test]
-fn a_trained_wordpiece_has_the_frequent_words_whole_and_reads_everything_in_ascii() {
+fn a_trained_wordpiece_has_frequent_words_as_tokens_and_spells_all_ascii() {
     let base = bert(&["a"]);
     let mut texts = text(1500);
     texts.extend(vec!["Transformation, transformations!".to_string(); 50]);
     let tokenizer = made(Vocabulary::WordPiece { size: 600 }, &base, &texts).unwrap();
     assert!(tokenizer.vocabulary() <= 600 && tokenizer.vocabulary() > 300, "{tokenizer:?}");
-    // As the teacher does, it takes capitals for small letters.
+    // Capitals become small letters, as in the teacher's tokenizer.
     assert_eq!(own(&tokenizer, "Transformation kalo"), ["transformation", "kalo"]);
     assert_eq!(own(&tokenizer, "中文字"), ["中", "文", "字"]);
     assert_eq!(own(&tokenizer, "x9~q[]"), ["x", "##9", "~", "q", "[", "]"]);
     assert_eq!(own(&tokenizer, "☃"), ["[UNK]"]);
     assert_eq!(tokens(&tokenizer, "kalo", Special::With), ["[CLS]", "kalo", "[SEP]"]);
     assert_eq!(tokenizer.token(0).unwrap(), "[PAD]");
-    // The fast path takes it.
+    // The fast path supports it.
     assert!(format!("{tokenizer:?}").contains("fast: true"), "{tokenizer:?}");
 }
 
 #[test]
-fn an_extended_vocabulary_keeps_its_tokens_and_has_frequent_words_whole() {
+fn an_extended_vocabulary_keeps_its_tokens_and_adds_frequent_words() {
     let base = bert(&["trans", "##form", "##ation", "the", "a", "##s", "."]);
     let mut texts = vec!["The transformation, transformations. a 中文 rare".to_string(); 30];
     texts.extend(vec!["Zebra".to_string(); 40]);
@@ -117,11 +113,11 @@ fn an_extended_vocabulary_keeps_its_tokens_and_has_frequent_words_whole() {
     let tokenizer = made(Vocabulary::Extended { size: 300 }, &base, &texts).unwrap();
     assert_eq!(own(&tokenizer, "The zebra transformations."), ["the", "zebra", "transformations", "."]);
     assert_eq!(own(&tokenizer, "transforms"), own(&base, "transforms"));
-    // Neither what is rare nor an ideograph, which is a word already.
+    // Rare words and ideographs are not added.
     assert_eq!(own(&tokenizer, "seldom 中"), ["[UNK]", "[UNK]"]);
     assert_eq!(tokens(&tokenizer, "zebra", Special::With), ["[CLS]", "zebra", "[SEP]"]);
     assert!(format!("{tokenizer:?}").contains("fast: true"), "{tokenizer:?}");
-    // The most frequent first, in the room there is.
+    // With less room, the most frequent words are added.
     let word = |n: u8| format!("w{}{}", char::from(b'a' + n / 26), char::from(b'a' + n % 26));
     texts.extend((0..=u8::MAX).flat_map(|n| vec![word(n); 300 - usize::from(n)]));
     let full = made(Vocabulary::Extended { size: 256 }, &base, &texts).unwrap();
@@ -132,7 +128,7 @@ fn an_extended_vocabulary_keeps_its_tokens_and_has_frequent_words_whole() {
 }
 
 #[test]
-fn a_teacher_that_tells_capitals_has_a_student_that_does() {
+fn a_trained_vocabulary_treats_capitals_as_the_teachers_does() {
     let base = sentencepiece(&[("▁the", -1.0), ("▁THE", -2.0), ("▁", -3.0)]);
     let texts = vec!["Paris paris Paris paris".to_string(); 20];
     let tokenizer = made(Vocabulary::WordPiece { size: 400 }, &base, &texts).unwrap();
@@ -159,7 +155,7 @@ fn a_trained_unigram_has_frequent_pieces_and_every_character_of_the_text() {
 }
 
 #[test]
-fn of_a_pruned_wordpiece_what_the_text_uses_and_every_character_stays() {
+fn a_pruned_wordpiece_keeps_the_texts_tokens_and_every_character() {
     let words =
         ["rain", "##bow", "##s", "sun", "moon", "k", "##k", "w", "##w", "##b", "##o", "中", "##中", "m", "##n", "x"];
     let base = bert(&words);
@@ -169,7 +165,7 @@ fn of_a_pruned_wordpiece_what_the_text_uses_and_every_character_stays() {
         assert_eq!(own(&pruned, text), own(&base, text), "{text}");
     }
     assert_eq!(tokens(&pruned, "sun", Special::With), ["[CLS]", "sun", "[SEP]"]);
-    // "##s" stands once; "##中" stands nowhere, for no text can have it.
+    // "##s" occurs once; "##中" never, since no text can have it.
     assert_eq!((pruned.id("moon"), pruned.id("##中")), (None, None));
     assert!(pruned.id("##s").is_some(), "a character");
     assert_eq!(own(&pruned, "moon"), ["m", "##o", "##o", "##n"]);
@@ -178,7 +174,7 @@ fn of_a_pruned_wordpiece_what_the_text_uses_and_every_character_stays() {
 }
 
 #[test]
-fn what_no_characters_could_spell_is_not_pruned() {
+fn a_token_that_no_characters_spell_is_not_pruned() {
     let base = bert(&["rain", "sun", "s", "##u", "##n", "hail"]);
     let pruned = made(Vocabulary::Corpus { min_count: 1 }, &base, &["rain".to_string()]).unwrap();
     assert_eq!(
@@ -188,7 +184,7 @@ fn what_no_characters_could_spell_is_not_pruned() {
 }
 
 #[test]
-fn of_a_pruned_unigram_scores_and_the_texts_characters_stay() {
+fn a_pruned_unigram_keeps_scores_and_the_texts_characters() {
     let pieces = [
         ("▁rain", -2.0),
         ("▁", -3.0),
@@ -210,7 +206,7 @@ fn of_a_pruned_unigram_scores_and_the_texts_characters_stay() {
     let texts: Vec<String> = ["rainbow rain", "rainbows", "sun"].map(str::to_string).into();
     let pruned = made(Vocabulary::Corpus { min_count: 2 }, &base, &texts).unwrap();
     assert_eq!(own(&pruned, "rain bow"), own(&base, "rain bow"));
-    assert_eq!(own(&pruned, "sun"), ["▁", "s", "u", "n"], "▁sun stood once");
+    assert_eq!(own(&pruned, "sun"), ["▁", "s", "u", "n"], "▁sun occurs once");
     assert_eq!((pruned.id("ж"), pruned.id("▁snow")), (None, None));
     assert_eq!(own(&pruned, "ж"), ["▁", "<unk>"]);
     assert_eq!(tokens(&pruned, "rain", Special::With), ["<s>", "▁rain", "</s>"]);
@@ -219,9 +215,9 @@ fn of_a_pruned_unigram_scores_and_the_texts_characters_stay() {
     assert!(scores.contains(&json!(["▁rain", -2.0])) && scores.contains(&json!(["bow", -4.0])));
 }
 
-/// As in every tokenizer that stands beside an ONNX export.
+/// The tokenizer of an ONNX export has none.
 #[test]
-fn a_tokenizer_without_a_post_processor_serves_too() {
+fn a_vocabulary_can_be_made_from_a_tokenizer_without_a_post_processor() {
     let mut json: Value = serde_json::from_slice(bert(&["rain", "sun"]).json()).unwrap();
     json["post_processor"] = Value::Null;
     let base = open(json.to_string().as_bytes());
@@ -234,13 +230,16 @@ fn a_tokenizer_without_a_post_processor_serves_too() {
 }
 
 #[test]
-fn no_piece_of_a_trained_unigram_stands_twice_whatever_the_order_of_special_tokens() {
+fn the_pieces_of_a_trained_unigram_are_distinct_for_any_order_of_special_tokens() {
     let mut json: Value = serde_json::from_slice(sentencepiece(&[]).json()).unwrap();
     let special = ["<unk>", "<s>", "</s>", "[PAD]", "<mask>"];
     json["model"]["vocab"] = special.iter().map(|token| json!([token, 0.0])).collect();
     json["model"]["unk_id"] = 0.into();
     json["post_processor"] = Value::Null;
-    let added = |(id, token): (usize, &&str)| json!({"id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false});
+    let added = |(id, token): (usize, &&str)| {
+        json!({"id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+               "normalized": false})
+    };
     json["added_tokens"] = special.iter().enumerate().map(added).collect();
     let tokenizer = made(Vocabulary::Unigram { size: 300 }, &open(json.to_string().as_bytes()), &text(50)).unwrap();
     let made: Value = serde_json::from_slice(tokenizer.json()).unwrap();
@@ -251,7 +250,7 @@ fn no_piece_of_a_trained_unigram_stands_twice_whatever_the_order_of_special_toke
 }
 
 #[test]
-fn what_cannot_be_is_an_error_that_says_why() {
+fn impossible_sizes_and_empty_texts_are_refused_with_the_reason() {
     let base = bert(&["a"]);
     let refused = |vocabulary, texts: &[String]| made(vocabulary, &base, texts).unwrap_err();
     let message = refused(Vocabulary::WordPiece { size: 10 }, &text(5)).to_string();
@@ -266,7 +265,7 @@ fn what_cannot_be_is_an_error_that_says_why() {
 }
 
 #[test]
-fn tiny_texts_train_too() {
+fn a_text_of_one_word_is_enough_to_train_on() {
     for vocabulary in [Vocabulary::WordPiece { size: 300 }, Vocabulary::Unigram { size: 300 }] {
         let tokenizer = made(vocabulary, &bert(&["a"]), &["a".to_string()]).unwrap();
         assert!(!own(&tokenizer, "a b").is_empty());

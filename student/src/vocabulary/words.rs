@@ -1,21 +1,22 @@
-//! The words of a text and how often they stand in it.
+//! The words of a text and their counts.
 
 use std::collections::{BTreeMap, HashMap};
 
+use limbeck_data::Monitor;
 use rayon::prelude::*;
 use tokenizers::{
     NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer,
 };
 
-use super::{Texts, Watch, during};
+use super::TextChunks;
 use crate::error::{Error, Result};
 
-/// Counts the words that the tokenizer's normaliser and pre-tokenizer make of the texts; in the order of the words.
-pub(super) fn count(tokenizer: &Tokenizer, texts: Texts, watch: Watch) -> Result<BTreeMap<String, u64>> {
-    let bar = watch.progress.stage("counting words", None, "texts");
+/// Counts the words that the tokenizer's normaliser and pre-tokenizer make of the texts.
+pub(super) fn count(tokenizer: &Tokenizer, texts: TextChunks, monitor: Monitor) -> Result<BTreeMap<String, u64>> {
+    let bar = monitor.stage("counting words", None, "texts");
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for texts in texts {
-        watch.interrupt.check()?;
+        monitor.check()?;
         let texts = texts?;
         let parts: Vec<HashMap<String, u64>> = texts
             .par_chunks(256)
@@ -30,7 +31,7 @@ pub(super) fn count(tokenizer: &Tokenizer, texts: Texts, watch: Watch) -> Result
         bar.add(texts.len() as u64);
     }
     if all.is_empty() {
-        return Err(Error::Vocabulary { operation: "counting words", source: "the text has none".into() });
+        return Err(Error::vocabulary("counting words")("the text has none".into()));
     }
     Ok(all)
 }
@@ -38,11 +39,11 @@ pub(super) fn count(tokenizer: &Tokenizer, texts: Texts, watch: Watch) -> Result
 fn add(tokenizer: &Tokenizer, text: &str, counts: &mut HashMap<String, u64>) -> Result<()> {
     let mut normalised = NormalizedString::from(text);
     if let Some(normaliser) = tokenizer.get_normalizer() {
-        normaliser.normalize(&mut normalised).map_err(during("normalising text"))?;
+        normaliser.normalize(&mut normalised).map_err(Error::vocabulary("normalising text"))?;
     }
     let mut split = PreTokenizedString::from(normalised);
     if let Some(words) = tokenizer.get_pre_tokenizer() {
-        words.pre_tokenize(&mut split).map_err(during("splitting text into words"))?;
+        words.pre_tokenize(&mut split).map_err(Error::vocabulary("splitting text into words"))?;
     }
     for (word, ..) in split.get_splits(OffsetReferential::Original, OffsetType::None) {
         match counts.get_mut(word) {

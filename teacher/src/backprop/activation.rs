@@ -5,11 +5,11 @@ use rayon::prelude::*;
 use super::number::{Real, vectorised};
 use crate::Activation;
 
-/// Numbers a task.
+/// Values a task.
 const TASK: usize = 16_384;
 
-/// The activation of each number.
-pub fn forward<T: Real>(activation: Activation, x: &[T]) -> Vec<T> {
+/// The activation of each value.
+pub(super) fn forward<T: Real>(activation: Activation, x: &[T]) -> Vec<T> {
     let mut output = vec![T::zero(); x.len()];
     (output.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(output, x)| {
         vectorised(|| match activation {
@@ -24,7 +24,7 @@ pub fn forward<T: Real>(activation: Activation, x: &[T]) -> Vec<T> {
 }
 
 /// Multiplies `gradient` by the activation's slope at each `x`.
-pub fn backward<T: Real>(activation: Activation, x: &[T], gradient: &mut [T]) {
+pub(super) fn backward<T: Real>(activation: Activation, x: &[T], gradient: &mut [T]) {
     (gradient.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(gradient, x)| {
         vectorised(|| match activation {
             Activation::Gelu => gradient.iter_mut().zip(x).for_each(|(to, &x)| {
@@ -43,7 +43,8 @@ pub fn backward<T: Real>(activation: Activation, x: &[T], gradient: &mut [T]) {
     });
 }
 
-/// GELU's approximation (Hendrycks and Gimpel 2016), ½x(1 + tanh u) = x·σ(2u) with u = √(2/π)(x + 0.044715x³): 2u and its slope.
+/// 2u and its slope, for GELU's approximation (Hendrycks and Gimpel 2016): ½x(1 + tanh u) = x·σ(2u) with
+/// u = √(2/π)(x + 0.044715x³).
 #[inline(always)]
 fn inside<T: Real>(x: T) -> (T, T) {
     let (scale, cubic) = (T::number(2.0 * std::f64::consts::FRAC_2_PI.sqrt()), T::number(0.044_715));

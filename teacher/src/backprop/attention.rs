@@ -1,23 +1,23 @@
-//! Self-attention over texts that lie side by side, without padding: softmax(Q·Kᵀ/√d)·V a text and head.
+//! Self-attention over texts that lie side by side, without padding: softmax(Q·Kᵀ/√d)·V for each text and head.
 //!
-//! `qkv` holds a row a token, the query of all heads, then their keys, then their values: `[tokens, 3·H]`. Shares are not
-//! kept: the backward pass computes them again, which costs less than writing them down.
+//! `qkv` holds a row a token: the queries of all heads, then their keys, then their values, `[tokens, 3·H]`. The
+//! attention weights are not kept: the backward pass computes them again, which costs less than storing them.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::dropout::Mask;
-use super::matrix::{Matrix, MatrixMut, Threads, multiply};
+use super::matrix::{Matrix, MatrixMut};
 use super::number::{Real, dot, sum, vectorised};
 
 /// The shape of an attention block.
 #[derive(Clone, Copy)]
-pub struct Heads<'a> {
+pub(super) struct Heads<'a> {
     pub heads: usize,
     /// The model's width H.
     pub width: usize,
-    /// Where each text starts, and the end of the last.
+    /// The start of each text, and the end of the last.
     pub offsets: &'a [usize],
 }
 
@@ -34,22 +34,22 @@ impl Heads<'_> {
         T::number(1.0 / (self.size() as f64).sqrt())
     }
 
-    /// Cuts `numbers` (`width` a token) into one slice a text.
-    fn by_text<'n, T>(&self, mut numbers: &'n mut [T], width: usize) -> Vec<&'n mut [T]> {
+    /// Cuts `values` (`width` a token) into a slice a text.
+    fn by_text<'n, T>(&self, mut values: &'n mut [T], width: usize) -> Vec<&'n mut [T]> {
         let cut = |span: Range<usize>| {
-            let (here, rest) = std::mem::take(&mut numbers).split_at_mut(span.len() * width);
-            numbers = rest;
+            let (here, rest) = std::mem::take(&mut values).split_at_mut(span.len() * width);
+            values = rest;
             here
         };
         self.spans().map(cut).collect()
     }
 
-    /// The shares of attention, `[length, length]`, before dropout.
+    /// The attention weights (`shares`), `[length, length]`, before dropout.
     fn shares<T: Real>(&self, shares: &mut [T], qkv: &[T], head: usize, length: usize) {
         let (size, stride) = (self.size(), 3 * self.width);
         let query = Matrix::new(&qkv[head * size..], [length, size], stride);
         let key = Matrix::new(&qkv[self.width + head * size..], [length, size], stride);
-        multiply(MatrixMut::dense(shares, length), false, self.scale(), query, key.transposed(), Threads::One);
+        MatrixMut::dense(shares, length).set_product(self.scale(), query, key.transposed());
         vectorised(|| {
             for row in shares.chunks_exact_mut(length) {
                 let largest = row.iter().fold(T::neg_infinity(), |a, &b| if b > a { b } else { a });
@@ -62,7 +62,7 @@ impl Heads<'_> {
 }
 
 /// `[tokens, 3·H]` → `[tokens, H]`.
-pub fn forward<T: Real>(heads: &Heads, qkv: &[T], mask: Option<Mask>) -> Vec<T> {
+pub(super) fn forward<T: Real>(heads: &Heads, qkv: &[T], mask: Option<Mask>) -> Vec<T> {
     let (width, size) = (heads.width, heads.size());
     let mut context = vec![T::zero(); qkv.len() / 3];
     let texts = heads.by_text(&mut context, width);
@@ -81,7 +81,7 @@ pub fn forward<T: Real>(heads: &Heads, qkv: &[T], mask: Option<Mask>) -> Vec<T> 
                 }
                 let value = Matrix::new(&qkv[2 * width + head * size..], [length, size], 3 * width);
                 let out = MatrixMut::new(&mut context[head * size..], [length, size], width);
-                multiply(out, false, T::one(), Matrix::dense(buffer, length), value, Threads::One);
+                out.set_product(T::one(), Matrix::dense(buffer, length), value);
             }
         },
     );
@@ -89,7 +89,7 @@ pub fn forward<T: Real>(heads: &Heads, qkv: &[T], mask: Option<Mask>) -> Vec<T> 
 }
 
 /// The gradient of `qkv` from that of the context (`[tokens, H]`).
-pub fn backward<T: Real>(heads: &Heads, qkv: &[T], gradient: &[T], mask: Option<Mask>) -> Vec<T> {
+pub(super) fn backward<T: Real>(heads: &Heads, qkv: &[T], gradient: &[T], mask: Option<Mask>) -> Vec<T> {
     let (width, size) = (heads.width, heads.size());
     let stride = 3 * width;
     let mut output = vec![T::zero(); qkv.len()];
@@ -108,14 +108,14 @@ pub fn backward<T: Real>(heads: &Heads, qkv: &[T], gradient: &[T], mask: Option<
             for head in 0..heads.heads {
                 let part = |at: usize| Matrix::new(&qkv[at * width + head * size..], [length, size], stride);
                 let gradient = Matrix::new(&gradient[head * size..], [length, size], width);
-                let drop = |numbers: &mut [T]| {
+                let drop = |values: &mut [T]| {
                     if let Some(mask) = mask {
-                        mask.apply(text * heads.heads + head, numbers);
+                        mask.apply(text * heads.heads + head, values);
                     }
                 };
                 let mut to = |at: usize, left: Matrix<T>, right: Matrix<T>, scale: T| {
                     let out = MatrixMut::new(&mut output[at * width + head * size..], [length, size], stride);
-                    multiply(out, false, scale, left, right, Threads::One);
+                    out.set_product(scale, left, right);
                 };
                 heads.shares(shares, qkv, head, length);
                 // dV = dropped sharesᵀ · dO
@@ -123,14 +123,7 @@ pub fn backward<T: Real>(heads: &Heads, qkv: &[T], gradient: &[T], mask: Option<
                 drop(scores);
                 to(2, Matrix::dense(scores, length).transposed(), gradient, T::one());
                 // d shares = dropped (dO · Vᵀ); d scores = shares ∘ (d shares − ⟨d shares, shares⟩), a row at a time
-                multiply(
-                    MatrixMut::dense(scores, length),
-                    false,
-                    T::one(),
-                    gradient,
-                    part(2).transposed(),
-                    Threads::One,
-                );
+                MatrixMut::dense(scores, length).set_product(T::one(), gradient, part(2).transposed());
                 drop(scores);
                 vectorised(|| {
                     for (scores, shares) in scores.chunks_exact_mut(length).zip(shares.chunks_exact(length)) {

@@ -1,16 +1,16 @@
-//! Dropout masks that are drawn again rather than kept: a mask is a seed and a rate.
+//! Dropout masks that are drawn again instead of stored: a mask is a seed and a rate.
 
 use limbeck_training::random::Random;
 
 use super::number::Real;
 
-/// One use of dropout: which numbers of an operand are dropped.
+/// One use of dropout: the values of an operand that are dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mask {
     seed: u64,
-    /// A draw of sixteen bits below this drops.
+    /// A value is dropped if a draw of sixteen bits lies below.
     threshold: u64,
-    /// What kept numbers are multiplied by.
+    /// The values that stay are multiplied by this.
     scale: f64,
 }
 
@@ -38,7 +38,7 @@ impl Dropout {
         self.next(self.hidden)
     }
 
-    /// The next mask over attention's shares.
+    /// The next mask over attention weights.
     pub fn attention(&mut self) -> Option<Mask> {
         self.next(self.attention)
     }
@@ -50,16 +50,16 @@ impl Dropout {
 }
 
 impl Mask {
-    /// Drops numbers of part `part` of the operand (a row, say) and scales the others. The same part drops the same
-    /// numbers every time, so a backward pass calls it too.
-    pub fn apply<T: Real>(&self, part: usize, numbers: &mut [T]) {
+    /// Drops values of part `part` of the operand (a row, say) and scales the others. The same part drops the same
+    /// values every time, so that a backward pass can apply the mask again.
+    pub fn apply<T: Real>(&self, part: usize, values: &mut [T]) {
         let mut random = Random::new(self.seed, &[part as u64]);
         let scale = T::number(self.scale);
-        for four in numbers.chunks_mut(4) {
+        for four in values.chunks_mut(4) {
             let bits = random.next_u64();
-            for (at, number) in four.iter_mut().enumerate() {
-                let kept = (bits >> (16 * at)) & 0xffff >= self.threshold;
-                *number = if kept { *number * scale } else { T::zero() };
+            for (at, value) in four.iter_mut().enumerate() {
+                let stays = (bits >> (16 * at)) & 0xffff >= self.threshold;
+                *value = if stays { *value * scale } else { T::zero() };
             }
         }
     }
@@ -73,16 +73,16 @@ mod tests {
     fn a_mask_drops_its_share_the_same_way_every_time() {
         let mut dropout = Dropout::new(Random::new(1, &[]), 0.1, 0.0);
         let mask = dropout.hidden().unwrap();
-        let mut numbers = vec![1.0f32; 100_001];
-        mask.apply(3, &mut numbers);
-        let dropped = numbers.iter().filter(|&&x| x == 0.0).count() as f64 / 100_001.0;
+        let mut values = vec![1.0f32; 100_001];
+        mask.apply(3, &mut values);
+        let dropped = values.iter().filter(|&&x| x == 0.0).count() as f64 / 100_001.0;
         assert!((dropped - 0.1).abs() < 0.004, "{dropped}");
-        assert!(numbers.iter().all(|&x| x == 0.0 || (x - 1.0 / 0.9).abs() < 1e-6));
+        assert!(values.iter().all(|&x| x == 0.0 || (x - 1.0 / 0.9).abs() < 1e-6));
         let mut again = vec![1.0; 100_001];
         mask.apply(3, &mut again);
-        assert_eq!(numbers, again);
+        assert_eq!(values, again);
         mask.apply(4, &mut again);
-        assert_ne!(numbers, again);
+        assert_ne!(values, again);
         assert_ne!(dropout.hidden(), Some(mask));
         assert_eq!(dropout.attention(), None);
     }

@@ -1,50 +1,41 @@
 //! The sum of the embeddings of word, position and type, normalised and dropped from. All tokens are of type 0.
 
 use limbeck_encoder::TokenBatch;
-use rayon::prelude::*;
 
 use super::dropout::{Dropout, Mask};
 use super::norm::{Norm, Normalised};
 use super::number::Real;
-use super::parameters::{Gradients, Numbers};
-use super::rows::Sums;
+use super::parameters::{Gradients, LockedParameters};
+use super::rows::{add, drop_rows};
 use crate::BertConfig;
 
 /// The three tables and the norm.
-pub struct Embeddings<'a, T> {
+pub(super) struct EmbeddingPass<'a, T> {
     words: &'a [T],
     positions: &'a [T],
     types: &'a [T],
     norm: Norm<'a, T>,
 }
 
-/// What the backward pass needs.
-pub struct Tape<T> {
+/// The values of a forward pass that the backward pass needs.
+pub(super) struct EmbeddingTape<T> {
     norm: Normalised<T>,
     mask: Option<Mask>,
 }
 
-impl<'a, T: Real> Embeddings<'a, T> {
-    pub fn new(config: &BertConfig, numbers: &'a Numbers) -> Self {
+impl<'a, T: Real> EmbeddingPass<'a, T> {
+    pub(super) fn new(config: &BertConfig, parameters: &'a LockedParameters) -> Self {
         Self {
-            words: numbers.of("embeddings.word_embeddings.weight"),
-            positions: numbers.of("embeddings.position_embeddings.weight"),
-            types: numbers.of("embeddings.token_type_embeddings.weight"),
-            norm: Norm {
-                weight: numbers.of("embeddings.LayerNorm.weight"),
-                bias: numbers.of("embeddings.LayerNorm.bias"),
-                eps: config.layer_norm_eps,
-            },
+            words: parameters.values("embeddings.word_embeddings.weight"),
+            positions: parameters.values("embeddings.position_embeddings.weight"),
+            types: parameters.values("embeddings.token_type_embeddings.weight"),
+            norm: Norm::named(parameters, "embeddings.LayerNorm", config),
         }
     }
 
-    fn width(&self) -> usize {
-        self.norm.weight.len()
-    }
-
     /// `[tokens, H]`
-    pub fn forward(&self, batch: &TokenBatch, dropout: &mut Dropout) -> (Vec<T>, Tape<T>) {
-        let width = self.width();
+    pub(super) fn forward(&self, batch: &TokenBatch, dropout: &mut Dropout) -> (Vec<T>, EmbeddingTape<T>) {
+        let width = self.norm.width();
         let mut summed = Vec::with_capacity(batch.ids().len() * width);
         let row = |table: &'a [T], at: usize| &table[at * width..(at + 1) * width];
         for text in batch.iter() {
@@ -56,29 +47,28 @@ impl<'a, T: Real> Embeddings<'a, T> {
         let (mut output, norm) = self.norm.forward(summed, None, None);
         let mask = dropout.hidden();
         drop_rows(mask, &mut output, width);
-        (output, Tape { norm, mask })
+        (output, EmbeddingTape { norm, mask })
     }
 
     /// Adds the gradients of tables and norm to `gradients`.
-    pub fn backward(&self, batch: &TokenBatch, tape: &Tape<T>, mut gradient: Vec<T>, gradients: &mut Gradients<T>) {
-        let width = self.width();
+    pub(super) fn backward(
+        &self,
+        batch: &TokenBatch,
+        tape: &EmbeddingTape<T>,
+        mut gradient: Vec<T>,
+        gradients: &mut Gradients<T>,
+    ) {
+        let width = self.norm.width();
         drop_rows(tape.mask, &mut gradient, width);
-        let pair = gradients.of("embeddings.LayerNorm");
-        let to_sum = self.norm.backward(&tape.norm, &gradient, &mut pair.weight, &mut pair.bias);
-        let mut add = |table: &str, rows: &mut dyn Iterator<Item = usize>| {
-            let Some(table) = gradients.table(table).map(|pair| &mut pair.weight) else { return };
+        let to_sum = self.norm.backward(&tape.norm, &gradient, gradients.module("embeddings.LayerNorm"));
+        let mut add_to_table = |table: &str, rows: &mut dyn Iterator<Item = usize>| {
+            let Some(table) = gradients.module_if_learned(table) else { return };
             for (row, gradient) in rows.zip(to_sum.chunks_exact(width)) {
-                table[row * width..(row + 1) * width].add(gradient);
+                add(&mut table.weight[row * width..(row + 1) * width], gradient);
             }
         };
-        add("embeddings.word_embeddings", &mut batch.ids().iter().map(|&id| id as usize));
-        add("embeddings.position_embeddings", &mut batch.iter().flat_map(|text| 0..text.len()));
-        add("embeddings.token_type_embeddings", &mut std::iter::repeat(0));
-    }
-}
-
-fn drop_rows<T: Real>(mask: Option<Mask>, rows: &mut [T], width: usize) {
-    if let Some(mask) = mask {
-        rows.par_chunks_mut(width).enumerate().for_each(|(row, numbers)| mask.apply(row, numbers));
+        add_to_table("embeddings.word_embeddings", &mut batch.ids().iter().map(|&id| id as usize));
+        add_to_table("embeddings.position_embeddings", &mut batch.iter().flat_map(|text| 0..text.len()));
+        add_to_table("embeddings.token_type_embeddings", &mut std::iter::repeat(0));
     }
 }

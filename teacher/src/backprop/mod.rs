@@ -1,14 +1,14 @@
-//! BERT's forward and backward pass on the CPU, written by hand: what trains a teacher.
+//! BERT's forward and backward pass on the CPU, written by hand, to train a teacher.
 //!
 //! ```text
 //! tokens of all texts, side by side, no padding: [tokens, H]
-//!   forward:  embeddings ─► layer ─► … ─► layer ─► pooler ─► vectors [texts, H]     each step leaves what its
-//!   backward: gradients of all parameters ◄─ … ◄─ layer ◄─ pooler ◄─ gradients      backward needs on a tape
+//!   forward:  embeddings ─► layer ─► … ─► layer ─► pooler ─► vectors [texts, H]     each step leaves the values
+//!   backward: gradients of all parameters ◄─ … ◄─ layer ◄─ pooler ◄─ gradients      for its backward on a tape
 //! ```
 //!
-//! candle's automatic differentiation does the same (the plain graph in [`crate::bert`] is the reference and serves GPUs), but
-//! pays for zeros and copies at each step and computes on one thread what isn't a matrix product. Sums are taken in an order
-//! that depends on nothing but the batch.
+//! candle's automatic differentiation gives the same gradients (the plain graph in [`crate::bert`] is the reference,
+//! and serves GPUs), but pays for zeros and copies at each step, and runs everything but matrix products on one thread.
+//! The order of sums depends on the batch alone.
 
 mod activation;
 mod attention;
@@ -27,43 +27,47 @@ use limbeck_encoder::TokenBatch;
 
 use self::attention::Heads;
 pub use self::dropout::{Dropout, Mask};
-use self::embeddings::Embeddings;
-use self::layer::Layer;
+use self::embeddings::{EmbeddingPass, EmbeddingTape};
+use self::layer::{LayerPass, LayerTape};
 use self::linear::Linear;
 pub use self::number::Real;
-use self::parameters::Numbers;
+use self::parameters::LockedParameters;
 pub use self::parameters::{Gradients, Parameters};
-use self::pool::Pooled;
+use self::pool::{Pooling, PoolingTape};
 use crate::{BertConfig, Error, Pooler, Result};
 
 /// A BERT whose passes run on the CPU.
 #[derive(Debug, Clone)]
 pub struct Network<'a> {
+    /// The shape of the model.
     pub config: &'a BertConfig,
+    /// Its variables.
     pub parameters: &'a Parameters,
+    /// How token states are pooled.
     pub pooler: Pooler,
-    /// Whether pooled vectors go through `pooler.dense` and tanh: always for the pooler `cls`, in training alone for others.
+    /// Whether pooled vectors go through `pooler.dense` and tanh: always with the pooler `cls`, with others in training
+    /// alone.
     pub head: bool,
 }
 
-/// What a forward pass keeps for the backward one.
+/// The values of a forward pass that the backward pass needs.
 pub struct Tape<T> {
-    embeddings: embeddings::Tape<T>,
+    embeddings: EmbeddingTape<T>,
     /// The output of the embeddings and of each layer.
     states: Vec<Vec<T>>,
-    layers: Vec<layer::Tape<T>>,
-    pooled: Pooled<T>,
+    layers: Vec<LayerTape<T>>,
+    pooling: PoolingTape<T>,
 }
 
 impl<T: Real> Tape<T> {
     /// The texts' vectors, `[texts, H]`, not normalised.
     pub fn vectors(&self) -> &[T] {
-        self.pooled.vectors()
+        self.pooling.vectors()
     }
 }
 
 impl Network<'_> {
-    /// The vectors of `batch` and what the backward pass needs.
+    /// The vectors of `batch`, with the values that the backward pass needs.
     ///
     /// # Errors
     /// An id outside the vocabulary, a row longer than the model has positions, and a head that has no parameters.
@@ -78,13 +82,13 @@ impl Network<'_> {
     /// # Errors
     /// As [`Network::forward`].
     pub fn vectors<T: Real>(&self, batch: &TokenBatch, dropout: &mut Dropout) -> Result<Vec<T>> {
-        Ok(self.run::<T>(batch, dropout, &mut drop)?.pooled.into_vectors())
+        Ok(self.run::<T>(batch, dropout, &mut drop)?.pooling.into_vectors())
     }
 
     /// Adds the gradients of all parameters to `gradients`, from those of the vectors (`[texts, H]`).
     ///
     /// # Errors
-    /// When the parameters can't be read.
+    /// The parameters can't be read.
     pub fn backward<T: Real>(
         &self,
         batch: &TokenBatch,
@@ -92,56 +96,52 @@ impl Network<'_> {
         gradient: &[T],
         gradients: &mut Gradients<T>,
     ) -> Result<()> {
-        let numbers = self.parameters.numbers::<T>()?;
+        let parameters = self.parameters.lock::<T>()?;
         let heads = self.heads(batch);
-        let head = self.head(&numbers)?;
-        let read = pool::backward(self.pooler, &tape.pooled, gradient, &heads, self.depth(), head, gradients);
+        let pooling = self.pooling(&parameters, heads)?;
+        let to_pooled = pooling.backward(&tape.pooling, gradient, gradients);
         let mut to_state = vec![T::zero(); batch.ids().len() * heads.width];
-        for (index, kept) in tape.layers.into_iter().enumerate().rev() {
-            read.add_to(index + 1, &mut to_state);
-            let layer = Layer::new(self.config, index, &numbers);
-            to_state = layer.backward(&tape.states[index], kept, &to_state, &heads, gradients);
+        for (index, layer_tape) in tape.layers.into_iter().enumerate().rev() {
+            pooling.add_state_gradient(index + 1, &to_pooled, &mut to_state);
+            let layer = LayerPass::new(self.config, index, &parameters, heads);
+            to_state = layer.backward(&tape.states[index], layer_tape, &to_state, gradients);
         }
-        read.add_to(0, &mut to_state);
-        Embeddings::new(self.config, &numbers).backward(batch, &tape.embeddings, to_state, gradients);
+        pooling.add_state_gradient(0, &to_pooled, &mut to_state);
+        EmbeddingPass::new(self.config, &parameters).backward(batch, &tape.embeddings, to_state, gradients);
         Ok(())
     }
 
+    /// The forward pass. `keep` gets the tape of each layer; the tape that is returned has none.
     fn run<T: Real>(
         &self,
         batch: &TokenBatch,
         dropout: &mut Dropout,
-        keep: &mut dyn FnMut(layer::Tape<T>),
+        keep: &mut dyn FnMut(LayerTape<T>),
     ) -> Result<Tape<T>> {
         self.config.check_tokens(batch)?;
-        let numbers = self.parameters.numbers::<T>()?;
+        let parameters = self.parameters.lock::<T>()?;
         let heads = self.heads(batch);
-        let (state, embeddings) = Embeddings::new(self.config, &numbers).forward(batch, dropout);
+        let (state, embeddings) = EmbeddingPass::new(self.config, &parameters).forward(batch, dropout);
         let mut states = vec![state];
-        for index in 0..self.depth() {
-            let (output, tape) = Layer::new(self.config, index, &numbers).forward(&states[index], &heads, dropout);
+        for index in 0..self.config.num_hidden_layers {
+            let layer = LayerPass::new(self.config, index, &parameters, heads);
+            let (output, tape) = layer.forward(&states[index], dropout);
             states.push(output);
             keep(tape);
         }
-        let pooled = pool::forward(self.pooler, &states, &heads, self.head(&numbers)?);
-        Ok(Tape { embeddings, states, layers: Vec::new(), pooled })
-    }
-
-    fn depth(&self) -> usize {
-        self.config.num_hidden_layers
+        let pooling = self.pooling(&parameters, heads)?.forward(&states);
+        Ok(Tape { embeddings, states, layers: Vec::new(), pooling })
     }
 
     fn heads<'b>(&self, batch: &'b TokenBatch) -> Heads<'b> {
         Heads { heads: self.config.num_attention_heads, width: self.config.hidden_size, offsets: batch.offsets() }
     }
 
-    fn head<'n, T: Real>(&self, numbers: &'n Numbers) -> Result<Option<Linear<'n, T>>> {
-        if !self.head {
-            return Ok(None);
-        }
-        if !self.parameters.has_pooler() {
+    fn pooling<'p, T: Real>(&self, parameters: &'p LockedParameters, texts: Heads<'p>) -> Result<Pooling<'p, T>> {
+        if self.head && !self.parameters.has_pooler() {
             return Err(Error::NoPoolerWeights { path: "the model".into() });
         }
-        Ok(Some(Linear { weight: numbers.of("pooler.dense.weight"), bias: numbers.of("pooler.dense.bias") }))
+        let head = self.head.then(|| Linear::named(parameters, "pooler.dense"));
+        Ok(Pooling { pooler: self.pooler, texts, layers: self.config.num_hidden_layers, head })
     }
 }

@@ -1,31 +1,44 @@
-//! LayerNorm (Ba et al. 2016) over a sum: `weight ∘ x̂ + bias` with x̂ = (s − mean)/√(variance + ε), s = residual + dropout(x).
+//! LayerNorm (Ba et al. 2016) over a sum: `weight ∘ x̂ + bias` with x̂ = (s − mean)/√(variance + ε), s = residual +
+//! dropout(x).
 
 use rayon::prelude::*;
 
 use super::dropout::Mask;
 use super::number::{Real, dot, sum, vectorised};
-use super::rows::{Sums, TASK};
+use super::parameters::{LockedParameters, ModuleGradients};
+use super::rows::{TASK, add, drop_rows};
+use crate::BertConfig;
 
-/// What a backward pass needs of a forward one.
-pub struct Normalised<T> {
+/// The values of a forward pass that the backward pass needs.
+pub(super) struct Normalised<T> {
     /// x̂, `[rows, width]`.
     unit: Vec<T>,
-    /// 1/√(variance + ε), a number a row.
+    /// 1/√(variance + ε), a value a row.
     inverse: Vec<T>,
     mask: Option<Mask>,
 }
 
-/// A LayerNorm's parameters.
+/// The parameters of a LayerNorm.
 #[derive(Clone, Copy)]
-pub struct Norm<'a, T> {
-    pub weight: &'a [T],
-    pub bias: &'a [T],
-    pub eps: f64,
+pub(super) struct Norm<'a, T> {
+    weight: &'a [T],
+    bias: &'a [T],
+    eps: f64,
 }
 
-impl<T: Real> Norm<'_, T> {
-    /// The norm of `residual + dropout(x)`, all `[rows, width]`; `x` becomes what the backward pass needs.
-    pub fn forward(&self, mut x: Vec<T>, residual: Option<&[T]>, mask: Option<Mask>) -> (Vec<T>, Normalised<T>) {
+impl<'a, T: Real> Norm<'a, T> {
+    /// The norm `{name}.weight`, `{name}.bias`.
+    pub(super) fn named(parameters: &'a LockedParameters, name: &str, config: &BertConfig) -> Self {
+        let [weight, bias] = parameters.weight_and_bias(name);
+        Self { weight, bias, eps: config.layer_norm_eps }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.weight.len()
+    }
+
+    /// The norm of `residual + dropout(x)`, all `[rows, width]`. The memory of `x` serves the backward pass.
+    pub(super) fn forward(&self, mut x: Vec<T>, residual: Option<&[T]>, mask: Option<Mask>) -> (Vec<T>, Normalised<T>) {
         let width = self.weight.len();
         let (share, eps) = (T::number(1.0 / width as f64), T::number(self.eps));
         let mut output = vec![T::zero(); x.len()];
@@ -57,9 +70,9 @@ impl<T: Real> Norm<'_, T> {
         (output, Normalised { unit: x, inverse, mask })
     }
 
-    /// From the output's gradient those of weight and bias, added to `to_weight` and `to_bias`, and that of the sum s, which
-    /// is the residual's too: `[rows, width]`.
-    pub fn backward(&self, kept: &Normalised<T>, gradient: &[T], to_weight: &mut [T], to_bias: &mut [T]) -> Vec<T> {
+    /// From the output's gradient that of the sum s, which is also the residual's: `[rows, width]`. The gradients of
+    /// weight and bias are added to `to`.
+    pub(super) fn backward(&self, tape: &Normalised<T>, gradient: &[T], to: &mut ModuleGradients<T>) -> Vec<T> {
         let width = self.weight.len();
         let share = T::number(1.0 / width as f64);
         let mut output = vec![T::zero(); gradient.len()];
@@ -72,7 +85,7 @@ impl<T: Real> Norm<'_, T> {
                     output.chunks_exact_mut(width).zip(gradient.chunks_exact(width)).enumerate()
                 {
                     let place = task * TASK + at;
-                    let unit = &kept.unit[place * width..(place + 1) * width];
+                    let unit = &tape.unit[place * width..(place + 1) * width];
                     vectorised(|| {
                         for (((to, &g), &x), to_bias) in sums.0.iter_mut().zip(gradient).zip(unit).zip(&mut sums.1) {
                             *to += g * x;
@@ -80,7 +93,7 @@ impl<T: Real> Norm<'_, T> {
                         }
                         output.iter_mut().zip(gradient).zip(self.weight).for_each(|((to, &g), &w)| *to = g * w);
                         let (mean, along) = (sum(output) * share, dot(output, unit) * share);
-                        let inverse = kept.inverse[place];
+                        let inverse = tape.inverse[place];
                         output.iter_mut().zip(unit).for_each(|(to, &x)| *to = inverse * (*to - mean - x * along));
                     });
                 }
@@ -88,8 +101,8 @@ impl<T: Real> Norm<'_, T> {
             })
             .collect();
         for (weight, bias) in &sums {
-            to_weight.add(weight);
-            to_bias.add(bias);
+            add(&mut to.weight, weight);
+            add(&mut to.bias, bias);
         }
         output
     }
@@ -97,11 +110,9 @@ impl<T: Real> Norm<'_, T> {
 
 impl<T: Real> Normalised<T> {
     /// The gradient of x from that of the sum.
-    pub fn dropped(&self, gradient: &[T], width: usize) -> Vec<T> {
+    pub(super) fn dropped(&self, gradient: &[T], width: usize) -> Vec<T> {
         let mut gradient = gradient.to_vec();
-        if let Some(mask) = self.mask {
-            gradient.par_chunks_mut(width).enumerate().for_each(|(row, numbers)| mask.apply(row, numbers));
-        }
+        drop_rows(self.mask, &mut gradient, width);
         gradient
     }
 }

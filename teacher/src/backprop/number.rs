@@ -1,8 +1,8 @@
-//! The numbers that the hand-written passes compute in, and the functions that candle has no fast form of.
+//! The floating-point types of the hand-written passes, and functions that candle has no fast form of.
 
 use limbeck_training::optimiser::Number;
 
-/// f32, and f64 for tests against golden values.
+/// f32, or f64 for tests against golden values.
 pub trait Real: Number {
     /// The standard normal distribution's cumulative and density functions, Φ(x) and φ(x).
     fn normal(self) -> (Self, Self);
@@ -26,7 +26,7 @@ impl Real for f32 {
     /// 2^n·e^r with |r| ≤ ln 2 / 2 and seven terms of the series of e^r: relative error below 2e-7, 0 below -87.
     #[inline(always)]
     fn exponential(self) -> f32 {
-        // Adding this number rounds to a whole one and leaves it in the lowest bits.
+        // Adding this constant rounds to an integer, which then stands in the lowest bits.
         const ROUND: f32 = 12_582_912.0;
         let x = self.clamp(-87.0, 88.0);
         let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -63,21 +63,21 @@ impl Real for f64 {
     }
 }
 
-/// Runs `work` compiled for the widest vectors that this processor has.
+/// Runs `work` compiled for the widest vectors of this processor.
 #[inline(always)]
-pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
 /// The sum, in sixteen interleaved sums so that it vectorises.
 #[inline(always)]
-pub fn sum<T: Real>(numbers: &[T]) -> T {
-    folded(numbers, numbers, |x, _| x)
+pub(super) fn sum<T: Real>(values: &[T]) -> T {
+    folded(values, values, |x, _| x)
 }
 
 /// The scalar product, in the same way.
 #[inline(always)]
-pub fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     folded(a, b, |x, y| x * y)
 }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_take_every_number_once() {
+    fn sums_take_every_value_once() {
         let numbers: Vec<f64> = (1..=37).map(f64::from).collect();
         assert_eq!(sum(&numbers), 703.0);
         assert_eq!(dot(&numbers, &numbers), 17_575.0);

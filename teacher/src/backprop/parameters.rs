@@ -16,8 +16,8 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Takes a variable for each tensor that a BERT of this shape has, `pooler.dense` among them where `with_pooler` says
-    /// so, from `find`, which is asked with name and shape.
+    /// Makes a variable of each tensor that a BERT of this shape has, with `pooler.dense` if `with_pooler`. `find`
+    /// returns the tensor of a name and a shape.
     pub fn new(
         config: &BertConfig,
         with_pooler: bool,
@@ -46,18 +46,18 @@ impl Parameters {
         self.variables.contains_key("pooler.dense.weight")
     }
 
-    /// Where the variables lie.
+    /// The device of the variables.
     pub fn device(&self) -> &Device {
         self.variables.values().next().map_or(&Device::Cpu, |variable| variable.device())
     }
 
-    /// What the numbers are.
+    /// The type of the variables.
     pub fn dtype(&self) -> DType {
         self.variables.values().next().map_or(DType::F32, |variable| variable.dtype())
     }
 
-    /// Locks all variables for reading, as they lie in host memory.
-    pub(super) fn numbers<T: Real>(&self) -> Result<Numbers<'_>> {
+    /// Locks all variables for reading in host memory.
+    pub(super) fn lock<T: Real>(&self) -> Result<LockedParameters<'_>> {
         let mut guards: BTreeMap<&str, Guard> = BTreeMap::new();
         for (name, variable) in &self.variables {
             let (guard, layout) = variable.storage_and_layout();
@@ -68,7 +68,7 @@ impl Parameters {
             }
             guards.insert(name.as_str(), Box::new(guard));
         }
-        Ok(Numbers { guards })
+        Ok(LockedParameters { guards })
     }
 }
 
@@ -104,86 +104,96 @@ fn shapes(config: &BertConfig, with_pooler: bool) -> Vec<(String, Vec<usize>)> {
     shapes
 }
 
-/// A lock of candle's, whose type it doesn't name.
+/// A lock of candle, whose type candle doesn't export.
 type Guard<'a> = Box<dyn Deref<Target = Storage> + 'a>;
 
 /// Variables locked for reading.
-pub(super) struct Numbers<'a> {
+pub(super) struct LockedParameters<'a> {
     guards: BTreeMap<&'a str, Guard<'a>>,
 }
 
-impl Numbers<'_> {
-    /// The numbers of the tensor `name`. Panics when there is none, or it has another type than was asked for at first.
-    pub fn of<T: Real>(&self, name: &str) -> &[T] {
+impl LockedParameters<'_> {
+    /// The values of the tensor `name`. Panics when there is none, or when it has another type than was locked.
+    pub(super) fn values<T: Real>(&self, name: &str) -> &[T] {
         match &**self.guards[name] {
             Storage::Cpu(storage) => storage.as_slice().unwrap_or_else(|_| unreachable!("checked when it was locked")),
             _ => unreachable!("checked when it was locked"),
         }
     }
+
+    /// The values of `{module}.weight` and `{module}.bias`, see [`LockedParameters::values`].
+    pub(super) fn weight_and_bias<T: Real>(&self, module: &str) -> [&[T]; 2] {
+        ["weight", "bias"].map(|kind| self.values(&format!("{module}.{kind}")))
+    }
 }
 
 /// The gradients of a module's weight and bias; a table has no bias.
-#[derive(Debug, Clone, Default)]
-pub struct Pair<T> {
+#[derive(Debug, Clone)]
+pub(super) struct ModuleGradients<T> {
     pub weight: Vec<T>,
     pub bias: Vec<T>,
+}
+
+impl<T> ModuleGradients<T> {
+    fn part(&mut self, kind: &str) -> &mut Vec<T> {
+        if kind == "bias" { &mut self.bias } else { &mut self.weight }
+    }
 }
 
 /// The gradients of all parameters that learn, summed over the backward passes of a step.
 #[derive(Debug, Clone)]
 pub struct Gradients<T> {
-    modules: BTreeMap<String, Pair<T>>,
+    modules: BTreeMap<String, ModuleGradients<T>>,
     shapes: Vec<(String, Vec<usize>)>,
 }
 
 impl<T: Real> Gradients<T> {
-    /// Zeros for those of `parameters` that `learns` says yes to.
+    /// Zeros for those of `parameters` whose names `learns` accepts.
     pub fn new(parameters: &Parameters, learns: &dyn Fn(&str) -> bool) -> Self {
         let learning = parameters.iter().filter(|(name, _)| learns(name));
         let shapes: Vec<_> = learning.map(|(name, variable)| (name.to_owned(), variable.dims().to_vec())).collect();
-        let mut modules: BTreeMap<String, Pair<T>> = BTreeMap::new();
+        let mut modules: BTreeMap<String, ModuleGradients<T>> = BTreeMap::new();
         for (name, shape) in &shapes {
             let (module, kind) = split(name);
-            let pair = modules.entry(module.to_owned()).or_insert(Pair { weight: Vec::new(), bias: Vec::new() });
-            let zeros = vec![T::zero(); shape.iter().product()];
-            *if kind == "bias" { &mut pair.bias } else { &mut pair.weight } = zeros;
+            let empty = ModuleGradients { weight: Vec::new(), bias: Vec::new() };
+            *modules.entry(module.to_owned()).or_insert(empty).part(kind) = vec![T::zero(); shape.iter().product()];
         }
         Self { modules, shapes }
     }
 
     /// The gradients of the module `name`. Panics when there are none.
-    pub(super) fn of(&mut self, name: &str) -> &mut Pair<T> {
-        self.table(name).unwrap_or_else(|| panic!("there are no gradients of {name}"))
+    pub(super) fn module(&mut self, name: &str) -> &mut ModuleGradients<T> {
+        self.module_if_learned(name).unwrap_or_else(|| panic!("there are no gradients of {name}"))
     }
 
-    /// The gradients of a module that may be one which doesn't learn.
-    pub(super) fn table(&mut self, name: &str) -> Option<&mut Pair<T>> {
+    /// The gradients of the module `name`, if it learns.
+    pub(super) fn module_if_learned(&mut self, name: &str) -> Option<&mut ModuleGradients<T>> {
         self.modules.get_mut(name)
     }
 
-    /// The length of all gradients as one vector.
+    /// The L2 norm of all gradients as one vector.
     pub fn norm(&self) -> f64 {
         const TASK: usize = 16_384;
         let square = |part: &[T]| vectorised(|| dot(part, part)).to_f64();
         let parts = self.modules.values().flat_map(|pair| [&pair.weight, &pair.bias]);
-        let sums = parts.map(|numbers| numbers.par_chunks(TASK).map(square).collect::<Vec<f64>>().iter().sum::<f64>());
+        let sums = parts.map(|values| values.par_chunks(TASK).map(square).collect::<Vec<f64>>().iter().sum::<f64>());
         sums.sum::<f64>().sqrt()
     }
 
-    /// As tensors under the names of the variables.
+    /// The gradients as tensors, under the names of the variables.
     pub fn into_tensors(mut self) -> Result<BTreeMap<String, Tensor>> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in std::mem::take(&mut self.shapes) {
             let (module, kind) = split(&name);
-            let pair = self.of(module);
-            let numbers = std::mem::take(if kind == "bias" { &mut pair.bias } else { &mut pair.weight });
-            let tensor = Tensor::from_vec(numbers, shape, &Device::Cpu).map_err(Error::candle("a gradient"))?;
+            let values = std::mem::take(self.module(module).part(kind));
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::candle("making a gradient"))?;
             tensors.insert(name, tensor);
         }
         Ok(tensors)
     }
 }
 
+/// `encoder.layer.0.output.dense` and `weight` of `encoder.layer.0.output.dense.weight`.
 fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or((name, ""))
 }

@@ -2,114 +2,106 @@
 
 use super::attention::Heads;
 use super::linear::Linear;
-use super::matrix::Matrix;
 use super::number::Real;
 use super::parameters::Gradients;
 use crate::Pooler;
 
-/// Which states a pooler reads, and how much of each; the embeddings are state 0.
-fn sources(pooler: Pooler, layers: usize) -> Vec<(usize, f64)> {
-    match pooler {
-        Pooler::Cls | Pooler::ClsBeforePooler | Pooler::Mean => vec![(layers, 1.0)],
-        Pooler::FirstLast => vec![(0, 0.5), (layers, 0.5)],
-        Pooler::LastTwo => vec![(layers - 1, 0.5), (layers, 0.5)],
-    }
+/// A pooler, the texts that it pools, and the head.
+pub(super) struct Pooling<'a, T> {
+    pub pooler: Pooler,
+    pub texts: Heads<'a>,
+    /// How many layers there are; the embeddings are state 0, the last layer's output is state `layers`.
+    pub layers: usize,
+    /// A dense layer that the pooled states go through, followed by tanh.
+    pub head: Option<Linear<'a, T>>,
 }
 
-/// A text's vector as a sum of token states: which, of each state, with which share.
-fn tokens(pooler: Pooler, start: usize, end: usize) -> (std::ops::Range<usize>, f64) {
-    match pooler {
-        Pooler::Cls | Pooler::ClsBeforePooler => (start..end.min(start + 1), 1.0),
-        _ => (start..end, 1.0 / (end - start).max(1) as f64),
-    }
-}
-
-/// What the backward pass needs of the forward one: the pooled states, and what the head made of them.
-pub struct Pooled<T> {
+/// The values of a forward pass that the backward pass needs: the pooled states, and the head's output.
+pub(super) struct PoolingTape<T> {
     before_head: Vec<T>,
     after_head: Option<Vec<T>>,
 }
 
-impl<T: Real> Pooled<T> {
+impl<T: Real> PoolingTape<T> {
     /// The vectors, `[texts, H]`.
-    pub fn vectors(&self) -> &[T] {
+    pub(super) fn vectors(&self) -> &[T] {
         self.after_head.as_ref().unwrap_or(&self.before_head)
     }
 
     /// The vectors alone.
-    pub fn into_vectors(self) -> Vec<T> {
+    pub(super) fn into_vectors(self) -> Vec<T> {
         self.after_head.unwrap_or(self.before_head)
     }
 }
 
-/// The states (`[tokens, H]` each) → `[texts, H]`, through `head` and tanh where it is given.
-pub fn forward<T: Real>(pooler: Pooler, states: &[Vec<T>], texts: &Heads, head: Option<Linear<T>>) -> Pooled<T> {
-    let (width, offsets) = (texts.width, texts.offsets);
-    let mut pooled = vec![T::zero(); (offsets.len() - 1) * width];
-    for (state, factor) in sources(pooler, states.len() - 1) {
-        for (to, pair) in pooled.chunks_exact_mut(width).zip(offsets.windows(2)) {
-            let (tokens, share) = tokens(pooler, pair[0], pair[1]);
-            let share = T::number(share * factor);
-            for token in tokens {
-                let from = &states[state][token * width..(token + 1) * width];
-                to.iter_mut().zip(from).for_each(|(to, &x)| *to += share * x);
+impl<T: Real> Pooling<'_, T> {
+    /// The states that the pooler reads, each with its weight.
+    fn sources(&self) -> Vec<(usize, f64)> {
+        match self.pooler {
+            Pooler::Cls | Pooler::ClsBeforePooler | Pooler::Mean => vec![(self.layers, 1.0)],
+            Pooler::FirstLast => vec![(0, 0.5), (self.layers, 0.5)],
+            Pooler::LastTwo => vec![(self.layers - 1, 0.5), (self.layers, 0.5)],
+        }
+    }
+
+    /// Calls `each` with text, token and weight for every token whose state `state` is part of its text's vector.
+    fn each_token(&self, state: usize, mut each: impl FnMut(usize, usize, T)) {
+        for (_, factor) in self.sources().into_iter().filter(|(source, _)| *source == state) {
+            for (text, ends) in self.texts.offsets.windows(2).enumerate() {
+                let (start, end) = (ends[0], ends[1]);
+                let (tokens, share) = match self.pooler {
+                    Pooler::Cls | Pooler::ClsBeforePooler => (start..end.min(start + 1), 1.0),
+                    _ => (start..end, 1.0 / (end - start).max(1) as f64),
+                };
+                let weight = T::number(share * factor);
+                tokens.for_each(|token| each(text, token, weight));
             }
         }
     }
-    let after_head = head.map(|head| {
-        let mut output = head.forward(&pooled);
-        output.iter_mut().for_each(|x| *x = x.tanh());
-        output
-    });
-    Pooled { before_head: pooled, after_head }
-}
 
-/// What the vectors' gradient is to the states that the pooler reads.
-pub struct Read<'a, T> {
-    pooler: Pooler,
-    sources: Vec<(usize, f64)>,
-    offsets: &'a [usize],
-    /// The gradient of the pooled states, `[texts, H]`.
-    gradient: Vec<T>,
-    width: usize,
-}
-
-/// The gradients of the states that the pooler reads, from that of the vectors; those of the head's parameters are added to
-/// `gradients`.
-pub fn backward<'a, T: Real>(
-    pooler: Pooler,
-    pooled: &Pooled<T>,
-    gradient: &[T],
-    texts: &Heads<'a>,
-    layers: usize,
-    head: Option<Linear<T>>,
-    gradients: &mut Gradients<T>,
-) -> Read<'a, T> {
-    let gradient = match (&pooled.after_head, head) {
-        (Some(output), Some(head)) => {
-            let inside: Vec<T> = output.iter().zip(gradient).map(|(&y, &g)| g * (T::one() - y * y)).collect();
-            head.backward(&pooled.before_head, &inside, gradients.of("pooler.dense"));
-            let mut to = vec![T::zero(); inside.len()];
-            head.input_gradient(Matrix::dense(&inside, texts.width), &mut to);
-            to
+    /// The states (`[tokens, H]` each) → `[texts, H]`.
+    pub(super) fn forward(&self, states: &[Vec<T>]) -> PoolingTape<T> {
+        let width = self.texts.width;
+        let mut pooled = vec![T::zero(); (self.texts.offsets.len() - 1) * width];
+        for (state, _) in self.sources() {
+            self.each_token(state, |text, token, weight| {
+                add_row(row(&mut pooled, text, width), &states[state][token * width..(token + 1) * width], weight);
+            });
         }
-        _ => gradient.to_vec(),
-    };
-    Read { pooler, sources: sources(pooler, layers), offsets: texts.offsets, gradient, width: texts.width }
-}
+        let after_head = self.head.map(|head| {
+            let mut output = head.forward(&pooled);
+            output.iter_mut().for_each(|x| *x = x.tanh());
+            output
+        });
+        PoolingTape { before_head: pooled, after_head }
+    }
 
-impl<T: Real> Read<'_, T> {
-    /// Adds the gradient of the state `state`, where the pooler reads it, to `to` (`[tokens, H]`).
-    pub fn add_to(&self, state: usize, to: &mut [T]) {
-        for &(_, factor) in self.sources.iter().filter(|(source, _)| *source == state) {
-            for (from, pair) in self.gradient.chunks_exact(self.width).zip(self.offsets.windows(2)) {
-                let (tokens, share) = tokens(self.pooler, pair[0], pair[1]);
-                let share = T::number(share * factor);
-                for token in tokens {
-                    let to = &mut to[token * self.width..(token + 1) * self.width];
-                    to.iter_mut().zip(from).for_each(|(to, &x)| *to += share * x);
-                }
+    /// The gradient of the pooled states from that of the vectors, both `[texts, H]`; those of the head's parameters
+    /// are added to `gradients`.
+    pub(super) fn backward(&self, tape: &PoolingTape<T>, gradient: &[T], gradients: &mut Gradients<T>) -> Vec<T> {
+        match (&tape.after_head, self.head) {
+            (Some(output), Some(head)) => {
+                let inside: Vec<T> = output.iter().zip(gradient).map(|(&y, &g)| g * (T::one() - y * y)).collect();
+                head.backward(&tape.before_head, &inside, gradients.module("pooler.dense"))
             }
+            _ => gradient.to_vec(),
         }
     }
+
+    /// Adds the gradient of the state `state` to `to` (`[tokens, H]`), from that of the pooled states.
+    pub(super) fn add_state_gradient(&self, state: usize, gradient: &[T], to: &mut [T]) {
+        let width = self.texts.width;
+        self.each_token(state, |text, token, weight| {
+            add_row(row(to, token, width), &gradient[text * width..(text + 1) * width], weight);
+        });
+    }
+}
+
+fn row<T>(rows: &mut [T], at: usize, width: usize) -> &mut [T] {
+    &mut rows[at * width..(at + 1) * width]
+}
+
+/// `to += weight · from`
+fn add_row<T: Real>(to: &mut [T], from: &[T], weight: T) {
+    to.iter_mut().zip(from).for_each(|(to, &x)| *to += weight * x);
 }

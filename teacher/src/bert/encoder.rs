@@ -1,10 +1,13 @@
 //! [`BertEncoder`]: a BERT in candle that takes text.
 
+use std::path::PathBuf;
+
 use candle_core::{DType, Device};
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
 
 use super::Bert;
 use crate::batching;
+use crate::inference_error::InferenceError;
 use crate::{Error, Pooler, Result, TeacherFolder};
 
 /// A BERT in candle with its tokenizer and pooler: texts in, unit vectors out.
@@ -15,15 +18,15 @@ pub struct BertEncoder {
     prefix: String,
     max_tokens: usize,
     info: EncoderInfo,
+    /// The file of weights, for errors.
+    path: PathBuf,
 }
 
 impl BertEncoder {
     /// Loads the model in `folder` onto `device`, with the folder's pooler, prefix and longest input.
     pub fn load(folder: &TeacherFolder, device: &Device, dtype: DType) -> Result<Self> {
+        folder.weights.check_pooler(folder.pooler)?;
         let bert = Bert::load(folder, device, dtype)?;
-        if folder.pooler == Pooler::Cls && !bert.has_pooler_weights() {
-            return Err(Error::NoPoolerWeights { path: folder.weights.path().to_owned() });
-        }
         let info = EncoderInfo {
             dimension: folder.config.hidden_size,
             parameters: folder.weights.parameters(),
@@ -39,16 +42,22 @@ impl BertEncoder {
             prefix: folder.prefix.clone(),
             max_tokens: folder.max_tokens,
             info,
+            path: folder.weights.path().to_owned(),
         })
     }
 
-    /// Encodes texts that are tokenized already, special tokens included; no prefix is added.
+    /// Encodes texts that are tokenized already, special tokens included. No prefix is added.
     pub fn encode_tokens(&self, texts: &TokenBatch) -> Result<Embeddings> {
-        batching::encode(texts, self.info.dimension, |batch| {
+        let vectors = batching::encode(texts, self.info.dimension, |batch| {
             let pooled = self.bert.pooled(batch, self.pooler)?;
             let rows = pooled.to_dtype(DType::F32).and_then(|pooled| pooled.flatten_all()?.to_vec1());
             rows.map_err(Error::candle("reading the vectors"))
-        })
+        })?;
+        let broken = vectors.iter().position(|vector| !vector.iter().all(|value| value.is_finite()));
+        match broken {
+            Some(row) => Err(InferenceError::NotFinite { path: self.path.clone(), row }.into()),
+            None => Ok(vectors),
+        }
     }
 }
 

@@ -8,31 +8,31 @@ use rayon::prelude::*;
 use crate::backprop::{Dropout, Mask};
 use crate::{Activation, BertConfig, Result};
 
-/// Gives the tensor of a name, which has to have the shape asked for.
-pub type Parameters<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
+/// Finds the tensor of a name and a shape.
+pub type FindTensor<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
 
-/// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
+/// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and in the range of f16.
 const PADDING: f64 = -10_000.0;
 
 /// The tensors `{name}.weight` [outputs, inputs] and `{name}.bias` [outputs].
-pub fn dense(name: &str, inputs: usize, outputs: usize, parameters: Parameters) -> Result<Linear> {
-    let weight = parameters(&format!("{name}.weight"), &[outputs, inputs])?;
-    let bias = parameters(&format!("{name}.bias"), &[outputs])?;
+pub(super) fn dense(name: &str, inputs: usize, outputs: usize, find: FindTensor) -> Result<Linear> {
+    let weight = find(&format!("{name}.weight"), &[outputs, inputs])?;
+    let bias = find(&format!("{name}.bias"), &[outputs])?;
     Ok(Linear::new(weight, Some(bias)))
 }
 
 /// 0 for a token and [`PADDING`] for padding, to be added to attention scores: [B, L] → [B, 1, 1, L].
-pub fn additive_mask(mask: &Tensor) -> CandleResult<Tensor> {
+pub(super) fn additive_mask(mask: &Tensor) -> CandleResult<Tensor> {
     let (batch, length) = mask.dims2()?;
     mask.affine(-PADDING, PADDING)?.reshape((batch, 1, 1, length))
 }
 
-/// Dropout, where there is a mask: the numbers of the last `dimensions` dimensions are one of its parts.
+/// Dropout, where there is a mask. The values of the last `dimensions` dimensions are one part of the mask.
 fn drop_from(x: Tensor, dimensions: usize, mask: Option<Mask>) -> CandleResult<Tensor> {
     let Some(mask) = mask else { return Ok(x) };
     let part = x.dims().iter().rev().take(dimensions).product::<usize>().max(1);
     let mut factors = vec![1f32; x.elem_count()];
-    factors.par_chunks_mut(part).enumerate().for_each(|(at, numbers)| mask.apply(at, numbers));
+    factors.par_chunks_mut(part).enumerate().for_each(|(at, values)| mask.apply(at, values));
     x.mul(&Tensor::from_vec(factors, x.dims(), x.device())?.to_dtype(x.dtype())?)
 }
 
@@ -45,9 +45,9 @@ struct LayerNorm {
 }
 
 impl LayerNorm {
-    fn new(name: &str, config: &BertConfig, parameters: Parameters) -> Result<Self> {
-        let weight = parameters(&format!("{name}.weight"), &[config.hidden_size])?;
-        let bias = parameters(&format!("{name}.bias"), &[config.hidden_size])?;
+    fn new(name: &str, config: &BertConfig, find: FindTensor) -> Result<Self> {
+        let weight = find(&format!("{name}.weight"), &[config.hidden_size])?;
+        let bias = find(&format!("{name}.bias"), &[config.hidden_size])?;
         Ok(Self { weight, bias, eps: config.layer_norm_eps })
     }
 
@@ -65,35 +65,35 @@ impl LayerNorm {
 
 /// The sum of the embeddings of word, position and type, normalised. All tokens are of type 0.
 #[derive(Debug, Clone)]
-pub struct Embeddings {
+pub(super) struct BertEmbeddings {
     words: Tensor,
     positions: Tensor,
     types: Tensor,
     norm: LayerNorm,
 }
 
-impl Embeddings {
-    pub fn new(config: &BertConfig, parameters: Parameters) -> Result<Self> {
+impl BertEmbeddings {
+    pub(super) fn new(config: &BertConfig, find: FindTensor) -> Result<Self> {
         let width = config.hidden_size;
-        let mut table = |kind: &str, rows| parameters(&format!("embeddings.{kind}_embeddings.weight"), &[rows, width]);
+        let mut table = |kind: &str, rows| find(&format!("embeddings.{kind}_embeddings.weight"), &[rows, width]);
         Ok(Self {
             words: table("word", config.vocab_size)?,
             positions: table("position", config.max_position_embeddings)?,
             types: table("token_type", config.type_vocab_size)?,
-            norm: LayerNorm::new("embeddings.LayerNorm", config, parameters)?,
+            norm: LayerNorm::new("embeddings.LayerNorm", config, find)?,
         })
     }
 
-    pub fn dtype(&self) -> DType {
+    pub(super) fn dtype(&self) -> DType {
         self.words.dtype()
     }
 
-    pub fn device(&self) -> &Device {
+    pub(super) fn device(&self) -> &Device {
         self.words.device()
     }
 
     /// [B, L] → [B, L, H]
-    pub fn forward(&self, ids: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+    pub(super) fn forward(&self, ids: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length) = ids.dims2()?;
         let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
         let rest = self.positions.narrow(0, 0, length)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?; // [L, H]
@@ -103,7 +103,7 @@ impl Embeddings {
 
 /// One layer: self-attention and a feed-forward block, each with a residual and a LayerNorm after it.
 #[derive(Debug, Clone)]
-pub struct Layer {
+pub(super) struct BertLayer {
     query: Linear,
     key: Linear,
     value: Linear,
@@ -116,10 +116,10 @@ pub struct Layer {
     heads: usize,
 }
 
-impl Layer {
-    pub fn new(config: &BertConfig, name: &str, parameters: Parameters) -> Result<Self> {
+impl BertLayer {
+    pub(super) fn new(config: &BertConfig, name: &str, find: FindTensor) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-        let mut dense = |part: &str, inputs, outputs| dense(&format!("{name}.{part}"), inputs, outputs, parameters);
+        let mut dense = |part: &str, inputs, outputs| dense(&format!("{name}.{part}"), inputs, outputs, find);
         Ok(Self {
             query: dense("attention.self.query", hidden, hidden)?,
             key: dense("attention.self.key", hidden, hidden)?,
@@ -127,15 +127,15 @@ impl Layer {
             attention_output: dense("attention.output.dense", hidden, hidden)?,
             intermediate: dense("intermediate.dense", hidden, inner)?,
             output: dense("output.dense", inner, hidden)?,
-            attention_norm: LayerNorm::new(&format!("{name}.attention.output.LayerNorm"), config, parameters)?,
-            output_norm: LayerNorm::new(&format!("{name}.output.LayerNorm"), config, parameters)?,
+            attention_norm: LayerNorm::new(&format!("{name}.attention.output.LayerNorm"), config, find)?,
+            output_norm: LayerNorm::new(&format!("{name}.output.LayerNorm"), config, find)?,
             activation: config.hidden_act,
             heads: config.num_attention_heads,
         })
     }
 
     /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + mask)·V)): [B, L, H] → [B, L, H].
-    pub fn attended(&self, x: &Tensor, mask: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+    pub(super) fn attended(&self, x: &Tensor, mask: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length, hidden) = x.dims3()?;
         let size = hidden / self.heads;
         // [B, L, H] → [B, n, L, d]
@@ -153,7 +153,7 @@ impl Layer {
     }
 
     /// The inside of the feed-forward block: [B, L, H] → [B, L, inner].
-    pub fn inner(&self, attended: &Tensor) -> CandleResult<Tensor> {
+    pub(super) fn inner(&self, attended: &Tensor) -> CandleResult<Tensor> {
         let x = self.intermediate.forward(attended)?;
         match self.activation {
             Activation::Gelu => x.gelu_erf(),
@@ -163,7 +163,7 @@ impl Layer {
     }
 
     /// The layer's output from the inside of its feed-forward block, norm(attended + dense(inner)).
-    pub fn output(&self, inner: &Tensor, attended: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+    pub(super) fn output(&self, inner: &Tensor, attended: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let projected = drop_from(self.output.forward(inner)?, 1, dropout.hidden())?;
         self.output_norm.forward(&(attended + projected)?)
     }

@@ -1,18 +1,17 @@
-//! What sentence-transformers' `modules.json` says: the model's folder and how its token vectors are pooled.
+//! sentence-transformers' `modules.json`: it names the model's folder and the way its token vectors are pooled.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{parse, parse_if_there, required};
+use super::{parse_if_there, parse_required, required};
 use crate::{Error, Pooler, Result, Weights};
 
-/// What to do with a model that can't be read as a teacher.
+/// The hint for a model that can't be read as a teacher.
 const HINT: &str = "embed the texts with sentence-transformers and use the vectors as a cache";
 
-/// `modules.json`, read and understood.
+/// The content of `modules.json`.
 pub(super) struct Modules {
     /// The folder of the model itself.
     pub transformer: PathBuf,
@@ -20,7 +19,7 @@ pub(super) struct Modules {
     /// The folder with the dense layer of the pooler `cls`.
     pub dense: Option<PathBuf>,
     pub normalized: bool,
-    /// The pooling's file, where it leaves a prompt's tokens out.
+    /// The configuration of the pooling, if it leaves a prompt's tokens out.
     pub prompt_left_out: Option<PathBuf>,
 }
 
@@ -32,8 +31,8 @@ struct Module {
 }
 
 impl Modules {
-    /// Reads the list in `folder`; a folder without one is the model itself.
-    pub fn read(folder: &Path) -> Result<Self> {
+    /// Reads the list in `folder`. A folder without a list is the model itself.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
         let mut found = Self {
             transformer: folder.to_owned(),
             pooler: None,
@@ -50,9 +49,8 @@ impl Modules {
                 "Transformer" => found.transformer = place,
                 "WeightedLayerPooling" if found.pooler.is_none() => layers = Some((layer_pooler(&place)?, place)),
                 "Pooling" => {
-                    let file = required(&place, "config.json", "modules.json names a pooling")?;
-                    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-                    let pooling: Pooling = parse(&text, &file)?;
+                    let hint = "modules.json names a pooling";
+                    let (file, pooling) = parse_required::<PoolingConfig>(&place, "config.json", hint)?;
                     found.pooler = Some(match (pooling.pooler(&file)?, &layers) {
                         (pooler, None) => pooler,
                         (Pooler::Mean, Some((pooler, _))) => *pooler,
@@ -88,9 +86,9 @@ fn unsupported(path: PathBuf, what: String) -> Error {
     Error::Unsupported { path, what, hint: HINT.to_owned() }
 }
 
-/// `1_Pooling/config.json`: a flag for each way of pooling, or the way's name.
+/// `1_Pooling/config.json`: a flag for each way of pooling, or the name of the way.
 #[derive(Deserialize)]
-struct Pooling {
+struct PoolingConfig {
     #[serde(default)]
     pooling_mode: Option<Value>,
     #[serde(default = "yes")]
@@ -103,7 +101,7 @@ fn yes() -> bool {
     true
 }
 
-impl Pooling {
+impl PoolingConfig {
     fn pooler(&self, file: &Path) -> Result<Pooler> {
         let set = |flag: &str| self.flags.get(flag) == Some(&Value::Bool(true));
         let modes: Vec<String> = match &self.pooling_mode {
@@ -128,7 +126,7 @@ impl Pooling {
 /// Refuses a dense layer that isn't tanh(W·x + b) of the text's vector.
 fn check_dense(folder: &Path) -> Result<()> {
     #[derive(Deserialize)]
-    struct Dense {
+    struct DenseConfig {
         #[serde(default = "yes")]
         bias: bool,
         activation_function: Option<String>,
@@ -137,10 +135,9 @@ fn check_dense(folder: &Path) -> Result<()> {
         #[serde(default)]
         use_residual: bool,
     }
-    let file = required(folder, "config.json", "modules.json names a dense layer")?;
-    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-    let dense: Dense = parse(&text, &file)?;
-    // Tanh is what sentence-transformers takes where none is named.
+    let hint = "modules.json names a dense layer";
+    let (file, dense) = parse_required::<DenseConfig>(folder, "config.json", hint)?;
+    // Tanh is the default of sentence-transformers.
     let activation = dense.activation_function.as_deref().unwrap_or("torch.nn.modules.activation.Tanh");
     let what = if activation.rsplit('.').next() != Some("Tanh") {
         format!("a dense layer with the activation `{activation}` is not supported (Tanh is)")
@@ -148,11 +145,7 @@ fn check_dense(folder: &Path) -> Result<()> {
         "a dense layer without a bias is not supported".to_owned()
     } else if dense.use_residual {
         "a dense layer with a residual is not supported".to_owned()
-    } else if [dense.module_input_name, dense.module_output_name]
-        .into_iter()
-        .flatten()
-        .any(|n| n != "sentence_embedding")
-    {
+    } else if [dense.module_input_name, dense.module_output_name].iter().flatten().any(|n| n != "sentence_embedding") {
         "a dense layer of token vectors is not supported".to_owned()
     } else {
         return Ok(());
@@ -160,16 +153,15 @@ fn check_dense(folder: &Path) -> Result<()> {
     Err(unsupported(file, what))
 }
 
-/// The pooler that a weighted mean of layers, and then a mean over tokens, amounts to.
+/// The pooler that is equal to a weighted mean of layers followed by a mean over tokens.
 fn layer_pooler(folder: &Path) -> Result<Pooler> {
     #[derive(Deserialize)]
-    struct Layers {
+    struct LayerMeanConfig {
         layer_start: usize,
         num_hidden_layers: usize,
     }
-    let file = required(folder, "config.json", "modules.json names a mean of layers")?;
-    let text = fs::read_to_string(&file).map_err(Error::io(&file, "read"))?;
-    let layers: Layers = parse(&text, &file)?;
+    let hint = "modules.json names a mean of layers";
+    let (file, layers) = parse_required::<LayerMeanConfig>(folder, "config.json", hint)?;
     let hint = "the weights of the layers are expected in this file";
     let weights = Weights::open(&required(folder, "model.safetensors", hint)?)?;
     let count = (layers.num_hidden_layers + 1).saturating_sub(layers.layer_start);

@@ -1,53 +1,59 @@
-//! What a BERT computes, as nodes of a graph.
+//! The operations of a BERT as nodes of a graph.
 //!
-//! Some things differ from a literal transcription, none of them in the result: the query layer carries the 1/√d of the
-//! attention scores; Q, K and V read one quantised operand; a text's mean is a product with its weights.
+//! The graph differs from a literal transcription in three points that don't change the result: the query layer carries
+//! the 1/√d of the attention scores; Q, K and V read one quantised operand; a text's mean is a product with its
+//! weights.
 //!
 //! No shape is declared between inputs and outputs, on purpose: with known shapes ONNX Runtime fuses each residual and
-//! its LayerNorm to SkipLayerNormalization, which on the CPU made the whole model a sixth slower in f32 and a third in
-//! int8 (1.32, AVX-512).
+//! its LayerNorm to SkipLayerNormalization, which on the CPU made the whole model a sixth slower in f32 and a third
+//! slower in int8 (version 1.32, AVX-512).
 
-use limbeck_onnx::{Attribute, Kind, Value};
+use limbeck_encoder::Precision;
+use limbeck_onnx::{Attribute, ElementType, Value};
 
-use super::linear::{Dense, FLOAT, Layers, Operand};
+use super::TeacherGraph;
+use super::linear::{DenseLayer, FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
-use super::{Graph, OnnxPrecision};
 use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 
-/// What a padded position's attention score is lowered by: enough for a weight of exactly 0 in f32, and inside f16.
+/// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and within the range of
+/// f16.
 const PADDING: f32 = -10_000.0;
-/// A shorter vector is not lengthened to 1.
+/// A shorter vector is not scaled up to length 1.
 const SHORTEST: f32 = 1e-12;
 
 /// The graph of the model in `folder`. Tensors are checked now and read when the graph is written.
-pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -> Result<Graph<'_>> {
+pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision) -> Result<TeacherGraph<'_>> {
     let weights = &folder.weights;
-    if pooler == Pooler::Cls && !weights.contains("pooler.dense.weight") {
-        return Err(Error::NoPoolerWeights { path: weights.path().to_owned() });
-    }
+    weights.check_pooler(pooler)?;
     let factors = match precision {
-        OnnxPrecision::F32 => Vec::new(),
-        OnnxPrecision::Int8 => smoothing::factors(folder)?,
+        Precision::F32 => None,
+        Precision::Int8 => Some(smoothing::factors(folder)?),
+        Precision::F16 => {
+            let (name, allowed) = ("the precision of an ONNX file", "f32 or int8".to_owned());
+            return Err(Error::Setting { name, value: precision.name().to_owned(), allowed });
+        }
     };
-    let mut graph = Graph::new("bert");
+    let mut graph = TeacherGraph::new("bert");
     let batch = ["batch", "length"];
-    let ids = graph.input("input_ids", Kind::I64, &batch);
-    let mask = graph.input("attention_mask", Kind::I64, &batch);
-    let types = graph.input("token_type_ids", Kind::I64, &batch);
+    let ids = graph.input("input_ids", ElementType::I64, &batch);
+    let mask = graph.input("attention_mask", ElementType::I64, &batch);
+    let types = graph.input("token_type_ids", ElementType::I64, &batch);
 
     graph.scope("mask");
     let mask = graph.node("Cast", &[&mask], &[Attribute::Int("to", FLOAT)]);
-    let additive = additive_mask(&mut graph, &mask);
+    let additive_mask = additive_mask(&mut graph, &mask);
 
     graph.scope("shapes");
     let config = &folder.config;
     let shapes = Shapes::new(&mut graph, config, &ids);
-    let bert = Bert { config, layers: Layers { weights, precision }, shapes, mask: additive };
+    let layers = LayerBuilder { weights, int8: factors.is_some() };
+    let bert = BertGraph { config, layers, shapes, mask, additive_mask };
 
     graph.scope("embeddings");
     let mut states = vec![bert.embeddings(&mut graph, &ids, &types)?];
     for layer in 0..config.num_hidden_layers {
-        let state = bert.layer(&mut graph, layer, &states[layer], factors.get(layer))?;
+        let state = bert.layer(&mut graph, layer, &states[layer], factors.as_ref().map(|factors| &factors[layer]))?;
         states.push(state);
     }
 
@@ -55,7 +61,7 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
     let width = config.hidden_size.to_string();
     let last = &states[config.num_hidden_layers];
     let last = graph.named("last_hidden_state", "Reshape", &[last, &bert.shapes.batch], &[]);
-    let pooled = bert.pooled(&mut graph, pooler, &states, &last, &mask)?;
+    let pooled = bert.pooled(&mut graph, pooler, &states, &last)?;
     let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
     let shortest = graph.float(SHORTEST);
     let length = graph.node("Max", &[&length, &shortest], &[]);
@@ -66,14 +72,14 @@ pub fn graph(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision) -
 }
 
 /// 0 for a token and [`PADDING`] for padding: [B, L] → [B, 1, 1, L].
-fn additive_mask(graph: &mut Graph, mask: &Value) -> Value {
+fn additive_mask(graph: &mut TeacherGraph, mask: &Value) -> Value {
     let (one, padding, axes) = (graph.float(1.0), graph.float(PADDING), graph.ints(&[1, 2]));
     let mask = graph.node("Unsqueeze", &[mask, &axes], &[]);
     let absent = graph.node("Sub", &[&one, &mask], &[]);
     graph.node("Mul", &[&absent, &padding], &[])
 }
 
-/// The shapes that states take, for `Reshape`.
+/// The shapes of states, for `Reshape`.
 struct Shapes {
     /// [T, H], all tokens of the batch in one dimension.
     flat: Value,
@@ -84,7 +90,7 @@ struct Shapes {
 }
 
 impl Shapes {
-    fn new(graph: &mut Graph, config: &BertConfig, ids: &Value) -> Self {
+    fn new(graph: &mut TeacherGraph, config: &BertConfig, ids: &Value) -> Self {
         let hidden = config.hidden_size as i64;
         let both = graph.node("Shape", &[ids], &[]);
         let mut with = |rest: &[i64]| {
@@ -99,20 +105,22 @@ impl Shapes {
 
 /// B is the batch, L its length, T = B·L, H the model's width, n the heads and d their width. States are [T, H]: a
 /// dense layer of two dimensions is one `Gemm` with its bias.
-struct Bert<'a> {
+struct BertGraph<'a> {
     config: &'a BertConfig,
-    layers: Layers<'a>,
+    layers: LayerBuilder<'a>,
     shapes: Shapes,
-    /// What is added to attention scores: [B, 1, 1, L].
+    /// 1 for a token, 0 for padding: [B, L].
     mask: Value,
+    /// Added to attention scores: [B, 1, 1, L].
+    additive_mask: Value,
 }
 
-impl<'a> Bert<'a> {
+impl<'a> BertGraph<'a> {
     /// The sum of the embeddings of word, position and type, normalised: [B, L] → [T, H].
-    fn embeddings(&self, graph: &mut Graph<'a>, ids: &Value, types: &Value) -> Result<Value> {
+    fn embeddings(&self, graph: &mut TeacherGraph<'a>, ids: &Value, types: &Value) -> Result<Value> {
         let &BertConfig { vocab_size, hidden_size, max_position_embeddings, type_vocab_size, .. } = self.config;
         let words = self.layers.lookup(graph, ids, "embeddings.word_embeddings.weight", [vocab_size, hidden_size])?;
-        let in_f32 = Layers { precision: OnnxPrecision::F32, ..self.layers };
+        let in_f32 = LayerBuilder { int8: false, ..self.layers };
         let name = "embeddings.token_type_embeddings.weight";
         let types = in_f32.lookup(graph, types, name, [type_vocab_size, hidden_size])?;
 
@@ -130,37 +138,48 @@ impl<'a> Bert<'a> {
     }
 
     /// One layer: attention and feed-forward, each with its residual: [T, H] → [T, H].
-    fn layer(&self, graph: &mut Graph<'a>, index: usize, state: &Value, factors: Option<&Factors>) -> Result<Value> {
+    fn layer(
+        &self,
+        graph: &mut TeacherGraph<'a>,
+        index: usize,
+        state: &Value,
+        factors: Option<&Factors>,
+    ) -> Result<Value> {
         let name = format!("encoder.layer.{index}");
         let (hidden, inner) = (self.config.hidden_size, self.config.intermediate_size);
         graph.scope(&format!("layer.{index}/attention"));
         let operand = self.layers.operand(graph, state, factors.map(|factors| &factors.state[..]));
         let context = self.attention(graph, &name, &operand)?;
         let context = self.layers.operand(graph, &context, None);
-        let dense =
-            Dense { name: &format!("{name}.attention.output.dense"), inputs: hidden, outputs: hidden, factor: 1.0 };
+        let dense = DenseLayer {
+            name: &format!("{name}.attention.output.dense"),
+            inputs: hidden,
+            outputs: hidden,
+            factor: 1.0,
+        };
         let attended = self.layers.dense(graph, &context, &dense)?;
         let sum = graph.node("Add", &[&attended, state], &[]);
         let state = self.layer_norm(graph, &sum, &format!("{name}.attention.output.LayerNorm"))?;
 
         graph.scope(&format!("layer.{index}/feed_forward"));
         let operand = self.layers.operand(graph, &state, factors.map(|factors| &factors.attended[..]));
-        let dense = Dense { name: &format!("{name}.intermediate.dense"), inputs: hidden, outputs: inner, factor: 1.0 };
+        let dense =
+            DenseLayer { name: &format!("{name}.intermediate.dense"), inputs: hidden, outputs: inner, factor: 1.0 };
         let activated = self.layers.dense(graph, &operand, &dense)?;
         let activated = self.activation(graph, &activated);
         let operand = self.layers.operand(graph, &activated, factors.map(|factors| &factors.inner[..]));
-        let dense = Dense { name: &format!("{name}.output.dense"), inputs: inner, outputs: hidden, factor: 1.0 };
+        let dense = DenseLayer { name: &format!("{name}.output.dense"), inputs: inner, outputs: hidden, factor: 1.0 };
         let output = self.layers.dense(graph, &operand, &dense)?;
         let sum = graph.node("Add", &[&output, &state], &[]);
         self.layer_norm(graph, &sum, &format!("{name}.output.LayerNorm"))
     }
 
     /// softmax(Q·Kᵀ/√d + mask)·V, head by head: [T, H] → [T, H].
-    fn attention(&self, graph: &mut Graph<'a>, name: &str, operand: &Operand) -> Result<Value> {
+    fn attention(&self, graph: &mut TeacherGraph<'a>, name: &str, operand: &Operand) -> Result<Value> {
         let (hidden, size) = (self.config.hidden_size, self.config.head_size());
         let mut project = |which: &str, factor: f32, order: &[i64]| -> Result<Value> {
             let dense =
-                Dense { name: &format!("{name}.attention.self.{which}"), inputs: hidden, outputs: hidden, factor };
+                DenseLayer { name: &format!("{name}.attention.self.{which}"), inputs: hidden, outputs: hidden, factor };
             let flat = self.layers.dense(graph, operand, &dense)?;
             // [T, H] → [B, L, n, d] → the order asked for
             let heads = graph.node("Reshape", &[&flat, &self.shapes.heads], &[]);
@@ -170,18 +189,18 @@ impl<'a> Bert<'a> {
         let key = project("key", 1.0, &[0, 2, 3, 1])?; // [B, n, d, L]
         let value = project("value", 1.0, &[0, 2, 1, 3])?; // [B, n, L, d]
         let scores = graph.node("MatMul", &[&query, &key], &[]); // [B, n, L, L]
-        let scores = graph.node("Add", &[&scores, &self.mask], &[]);
+        let scores = graph.node("Add", &[&scores, &self.additive_mask], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
         let context = graph.node("MatMul", &[&shares, &value], &[]); // [B, n, L, d]
         let context = graph.node("Transpose", &[&context], &[Attribute::Ints("perm", &[0, 2, 1, 3])]); // [B, L, n, d]
         Ok(graph.node("Reshape", &[&context, &self.shapes.flat], &[]))
     }
 
-    fn activation(&self, graph: &mut Graph<'a>, x: &Value) -> Value {
+    fn activation(&self, graph: &mut TeacherGraph<'a>, x: &Value) -> Value {
         let (half, one) = (graph.float(0.5), graph.float(1.0));
         match self.config.hidden_act {
             Activation::Relu => graph.node("Relu", &[x], &[]),
-            // x·0.5·(1 + erf(x/√2)), in the order that ONNX Runtime knows as Gelu.
+            // x·0.5·(1 + erf(x/√2)), in the order that ONNX Runtime recognises as Gelu.
             Activation::Gelu => {
                 let root = graph.float(std::f32::consts::SQRT_2);
                 let scaled = graph.node("Div", &[x, &root], &[]);
@@ -190,7 +209,7 @@ impl<'a> Bert<'a> {
                 let product = graph.node("Mul", &[x, &sum], &[]);
                 graph.node("Mul", &[&product, &half], &[])
             }
-            // 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), in the order that it knows as FastGelu.
+            // 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), in the order that ONNX Runtime recognises as FastGelu.
             Activation::GeluNew => {
                 let (three, small) = (graph.float(3.0), graph.float(0.044715));
                 let root = graph.float((2.0 / std::f64::consts::PI).sqrt() as f32);
@@ -207,7 +226,7 @@ impl<'a> Bert<'a> {
     }
 
     /// LayerNorm over the width.
-    fn layer_norm(&self, graph: &mut Graph<'a>, x: &Value, name: &str) -> Result<Value> {
+    fn layer_norm(&self, graph: &mut TeacherGraph<'a>, x: &Value, name: &str) -> Result<Value> {
         let hidden = self.config.hidden_size;
         let mut load = |part: &str| -> Result<Value> {
             let name = format!("{name}.{part}");
@@ -220,24 +239,17 @@ impl<'a> Bert<'a> {
     }
 
     /// The states of all layers (the embeddings' first) [T, H] and the last as [B, L, H] → [B, H].
-    fn pooled(
-        &self,
-        graph: &mut Graph<'a>,
-        pooler: Pooler,
-        states: &[Value],
-        last: &Value,
-        mask: &Value,
-    ) -> Result<Value> {
+    fn pooled(&self, graph: &mut TeacherGraph<'a>, pooler: Pooler, states: &[Value], last: &Value) -> Result<Value> {
         let second_last = &states[states.len() - 2];
         Ok(match pooler {
-            Pooler::Mean => self.mean(graph, last, mask),
-            Pooler::FirstLast => self.mean_of_two(graph, &states[0], last, mask),
-            Pooler::LastTwo => self.mean_of_two(graph, second_last, last, mask),
+            Pooler::Mean => self.mean(graph, last),
+            Pooler::FirstLast => self.mean_of_two(graph, &states[0], last),
+            Pooler::LastTwo => self.mean_of_two(graph, second_last, last),
             Pooler::ClsBeforePooler => self.first(graph, last),
             Pooler::Cls => {
                 let hidden = self.config.hidden_size;
                 let first = Operand::F32(self.first(graph, last));
-                let dense = Dense { name: "pooler.dense", inputs: hidden, outputs: hidden, factor: 1.0 };
+                let dense = DenseLayer { name: "pooler.dense", inputs: hidden, outputs: hidden, factor: 1.0 };
                 let dense = self.layers.dense(graph, &first, &dense)?;
                 graph.node("Tanh", &[&dense], &[])
             }
@@ -245,26 +257,26 @@ impl<'a> Bert<'a> {
     }
 
     /// The state of the first token: [B, L, H] → [B, H].
-    fn first(&self, graph: &mut Graph<'a>, state: &Value) -> Value {
+    fn first(&self, graph: &mut TeacherGraph<'a>, state: &Value) -> Value {
         let zero = graph.index(0);
         graph.node("Gather", &[state, &zero], &[Attribute::Int("axis", 1)])
     }
 
     /// The mean over the tokens of both layers' mean, `first` being [T, H] and `last` [B, L, H].
-    fn mean_of_two(&self, graph: &mut Graph<'a>, first: &Value, last: &Value, mask: &Value) -> Value {
+    fn mean_of_two(&self, graph: &mut TeacherGraph<'a>, first: &Value, last: &Value) -> Value {
         let half = graph.float(0.5);
         let first = graph.node("Reshape", &[first, &self.shapes.batch], &[]);
-        let [first, last] = [&first, last].map(|state| self.mean(graph, state, mask));
+        let [first, last] = [&first, last].map(|state| self.mean(graph, state));
         let sum = graph.node("Add", &[&first, &last], &[]);
         graph.node("Mul", &[&sum, &half], &[])
     }
 
     /// The mean over a text's tokens, 0 where there is none: [B, 1, L]·[B, L, H] → [B, H].
-    fn mean(&self, graph: &mut Graph<'a>, state: &Value, mask: &Value) -> Value {
+    fn mean(&self, graph: &mut TeacherGraph<'a>, state: &Value) -> Value {
         let (one, axis) = (graph.float(1.0), graph.ints(&[1]));
-        let count = graph.node("ReduceSum", &[mask, &axis], &[]); // [B, 1]
+        let count = graph.node("ReduceSum", &[&self.mask, &axis], &[]); // [B, 1]
         let count = graph.node("Max", &[&count, &one], &[]);
-        let shares = graph.node("Div", &[mask, &count], &[]);
+        let shares = graph.node("Div", &[&self.mask, &count], &[]);
         let shares = graph.node("Unsqueeze", &[&shares, &axis], &[]);
         let mean = graph.node("MatMul", &[&shares, state], &[]);
         graph.node("Squeeze", &[&mean, &axis], &[])

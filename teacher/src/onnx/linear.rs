@@ -1,47 +1,48 @@
 //! Dense layers and embedding tables in the graph, in f32 or int8.
 
-use limbeck_onnx::{Attribute, FillError, Kind, Value, write_f32};
+use limbeck_onnx::int8::{quantised_rows, row_scale, row_scales, write_rows};
+use limbeck_onnx::{Attribute, ElementType, FillError, Value, write_f32};
 
-use super::{Graph, OnnxPrecision};
+use super::TeacherGraph;
 use crate::{Result, Weights};
 
-/// The largest magnitude of a number in int8.
-const MAX: f32 = 127.0;
 /// The largest sum of two weights' magnitudes among four that a processor may multiply together. Without VNNI, x86
-/// multiplies u8 activations by i8 weights in pairs whose sum saturates at 16 bits (`vpmaddubsw`); 255·(127 + 1)
-/// doesn't reach that, the 1 being for rounding. So every processor gives the same vectors, and ONNX Runtime's fast
-/// kernels, which want signed weights, can be used.
+/// multiplies u8 activations by i8 weights in pairs whose sum saturates at 16 bits (`vpmaddubsw`). 255·(127 + 1)
+/// doesn't saturate; the 1 is for rounding. So every processor gives the same vectors, and ONNX Runtime's fast kernels,
+/// which want signed weights, can be used.
 const MAX_PAIR: f32 = 127.0;
 /// `TensorProto.DataType.FLOAT`, for `Cast`.
-pub const FLOAT: i64 = Kind::F32 as i64;
+pub(super) const FLOAT: i64 = ElementType::F32 as i64;
 
-/// Turns layers of one model into nodes.
+/// Turns the layers of one model into nodes.
 #[derive(Clone, Copy)]
-pub struct Layers<'a> {
+pub(super) struct LayerBuilder<'a> {
     pub weights: &'a Weights,
-    pub precision: OnnxPrecision,
+    /// Whether weights are written in int8; in f32 otherwise.
+    pub int8: bool,
 }
 
 /// A dense layer's tensors: `{name}.weight` [outputs, inputs] and `{name}.bias` [outputs].
-pub struct Dense<'n> {
+pub(super) struct DenseLayer<'n> {
     pub name: &'n str,
     pub inputs: usize,
     pub outputs: usize,
-    /// What weight and bias are multiplied by.
+    /// Weight and bias are multiplied by this.
     pub factor: f32,
 }
 
-/// What dense layers read: in int8 quantised once for all of them, its channels divided by factors that their weights
-/// are multiplied by.
-pub enum Operand {
+/// The input of dense layers. In int8 it is quantised once for all layers that read it, and its channels are divided by
+/// factors that the layers' weights are multiplied by.
+pub(super) enum Operand {
     F32(Value),
     Int8 { quantised: Value, scale: Value, zero_point: Value, factors: Option<Vec<f32>> },
 }
 
-impl<'a> Layers<'a> {
-    /// Makes `x` [tokens, channels] ready for [`Layers::dense`]; `factors` [channels] are for int8 (see `smoothing`).
-    pub fn operand(self, graph: &mut Graph<'a>, x: &Value, factors: Option<&[f32]>) -> Operand {
-        if self.precision == OnnxPrecision::F32 {
+impl<'a> LayerBuilder<'a> {
+    /// Makes `x` [tokens, channels] ready for [`LayerBuilder::dense`]; `factors` [channels] are for int8 (see
+    /// `smoothing`).
+    pub(super) fn operand(self, graph: &mut TeacherGraph<'a>, x: &Value, factors: Option<&[f32]>) -> Operand {
+        if !self.int8 {
             return Operand::F32(x.clone());
         }
         let factors = factors.filter(|factors| factors.iter().any(|&factor| factor != 1.0)).map(<[f32]>::to_vec);
@@ -55,9 +56,9 @@ impl<'a> Layers<'a> {
 
     /// x·Wᵀ + b, [tokens, inputs] → [tokens, outputs].
     ///
-    /// The chain of operators in int8 is what ONNX Runtime fuses to one: MatMulInteger, Cast, Mul by both scales, Add.
-    pub fn dense(self, graph: &mut Graph<'a>, x: &Operand, layer: &Dense) -> Result<Value> {
-        let &Dense { name, inputs, outputs, factor } = layer;
+    /// ONNX Runtime fuses the chain of int8 operators to one: MatMulInteger, Cast, Mul by both scales, Add.
+    pub(super) fn dense(self, graph: &mut TeacherGraph<'a>, x: &Operand, layer: &DenseLayer) -> Result<Value> {
+        let &DenseLayer { name, inputs, outputs, factor } = layer;
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
         let (weights, shape) = (self.weights, [outputs, inputs]);
         let mut bias_values = weights.f32(&bias, &[outputs])?;
@@ -67,7 +68,7 @@ impl<'a> Layers<'a> {
         match x {
             Operand::F32(x) => {
                 weights.check(&weight, &shape)?;
-                let matrix = graph.tensor(&weight, Kind::F32, &shape, move |to| {
+                let matrix = graph.tensor(&weight, ElementType::F32, &shape, move |to| {
                     let mut values = weights.f32(&stored, &shape).map_err(FillError::source)?;
                     values.iter_mut().for_each(|value| *value *= factor);
                     write_f32(to, &values)
@@ -87,14 +88,14 @@ impl<'a> Layers<'a> {
                     Ok(values)
                 };
                 let scales = row_scales(&load()?, inputs, weight_scale);
-                let row_scale = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
-                let matrix = graph.tensor(&weight, Kind::I8, &[inputs, outputs], move |to| {
+                let scale_of_rows = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
+                let matrix = graph.tensor(&weight, ElementType::I8, &[inputs, outputs], move |to| {
                     let rows = quantised_rows(&load().map_err(FillError::source)?, inputs, &scales);
                     Ok(to.write_all(bytemuck::cast_slice(&transposed(&rows, inputs)))?)
                 });
                 let whole = graph.node("MatMulInteger", &[quantised, &matrix, zero_point], &[]);
                 let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
-                let both = graph.node("Mul", &[scale, &row_scale], &[]);
+                let both = graph.node("Mul", &[scale, &scale_of_rows], &[]);
                 let product = graph.node("Mul", &[&whole, &both], &[]);
                 Ok(graph.node("Add", &[&product, &bias], &[]))
             }
@@ -102,54 +103,44 @@ impl<'a> Layers<'a> {
     }
 
     /// Rows of the table `name` [rows, width], one for each of `ids`: [..] → [.., width].
-    pub fn lookup(self, graph: &mut Graph<'a>, ids: &Value, name: &'a str, shape: [usize; 2]) -> Result<Value> {
+    pub(super) fn lookup(
+        self,
+        graph: &mut TeacherGraph<'a>,
+        ids: &Value,
+        name: &'a str,
+        shape: [usize; 2],
+    ) -> Result<Value> {
         let weights = self.weights;
         weights.check(name, &shape)?;
         let [rows, width] = shape;
-        // The table may be hundreds of megabytes: in pieces.
+        // The table may be hundreds of megabytes, so it is read in pieces.
         let pieces = move || (0..rows).step_by(4096).map(move |start| start..rows.min(start + 4096));
-        match self.precision {
-            OnnxPrecision::F32 => {
-                let table = graph.tensor(name, Kind::F32, &shape, move |to| {
-                    let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::source);
-                    pieces().try_for_each(|piece| write_f32(to, &load(piece)?))
-                });
-                Ok(graph.node("Gather", &[&table, ids], &[]))
-            }
-            OnnxPrecision::Int8 => {
-                let mut scales = Vec::with_capacity(rows);
-                for piece in pieces() {
-                    scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width, plain_scale));
-                }
-                let row_scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
-                let table = graph.tensor(name, Kind::I8, &shape, move |to| {
-                    pieces().try_for_each(|piece| {
-                        let values = weights.f32_rows(name, shape, piece.clone()).map_err(FillError::source)?;
-                        let rows = quantised_rows(&values, width, &scales[piece]);
-                        Ok(to.write_all(bytemuck::cast_slice(&rows))?)
-                    })
-                });
-                let whole = graph.node("Gather", &[&table, ids], &[]);
-                let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
-                let scale = graph.node("Gather", &[&row_scale, ids], &[]);
-                Ok(graph.node("Mul", &[&whole, &scale], &[]))
-            }
+        if !self.int8 {
+            let table = graph.tensor(name, ElementType::F32, &shape, move |to| {
+                let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::source);
+                pieces().try_for_each(|piece| write_f32(to, &load(piece)?))
+            });
+            return Ok(graph.node("Gather", &[&table, ids], &[]));
         }
+        let mut scales = Vec::with_capacity(rows);
+        for piece in pieces() {
+            scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width, row_scale));
+        }
+        let scale_of_rows = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
+        let table = graph.tensor(name, ElementType::I8, &shape, move |to| {
+            pieces().try_for_each(|piece| {
+                let values = weights.f32_rows(name, shape, piece.clone()).map_err(FillError::source)?;
+                Ok(write_rows(to, &values, width, &scales[piece])?)
+            })
+        });
+        let whole = graph.node("Gather", &[&table, ids], &[]);
+        let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
+        let scale = graph.node("Gather", &[&scale_of_rows, ids], &[]);
+        Ok(graph.node("Mul", &[&whole, &scale], &[]))
     }
 }
 
-/// The scale of each row; 1 for a row of zeros.
-fn row_scales(values: &[f32], width: usize, scale: fn(&[f32]) -> f32) -> Vec<f32> {
-    let scales = values.chunks_exact(width).map(scale);
-    scales.map(|scale| if scale > 0.0 { scale } else { 1.0 }).collect()
-}
-
-/// So that the largest magnitude becomes [`MAX`].
-fn plain_scale(row: &[f32]) -> f32 {
-    row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) / MAX
-}
-
-/// So that, besides, no two of four neighbours have magnitudes of more than [`MAX_PAIR`] together.
+/// [`row_scale`], or a larger scale where two of four neighbours would have magnitudes of more than [`MAX_PAIR`] together.
 fn weight_scale(row: &[f32]) -> f32 {
     let pair = |four: &[f32]| {
         let mut two = [0.0_f32; 2];
@@ -159,12 +150,7 @@ fn weight_scale(row: &[f32]) -> f32 {
         }
         two[0] + two[1]
     };
-    plain_scale(row).max(row.chunks(4).map(pair).fold(0.0, f32::max) / MAX_PAIR)
-}
-
-fn quantised_rows(values: &[f32], width: usize, scales: &[f32]) -> Vec<i8> {
-    let rows = values.chunks_exact(width).zip(scales);
-    rows.flat_map(|(row, scale)| row.iter().map(move |value| (value / scale).round().clamp(-MAX, MAX) as i8)).collect()
+    row_scale(row).max(row.chunks(4).map(pair).fold(0.0, f32::max) / MAX_PAIR)
 }
 
 /// [rows, width] → [width, rows].
@@ -176,14 +162,6 @@ fn transposed<T: Copy>(values: &[T], width: usize) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rows_largest_number_meets_the_largest_whole_one() {
-        let values = [0.5, -2.0, 1.0, 0.0, 0.0, 0.0];
-        let scales = row_scales(&values, 3, plain_scale);
-        assert_eq!(scales, [2.0 / 127.0, 1.0]);
-        assert_eq!(quantised_rows(&values, 3, &scales), [32, -127, 64, 0, 0, 0]);
-    }
 
     #[test]
     fn no_two_of_four_weights_can_saturate_sixteen_bits() {

@@ -14,80 +14,47 @@
 //! | `sentence_embedding` | f32 | batch × hidden | of length 1 (0 for a text without a token) |
 //! | `last_hidden_state` | f32 | batch × length × hidden | |
 //!
-//! What a reader has to know beside the graph is in its metadata: `limbeck.pooler`, `limbeck.max_tokens`,
-//! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher` ([`Weights::sha256`](crate::Weights::sha256)).
+//! The metadata holds the settings that the graph doesn't show: `limbeck.pooler`, `limbeck.max_tokens`,
+//! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher`
+//! ([`Weights::sha256`](crate::Weights::sha256)).
 //!
 //! ```text
-//! bert.rs (what is computed) ──► limbeck_onnx::Graph (nodes, tensors) ──► file
-//!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (what is too large for int8)
+//! bert.rs (the operations) ──► limbeck_onnx::Graph (nodes, tensors) ──► file
+//!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (channels too large for int8)
 //! ```
 
 mod bert;
 mod linear;
 mod smoothing;
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use limbeck_encoder::Precision;
 
 use crate::{Error, Pooler, Result, TeacherFolder};
 
 /// A graph whose tensors come from a teacher's weights.
-type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
-
-/// The precision of an exported model's weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnnxPrecision {
-    /// As trained.
-    #[default]
-    F32,
-    /// int8 weights with one scale a row, activations quantised as they come (`DynamicQuantizeLinear`): a quarter of
-    /// the size and two to three times the speed on processors with VNNI. A text's vector then depends a little on the
-    /// texts beside it.
-    Int8,
-}
-
-impl OnnxPrecision {
-    /// The name in recipes and metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Int8 => "int8",
-        }
-    }
-}
-
-impl fmt::Display for OnnxPrecision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for OnnxPrecision {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        [Self::F32, Self::Int8]
-            .into_iter()
-            .find(|precision| precision.name() == name)
-            .ok_or_else(|| Error::UnknownPrecision(name.to_owned()))
-    }
-}
+type TeacherGraph<'a> = limbeck_onnx::Graph<'a, Error>;
 
 /// Writes the model in `folder`, pooled by `pooler`, to the ONNX file `to`. The same model gives the same bytes.
 ///
+/// With [`Precision::Int8`] the weights have one scale a row, and activations are quantised as they come
+/// (`DynamicQuantizeLinear`): a quarter of the size and two to three times the speed on processors with VNNI. A text's
+/// vector then depends a little on the texts beside it.
+///
 /// The file appears whole or not at all. Its tensors are read, converted and written one after another.
-pub fn export(folder: &TeacherFolder, pooler: Pooler, precision: OnnxPrecision, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// [`Precision::F16`]; the pooler `cls` without its dense layer; a tensor that is missing or misshapen; a file that
+/// can't be written.
+pub fn export(folder: &TeacherFolder, pooler: Pooler, precision: Precision, to: &Path) -> Result<()> {
     let graph = bert::graph(folder, pooler, precision)?;
     let metadata = [
         ("limbeck.pooler", pooler.to_string()),
         ("limbeck.max_tokens", folder.max_tokens.to_string()),
         ("limbeck.prefix", folder.prefix.clone()),
         ("limbeck.dimension", folder.config.hidden_size.to_string()),
-        ("limbeck.precision", precision.to_string()),
+        ("limbeck.precision", precision.name().to_owned()),
         ("limbeck.teacher", folder.weights.sha256()?),
     ];
     graph.write(&metadata, to)

@@ -1,13 +1,14 @@
-//! Which channels are too large for int8, and by how much.
+//! Factors that divide the channels which are too large for int8.
 //!
-//! `DynamicQuantizeLinear` takes one scale for a whole tensor, and in a BERT a few channels are ten times the others,
-//! so that those others are left with a few bits. Such a channel is divided by a factor before it is quantised, and its
-//! column of the next dense layer is multiplied by the same (SmoothQuant, Xiao et al. 2023): the product is as before.
+//! `DynamicQuantizeLinear` takes one scale for a whole tensor. In a BERT a few channels are ten times as large as the
+//! others, and leave only a few bits to them. Such a channel is divided by a factor before it is quantised, and its
+//! column of the next dense layer is multiplied by the same factor (SmoothQuant, Xiao et al. 2023): the product stays
+//! the same.
 //!
-//! What is large hardly depends on the text (the same channels in every language and subject), so tokens spread over
-//! the vocabulary serve to find it. On all-MiniLM-L6-v2 and STSB.test the mean cosine of an int8 vector to the f32 one
-//! goes from 0.991 to 0.997, that of a text alone to the same text in a batch of 32 from 0.991 to 0.998, for 3 % of the
-//! speed.
+//! The large channels hardly depend on the text (they are the same in every language and subject), so texts of tokens
+//! spread over the vocabulary find them. On all-MiniLM-L6-v2 and STSB.test the mean cosine of an int8 vector to the f32
+//! vector goes from 0.991 to 0.997, that of a text alone to the same text in a batch of 32 from 0.991 to 0.998, for 3 %
+//! of the speed.
 
 use candle_core::{DType, Device, Tensor};
 use limbeck_encoder::{Special, TokenBatch, Tokenizer};
@@ -15,33 +16,34 @@ use limbeck_encoder::{Special, TokenBatch, Tokenizer};
 use crate::bert::Bert;
 use crate::{Error, Result, TeacherFolder};
 
-/// Texts to look at, and tokens in each, special ones apart.
+/// How many texts are measured, and how many tokens each has beside the special ones.
 const TEXTS: usize = 64;
 const TOKENS: usize = 16;
-/// How much of a channel's excess over the median goes from the activation into the weights, whose own quantisation it
-/// costs: for the outputs of a LayerNorm and for those of the activation. The best of some pairs on all-MiniLM-L6-v2.
+/// How much of a channel's excess over the median moves from the activation into the weights, which are then quantised
+/// less exactly: the first for the outputs of a LayerNorm, the second for those of the activation function. The best of
+/// several pairs on all-MiniLM-L6-v2.
 const SHARE: f32 = 0.75;
 const INNER_SHARE: f32 = 0.5;
 /// Factors are powers of 2 in steps of a quarter, so that the last bits of the measurement don't reach the file.
 const STEPS: f32 = 4.0;
 
-/// What the channels of one layer's operands are divided by, each at least 1.
+/// The divisors of the channels of one layer's operands, each at least 1.
 #[derive(Debug, Clone)]
-pub struct Factors {
+pub(super) struct Factors {
     /// Of the layer's input: [hidden].
     pub state: Vec<f32>,
-    /// Of what the attention block gives: [hidden].
+    /// Of the attention block's output: [hidden].
     pub attended: Vec<f32>,
     /// Of the inside of the feed-forward block: [intermediate].
     pub inner: Vec<f32>,
 }
 
-/// Runs the model in `folder` on tokens of its vocabulary and takes the factors of each layer from what it sees.
-pub fn factors(folder: &TeacherFolder) -> Result<Vec<Factors>> {
+/// Runs the model in `folder` on tokens of its vocabulary and derives the factors of each layer from its activations.
+pub(super) fn factors(folder: &TeacherFolder) -> Result<Vec<Factors>> {
     let bert = Bert::load(folder, &Device::Cpu, DType::F32)?;
     let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
     let mut largest: Vec<[Vec<f32>; 3]> = vec![Default::default(); folder.config.num_hidden_layers];
-    // A few texts at a time: a large model's states take tens of megabytes a text.
+    // A few texts at a time: the states of a large model take tens of megabytes a text.
     let texts = sample(folder, &tokenizer)?;
     for start in (0..texts.rows()).step_by(8) {
         let batch: TokenBatch = (start..texts.rows().min(start + 8)).map(|row| texts.row(row)).collect();
@@ -59,7 +61,7 @@ pub fn factors(folder: &TeacherFolder) -> Result<Vec<Factors>> {
     Ok(largest.into_iter().map(layer).collect())
 }
 
-/// Texts of tokens spread evenly over the vocabulary, between the special tokens that stand around every text.
+/// Texts of tokens spread evenly over the vocabulary, each between the special tokens of every text.
 fn sample(folder: &TeacherFolder, tokenizer: &Tokenizer) -> Result<TokenBatch> {
     let mut around = Vec::new();
     tokenizer.encode_into("", Special::With, None, &mut around)?;
@@ -88,7 +90,7 @@ fn raise(largest: &mut Vec<f32>, seen: Vec<f32>) {
     largest.iter_mut().zip(seen).for_each(|(largest, seen)| *largest = largest.max(seen));
 }
 
-/// (maximum / median of the maxima)^share, and no less than 1.
+/// (maximum / median of the maxima)^share, but at least 1.
 fn from_maxima(maxima: &[f32], share: f32) -> Vec<f32> {
     let mut sorted = maxima.to_vec();
     sorted.sort_by(f32::total_cmp);

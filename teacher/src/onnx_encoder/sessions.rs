@@ -6,68 +6,107 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crossbeam_channel::bounded;
+use ort::ep::ExecutionProvider;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 
 use super::{OnnxOptions, signature::Signature};
 use crate::inference_error::InferenceError;
-use crate::{OnnxDevice, Result};
+use crate::{OnnxDevice, Result, Runtime};
 
-/// More sessions than this would cost more memory than they are worth.
+/// More sessions would cost more memory than their speed is worth.
 const MOST: usize = 4;
 
-/// How many sessions there are to be, and how many threads each has within an operation.
+/// How the threads of an encoder are shared.
 ///
 /// Two threads that share each operation wait for each other at its end; two sessions of one thread don't.
-pub fn share(options: &OnnxOptions) -> (usize, usize) {
-    let threads = options.threads.max(1);
-    let sessions = match options.device {
-        OnnxDevice::Cpu => threads.min(MOST),
-        OnnxDevice::Cuda(_) => 1,
-    };
-    (sessions, threads / sessions)
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ThreadShares {
+    pub sessions: usize,
+    /// Threads of a session, within an operation.
+    pub threads: usize,
 }
 
-/// What a run changes: ONNX Runtime wants one run at a time in a session.
-pub struct State {
+impl ThreadShares {
+    pub(super) fn of(options: &OnnxOptions) -> Self {
+        let threads = options.threads.max(1);
+        let sessions = match options.device {
+            OnnxDevice::Cpu => threads.min(MOST),
+            OnnxDevice::Cuda(_) => 1,
+        };
+        Self { sessions, threads: threads / sessions }
+    }
+}
+
+/// Loads the model at `path` into a session of `threads` threads on `device`.
+pub(super) fn load(runtime: &Runtime, path: &Path, device: OnnxDevice, threads: usize) -> Result<Session> {
+    let library = || runtime.library().to_owned();
+    let on_cpu = || -> ort::Result<SessionBuilder> {
+        let builder = Session::builder(runtime.environment())?
+            .with_intra_threads(threads)?
+            .with_inter_threads(1)?
+            // Threads that spin while they wait take the cores from tokenizing and writing, and from everyone else:
+            // measured beside other work, not spinning is 1.3 to 2 times as fast.
+            .with_intra_op_spinning(false)?
+            .with_optimization_level(GraphOptimizationLevel::All)?;
+        Ok(builder)
+    };
+    let mut builder = on_cpu().map_err(InferenceError::model(path))?;
+    if let OnnxDevice::Cuda(number) = device {
+        let available = ort::ep::CUDA::is_available();
+        if !available.map_err(|source| InferenceError::NoCuda { library: library(), source })? {
+            return Err(InferenceError::NoCudaInLibrary { library: library() }.into());
+        }
+        // Without error_on_failure the session would run on the CPU and say nothing.
+        let cuda = ort::ep::CUDA::default().with_device_id(number as i32).build().error_on_failure();
+        let with_cuda = builder.with_execution_providers([cuda]);
+        builder = with_cuda.map_err(|error| InferenceError::NoCuda { library: library(), source: error.into() })?;
+    }
+    Ok(builder.commit_from_file(path).map_err(InferenceError::model(path))?)
+}
+
+/// A session and the buffers of its runs: ONNX Runtime allows one run at a time in a session.
+pub(super) struct SessionState {
     pub session: Session,
     pub options: RunOptions<HasSelectedOutputs>,
-    pub wide: [Vec<i64>; 4],
-    pub narrow: [Vec<i32>; 4],
-    pub numbers: Vec<f32>,
+    pub inputs_i64: [Vec<i64>; 4],
+    pub inputs_i32: [Vec<i32>; 4],
+    pub values: Vec<f32>,
 }
 
-impl State {
-    pub fn new(session: Session, signature: &Signature, path: &Path) -> Result<Self> {
+impl SessionState {
+    pub(super) fn new(session: Session, signature: &Signature, path: &Path) -> Result<Self> {
         let selected = OutputSelector::no_default().with(&signature.output);
         let options = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
-        Ok(Self { session, options, wide: Default::default(), narrow: Default::default(), numbers: Vec::new() })
+        let (inputs_i64, inputs_i32) = Default::default();
+        Ok(Self { session, options, inputs_i64, inputs_i32, values: Vec::new() })
     }
 }
 
 /// At least one session.
-pub struct Sessions(Vec<Mutex<State>>);
+pub(super) struct Sessions(Vec<Mutex<SessionState>>);
 
 impl Sessions {
-    pub fn new(states: Vec<State>) -> Self {
+    pub(super) fn new(states: Vec<SessionState>) -> Self {
         Self(states.into_iter().map(Mutex::new).collect())
     }
 
-    /// Works with the first session.
-    pub fn one<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+    /// Calls `work` with the first session.
+    pub(super) fn first<R>(&self, work: impl FnOnce(&mut SessionState) -> R) -> R {
         work(&mut lock(&self.0[0]))
     }
 
-    /// `work` on every item, by all sessions at once, and `done` with what comes of it, here and in no order. The first error of
-    /// either ends it.
-    pub fn each<I: Copy + Send + Sync, R: Send>(
+    /// Calls `work` for every item, in all sessions at once, and `done` with the results, on this thread and in any
+    /// order. The first error of either ends the work.
+    pub(super) fn each<I: Copy + Send + Sync, R: Send>(
         &self,
         items: &[I],
-        work: impl Fn(&mut State, I) -> Result<R> + Sync,
+        work: impl Fn(&mut SessionState, I) -> Result<R> + Sync,
         mut done: impl FnMut(I, R) -> Result<()>,
     ) -> Result<()> {
         let states = &self.0[..self.0.len().min(items.len())];
         if states.len() < 2 {
-            return self.one(|state| items.iter().try_for_each(|&item| done(item, work(state, item)?)));
+            return self.first(|state| items.iter().try_for_each(|&item| done(item, work(state, item)?)));
         }
         let (next, work) = (AtomicUsize::new(0), &work);
         thread::scope(|scope| {
@@ -77,7 +116,7 @@ impl Sessions {
                 scope.spawn(move || {
                     let mut state = lock(state);
                     while let Some(&item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        // Nobody listens after an error.
+                        // After an error the receiver is gone.
                         if to.send((item, work(&mut state, item))).is_err() {
                             return;
                         }
@@ -90,7 +129,7 @@ impl Sessions {
     }
 }
 
-/// What a panic left behind is overwritten by the next run.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+/// A panic leaves nothing behind that the next run doesn't overwrite.
+fn lock(state: &Mutex<SessionState>) -> MutexGuard<'_, SessionState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

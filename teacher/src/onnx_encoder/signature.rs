@@ -1,7 +1,8 @@
-//! Which inputs and outputs of an ONNX model mean what.
+//! The meaning of the inputs and outputs of an ONNX model.
 //!
-//! Exporters differ: some leave `token_type_ids` out, some use other names, some pool inside the graph. What is declared
-//! decides; a name that says nothing takes its part by its place, in the order that most exporters keep.
+//! Exporters differ: some leave `token_type_ids` out, some use other names, some pool inside the graph. The model's
+//! declarations decide. An input whose name says nothing gets its role by its position, in the order that most
+//! exporters keep.
 
 use std::path::Path;
 
@@ -13,9 +14,9 @@ use crate::inference_error::InferenceError;
 /// The output of limbeck's own exports and of sentence-transformers': pooled already.
 const POOLED: &str = "sentence_embedding";
 
-/// What an input takes.
+/// The content of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum InputRole {
     /// Token ids.
     Ids,
     /// 1 for a token, 0 for padding.
@@ -26,24 +27,24 @@ pub(super) enum Role {
     Positions,
 }
 
-/// The integers of an input.
+/// The integer type of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Width {
+pub(super) enum IntegerType {
     I32,
     I64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Input {
+pub(super) struct ModelInput {
     pub name: String,
-    pub role: Role,
-    pub width: Width,
+    pub role: InputRole,
+    pub integers: IntegerType,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Signature {
-    pub inputs: Vec<Input>,
-    /// The one output asked for.
+    pub inputs: Vec<ModelInput>,
+    /// The output that is asked for.
     pub output: String,
     /// Rows of every batch, where the model fixes them.
     pub rows: Option<usize>,
@@ -52,15 +53,15 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    pub fn of(session: &Session, path: &Path) -> Result<Self, InferenceError> {
+    pub(super) fn of(session: &Session, path: &Path) -> Result<Self, InferenceError> {
         let unfit = |problem| InferenceError::Signature { path: path.to_owned(), problem };
         let roles = roles(&session.inputs().iter().map(Outlet::name).collect::<Vec<_>>()).map_err(unfit)?;
         let mut inputs = Vec::new();
         let (mut rows, mut tokens) = (None, None);
         for (input, role) in session.inputs().iter().zip(roles) {
-            let width = match input.dtype().tensor_type() {
-                Some(TensorElementType::Int64) => Width::I64,
-                Some(TensorElementType::Int32) => Width::I32,
+            let integers = match input.dtype().tensor_type() {
+                Some(TensorElementType::Int64) => IntegerType::I64,
+                Some(TensorElementType::Int32) => IntegerType::I32,
                 _ => {
                     let (name, kind) = (input.name(), input.dtype());
                     return Err(unfit(format!("the input `{name}` is {kind}, where integers are expected")));
@@ -72,37 +73,38 @@ impl Signature {
                 rows = rows.or(fixed(first));
                 tokens = tokens.or(fixed(second));
             }
-            inputs.push(Input { name: input.name().to_owned(), role, width });
+            inputs.push(ModelInput { name: input.name().to_owned(), role, integers });
         }
         Ok(Self { inputs, output: output(session.outputs()).map_err(unfit)?, rows, tokens })
     }
 }
 
-/// A dimension that isn't dynamic.
+/// The size of a dimension that isn't dynamic.
 fn fixed(dimension: i64) -> Option<usize> {
     usize::try_from(dimension).ok().filter(|&dimension| dimension > 0)
 }
 
-/// The role of each input, by its name, else by its place.
-fn roles(names: &[&str]) -> Result<Vec<Role>, String> {
+/// The role of each input, by its name or else by its position.
+fn roles(names: &[&str]) -> Result<Vec<InputRole>, String> {
     let by_name = |name: &str| {
         let name = name.to_lowercase();
         let has = |part: &str| name.contains(part);
         match () {
-            () if has("mask") => Some(Role::Mask),
-            () if has("type") || has("segment") => Some(Role::Types),
-            () if has("position") => Some(Role::Positions),
-            () if has("input_id") || has("token_id") || name == "ids" || name == "tokens" => Some(Role::Ids),
+            () if has("mask") => Some(InputRole::Mask),
+            () if has("type") || has("segment") => Some(InputRole::Types),
+            () if has("position") => Some(InputRole::Positions),
+            () if has("input_id") || has("token_id") || name == "ids" || name == "tokens" => Some(InputRole::Ids),
             () => None,
         }
     };
     let named: Vec<_> = names.iter().map(|name| by_name(name)).collect();
-    let mut free = [Role::Ids, Role::Mask, Role::Types].into_iter().filter(|role| !named.contains(&Some(*role)));
-    let roles: Option<Vec<Role>> = named.iter().map(|role| role.or_else(|| free.next())).collect();
+    let mut free =
+        [InputRole::Ids, InputRole::Mask, InputRole::Types].into_iter().filter(|role| !named.contains(&Some(*role)));
+    let roles: Option<Vec<InputRole>> = named.iter().map(|role| role.or_else(|| free.next())).collect();
     let listed = || names.join(", ");
     let roles = roles.ok_or_else(|| format!("its inputs are {}, more than a text encoder has", listed()))?;
     let count = |role| roles.iter().filter(|&&other| other == role).count();
-    match (count(Role::Ids), [Role::Mask, Role::Types, Role::Positions].map(count)) {
+    match (count(InputRole::Ids), [InputRole::Mask, InputRole::Types, InputRole::Positions].map(count)) {
         (1, others) if others.iter().all(|&count| count <= 1) => Ok(roles),
         _ => Err(format!("its inputs are {}: which are the token ids can't be told", listed())),
     }
@@ -134,19 +136,19 @@ mod tests {
     #[test]
     fn inputs_are_known_by_their_names_in_any_order() {
         let found = roles(&["attention_mask", "token_type_ids", "input_ids"]);
-        assert_eq!(found, Ok(vec![Role::Mask, Role::Types, Role::Ids]));
-        assert_eq!(roles(&["input_ids", "attention_mask"]), Ok(vec![Role::Ids, Role::Mask]));
+        assert_eq!(found, Ok(vec![InputRole::Mask, InputRole::Types, InputRole::Ids]));
+        assert_eq!(roles(&["input_ids", "attention_mask"]), Ok(vec![InputRole::Ids, InputRole::Mask]));
         assert_eq!(
             roles(&["input_word_ids", "input_mask", "segment_ids"]),
-            Ok(vec![Role::Ids, Role::Mask, Role::Types])
+            Ok(vec![InputRole::Ids, InputRole::Mask, InputRole::Types])
         );
     }
 
     #[test]
-    fn inputs_whose_names_say_nothing_are_known_by_their_place() {
-        assert_eq!(roles(&["input.1", "onnx::1", "2"]), Ok(vec![Role::Ids, Role::Mask, Role::Types]));
-        assert_eq!(roles(&["a", "attention_mask"]), Ok(vec![Role::Ids, Role::Mask]));
-        assert_eq!(roles(&["x"]), Ok(vec![Role::Ids]));
+    fn inputs_whose_names_say_nothing_are_known_by_their_position() {
+        assert_eq!(roles(&["input.1", "onnx::1", "2"]), Ok(vec![InputRole::Ids, InputRole::Mask, InputRole::Types]));
+        assert_eq!(roles(&["a", "attention_mask"]), Ok(vec![InputRole::Ids, InputRole::Mask]));
+        assert_eq!(roles(&["x"]), Ok(vec![InputRole::Ids]));
     }
 
     #[test]

@@ -1,21 +1,21 @@
-//! A model in training as an encoder, to be looked at on a dev set.
+//! A model in training as an encoder, to be measured on a dev set.
 
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
 
-use super::engine::Model;
+use super::engine::BertInTraining;
 use crate::backprop::Dropout;
 use crate::batching;
 use crate::{Error, Result};
 
 /// The model as it is now, without dropout and with the head of inference.
-pub struct Snapshot<'a> {
-    pub model: Model<'a>,
-    pub tokenizer: &'a Tokenizer,
-    pub prefix: &'a str,
-    pub max_tokens: usize,
+pub(super) struct BertSnapshot<'a> {
+    pub(super) model: BertInTraining<'a>,
+    pub(super) tokenizer: &'a Tokenizer,
+    pub(super) prefix: &'a str,
+    pub(super) max_tokens: usize,
 }
 
-impl Snapshot<'_> {
+impl BertSnapshot<'_> {
     fn encode_tokens(&self, texts: &TokenBatch) -> Result<Embeddings> {
         let graph = if self.model.by_hand { None } else { Some(self.model.graph()?) };
         batching::encode(texts, self.model.config.hidden_size, |batch| match &graph {
@@ -28,7 +28,7 @@ impl Snapshot<'_> {
     }
 }
 
-impl Encoder for Snapshot<'_> {
+impl Encoder for BertSnapshot<'_> {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         let texts = (self.prefix, texts);
         let tokens = batching::tokenise(self.tokenizer, texts, Special::With, Some(self.max_tokens))?;

@@ -1,21 +1,24 @@
-//! A BERT that learns by contrast: its step, with GradCache where a batch is large, and what its checkpoint holds.
+//! A BERT that learns by SimCSE: its step, with GradCache where a batch is large, and the state that its checkpoint
+//! holds.
 
 use candle_core::{DType, Device, Tensor, Var};
-use limbeck_encoder::{Encoder, Special, TokenBatch, Tokenizer};
-use limbeck_training::checkpoint::Stored;
-use limbeck_training::contrastive::{ContrastiveSettings, Learner, Outcome, loss_and_gradient};
+use limbeck_data::Monitor;
+use limbeck_encoder::{Special, TokenBatch, Tokenizer};
+use limbeck_training::checkpoint::{NamedTensors, SavedTensors, Stored};
+use limbeck_training::contrastive::{ContrastiveSettings, Dev, ExampleBatch, loss_and_gradient, measure};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
 use limbeck_training::random::Random;
+use limbeck_training::{Learner, Measurement, StepOutcome};
 use serde_json::{Value, json};
 
-use super::encoder::Snapshot;
-use super::engine::{Kept, Model};
+use super::encoder::BertSnapshot;
+use super::engine::{BertInTraining, ForwardState};
 use super::{BertSettings, Head};
 use crate::backprop::Parameters;
 use crate::batching;
 use crate::{Error, Pooler, Result, TeacherFolder};
 
-/// The random stream of a head that the start doesn't have.
+/// The random stream of a head that the starting model doesn't have.
 const HEAD: u64 = 22;
 
 /// A BERT in training.
@@ -26,21 +29,23 @@ pub struct BertLearner<'a> {
     tokenizer: Tokenizer,
     parameters: Parameters,
     optimiser: AdamW,
-    /// What tells the start's weights from others.
+    dev: Option<&'a dyn Dev>,
+    /// A hash of the starting weights.
     weights_hash: String,
     by_hand: bool,
 }
 
 impl<'a> BertLearner<'a> {
-    /// The model of `start` on `device`, about to learn. Its pooler, prefix and longest input are those of the trained model
-    /// too.
+    /// The model of `start` on `device` before its first step. The trained model keeps its pooler, prefix and longest
+    /// input.
     ///
     /// # Errors
-    /// Settings that can't be, and a folder whose weights or tokenizer can't be loaded.
+    /// Settings that are out of range, and a folder whose weights or tokenizer can't be loaded.
     pub fn new(
         start: &'a TeacherFolder,
         bert: &'a BertSettings,
         simcse: &'a ContrastiveSettings,
+        dev: Option<&'a dyn Dev>,
         device: &Device,
     ) -> Result<Self> {
         bert.check(start.pooler)?;
@@ -48,10 +53,11 @@ impl<'a> BertLearner<'a> {
         let optimiser = optimiser(&parameters, bert, simcse)?;
         let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
         let weights_hash = start.weights.sha256()?;
-        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, weights_hash, by_hand: device.is_cpu() })
+        let by_hand = device.is_cpu();
+        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, dev, weights_hash, by_hand })
     }
 
-    /// Computes by candle's graph on the CPU too: the reference of the passes by hand.
+    /// Uses candle's graph on the CPU too: the reference of the passes by hand.
     #[cfg(test)]
     pub(super) fn by_graph(self) -> Self {
         Self { by_hand: false, ..self }
@@ -62,8 +68,15 @@ impl<'a> BertLearner<'a> {
         &self.parameters
     }
 
-    fn model(&self) -> Model<'_> {
-        Model {
+    /// The tokens of texts as the model reads them in training.
+    pub(super) fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        let max_tokens = self.bert.max_tokens.min(self.start.config.max_position_embeddings);
+        let texts = (&self.start.prefix[..], texts);
+        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
+    }
+
+    fn model(&self) -> BertInTraining<'_> {
+        BertInTraining {
             config: &self.start.config,
             parameters: &self.parameters,
             pooler: self.start.pooler,
@@ -75,24 +88,27 @@ impl<'a> BertLearner<'a> {
 }
 
 impl Learner for BertLearner<'_> {
+    type Batch = ExampleBatch;
     type Error = Error;
 
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let max_tokens = self.bert.max_tokens.min(self.start.config.max_position_embeddings);
-        let texts = (&self.start.prefix[..], texts);
-        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
+    fn identity(&self) -> Value {
+        let start = self.start;
+        json!({"bert": self.bert, "settings": self.simcse, "weights": self.weights_hash, "pooler": start.pooler,
+               "prefix": start.prefix, "max_tokens": start.max_tokens, "dev": self.dev.map(Dev::hash)})
     }
 
-    fn step(&mut self, batch: &TokenBatch, views: usize, step: u64, rate: f64) -> Result<Outcome> {
+    fn step(&mut self, batch: &ExampleBatch, step: u64, rate: f64) -> Result<StepOutcome> {
         let (model, width) = (self.model(), self.start.config.hidden_size);
-        let parts = parts(batch, self.bert.micro_batch);
+        let (views, batch) = (batch.view_count(), batch.side_by_side());
+        let parts = parts(&batch, self.bert.micro_batch);
         let mut vectors: Vec<f32> = Vec::with_capacity(batch.rows() * width);
-        // A batch in one part goes through once; one in several goes through again, a part at a time, with the same masks.
-        let mut whole: Option<Kept<f32>> = None;
+        // A batch of one part is embedded once. The parts of a larger one are embedded again, with the same masks, for
+        // their gradients.
+        let mut whole: Option<ForwardState<f32>> = None;
         match &parts[..] {
             [part] => {
-                let (found, kept) = model.keep(part, step, 0)?;
-                (vectors, whole) = (found, Some(kept));
+                let (found, state) = model.forward(part, step, 0)?;
+                (vectors, whole) = (found, Some(state));
             }
             parts => {
                 for (number, part) in parts.iter().enumerate() {
@@ -102,24 +118,24 @@ impl Learner for BertLearner<'_> {
         }
         let failed = Error::candle;
         let vectors = Tensor::from_vec(vectors, (batch.rows(), width), &Device::Cpu).map_err(failed("the vectors"))?;
-        let (loss, gradient) = loss_and_gradient(self.simcse, &vectors, views)?;
-        let gradient: Vec<f32> =
-            gradient.flatten_all().and_then(|gradient| gradient.to_vec1()).map_err(failed("the loss's gradient"))?;
+        let (loss, gradient) = loss_and_gradient(self.simcse, &vectors, views).map_err(failed("the loss"))?;
+        let gradient = gradient.flatten_all().and_then(|gradient| gradient.to_vec1::<f32>());
+        let gradient = gradient.map_err(failed("the loss's gradient"))?;
         let mut sum = model.no_gradients();
         let mut from = 0;
         for (number, part) in parts.iter().enumerate() {
-            let kept = match whole.take() {
-                Some(kept) => kept,
-                None => model.keep(part, step, number)?.1,
+            let state = match whole.take() {
+                Some(state) => state,
+                None => model.forward(part, step, number)?.1,
             };
             let to = from + part.rows() * width;
-            model.back(part, kept, &gradient[from..to], &mut sum)?;
+            model.backward(part, state, &gradient[from..to], &mut sum)?;
             from = to;
         }
         let (gradient_norm, gradients) = sum.finish()?;
-        let outcome = Outcome { loss, gradient_norm };
+        let outcome = StepOutcome { loss, gradient_norm };
         if outcome.is_finite() {
-            // PyTorch's clip_grad_norm_ adds as much to the length.
+            // PyTorch's clip_grad_norm_ adds 1e-6 to the length, too.
             let clip = self.bert.clip;
             let scale = if clip > 0.0 { (clip / (gradient_norm + 1e-6)).min(1.0) } else { 1.0 };
             self.optimiser.update(|name, _| gradients.get(name), scale, rate, step)?;
@@ -127,40 +143,31 @@ impl Learner for BertLearner<'_> {
         Ok(outcome)
     }
 
-    fn weights(&self) -> Result<Vec<(String, Stored<'_>)>> {
+    fn measure(&self, _monitor: Monitor) -> Result<Option<Measurement>> {
+        let (prefix, max_tokens) = (&self.start.prefix, self.start.max_tokens);
+        Ok(measure(self.dev, &BertSnapshot { model: self.model(), tokenizer: &self.tokenizer, prefix, max_tokens })?)
+    }
+
+    fn weights(&self) -> Result<NamedTensors<'_>> {
         let stored = |(name, variable): (&str, &Var)| (name.to_owned(), Stored::Tensor(variable.as_tensor().clone()));
         Ok(self.parameters.iter().map(stored).collect())
     }
 
-    fn moments(&self) -> Result<Vec<(String, Stored<'_>)>> {
-        Ok(self.optimiser.moments().collect())
+    fn moments(&self) -> Result<NamedTensors<'_>> {
+        Ok(self.optimiser.moments())
     }
 
-    fn set_weights(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
+    fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
         for (name, variable) in self.parameters.iter() {
-            let tensor = find(name).filter(|tensor| tensor.dims() == variable.dims());
-            let missing = || Error::MissingTensor { path: "the checkpoint".into(), name: name.to_owned() };
-            let tensor = tensor.ok_or_else(missing)?;
+            let tensor = saved.fitting(name, variable.dims(), variable.dtype())?;
             let set = tensor.to_device(variable.device()).and_then(|tensor| variable.set(&tensor));
-            set.map_err(Error::candle("putting a weight back"))?;
+            set.map_err(Error::candle("restoring a weight"))?;
         }
         Ok(())
     }
 
-    fn set_moments(&mut self, find: &dyn Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let device = self.parameters.device().clone();
-        Ok(self.optimiser.restore(|name| find(name).and_then(|tensor| tensor.to_device(&device).ok()))?)
-    }
-
-    fn encoder(&self) -> Box<dyn Encoder + '_> {
-        let (prefix, max_tokens) = (&self.start.prefix, self.start.max_tokens);
-        Box::new(Snapshot { model: self.model(), tokenizer: &self.tokenizer, prefix, max_tokens })
-    }
-
-    fn identity(&self) -> Value {
-        let start = self.start;
-        json!({"bert": self.bert, "weights": self.weights_hash, "pooler": start.pooler, "prefix": start.prefix,
-               "max_tokens": start.max_tokens})
+    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
+        Ok(self.optimiser.restore(saved)?)
     }
 }
 
@@ -170,7 +177,7 @@ fn parts(batch: &TokenBatch, rows: usize) -> Vec<TokenBatch> {
     starts.map(|start| (start..batch.rows().min(start + rows)).map(|row| batch.row(row)).collect()).collect()
 }
 
-/// The start's weights as variables; a head that it doesn't have begins with small random numbers.
+/// The starting weights as variables; a missing head is initialised with small random values.
 fn parameters(start: &TeacherFolder, bert: &BertSettings, seed: u64, device: &Device) -> Result<Parameters> {
     let with_pooler = bert.head == Head::Training || start.pooler == Pooler::Cls;
     let mut random = Random::new(seed, &[HEAD]);
@@ -188,7 +195,7 @@ fn parameters(start: &TeacherFolder, bert: &BertSettings, seed: u64, device: &De
     })
 }
 
-/// AdamW over all that learns; biases and LayerNorms don't decay.
+/// AdamW over all parameters that learn; biases and LayerNorms don't decay.
 fn optimiser(parameters: &Parameters, bert: &BertSettings, simcse: &ContrastiveSettings) -> Result<AdamW> {
     let named = parameters.iter().filter(|(name, _)| bert.learns(name));
     let named = named.map(|(name, variable)| (name.to_owned(), variable.clone()));
@@ -221,7 +228,7 @@ mod tests {
         let start = start(folder.path());
         // Texts of one length: then padding, and with it the order of the masks, is the same.
         let rows: Vec<[u32; 5]> = (0..8u32).map(|at| [1, 9 + at, 86 - at, 40 + 3 * at, 2]).collect();
-        let batch: TokenBatch = rows.iter().chain(&rows).map(|row| &row[..]).collect();
+        let batch = ExampleBatch { examples: (0..8).collect(), views: vec![rows.iter().map(|row| &row[..]).collect()] };
         let bert = BertSettings {
             head: Head::Training,
             dropout: 0.2,
@@ -230,14 +237,15 @@ mod tests {
             ..BertSettings::default()
         };
         let simcse = ContrastiveSettings::default();
-        let new = || BertLearner::new(&start, &bert, &simcse, &Device::Cpu).unwrap();
+        let new = || BertLearner::new(&start, &bert, &simcse, None, &Device::Cpu).unwrap();
         let (mut by_hand, mut by_graph) = (new(), new().by_graph());
-        let [hand, graph] = [&mut by_hand, &mut by_graph].map(|learner| learner.step(&batch, 2, 1, 1e-3).unwrap());
+        let [hand, graph] = [&mut by_hand, &mut by_graph].map(|learner| learner.step(&batch, 1, 1e-3).unwrap());
         assert!((hand.loss - graph.loss).abs() < 1e-5 * graph.loss, "{hand:?}, {graph:?}");
         assert!((hand.gradient_norm - graph.gradient_norm).abs() < 1e-4 * graph.gradient_norm, "{hand:?}, {graph:?}");
-        let (hand, graph) = (by_hand.optimiser.state(), by_graph.optimiser.state());
+        let (hand, graph) = (by_hand.optimiser.moments(), by_graph.optimiser.moments());
         for ((name, hand), (_, graph)) in hand.iter().zip(&graph).filter(|((name, _), _)| !name.contains("key.bias")) {
-            let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let numbers =
+                |stored: &Stored| stored.to_tensor().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let (hand, graph) = (numbers(hand), numbers(graph));
             let largest = graph.iter().fold(0f32, |a, b| a.max(b.abs()));
             let off = hand.iter().zip(&graph).fold(0f32, |off, (x, y)| off.max((x - y).abs()));

@@ -1,4 +1,4 @@
-//! Training a teacher by SimCSE: a BERT as a learner of [`limbeck_training::contrastive`], and what is saved of it.
+//! Training a teacher by SimCSE: a BERT as a learner of [`limbeck_training::contrastive`].
 
 mod encoder;
 mod engine;
@@ -6,35 +6,41 @@ mod learner;
 mod settings;
 
 use candle_core::Device;
-use limbeck_data::Interrupt;
-use limbeck_data::progress::Progress;
-use limbeck_training::contrastive::{Job, Material, Summary, forget, train as learn};
+use limbeck_data::Monitor;
+use limbeck_training::contrastive::{ContrastiveSummary, ExampleBatches, Job, TrainingExamples};
+use limbeck_training::fit;
+use limbeck_training::fit::remove_checkpoints;
 use serde_json::json;
 
 pub use self::learner::BertLearner;
 pub use self::settings::{BertSettings, Head};
 use crate::{Error, Pooler, Result, SavedTeacher, TeacherFolder};
 
-/// Trains the model of `start` on `device` and writes it to the job's folder, as [`crate::save`] does. An interrupted training
-/// goes on from its checkpoint there.
+/// Trains the model of `start` on `device` and writes it to the job's folder, as [`crate::save`] does. A training that
+/// was stopped resumes from its checkpoint there.
 ///
 /// # Errors
-/// Settings that can't be, what [`limbeck_training::contrastive::train`] refuses, and what [`crate::save`] does.
+/// Settings that are out of range, fewer than two examples, and those of [`limbeck_training::fit()`] and
+/// [`crate::save`].
 pub fn train(
     start: &TeacherFolder,
     settings: &BertSettings,
     job: &Job,
     device: &Device,
-    (progress, interrupt): (&dyn Progress, &Interrupt),
-) -> Result<Summary> {
-    if matches!(job.material, Material::Texts(_)) && settings.dropout == 0.0 && settings.attention_dropout == 0.0 {
-        progress.note(&format!("{}: warning: dropout is 0, so both views of a text are the same", job.stage));
+    monitor: Monitor,
+) -> Result<ContrastiveSummary> {
+    job.settings.check(job.examples.has_hard_negatives())?;
+    let texts_alone = matches!(job.examples, TrainingExamples::Texts(_));
+    if texts_alone && settings.dropout == 0.0 && settings.attention_dropout == 0.0 {
+        monitor.note(&format!("{}: warning: dropout is 0, so both views of a text are the same", job.stage));
     }
-    let mut learner = BertLearner::new(start, settings, job.settings, device)?;
-    let summary = learn(&mut learner, job, progress, interrupt)?;
+    let mut learner = BertLearner::new(start, settings, job.settings, job.dev, device)?;
+    let training = job.settings.training();
+    let batches = ExampleBatches::new(job.examples, &training, |texts| learner.tokenise(texts))?;
+    let summary = fit(&mut learner, &batches, &training, &job.fit_job(), monitor)?;
     save(start, settings, job, &learner)?;
-    forget(job.folder)?;
-    Ok(summary)
+    remove_checkpoints(job.folder)?;
+    Ok(ContrastiveSummary::new(job.examples.len(), summary))
 }
 
 /// Writes the trained model; a head that was for training alone is left out.
@@ -43,11 +49,8 @@ fn save(start: &TeacherFolder, settings: &BertSettings, job: &Job, learner: &Ber
     let tensors = learner.parameters().iter().filter(|(name, _)| kept(name));
     let tensors: Vec<_> = tensors.map(|(name, variable)| (name.to_owned(), variable.as_tensor().clone())).collect();
     let mut config = start.config_json.clone();
-    let objective = match job.material {
-        Material::Texts(_) => "unsupervised SimCSE",
-        Material::Examples(_) => "supervised SimCSE",
-    };
-    let how = json!({"objective": objective, "examples": job.material.len(), "simcse": job.settings, "bert": settings});
+    let how = json!({"objective": job.examples.objective(), "examples": job.examples.len(), "simcse": job.settings,
+                     "bert": settings});
     config.insert("limbeck".into(), how);
     let tokenizer = std::fs::read(&start.tokenizer).map_err(Error::io(&start.tokenizer, "read"))?;
     let saved = SavedTeacher {

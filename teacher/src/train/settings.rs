@@ -1,36 +1,39 @@
+//! `[train_teacher.bert]`: the settings of a BERT in training.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Pooler, Result};
 
-/// Where the dense layer with tanh after the pooling stands, SimCSE's "MLP head".
+/// Where SimCSE's "MLP head", a dense layer with tanh after the pooling, is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Head {
-    /// Nowhere, but in the pooler `cls`, which is that layer and keeps it.
+    /// Only in the pooler `cls`, which is that layer and keeps it.
     #[default]
     None,
-    /// Between pooling and loss while training, and dropped afterwards: the paper's setting of the unsupervised method.
+    /// Between pooling and loss in training, and removed afterwards: the paper's setting of the unsupervised method.
     Training,
 }
 
-/// How a BERT goes through a training.
+/// The settings of a BERT in training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BertSettings {
+    /// Where the head is used.
     pub head: Head,
     /// Dropout rate on hidden states. Without labelled examples it makes the positives: two passes, two masks.
     pub dropout: f64,
-    /// Dropout rate on attention's shares.
+    /// Dropout rate on attention weights.
     pub attention_dropout: f64,
-    /// Leaves the table of word embeddings as it is: a multilingual one is most of a model.
+    /// Does not train the table of word embeddings: a multilingual one is most of a model.
     pub freeze_words: bool,
-    /// The length that all gradients together are cut to; 0 cuts nothing.
+    /// The length that all gradients together are clipped to; 0 for no clipping.
     pub clip: f64,
-    /// The longest input in tokens while training.
+    /// The longest input in tokens in training.
     pub max_tokens: usize,
-    /// The most texts that go through the model at once. A batch with more views than this is embedded in parts, its loss
-    /// taken over the whole, and the parts embedded again for their gradients (GradCache, Gao et al. 2021): the negatives stay
-    /// all, memory doesn't grow, and a step takes about a third longer.
+    /// The most texts that are embedded at once. A larger batch is embedded in parts, the loss is computed over the
+    /// whole batch, and the parts are embedded again for their gradients (GradCache, Gao et al. 2021): all negatives
+    /// count, memory does not grow, and a step takes about a third longer.
     pub micro_batch: usize,
 }
 
@@ -54,7 +57,10 @@ impl BertSettings {
         !(self.freeze_words && name == "embeddings.word_embeddings.weight")
     }
 
-    /// Refuses settings that can't be, also together with `pooler`.
+    /// Refuses values that are out of range, on their own or with `pooler`.
+    ///
+    /// # Errors
+    /// Names the first such key.
     pub fn check(&self, pooler: Pooler) -> Result<()> {
         let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
         for (name, value) in [("bert.max_tokens", self.max_tokens), ("bert.micro_batch", self.micro_batch)] {

@@ -1,14 +1,18 @@
-use candle_core::{Tensor, Var};
+//! The loss of a batch's views.
+
+use candle_core::{DType, Result, Tensor, Var};
 
 use super::ContrastiveSettings;
-use crate::error::{During, Result};
 use crate::losses::{infonce, infonce_hard_negative};
 
-/// The loss of `vectors` (`[views · n, d]`, one view after another): InfoNCE between two views, with the third as hard
-/// negatives where there is one.
+/// The loss of `vectors` (`[views · n, d]`, one view after another): InfoNCE between the first two views. A third view
+/// holds the hard negatives.
+///
+/// # Errors
+/// Tensor errors.
 pub fn loss(settings: &ContrastiveSettings, vectors: &Tensor, views: usize) -> Result<Tensor> {
-    let each = vectors.dims().first().copied().unwrap_or(0) / views;
-    let view = |at: usize| vectors.narrow(0, at * each, each).during("the views");
+    let each = vectors.dim(0)? / views;
+    let view = |at: usize| vectors.narrow(0, at * each, each);
     match views {
         2 => infonce(&view(0)?, &view(1)?, settings.temperature, settings.denominator),
         _ => {
@@ -18,14 +22,17 @@ pub fn loss(settings: &ContrastiveSettings, vectors: &Tensor, views: usize) -> R
     }
 }
 
-/// The loss of vectors that someone else made and will go back from, and its gradient, of their shape.
+/// The value of [`loss`] and its gradient by `vectors`, for a caller that does the backward pass itself.
+///
+/// # Errors
+/// Tensor errors.
 pub fn loss_and_gradient(settings: &ContrastiveSettings, vectors: &Tensor, views: usize) -> Result<(f64, Tensor)> {
-    let vectors = Var::from_tensor(vectors).during("the vectors")?;
+    let vectors = Var::from_tensor(vectors)?;
     let loss = loss(settings, &vectors, views)?;
-    let value = loss.to_dtype(candle_core::DType::F64).and_then(|loss| loss.to_scalar()).during("the loss")?;
-    let store = loss.backward().during("the loss's gradient")?;
-    match store.get(&vectors) {
+    let value = loss.to_dtype(DType::F64)?.to_scalar()?;
+    let gradients = loss.backward()?;
+    match gradients.get(&vectors) {
         Some(gradient) => Ok((value, gradient.clone())),
-        None => Ok((value, vectors.zeros_like().during("the loss's gradient")?)),
+        None => Ok((value, vectors.zeros_like()?)),
     }
 }

@@ -1,10 +1,12 @@
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 
 use super::{Denominator, infonce, same_shape};
-use crate::error::Result;
 
-/// Contrastive distillation (Tian, Krishnan and Isola 2020, in its in-batch form): InfoNCE from the student's rows to the
-/// teacher's, so that a student's vector is nearer to its own text's target than to the targets of the others.
+/// Contrastive distillation (Tian, Krishnan and Isola 2020, in its in-batch form): InfoNCE from the student's rows to
+/// the teacher's. A student's vector has to be nearer to its own text's target than to the targets of the other texts.
+///
+/// # Errors
+/// Tensor errors.
 pub fn contrastive_kd(embedding: &Tensor, target: &Tensor, temperature: f64) -> Result<Tensor> {
     same_shape("contrastive distillation", embedding, target)?;
     infonce(embedding, target, temperature, Denominator::N)

@@ -1,23 +1,27 @@
-use candle_core::{D, Tensor};
+use candle_core::{D, Result, Tensor};
 
 use super::{normalise, same_shape};
-use crate::error::{During, Result};
 
 /// Cosine distance to a target: mean over rows of `1 - cos(embedding, target)`. Both are `[n, d]`.
+///
+/// # Errors
+/// Tensor errors.
 pub fn cosine_distance(embedding: &Tensor, target: &Tensor) -> Result<Tensor> {
     same_shape("cosine distance", embedding, target)?;
-    let product = normalise(embedding)?.mul(&normalise(target)?).during("cosine distance")?;
-    let mean = product.sum(D::Minus1).and_then(|cosine| cosine.mean_all()).during("cosine distance")?;
-    mean.affine(-1.0, 1.0).during("cosine distance")
+    let product = normalise(embedding)?.mul(&normalise(target)?)?;
+    product.sum(D::Minus1)?.mean_all()?.affine(-1.0, 1.0)
 }
 
-/// Cosine distance about `mean` (`[1, d]`, that of all targets): both rows are scaled to length 1, the mean is taken from
-/// both, and what is left is compared. Where a teacher's vectors crowd around one direction, what tells them apart is small
-/// beside it, and [`cosine_distance`] hardly sees it.
+/// Cosine distance about `mean` (`[1, d]`, the mean of all targets): both rows are scaled to length 1, the mean is
+/// subtracted from both, and the differences are compared. For a teacher whose vectors crowd around one direction:
+/// there the differences between texts are small beside the mean, and [`cosine_distance`] hardly depends on them.
+///
+/// # Errors
+/// Tensor errors.
 pub fn centred_distance(embedding: &Tensor, target: &Tensor, mean: &Tensor) -> Result<Tensor> {
     same_shape("centred cosine distance", embedding, target)?;
-    let centre = |rows: &Tensor| normalise(rows)?.broadcast_sub(mean).during("centred cosine distance");
-    cosine_distance(&centre(embedding)?, &centre(target)?)
+    let centred = |rows: &Tensor| normalise(rows)?.broadcast_sub(mean);
+    cosine_distance(&centred(embedding)?, &centred(target)?)
 }
 
 #[cfg(test)]

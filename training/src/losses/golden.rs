@@ -1,9 +1,7 @@
 //! Compares a loss and its gradients with `tests/golden/losses.json` (PyTorch, f64).
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 use serde_json::Value;
-
-use crate::error::Result;
 
 fn file() -> Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/losses.json");
@@ -11,7 +9,7 @@ fn file() -> Value {
 }
 
 /// One entry of the golden file.
-pub fn entry(name: &str) -> Value {
+pub(super) fn entry(name: &str) -> Value {
     file()[name].clone()
 }
 
@@ -21,7 +19,7 @@ fn tensor(value: &Value) -> Tensor {
 }
 
 /// Runs `loss` on the named inputs and compares it and every gradient to 1e-4 of the largest golden value.
-pub fn check(name: &str, inputs: &[&str], loss: impl Fn(&[Tensor]) -> Result<Tensor>) {
+pub(super) fn check(name: &str, inputs: &[&str], loss: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let golden = file();
     let entry = &golden[name];
     let variables: Vec<Var> = inputs

@@ -1,10 +1,9 @@
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::{checked_temperature, cosines, cross_entropy, diagonal, diagonal_classes, same_shape};
-use crate::error::{During, Result};
+use super::{cosines, cross_entropy, diagonal, diagonal_classes, inverse_temperature, same_shape};
 
-/// Which candidates stand in InfoNCE's denominator.
+/// The candidates in InfoNCE's denominator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Denominator {
     /// The N candidates of the second view, as in SimCSE (Gao, Yao and Chen 2021, equation 1).
@@ -16,28 +15,34 @@ pub enum Denominator {
     TwoNMinusOne,
 }
 
-/// InfoNCE over cosines: row `i` of `first` and row `i` of `second` (`[n, d]` both) are positives, all else negatives.
+/// InfoNCE over cosines: row `i` of `first` and row `i` of `second` (`[n, d]` both) are a positive pair, all others
+/// negatives.
+///
+/// # Errors
+/// Tensor errors.
 pub fn infonce(first: &Tensor, second: &Tensor, temperature: f64, denominator: Denominator) -> Result<Tensor> {
-    let (n, _) = same_shape("InfoNCE", first, second)?;
-    let temperature = checked_temperature(temperature)?;
+    let n = same_shape("InfoNCE", first, second)?;
+    let scale = inverse_temperature(temperature)?;
     match denominator {
         Denominator::N => {
-            let logits = cosines(first, second)?.affine(1.0 / temperature, 0.0).during("InfoNCE")?;
+            let logits = cosines(first, second)?.affine(scale, 0.0)?;
             cross_entropy(&logits, &diagonal_classes(n, first)?)
         }
         Denominator::TwoNMinusOne => {
-            let both = Tensor::cat(&[first, second], 0).during("InfoNCE")?;
-            let itself = diagonal(2 * n, -1e9, first.dtype(), first)?;
-            let logits = cosines(&both, &both)?.affine(1.0 / temperature, 0.0).and_then(|l| l.add(&itself));
+            let both = Tensor::cat(&[first, second], 0)?;
+            let itself = diagonal(2 * n, -1e9, first)?;
+            let logits = cosines(&both, &both)?.affine(scale, 0.0)?.add(&itself)?;
             let partners: Vec<u32> = (0..2 * n).map(|row| ((row + n) % (2 * n)) as u32).collect();
-            let partners = Tensor::from_vec(partners, 2 * n, first.device()).during("InfoNCE")?;
-            cross_entropy(&logits.during("InfoNCE")?, &partners)
+            cross_entropy(&logits, &Tensor::from_vec(partners, 2 * n, first.device())?)
         }
     }
 }
 
-/// Supervised SimCSE's loss (equation 5 of the paper): row `i` of `anchor` against all rows of `positive` and all rows of
-/// `hard_negative`; `weight` is added to the logit of the anchor's own hard negative, as the reference code does.
+/// Supervised SimCSE's loss (equation 5 of the paper): row `i` of `anchor` against all rows of `positive` and all rows
+/// of `hard_negative`; `weight` is added to the logit of the anchor's own hard negative, as the reference code does.
+///
+/// # Errors
+/// Tensor errors.
 pub fn infonce_hard_negative(
     anchor: &Tensor,
     positive: &Tensor,
@@ -45,14 +50,13 @@ pub fn infonce_hard_negative(
     temperature: f64,
     weight: f64,
 ) -> Result<Tensor> {
-    let (n, _) = same_shape("InfoNCE with hard negatives", anchor, positive)?;
-    same_shape("InfoNCE with hard negatives", anchor, hard_negative)?;
-    let scale = 1.0 / checked_temperature(temperature)?;
-    let positives = cosines(anchor, positive)?.affine(scale, 0.0).during("InfoNCE with hard negatives")?;
-    let own = diagonal(n, weight, anchor.dtype(), anchor)?;
-    let negatives = cosines(anchor, hard_negative)?.affine(scale, 0.0).and_then(|logits| logits.add(&own));
-    let logits = negatives.and_then(|negatives| Tensor::cat(&[&positives, &negatives], 1));
-    cross_entropy(&logits.during("InfoNCE with hard negatives")?, &diagonal_classes(n, anchor)?)
+    let op = "InfoNCE with hard negatives";
+    let n = same_shape(op, anchor, positive)?;
+    same_shape(op, anchor, hard_negative)?;
+    let scale = inverse_temperature(temperature)?;
+    let positives = cosines(anchor, positive)?.affine(scale, 0.0)?;
+    let negatives = cosines(anchor, hard_negative)?.affine(scale, 0.0)?.add(&diagonal(n, weight, anchor)?)?;
+    cross_entropy(&Tensor::cat(&[&positives, &negatives], 1)?, &diagonal_classes(n, anchor)?)
 }
 
 #[cfg(test)]

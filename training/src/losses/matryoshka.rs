@@ -1,54 +1,41 @@
-use candle_core::{D, Tensor};
+use candle_core::{D, Result, Tensor, bail};
 
 use super::relational::Neighbours;
-use super::{checked_temperature, same_shape};
-use crate::error::{During, Error, Result};
+use super::{inverse_temperature, same_rows};
 
-/// Matryoshka by relations: the first numbers of a vector (Kusupati et al. 2022) made to tell the neighbours that the
-/// whole target tells.
+/// Matryoshka by relations: makes the first values of a vector (Kusupati et al. 2022) rank the same neighbours as the
+/// whole target does.
 ///
-/// The mean over `dimensions` of the relational KL between the first `dimension` numbers of `embedding` and all of
-/// `target`: the similarities of the whole target are the goal, not those of the target cut to as many numbers.
-/// `embedding` and `target` are `[n, d]`, and their widths may differ; the target is a constant and has no gradient.
+/// The mean over `dimensions` of the relational KL between the first `dimension` values of `embedding` and all of
+/// `target`: the goal are the similarities of the whole target, not those of its first values. `embedding` and `target`
+/// are `[n, d]`, and their widths may differ; the target is a constant and has no gradient.
 ///
 /// # Errors
-/// Where no dimension is given, or one is 0 or above the width of `embedding`.
+/// No dimension, or one that is 0 or above the width of `embedding`; tensor errors.
 pub fn matryoshka(embedding: &Tensor, target: &Tensor, dimensions: &[usize], temperature: f64) -> Result<Tensor> {
-    if embedding.dims().len() != 2 || target.dims().len() != 2 || embedding.dims()[0] != target.dims()[0] {
-        same_shape("Matryoshka", embedding, target)?;
-    }
-    let width = embedding.dims()[1];
+    same_rows("Matryoshka", embedding, target)?;
+    let width = embedding.dim(1)?;
     if dimensions.is_empty() || dimensions.iter().any(|&dimension| dimension == 0 || dimension > width) {
-        let (name, allowed) = ("matryoshka.dimensions", "some numbers from 1 to the width of the vectors");
-        return Err(Error::Setting { name, value: format!("{dimensions:?} of {width}"), allowed });
+        bail!(
+            "matryoshka.dimensions is {dimensions:?}, but must be some numbers from 1 to {width}, the vectors' width"
+        );
     }
-    let scale = 1.0 / checked_temperature(temperature)?;
-    let teacher = Neighbours::new(target, scale)?;
-    let mut terms = Vec::with_capacity(dimensions.len());
-    for &dimension in dimensions {
-        let first = embedding.narrow(D::Minus1, 0, dimension).during("Matryoshka")?;
-        terms.push(teacher.divergence(&first)?);
-    }
-    Tensor::stack(&terms, 0).and_then(|terms| terms.mean_all()).during("Matryoshka")
+    let teacher = Neighbours::new(target, inverse_temperature(temperature)?)?;
+    let term = |&dimension| teacher.divergence(&embedding.narrow(D::Minus1, 0, dimension)?);
+    Tensor::stack(&dimensions.iter().map(term).collect::<Result<Vec<_>>>()?, 0)?.mean_all()
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::losses::relational_kl;
+    use crate::random::Random;
 
-    /// Numbers from −1 to 1, `rows × width`.
+    /// Values from −1 to 1, `[rows, width]`.
     fn numbers(seed: u64, rows: usize, width: usize) -> Tensor {
-        let mut state = seed;
-        let numbers: Vec<f64> = (0..rows * width)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 40) as f64 / (1u64 << 23) as f64 - 1.0
-            })
-            .collect();
-        Tensor::from_vec(numbers, (rows, width), &Device::Cpu).unwrap()
+        Random::new(seed, &[]).uniform_tensor(&[rows, width], 1.0, DType::F64, &Device::Cpu).unwrap()
     }
 
     #[test]

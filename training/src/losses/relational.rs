@@ -1,38 +1,37 @@
-use candle_core::{D, Tensor};
+use candle_core::{D, Result, Tensor};
 
-use super::{checked_temperature, diagonal, normalise, rows, same_shape};
-use crate::error::{During, Result};
+use super::{diagonal, inverse_temperature, normalise, rows, same_rows};
 
-/// Relational distillation: the batch's similarities as a distribution a row (softmax of cosines at `temperature`, the row
-/// itself excluded); the loss is KL(teacher ‖ student), mean over rows. Both are `[n, d]`; their widths may differ. The
-/// target is a constant and has no gradient.
+/// Relational distillation: for each row, its similarities to the other rows of the batch as a distribution (softmax of
+/// cosines at `temperature`); the loss is KL(teacher ‖ student), mean over rows. Both are `[n, d]`; their widths may
+/// differ. The target is a constant and has no gradient.
+///
+/// # Errors
+/// Tensor errors.
 pub fn relational_kl(embedding: &Tensor, target: &Tensor, temperature: f64) -> Result<Tensor> {
-    if embedding.dims().len() != 2 || target.dims().len() != 2 || embedding.dims()[0] != target.dims()[0] {
-        same_shape("relational KL", embedding, target)?;
-    }
-    let scale = 1.0 / checked_temperature(temperature)?;
-    Neighbours::new(target, scale)?.divergence(embedding)
+    same_rows("relational KL", embedding, target)?;
+    Neighbours::new(target, inverse_temperature(temperature)?)?.divergence(embedding)
 }
 
-/// What a teacher's vectors say of each text's neighbours in the batch.
+/// The teacher's distribution over each text's neighbours in the batch.
 pub(super) struct Neighbours {
     scale: f64,
-    /// `scale` times the cosines, `[n, n]`; where it is worked on by hand, the logarithm of each row's softmax over the other rows.
+    /// `[n, n]`: on the host the logarithm of each row's softmax over the other rows, elsewhere the logits.
     distribution: Tensor,
 }
 
 impl Neighbours {
     /// From the rows of `target` (`[n, d]`).
-    pub fn new(target: &Tensor, scale: f64) -> Result<Self> {
+    pub(super) fn new(target: &Tensor, scale: f64) -> Result<Self> {
         let logits = logits(&target.detach(), scale)?;
-        let distribution = if rows::by_hand(&logits) { rows::log_softmax_of_others(&logits)? } else { logits };
+        let distribution = if rows::on_host(&logits) { rows::log_softmax_of_others(&logits)? } else { logits };
         Ok(Self { scale, distribution })
     }
 
     /// KL(teacher ‖ student), mean over rows; `embedding` has as many rows as the target.
-    pub fn divergence(&self, embedding: &Tensor) -> Result<Tensor> {
+    pub(super) fn divergence(&self, embedding: &Tensor) -> Result<Tensor> {
         let student = logits(embedding, self.scale)?;
-        if rows::by_hand(&student) {
+        if rows::on_host(&student) {
             return rows::divergence(&self.distribution, &student);
         }
         divergence_graph(&self.distribution, &student)
@@ -42,19 +41,17 @@ impl Neighbours {
 /// `scale` times the cosines of all rows of `x` (`[n, d]`) with one another, `[n, n]`.
 fn logits(x: &Tensor, scale: f64) -> Result<Tensor> {
     let unit = normalise(x)?;
-    unit.t().and_then(|columns| unit.matmul(&columns)?.affine(scale, 0.0)).during("relational KL")
+    unit.matmul(&unit.t()?)?.affine(scale, 0.0)
 }
 
 /// The divergence of two matrices of logits as a graph, on any device.
 pub(super) fn divergence_graph(teacher: &Tensor, student: &Tensor) -> Result<Tensor> {
-    let n = teacher.dims()[0];
-    let itself = diagonal(n, -1e9, teacher.dtype(), teacher)?;
+    let n = teacher.dim(0)?;
+    let itself = diagonal(n, -1e9, teacher)?;
     let others = |logits: &Tensor| candle_nn::ops::log_softmax(&logits.add(&itself)?, D::Minus1);
-    let (teacher, student) =
-        others(teacher).and_then(|teacher| Ok((teacher, others(student)?))).during("relational KL")?;
+    let (teacher, student) = (others(teacher)?, others(student)?);
     // On the diagonal exp(teacher) is 0 and both logarithms are finite, so the term vanishes.
-    let divergence = teacher.exp().and_then(|p| p.mul(&teacher.sub(&student)?)).and_then(|terms| terms.sum_all());
-    divergence.and_then(|sum| sum.affine(1.0 / n as f64, 0.0)).during("relational KL")
+    teacher.exp()?.mul(&teacher.sub(&student)?)?.sum_all()?.affine(1.0 / n as f64, 0.0)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 
-use super::in_place;
-use crate::checkpoint::Stored;
-use crate::error::{During, Error, Result};
+use super::in_place::{AdamWOp, MomentOp};
+use crate::checkpoint::{NamedTensors, SavedTensors, Stored};
+use crate::error::{Error, Result};
 
-/// The settings of AdamW (Loshchilov and Hutter 2019) as `torch.optim.AdamW` names them; the learning rate comes a step.
+/// The settings of AdamW (Loshchilov and Hutter 2019) as `torch.optim.AdamW` names them; the learning rate is given
+/// with each step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamWSettings {
     /// Decay of the gradient's running mean.
@@ -26,52 +27,60 @@ impl Default for AdamWSettings {
     }
 }
 
-/// How the running means follow the gradient, which is multiplied by `scale` first.
-#[derive(Clone, Copy)]
-pub(super) struct Moments {
-    pub beta1: f64,
-    pub beta2: f64,
-    pub scale: f64,
-}
-
-/// What is done to a number: `kept · value − rate · mean / (root · √square + epsilon)`.
-#[derive(Clone, Copy)]
-pub(super) struct Change {
-    pub rate: f64,
-    pub root: f64,
-    pub epsilon: f64,
-    pub kept: f64,
-}
-
-/// One variable and its moments.
-struct Slot {
-    variable: Var,
-    mean: Tensor,
-    square: Tensor,
+/// A variable and its moments, named as in the paper.
+struct Parameter {
+    theta: Var,
+    m: Tensor,
+    v: Tensor,
     decays: bool,
 }
 
-/// AdamW over named dense variables. Its whole state can be stored and put back ([`AdamW::moments`], [`AdamW::restore`]).
+impl Parameter {
+    /// One update with the gradient `g`.
+    fn update(&mut self, g: &Tensor, [first, second]: [MomentOp; 2], step: AdamWOp) -> candle_core::Result<()> {
+        if self.theta.device().is_cpu() {
+            let g = g.contiguous()?;
+            self.m.inplace_op2(&g, &first)?;
+            self.v.inplace_op2(&g, &second)?;
+            return self.theta.inplace_op3(&self.m, &self.v, &step);
+        }
+        let g = g.affine(first.scale, 0.0)?;
+        let m = (self.m.affine(first.beta, 0.0)? + g.affine(1.0 - first.beta, 0.0)?)?;
+        let v = (self.v.affine(second.beta, 0.0)? + g.sqr()?.affine(1.0 - second.beta, 0.0)?)?;
+        let root = v.sqrt()?.affine(step.root, step.epsilon)?;
+        let change = m.affine(step.rate, 0.0)?.div(&root)?;
+        self.theta.set(&(self.theta.as_tensor().affine(step.decay, 0.0)? - change)?.detach())?;
+        (self.m, self.v) = (m.detach(), v.detach());
+        Ok(())
+    }
+}
+
+/// AdamW over named dense variables. Its state can be stored and put back ([`AdamW::moments`], [`AdamW::restore`]).
+///
+/// It is ours because candle-nn's keeps its moments to itself: they could not be stored in a checkpoint.
 pub struct AdamW {
     settings: AdamWSettings,
-    slots: BTreeMap<String, Slot>,
+    parameters: BTreeMap<String, Parameter>,
 }
 
 impl AdamW {
-    /// An optimiser of `variables`; those for which `decays` answers no are spared the weight decay.
+    /// An optimiser of `variables`; weight decay is for those for which `decays` is true.
+    ///
+    /// # Errors
+    /// Tensor errors.
     pub fn new(
         variables: impl IntoIterator<Item = (String, Var)>,
         settings: AdamWSettings,
         decays: impl Fn(&str) -> bool,
     ) -> Result<Self> {
-        let mut slots = BTreeMap::new();
-        for (name, variable) in variables {
+        let parameter = |(name, theta): (String, Var)| -> candle_core::Result<(String, Parameter)> {
             // Two tensors of their own: they are written in place.
-            let (mean, square) = (variable.zeros_like().during("AdamW")?, variable.zeros_like().during("AdamW")?);
+            let (m, v) = (theta.zeros_like()?, theta.zeros_like()?);
             let decays = decays(&name);
-            slots.insert(name, Slot { variable, mean, square, decays });
-        }
-        Ok(Self { settings, slots })
+            Ok((name, Parameter { theta, m, v, decays }))
+        };
+        let parameters = variables.into_iter().map(parameter).collect::<candle_core::Result<_>>();
+        Ok(Self { settings, parameters: parameters.map_err(Error::tensor("AdamW"))? })
     }
 
     /// One update with the gradients of `step` (counted from 1). A variable without a gradient stays as it is.
@@ -82,8 +91,8 @@ impl AdamW {
         self.update(|_, variable| gradients.get(variable), 1.0, learning_rate, step)
     }
 
-    /// One update with the gradients that `find` gives for names and variables, each multiplied by `scale` (below 1 where
-    /// they are clipped).
+    /// One update with the gradients that `find` returns for a name and its variable, each multiplied by `scale`, which
+    /// is below 1 where gradients are clipped.
     ///
     /// # Errors
     /// Tensor errors.
@@ -96,60 +105,35 @@ impl AdamW {
     ) -> Result<()> {
         let AdamWSettings { beta1, beta2, epsilon, weight_decay } = self.settings;
         let (correct1, correct2) = (1.0 - beta1.powf(step as f64), 1.0 - beta2.powf(step as f64));
-        for (name, slot) in &mut self.slots {
-            let Some(gradient) = find(name, &slot.variable) else { continue };
-            let kept = if slot.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
-            let moments = Moments { beta1, beta2, scale };
-            let change = Change { rate: learning_rate / correct1, root: 1.0 / correct2.sqrt(), epsilon, kept };
-            if slot.variable.device().is_cpu() {
-                let gradient = gradient.contiguous().during("AdamW step")?;
-                in_place::step(&slot.variable, &slot.mean, &slot.square, &gradient, moments, change)
-                    .during("AdamW step")?;
-                continue;
-            }
-            let update = || -> candle_core::Result<(Tensor, Tensor, Tensor)> {
-                let gradient = gradient.affine(scale, 0.0)?;
-                let mean = (slot.mean.affine(beta1, 0.0)? + gradient.affine(1.0 - beta1, 0.0)?)?;
-                let square = (slot.square.affine(beta2, 0.0)? + gradient.sqr()?.affine(1.0 - beta2, 0.0)?)?;
-                let root = square.sqrt()?.affine(change.root, epsilon)?;
-                let moved = mean.affine(change.rate, 0.0)?.div(&root)?;
-                Ok(((slot.variable.as_tensor().affine(kept, 0.0)? - moved)?, mean, square))
-            };
-            let (value, mean, square) = update().during("AdamW step")?;
-            slot.variable.set(&value.detach()).during("AdamW step")?;
-            (slot.mean, slot.square) = (mean.detach(), square.detach());
+        let moments = [(beta1, false), (beta2, true)].map(|(beta, squared)| MomentOp { beta, scale, squared });
+        for (name, parameter) in &mut self.parameters {
+            let Some(gradient) = find(name, &parameter.theta) else { continue };
+            let decay = if parameter.decays { 1.0 - learning_rate * weight_decay } else { 1.0 };
+            let step = AdamWOp { rate: learning_rate / correct1, root: 1.0 / correct2.sqrt(), epsilon, decay };
+            parameter.update(gradient, moments, step).map_err(Error::tensor("AdamW step"))?;
         }
         Ok(())
     }
 
-    /// The moments, named `NAME.mean` and `NAME.square`; the next step changes them.
-    pub fn state(&self) -> Vec<(String, Tensor)> {
-        let both = |(name, slot): (&String, &Slot)| {
-            [(format!("{name}.mean"), slot.mean.clone()), (format!("{name}.square"), slot.square.clone())]
+    /// The moments, named `NAME.m` and `NAME.v`; the next step changes them.
+    pub fn moments(&self) -> NamedTensors<'_> {
+        let both = |(name, parameter): (&String, &Parameter)| {
+            [("m", &parameter.m), ("v", &parameter.v)]
+                .map(|(moment, tensor)| (format!("{name}.{moment}"), Stored::Tensor(tensor.clone())))
         };
-        self.slots.iter().flat_map(both).collect()
+        self.parameters.iter().flat_map(both).collect()
     }
 
-    /// The same, to be stored.
-    pub fn moments(&self) -> impl Iterator<Item = (String, Stored<'_>)> {
-        self.state().into_iter().map(|(name, tensor)| (name, Stored::Tensor(tensor)))
-    }
-
-    /// Puts moments back that [`AdamW::moments`] gave. They are copied: the next step writes in place.
+    /// Puts back the moments that [`AdamW::moments`] returned. They are copied: the next step writes in place.
     ///
     /// # Errors
-    /// When one is missing or has another shape than its variable.
-    pub fn restore(&mut self, find: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
-        for (name, slot) in &mut self.slots {
-            for (kind, target) in [("mean", &mut slot.mean), ("square", &mut slot.square)] {
-                let found = find(&format!("{name}.{kind}"));
-                let fits = found.filter(|t| t.dims() == target.dims() && t.dtype() == target.dtype());
-                let fits = fits.ok_or_else(|| Error::Setting {
-                    name: "optimiser state",
-                    value: format!("without a fitting {name}.{kind}"),
-                    allowed: "what an earlier run of the same settings left",
-                })?;
-                *target = fits.copy().during("AdamW")?;
+    /// A moment that is missing or of another shape than its variable.
+    pub fn restore(&mut self, saved: &SavedTensors) -> Result<()> {
+        for (name, parameter) in &mut self.parameters {
+            for (moment, target) in [("m", &mut parameter.m), ("v", &mut parameter.v)] {
+                let tensor = saved.fitting(&format!("{name}.{moment}"), target.dims(), target.dtype())?;
+                let copy = tensor.to_device(target.device()).and_then(|tensor| tensor.copy());
+                *target = copy.map_err(Error::tensor("AdamW"))?;
             }
         }
         Ok(())
@@ -186,9 +170,9 @@ mod tests {
             let mut optimiser = AdamW::new(named(), AdamWSettings::default(), |_| true).unwrap();
             for step in 1..=6 {
                 if interrupt && step == 4 {
-                    let state: BTreeMap<String, Tensor> = optimiser.state().into_iter().collect();
+                    let saved = SavedTensors::copy_of(&optimiser.moments().unwrap());
                     optimiser = AdamW::new(named(), AdamWSettings::default(), |_| true).unwrap();
-                    optimiser.restore(|name| state.get(name).cloned()).unwrap();
+                    optimiser.restore(&saved).unwrap();
                 }
                 optimiser.step(&loss(&v).backward().unwrap(), 0.1, step).unwrap();
             }
@@ -202,6 +186,7 @@ mod tests {
         let v = variable(0.5);
         let mut optimiser = AdamW::new([("v".to_string(), v)], AdamWSettings::default(), |_| true).unwrap();
         let other = Tensor::zeros(2, DType::F64, &Device::Cpu).unwrap();
-        assert!(optimiser.restore(|_| Some(other.clone())).unwrap_err().to_string().contains("v.mean"));
+        let saved = SavedTensors::copy_of(&vec![("v.m".into(), Stored::Tensor(other).unwrap())]);
+        assert!(optimiser.restore(&saved).unwrap_err().to_string().contains("v.m"));
     }
 }

@@ -1,111 +1,108 @@
-//! AdamW's update in host memory: every number where it lies, on all threads, nothing allocated.
+//! AdamW's update in host memory: every value where it lies, on all threads, without an allocation.
 
-use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, WithDType, bail};
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, WithDType, bail};
 use rayon::prelude::*;
 
-use super::Number;
-use super::adamw::{Change, Moments};
+use crate::number::Number;
 
-/// Numbers a task.
+/// Values a task.
 const TASK: usize = 16_384;
 
-/// Updates the moments with the gradient, then the variable with the moments. All are contiguous and of one shape.
-pub fn step(
-    variable: &Var,
-    mean: &Tensor,
-    square: &Tensor,
-    gradient: &Tensor,
-    moments: Moments,
-    change: Change,
-) -> Result<()> {
-    let Moments { beta1, beta2, scale } = moments;
-    mean.inplace_op2(gradient, &Follow { beta: beta1, scale, squared: false })?;
-    square.inplace_op2(gradient, &Follow { beta: beta2, scale, squared: true })?;
-    variable.inplace_op3(mean, square, &change)
+/// `m ← β m + (1 − β) s g`, and `v ← β v + (1 − β) (s g)²` with `squared`; `s` is `scale`.
+#[derive(Clone, Copy)]
+pub(super) struct MomentOp {
+    pub(super) beta: f64,
+    pub(super) scale: f64,
+    pub(super) squared: bool,
 }
 
-/// A running mean that follows the gradient, or its square.
-struct Follow {
-    beta: f64,
-    scale: f64,
-    squared: bool,
+/// `θ ← decay · θ − rate · m / (root · √v + ε)`.
+#[derive(Clone, Copy)]
+pub(super) struct AdamWOp {
+    pub(super) rate: f64,
+    pub(super) root: f64,
+    pub(super) epsilon: f64,
+    pub(super) decay: f64,
 }
 
-impl InplaceOp2 for Follow {
+impl InplaceOp2 for MomentOp {
     fn name(&self) -> &'static str {
         "AdamW's moments"
     }
 
-    fn cpu_fwd(&self, to: &mut CpuStorage, to_at: &Layout, from: &CpuStorage, from_at: &Layout) -> Result<()> {
-        match to {
-            CpuStorage::F32(to) => self.follow(part(to, to_at)?, whole(from, from_at)?),
-            CpuStorage::F64(to) => self.follow(part(to, to_at)?, whole(from, from_at)?),
+    fn cpu_fwd(&self, moment: &mut CpuStorage, m_layout: &Layout, g: &CpuStorage, g_layout: &Layout) -> Result<()> {
+        match moment {
+            CpuStorage::F32(moment) => self.update(values_mut(moment, m_layout)?, values(g, g_layout)?),
+            CpuStorage::F64(moment) => self.update(values_mut(moment, m_layout)?, values(g, g_layout)?),
             _ => bail!("AdamW computes in f32 and f64"),
         }
+        Ok(())
     }
 }
 
-impl Follow {
-    fn follow<T: Number>(&self, to: &mut [T], from: &[T]) -> Result<()> {
+impl MomentOp {
+    fn update<T: Number>(&self, moment: &mut [T], g: &[T]) {
         match self.squared {
-            false => follow(to, from, self, |g| g),
-            true => follow(to, from, self, |g| g * g),
+            false => self.average(moment, g, |g| g),
+            true => self.average(moment, g, |g| g * g),
         }
     }
+
+    fn average<T: Number>(&self, moment: &mut [T], g: &[T], term: impl Fn(T) -> T + Sync) {
+        let [beta, rest, scale] = [self.beta, 1.0 - self.beta, self.scale].map(<T as WithDType>::from_f64);
+        (moment.par_chunks_mut(TASK), g.par_chunks(TASK)).into_par_iter().for_each(|(moment, g)| {
+            moment.iter_mut().zip(g).for_each(|(moment, &g)| *moment = beta * *moment + rest * term(scale * g));
+        });
+    }
 }
 
-impl InplaceOp3 for Change {
+impl InplaceOp3 for AdamWOp {
     fn name(&self) -> &'static str {
         "AdamW's step"
     }
 
     fn cpu_fwd(
         &self,
-        to: &mut CpuStorage,
-        to_at: &Layout,
-        mean: &CpuStorage,
-        mean_at: &Layout,
-        square: &CpuStorage,
-        square_at: &Layout,
+        theta: &mut CpuStorage,
+        theta_layout: &Layout,
+        m: &CpuStorage,
+        m_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
     ) -> Result<()> {
-        match to {
-            CpuStorage::F32(to) => move_by(part(to, to_at)?, whole(mean, mean_at)?, whole(square, square_at)?, self),
-            CpuStorage::F64(to) => move_by(part(to, to_at)?, whole(mean, mean_at)?, whole(square, square_at)?, self),
+        match theta {
+            CpuStorage::F32(theta) => {
+                self.update(values_mut(theta, theta_layout)?, values(m, m_layout)?, values(v, v_layout)?);
+            }
+            CpuStorage::F64(theta) => {
+                self.update(values_mut(theta, theta_layout)?, values(m, m_layout)?, values(v, v_layout)?);
+            }
             _ => bail!("AdamW computes in f32 and f64"),
         }
+        Ok(())
     }
 }
 
-fn follow<T: Number>(to: &mut [T], from: &[T], by: &Follow, term: impl Fn(T) -> T + Sync) -> Result<()> {
-    let (beta, new, scale) = (number::<T>(by.beta), number::<T>(1.0 - by.beta), number::<T>(by.scale));
-    (to.par_chunks_mut(TASK), from.par_chunks(TASK)).into_par_iter().for_each(|(to, from)| {
-        to.iter_mut().zip(from).for_each(|(to, &g)| *to = beta * *to + new * term(scale * g));
-    });
-    Ok(())
+impl AdamWOp {
+    fn update<T: Number>(&self, theta: &mut [T], m: &[T], v: &[T]) {
+        let [rate, root, epsilon, decay] =
+            [self.rate, self.root, self.epsilon, self.decay].map(<T as WithDType>::from_f64);
+        (theta.par_chunks_mut(TASK), m.par_chunks(TASK), v.par_chunks(TASK)).into_par_iter().for_each(
+            |(theta, m, v)| {
+                for ((theta, &m), &v) in theta.iter_mut().zip(m).zip(v) {
+                    *theta = decay * *theta - rate * m / (root * v.sqrt() + epsilon);
+                }
+            },
+        );
+    }
 }
 
-fn move_by<T: Number>(to: &mut [T], mean: &[T], square: &[T], change: &Change) -> Result<()> {
-    let [rate, root, epsilon, kept] = [change.rate, change.root, change.epsilon, change.kept].map(number::<T>);
-    (to.par_chunks_mut(TASK), mean.par_chunks(TASK), square.par_chunks(TASK)).into_par_iter().for_each(
-        |(to, mean, square)| {
-            for ((to, &mean), &square) in to.iter_mut().zip(mean).zip(square) {
-                *to = kept * *to - rate * mean / (root * square.sqrt() + epsilon);
-            }
-        },
-    );
-    Ok(())
-}
-
-fn number<T: Number>(x: f64) -> T {
-    <T as WithDType>::from_f64(x)
-}
-
-fn whole<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
+fn values<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else { bail!("a tensor of AdamW is not contiguous") };
     Ok(&storage.as_slice()?[start..end])
 }
 
-fn part<'a, T>(numbers: &'a mut [T], layout: &Layout) -> Result<&'a mut [T]> {
+fn values_mut<'a, T>(all: &'a mut [T], layout: &Layout) -> Result<&'a mut [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else { bail!("a tensor of AdamW is not contiguous") };
-    Ok(&mut numbers[start..end])
+    Ok(&mut all[start..end])
 }

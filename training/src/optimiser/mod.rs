@@ -5,4 +5,6 @@ mod in_place;
 mod sparse;
 
 pub use adamw::{AdamW, AdamWSettings};
-pub use sparse::{Number, SparseTable};
+pub use sparse::SparseTable;
+
+pub use crate::number::Number;

@@ -2,58 +2,61 @@ use candle_core::{Device, Tensor, Var, WithDType};
 use rayon::prelude::*;
 
 use super::AdamWSettings;
-use crate::checkpoint::Stored;
-use crate::error::{During, Error, Result};
+use crate::checkpoint::{NamedTensors, SavedTensors, Stored};
+use crate::error::{Error, Result};
+use crate::number::Number;
 
-/// The numbers a table can hold: f32, and f64 for tests against golden values.
-pub trait Number: WithDType + num_traits::Float + bytemuck::Pod + Send + Sync {}
-impl Number for f32 {}
-impl Number for f64 {}
-
-/// An embedding table that learns only where it is touched.
+/// An embedding table of which a step updates only the rows that it uses.
 ///
-/// It lives in host memory; a step takes the rows of its distinct tokens out ([`SparseTable::rows`]) as a variable, and
-/// gives their gradient back ([`SparseTable::update`]). The update is Adam (Kingma and Ba 2015, as `torch.optim.Adam` has it, without decay) on
-/// just those rows: moments of other rows are untouched and the bias correction counts global steps, both as in `torch.optim.SparseAdam`, which
-/// differs in that its epsilon isn't corrected.
-/// Row 0 is padding: it never learns.
+/// It lives in host memory. A step takes the rows of its distinct tokens as a variable ([`SparseTable::rows`]) and
+/// gives their gradient back ([`SparseTable::update`]). The update is Adam (Kingma and Ba 2015, as in
+/// `torch.optim.Adam`, without decay) on just those rows: the moments of other rows stay, and the bias correction
+/// counts all steps of the training. `torch.optim.SparseAdam` does the same, but does not correct its epsilon. Row 0 is
+/// padding and never changes.
 pub struct SparseTable<T> {
     width: usize,
-    values: Vec<T>,
-    mean: Vec<T>,
-    square: Vec<T>,
+    theta: Vec<T>,
+    m: Vec<T>,
+    v: Vec<T>,
 }
 
 impl<T: Number> SparseTable<T> {
-    /// A table of rows of `width` numbers; row 0 is set to zero.
+    /// A table of rows of `width` values; row 0 is set to zero.
     ///
     /// # Errors
-    /// When `values` is no whole number of rows.
+    /// When `values` is not a whole number of rows.
     pub fn new(mut values: Vec<T>, width: usize) -> Result<Self> {
         if width == 0 || !values.len().is_multiple_of(width) {
-            return Err(Error::Shapes { operation: "embedding table", left: vec![values.len()], right: vec![width] });
+            return Err(Error::setting("the embedding table's size", values.len(), "a multiple of its rows' width"));
         }
         values.iter_mut().take(width).for_each(|x| *x = T::zero());
         let zeros = vec![T::zero(); values.len()];
-        Ok(Self { width, mean: zeros.clone(), square: zeros, values })
+        Ok(Self { width, m: zeros.clone(), v: zeros, theta: values })
     }
 
     /// All rows, one after another.
     pub fn values(&self) -> &[T] {
-        &self.values
+        &self.theta
     }
 
     /// The rows of `ids` as a variable `[ids, width]`. Panics for an id past the last row.
+    ///
+    /// # Errors
+    /// Tensor errors.
     pub fn rows(&self, ids: &[u32], device: &Device) -> Result<Var> {
         let mut rows = Vec::with_capacity(ids.len() * self.width);
         for &id in ids {
             let start = id as usize * self.width;
-            rows.extend_from_slice(&self.values[start..start + self.width]);
+            rows.extend_from_slice(&self.theta[start..start + self.width]);
         }
-        Tensor::from_vec(rows, (ids.len(), self.width), device).and_then(|t| Var::from_tensor(&t)).during("table rows")
+        let rows = Tensor::from_vec(rows, (ids.len(), self.width), device).and_then(|rows| Var::from_tensor(&rows));
+        rows.map_err(Error::tensor("rows of the embedding table"))
     }
 
     /// Updates the rows of `ids`, which must be distinct and ascending, with their gradient `[ids, width]`.
+    ///
+    /// # Errors
+    /// A gradient of another shape, and tensor errors.
     pub fn update(
         &mut self,
         ids: &[u32],
@@ -63,62 +66,56 @@ impl<T: Number> SparseTable<T> {
         settings: &AdamWSettings,
     ) -> Result<()> {
         let width = self.width;
-        if gradient.dims() != [ids.len(), width] {
-            let left = gradient.dims().to_vec();
-            return Err(Error::Shapes { operation: "table update", left, right: vec![ids.len(), width] });
-        }
-        let gradient: Vec<T> = gradient.flatten_all().and_then(|g| g.to_vec1()).during("table update")?;
-        let number = |x: f64| <T as WithDType>::from_f64(x);
+        let values = || -> candle_core::Result<Vec<T>> {
+            if gradient.dims() != [ids.len(), width] {
+                candle_core::bail!("the gradient's shape is {:?}, not {:?}", gradient.dims(), [ids.len(), width]);
+            }
+            gradient.flatten_all()?.to_vec1()
+        };
+        let gradient = values().map_err(Error::tensor("update of the embedding table"))?;
+        let number = <T as WithDType>::from_f64;
         let (beta1, beta2, epsilon) = (number(settings.beta1), number(settings.beta2), number(settings.epsilon));
         let one = T::one();
         let correct1 = 1.0 - settings.beta1.powf(step as f64);
         let correct2 = 1.0 - settings.beta2.powf(step as f64);
         let (rate, root2) = (number(learning_rate / correct1), number(correct2.sqrt()));
-        let values = split_rows(&mut self.values, ids, width);
-        let means = split_rows(&mut self.mean, ids, width);
-        let squares = split_rows(&mut self.square, ids, width);
-        (values, means, squares, gradient.par_chunks(width), ids.par_iter()).into_par_iter().for_each(
-            |(value, mean, square, gradient, &id)| {
-                if id == 0 {
-                    return;
-                }
-                for at in 0..width {
-                    let g = gradient[at];
-                    mean[at] = beta1 * mean[at] + (one - beta1) * g;
-                    square[at] = beta2 * square[at] + (one - beta2) * g * g;
-                    value[at] -= rate * mean[at] / (square[at].sqrt() / root2 + epsilon);
-                }
-            },
-        );
+        let theta = split_rows(&mut self.theta, ids, width);
+        let (m, v) = (split_rows(&mut self.m, ids, width), split_rows(&mut self.v, ids, width));
+        (theta, m, v, gradient.par_chunks(width), ids.par_iter()).into_par_iter().for_each(|(theta, m, v, g, &id)| {
+            if id == 0 {
+                return;
+            }
+            for at in 0..width {
+                let g = g[at];
+                m[at] = beta1 * m[at] + (one - beta1) * g;
+                v[at] = beta2 * v[at] + (one - beta2) * g * g;
+                theta[at] -= rate * m[at] / (v[at].sqrt() / root2 + epsilon);
+            }
+        });
         Ok(())
     }
 
-    /// The rows as they are stored.
+    /// The rows, to be stored.
     pub fn stored(&self) -> Stored<'_> {
-        Stored::rows(&self.values, self.width)
+        Stored::rows(&self.theta, self.width)
     }
 
-    /// Their moments, named `PREFIX.mean` and `PREFIX.square`.
-    pub fn moments(&self, prefix: &str) -> [(String, Stored<'_>); 2] {
-        [("mean", &self.mean), ("square", &self.square)]
-            .map(|(kind, numbers)| (format!("{prefix}.{kind}"), Stored::rows(numbers, self.width)))
+    /// Their moments, named `NAME.m` and `NAME.v`.
+    pub fn moments(&self, name: &str) -> NamedTensors<'_> {
+        let stored = |(moment, values)| (format!("{name}.{moment}"), Stored::rows(values, self.width));
+        [("m", &self.m[..]), ("v", &self.v[..])].map(stored).into()
     }
 
-    /// Puts rows, named `prefix`, and moments back.
+    /// Puts back the rows, stored as `name`, and their moments.
     ///
     /// # Errors
-    /// When a part is missing or of another shape or type.
-    pub fn restore(&mut self, prefix: &str, find: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
-        let shape = [self.values.len() / self.width, self.width];
-        for (suffix, numbers) in [("", &mut self.values), (".mean", &mut self.mean), (".square", &mut self.square)] {
-            let name = format!("{prefix}{suffix}");
-            let tensor = find(&name).filter(|t| t.dims() == shape && t.dtype() == <T as WithDType>::DTYPE);
-            let tensor = tensor.ok_or_else(|| Error::Setting {
-                name: "optimiser state",
-                value: format!("without a fitting {name}"),
-                allowed: "what an earlier run of the same settings left",
-            })?;
-            *numbers = tensor.flatten_all().and_then(|t| t.to_vec1()).during("table state")?;
+    /// A part that is missing or of another shape or type.
+    pub fn restore(&mut self, name: &str, saved: &SavedTensors) -> Result<()> {
+        let shape = [self.theta.len() / self.width, self.width];
+        for (suffix, values) in [("", &mut self.theta), (".m", &mut self.m), (".v", &mut self.v)] {
+            let tensor = saved.fitting(&format!("{name}{suffix}"), &shape, <T as WithDType>::DTYPE)?;
+            let restored = tensor.flatten_all().and_then(|tensor| tensor.to_vec1());
+            *values = restored.map_err(Error::tensor("restoring the embedding table"))?;
         }
         Ok(())
     }
@@ -194,9 +191,8 @@ mod tests {
         one.update(&[1, 3], &gradient(&[[1., 2.], [3., 4.]]), 0.1, 1, &AdamWSettings::default()).unwrap();
         let mut state = vec![("e".to_string(), one.stored())];
         state.extend(one.moments("e"));
-        let state: Vec<(String, Tensor)> = state.into_iter().map(|(n, t)| (n, t.to_tensor().unwrap())).collect();
         let mut other = table();
-        other.restore("e", |name| state.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone())).unwrap();
+        other.restore("e", &SavedTensors::copy_of(&state).unwrap()).unwrap();
         for table in [&mut one, &mut other] {
             table.update(&[3], &gradient(&[[1., 1.]]), 0.1, 2, &AdamWSettings::default()).unwrap();
         }
@@ -205,7 +201,8 @@ mod tests {
 
     #[test]
     fn a_gradient_of_another_shape_is_refused() {
-        let message = table().update(&[1], &gradient(&[[1., 2.], [3., 4.]]), 0.1, 1, &AdamWSettings::default());
-        assert!(message.unwrap_err().to_string().contains("[2, 2]"));
+        let refused = table().update(&[1], &gradient(&[[1., 2.], [3., 4.]]), 0.1, 1, &AdamWSettings::default());
+        let Err(Error::Tensor { source, .. }) = refused else { panic!("{refused:?}") };
+        assert!(source.to_string().contains("[2, 2]"), "{source}");
     }
 }

@@ -1,16 +1,16 @@
 //! Rows of f32 and f16.
 
-use super::{At, HeadWeights, Table, both, load};
+use super::{AttentionRows, FoldedTable, SkipRows, StretchPlace, load};
 use crate::folded::{
     layout::{HEAD_LANES, LANES, Taps},
-    simd::Simd,
+    simd::{Simd, both},
 };
 
-/// 32 numbers of a row that stand for themselves: f32, or f16 given as their bits.
-pub trait Stretch: Copy {
-    /// The numbers as floats.
+/// 32 floats of a row: f32, or f16 given as bits.
+pub(in crate::folded) trait Stretch: Copy {
+    /// Loads the numbers as f32.
     fn load<S: Simd>(&self, simd: S) -> [S::Floats; 2];
-    /// Says that they are wanted soon.
+    /// Prefetches the numbers.
     fn prefetch<S: Simd>(&self, simd: S);
 }
 
@@ -41,12 +41,12 @@ impl Stretch for [u16; LANES] {
 
 /// Rows of f32 or f16.
 #[derive(Clone, Copy)]
-pub struct Floats<'a, N> {
-    pub rows: &'a [N],
-    pub stride: usize,
+pub(in crate::folded) struct Floats<'a, N> {
+    pub(in crate::folded) rows: &'a [N],
+    pub(in crate::folded) stride: usize,
 }
 
-impl<N: Stretch> Table for Floats<'_, N> {
+impl<N: Stretch> FoldedTable for Floats<'_, N> {
     type Sums<S: Simd> = [S::Floats; 2];
 
     #[inline(always)]
@@ -55,7 +55,7 @@ impl<N: Stretch> Table for Floats<'_, N> {
     }
 
     #[inline(always)]
-    fn tap<S: Simd>(self, simd: S, _: &Taps, at: At) -> [S::Floats; 2] {
+    fn tap<S: Simd>(self, simd: S, _: &Taps, at: StretchPlace) -> [S::Floats; 2] {
         self.rows[at.row + at.place].load(simd)
     }
 
@@ -96,8 +96,7 @@ impl<N: Stretch> Table for Floats<'_, N> {
     fn attended<S: Simd, const G: usize>(
         self,
         simd: S,
-        ids: &[u32],
-        HeadWeights { powers, lane, .. }: HeadWeights<'_>,
+        AttentionRows { ids, powers, lane, .. }: AttentionRows<'_>,
         place: usize,
         step: usize,
     ) -> [[S::Floats; 2]; G] {
@@ -123,9 +122,9 @@ impl<N: Stretch> Table for Floats<'_, N> {
     }
 
     #[inline(always)]
-    fn skips<S: Simd, const G: usize>(self, simd: S, ids: &[u32], _: &[[i16; 2]], place: usize) -> [[S::Floats; 2]; G] {
+    fn skips<S: Simd, const G: usize>(self, simd: S, rows: SkipRows<'_>, place: usize) -> [[S::Floats; 2]; G] {
         let mut sums = [[simd.splat(0.0); 2]; G];
-        for &id in ids {
+        for &id in rows.ids {
             for (g, sums) in sums.iter_mut().enumerate() {
                 let numbers = self.rows[id as usize * self.stride + place + g].load(simd);
                 *sums = both(*sums, numbers, |sum, number| simd.add(sum, number));

@@ -1,23 +1,24 @@
-//! Rows of int8, summed in whole numbers.
+//! Rows of int8, summed in integers.
 
-use super::{At, HeadWeights, Table, both, load};
+use super::{AttentionRows, FoldedTable, SkipRows, StretchPlace, load};
 use crate::folded::{
     layout::{HEAD_LANES, LANES, Taps},
     math,
-    simd::Simd,
+    simd::{Simd, both},
 };
 
-/// Rows of int8. A row begins with its scales: the embedding's (f32), the skip's (f32), then a factor a convolution (u8).
+/// Rows of int8. A row begins with its scales: the embedding's (f32), the skip's (f32), then a factor for each
+/// convolution (u8).
 ///
-/// A tap's number is worth `number · factor · unit`, where the factor is the row's, a power of two, and the unit the filter's; so
-/// the taps of a filter add up as integers, and rows of small numbers keep their precision.
+/// A tap's number is worth `number · factor · unit`. The factor is the row's, a power of two; the unit is the filter's.
+/// So the taps of a filter add up as integers, and rows of small numbers keep their precision.
 #[derive(Clone, Copy)]
-pub struct Int8<'a> {
-    pub rows: &'a [[i8; LANES]],
-    pub stride: usize,
+pub(in crate::folded) struct Int8<'a> {
+    pub(in crate::folded) rows: &'a [[i8; LANES]],
+    pub(in crate::folded) stride: usize,
 }
 
-/// The greatest weight of a row: 128 rows of ±127 times it add up in an i32.
+/// The greatest weight of a row: the sum of 128 rows of ±127, each times this weight, fits an i32.
 const GREATEST_WEIGHT: f32 = 32_767.0;
 
 impl Int8<'_> {
@@ -27,14 +28,15 @@ impl Int8<'_> {
         f32::from_le_bytes([head[at] as u8, head[at + 1] as u8, head[at + 2] as u8, head[at + 3] as u8])
     }
 
-    /// `G` stretches, each `step` after the one before it: the sums over the rows of `ids` times their weights, `weights(k, g)` being what
-    /// the rows 2k and 2k + 1 weigh in stretch g. An odd row is its own neighbour, of no weight.
+    /// `G` stretches, each `step` after the one before: the weighted sums over the rows of `ids`. `weights(k, g)` are
+    /// the weights of the rows 2k and 2k + 1 in stretch g. An odd last row is its own neighbour, with the weight 0.
     #[inline(always)]
     fn weighed<S: Simd, const G: usize>(
         self,
         simd: S,
         ids: &[u32],
-        (place, step): (usize, usize),
+        place: usize,
+        step: usize,
         weights: impl Fn(usize, usize) -> [i16; 2],
     ) -> [[S::Floats; 2]; G] {
         let mut sums = [simd.no_sums(); G];
@@ -59,7 +61,7 @@ impl Int8<'_> {
     }
 }
 
-impl Table for Int8<'_> {
+impl FoldedTable for Int8<'_> {
     type Sums<S: Simd> = S::Shorts;
 
     #[inline(always)]
@@ -68,7 +70,7 @@ impl Table for Int8<'_> {
     }
 
     #[inline(always)]
-    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: At) -> S::Shorts {
+    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: StretchPlace) -> S::Shorts {
         let factor = i16::from(self.rows[at.row + taps.factor_at / LANES][taps.factor_at % LANES]);
         simd.shorts(&self.rows[at.row + at.place], factor)
     }
@@ -109,7 +111,7 @@ impl Table for Int8<'_> {
     ) -> [f32; HEAD_LANES] {
         let mut most = simd.splat(0.0);
         for (&id, powers) in ids.iter().zip(&mut *powers) {
-            // No scale is negative but in a damaged file.
+            // A scale is negative only in a damaged file.
             let weights = simd.multiply(simd.load(powers), simd.splat(self.float(id, 0).abs()));
             most = simd.max(most, weights);
             simd.store(weights, powers);
@@ -138,12 +140,11 @@ impl Table for Int8<'_> {
     fn attended<S: Simd, const G: usize>(
         self,
         simd: S,
-        ids: &[u32],
-        HeadWeights { pairs, lane, .. }: HeadWeights<'_>,
+        AttentionRows { ids, pairs, lane, .. }: AttentionRows<'_>,
         place: usize,
         step: usize,
     ) -> [[S::Floats; 2]; G] {
-        self.weighed(simd, ids, (place, step), |k, g| pairs[k][lane + g])
+        self.weighed(simd, ids, place, step, |k, g| pairs[k][lane + g])
     }
 
     #[inline(always)]
@@ -161,13 +162,7 @@ impl Table for Int8<'_> {
     }
 
     #[inline(always)]
-    fn skips<S: Simd, const G: usize>(
-        self,
-        simd: S,
-        ids: &[u32],
-        pairs: &[[i16; 2]],
-        place: usize,
-    ) -> [[S::Floats; 2]; G] {
-        self.weighed(simd, ids, (place, 1), |k, _| pairs[k])
+    fn skips<S: Simd, const G: usize>(self, simd: S, rows: SkipRows<'_>, place: usize) -> [[S::Floats; 2]; G] {
+        self.weighed(simd, rows.ids, place, 1, |k, _| rows.pairs[k])
     }
 }

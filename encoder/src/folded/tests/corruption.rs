@@ -1,4 +1,4 @@
-//! Files that were damaged, and parts that do not fit.
+//! Damaged files, and parts that do not fit together.
 
 use std::{fs, path::Path};
 
@@ -19,13 +19,13 @@ fn small(precision: Precision) -> (TempDir, PathBuf, Vec<u8>) {
     (folder, path, bytes)
 }
 
-/// Puts a new file there. (Writing over the old one would make some file systems wait for the disk.)
+/// Replaces the file. (Writing over the old file would make some file systems wait for the disk.)
 fn replace(path: &Path, bytes: &[u8]) {
     fs::remove_file(path).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
-/// Opens a file of these bytes, which must fail and name the file.
+/// Checks that opening a file of these bytes fails with an error that names the file.
 fn refuse(path: &Path, bytes: &[u8], why: &str) -> Error {
     replace(path, bytes);
     let error = Student::load(path).err().unwrap_or_else(|| panic!("{why} was not noticed"));
@@ -37,10 +37,10 @@ fn refuse(path: &Path, bytes: &[u8], why: &str) -> Error {
 fn a_flipped_bit_anywhere_is_an_error() {
     for precision in Precision::ALL {
         let (_folder, path, bytes) = small(precision);
-        let mut numbers = Numbers::new(3);
+        let mut random = Rng::with_seed(3);
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
-            damaged[at] ^= 1 << numbers.below(8);
+            damaged[at] ^= 1 << random.u8(..8);
             let error = refuse(&path, &damaged, &format!("a flipped bit at {at}"));
             match at {
                 0..8 => assert!(matches!(error, Error::NotFolded { .. })),
@@ -69,7 +69,7 @@ fn a_file_cut_or_grown_to_any_length_is_an_error() {
     refuse(&path, &longer, "two files in one");
 }
 
-/// Puts the right length and checksum on bytes that were tampered with.
+/// The bytes, tampered with, with the right length and checksum.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let length = bytes.len() as u64;
     bytes[16..24].copy_from_slice(&length.to_le_bytes());
@@ -81,7 +81,7 @@ fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
+fn a_wrong_header_under_a_right_checksum_is_an_error() {
     let (_folder, path, bytes) = small(Precision::Int8);
     let length = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
     let json: serde_json::Value = serde_json::from_slice(&bytes[32..32 + length]).unwrap();
@@ -126,8 +126,8 @@ fn a_header_that_lies_is_an_error_even_under_a_right_checksum() {
 }
 
 #[test]
-fn a_file_of_the_first_version_is_read_but_where_its_numbers_meant_something_else() {
-    let other_before = |width: usize, precision: Precision| {
+fn a_file_of_version_1_is_read_unless_its_factors_had_another_meaning() {
+    let is_refused = |width: usize, precision: Precision| {
         let mut parts = student(every_make()[0], 1, |_| 1.0);
         let score = &mut parts.attention.as_mut().unwrap().score;
         score.table = vec![0.5; 300 * width * score.filters];
@@ -142,20 +142,19 @@ fn a_file_of_the_first_version_is_read_but_where_its_numbers_meant_something_els
             Err(error) => panic!("{error}"),
         }
     };
-    assert!(!other_before(5, Precision::Int8) && !other_before(7, Precision::Int8));
-    assert!(other_before(9, Precision::Int8) && !other_before(9, Precision::F32));
+    assert!(!is_refused(5, Precision::Int8) && !is_refused(7, Precision::Int8));
+    assert!(is_refused(9, Precision::Int8) && !is_refused(9, Precision::F32));
 }
 
 #[test]
 fn damage_under_a_right_checksum_gives_an_error_or_finite_vectors_but_no_panic() {
     let files = [Precision::F16, Precision::Int8].map(small);
-    let mut numbers = Numbers::new(12);
+    let mut random = Rng::with_seed(12);
     for case in 0..3_000 {
         let (_folder, path, bytes) = &files[case % 2];
         let mut damaged = bytes.clone();
-        for _ in 0..1 + numbers.below(4) {
-            let at = 32 + numbers.below(bytes.len() - 32);
-            damaged[at] = numbers.next() as u8;
+        for _ in 0..random.usize(1..5) {
+            damaged[random.usize(32..bytes.len())] = random.u8(..);
         }
         replace(path, &sealed(damaged));
         if let Ok(student) = Student::load(path) {
@@ -176,7 +175,7 @@ fn a_file_of_another_kind_and_a_missing_one_are_errors() {
 }
 
 #[test]
-fn parts_that_do_not_fit_are_named_and_nothing_is_written() {
+fn parts_that_do_not_fit_together_are_named_and_nothing_is_written() {
     type Change = fn(&mut Parts);
     let changes: [(&str, Change); 14] = [
         ("max-pooled weight", |p| p.max_pooled.as_mut().unwrap().weight.truncate(5)),
@@ -211,7 +210,7 @@ fn parts_that_do_not_fit_are_named_and_nothing_is_written() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn a_missing_folder_is_an_error_that_names_the_file() {
     let parts = student(every_make()[2], 1, |_| 1.0);
     let error = write(Path::new("/nowhere/at/all/student"), &parts, Precision::F32).unwrap_err();
     assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("student")), "{error}");

@@ -1,4 +1,4 @@
-//! How close the precisions come to the formula, and what must not change a vector's bits.
+//! The precisions' errors, and the conditions that must not change a vector's bits.
 
 use super::*;
 use crate::{Error, TokenBatch, folded::simd::Level};
@@ -7,7 +7,7 @@ fn batch(sentences: &[Vec<u32>]) -> TokenBatch {
     sentences.iter().map(Vec::as_slice).collect()
 }
 
-/// Frequency weights as a real vocabulary has them: 1 % to 100 %.
+/// Weights by frequency as in a real vocabulary, from 1 % to 100 %.
 fn weights(vocabulary: usize) -> impl Fn(usize) -> f32 {
     move |v| 0.01f32.powf(1.0 - v as f32 / vocabulary as f32)
 }
@@ -40,10 +40,10 @@ fn f16_has_a_cosine_of_0_99999_to_the_formula() {
 }
 
 #[test]
-fn int8_has_a_cosine_of_0_999_to_the_formula_also_where_rows_differ_a_hundredfold() {
+fn int8_has_a_cosine_of_0_999_to_the_formula_also_for_rows_that_differ_a_hundredfold() {
     for (seed, sizes) in every_make().into_iter().enumerate() {
         if sizes.dimension == 1 {
-            continue; // a single number has no direction to lose
+            continue; // a single value has no direction to lose
         }
         for weighted in [false, true] {
             let weight = weights(sizes.vocabulary);
@@ -63,10 +63,9 @@ fn rare_and_frequent_tokens_alone_keep_their_int8_precision() {
     let sizes = every_make()[0];
     let parts = student(sizes, 3, weights(sizes.vocabulary));
     let student = open(&parts, Precision::Int8).2;
-    let mut numbers = Numbers::new(4);
+    let mut random = Rng::with_seed(4);
     for (from, to) in [(0, 20), (280, 300)] {
-        let sentences: Vec<Vec<u32>> =
-            (0..50).map(|_| (0..9).map(|_| (from + numbers.below(to - from)) as u32).collect()).collect();
+        let sentences: Vec<Vec<u32>> = (0..50).map(|_| (0..9).map(|_| random.u32(from..to)).collect()).collect();
         let vectors = student.encode_tokens(&batch(&sentences)).unwrap();
         for (sentence, vector) in sentences.iter().zip(vectors.iter()) {
             let cosine = cosine(vector, &reference(&parts, sentence));
@@ -136,8 +135,8 @@ fn texts_give_the_vectors_of_their_tokens() {
 fn a_long_text_is_as_exact_as_a_short_one() {
     let sizes = every_make()[0];
     let parts = student(sizes, 8, |_| 1.0);
-    let mut numbers = Numbers::new(6);
-    let sentence: Vec<u32> = (0..10_000).map(|_| numbers.below(sizes.vocabulary) as u32).collect();
+    let mut random = Rng::with_seed(6);
+    let sentence: Vec<u32> = (0..10_000).map(|_| random.u32(..sizes.vocabulary as u32)).collect();
     let expected = reference(&parts, &sentence);
     let tokens = batch(&[sentence]);
     assert!(difference(open(&parts, Precision::F32).2.encode_tokens(&tokens).unwrap().row(0), &expected) < 1e-5);
@@ -145,7 +144,7 @@ fn a_long_text_is_as_exact_as_a_short_one() {
 }
 
 #[test]
-fn a_student_that_gives_nothing_gives_zeros() {
+fn an_output_of_zeros_stays_zeros_and_an_overflow_gives_finite_vectors() {
     let mut parts = student(every_make()[2], 1, |v| if v == 7 { 0.0 } else { 1.0 });
     for precision in [Precision::F32, Precision::Int8] {
         let student = open(&parts, precision).2;
@@ -158,7 +157,7 @@ fn a_student_that_gives_nothing_gives_zeros() {
     }
 }
 
-/// Finite numbers whose sums overflow.
+/// A student of finite numbers whose sums overflow.
 fn student_of_extremes() -> Parts {
     student(every_make()[0], 1, |v| [2e37, 1e-38, 0.0, 1.0][v % 4])
 }
@@ -176,7 +175,7 @@ fn an_id_outside_the_vocabulary_is_an_error_that_names_the_text() {
 }
 
 #[test]
-fn what_was_written_is_told_again() {
+fn a_student_reports_what_was_written_and_the_same_parts_make_the_same_bytes() {
     let mut parts = student(every_make()[0], 1, |_| 1.0);
     parts.max_tokens = Some(77);
     let (_folder, path, student) = open(&parts, Precision::Int8);

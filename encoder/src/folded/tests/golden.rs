@@ -1,4 +1,4 @@
-//! The golden numbers that PyTorch made, see `tests/golden/README.md` of the repository.
+//! Golden values that PyTorch computed, see `tests/golden/README.md` of the repository.
 
 use safetensors::SafeTensors;
 
@@ -24,7 +24,7 @@ impl Golden {
         self.f64s(name).0.iter().map(|&number| number as f32).collect()
     }
 
-    /// Sentences without the zeros that pad them.
+    /// The sentences, without padding zeros.
     fn sentences(&self) -> Vec<Vec<u32>> {
         let tensors = SafeTensors::deserialize(&self.0).unwrap();
         let tensor = tensors.tensor("input_ids").unwrap();

@@ -1,4 +1,4 @@
-//! What the tests of the folded file share: small students, and the formula in f64.
+//! Shared by the tests of the folded file: small students, and the formula in f64.
 
 mod corruption;
 mod exactness;
@@ -6,97 +6,81 @@ mod golden;
 
 use std::path::PathBuf;
 
+use fastrand::Rng;
 use tempfile::TempDir;
 
 use super::{Attention, Convolution, MaxPooled, Parts, Precision, Student, write};
 
-/// Numbers that look random and are the same everywhere (splitmix64).
-pub struct Numbers(u64);
-
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    /// About normal: the sum of twelve uniform numbers, less six.
-    pub fn normal(&mut self) -> f32 {
-        (0..12).map(|_| (self.next() >> 40) as f32 / (1u64 << 24) as f32).sum::<f32>() - 6.0
-    }
-
-    pub fn normals(&mut self, count: usize, scale: f32) -> Vec<f32> {
-        (0..count).map(|_| self.normal() * scale).collect()
-    }
+/// `count` numbers, about normal (each the sum of twelve uniform numbers, minus six), times `scale`.
+fn normals(random: &mut Rng, count: usize, scale: f32) -> Vec<f32> {
+    let mut normal = || (0..12).map(|_| random.f32()).sum::<f32>() - 6.0;
+    (0..count).map(|_| normal() * scale).collect()
 }
 
 /// A WordPiece tokenizer.json with the words `w0`, `w1` … after five special tokens.
-pub fn tokenizer_json(vocabulary: usize) -> Vec<u8> {
+pub(crate) fn tokenizer_json(vocabulary: usize) -> Vec<u8> {
     let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned);
     let words = special.into_iter().chain((5..vocabulary).map(|id| format!("w{}", id - 5)));
     let vocab: serde_json::Map<_, _> = words.zip(0u32..).map(|(word, id)| (word, id.into())).collect();
     serde_json::json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
-        "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+            "lowercase": true
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"}, "post_processor": null, "decoder": null,
-        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": vocab}
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocab
+        }
     })
     .to_string()
     .into_bytes()
 }
 
-/// What to make a student of.
+/// The sizes of a student.
 #[derive(Clone, Copy)]
-pub struct Sizes {
-    pub vocabulary: usize,
-    pub dimension: usize,
-    /// Widths of max-pooled convolutions, and filters of each.
-    pub max_pooled: (&'static [usize], usize),
-    /// d, heads, score filters, and whether there is a skip.
-    pub attention: Option<(usize, usize, usize, bool)>,
-    pub skip_table: bool,
+pub(crate) struct Sizes {
+    pub(crate) vocabulary: usize,
+    pub(crate) dimension: usize,
+    /// The widths of the max-pooled convolutions, and the number of filters of each.
+    pub(crate) max_pooled: (&'static [usize], usize),
+    /// d, heads, score filters, and whether the attention has a skip.
+    pub(crate) attention: Option<(usize, usize, usize, bool)>,
+    pub(crate) skip_table: bool,
     /// Whether each head has values of its own.
-    pub own_values: bool,
+    pub(crate) own_values: bool,
 }
 
 /// A random student. Row `v` of each table is scaled by `weight(v)`.
-pub fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts {
+pub(crate) fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts {
     let Sizes { vocabulary, dimension, max_pooled: (widths, filters), attention, skip_table, own_values } = sizes;
-    let mut numbers = Numbers::new(seed);
-    let table = |numbers: &mut Numbers, width: usize, scale: f32| -> Vec<f32> {
-        (0..vocabulary).flat_map(|v| numbers.normals(width, scale * weight(v))).collect()
+    let random = &mut Rng::with_seed(seed);
+    let table = |random: &mut Rng, width: usize, scale: f32| -> Vec<f32> {
+        (0..vocabulary).flat_map(|v| normals(random, width, scale * weight(v))).collect()
     };
-    let convolution = |numbers: &mut Numbers, width: usize, filters: usize| Convolution {
+    let convolution = |random: &mut Rng, width: usize, filters: usize| Convolution {
         width,
         filters,
-        table: table(numbers, width * filters, 1.0 / (width as f32).sqrt()),
-        bias: numbers.normals(filters, 0.3),
+        table: table(random, width * filters, 1.0 / (width as f32).sqrt()),
+        bias: normals(random, filters, 0.3),
     };
     let max_pooled = (!widths.is_empty()).then(|| MaxPooled {
-        convolutions: widths.iter().map(|&width| convolution(&mut numbers, width, filters)).collect(),
-        weight: numbers.normals(dimension * widths.len() * filters, 0.1),
-        bias: numbers.normals(dimension, 0.1),
+        convolutions: widths.iter().map(|&width| convolution(random, width, filters)).collect(),
+        weight: normals(random, dimension * widths.len() * filters, 0.1),
+        bias: normals(random, dimension, 0.1),
     });
     let attention = attention.map(|(d, heads, filters, skip)| Attention {
         width_of_embedding: d,
-        score: convolution(&mut numbers, 5, filters),
-        embeddings: table(&mut numbers, if own_values { heads * d } else { d }, 1.0),
+        score: convolution(random, 5, filters),
+        embeddings: table(random, if own_values { heads * d } else { d }, 1.0),
         own_values,
-        score_weight: numbers.normals(heads * filters, 0.3),
-        score_bias: numbers.normals(heads, 0.3),
-        heads: numbers.normals(dimension * heads * d, 0.05),
-        skip: skip.then(|| numbers.normals(dimension * d, 0.1)),
+        score_weight: normals(random, heads * filters, 0.3),
+        score_bias: normals(random, heads, 0.3),
+        heads: normals(random, dimension * heads * d, 0.05),
+        skip: skip.then(|| normals(random, dimension * d, 0.1)),
     });
-    let skip_table = skip_table.then(|| (0..vocabulary).flat_map(|v| numbers.normals(dimension, weight(v))).collect());
+    let skip_table = skip_table.then(|| (0..vocabulary).flat_map(|v| normals(random, dimension, weight(v))).collect());
     Parts {
         vocabulary,
         dimension,
@@ -111,8 +95,8 @@ pub fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) -> Parts 
     }
 }
 
-/// Students of every make.
-pub fn every_make() -> Vec<Sizes> {
+/// Sizes of every kind.
+pub(crate) fn every_make() -> Vec<Sizes> {
     let full = Sizes {
         vocabulary: 300,
         dimension: 40,
@@ -136,16 +120,14 @@ pub fn every_make() -> Vec<Sizes> {
 }
 
 /// Sentences of token ids of many lengths, an empty one among them.
-pub fn sentences(count: usize, vocabulary: usize, seed: u64) -> Vec<Vec<u32>> {
-    let mut numbers = Numbers::new(seed);
+pub(crate) fn sentences(count: usize, vocabulary: usize, seed: u64) -> Vec<Vec<u32>> {
+    let mut random = Rng::with_seed(seed);
     let lengths = [0, 1, 2, 3, 4, 5, 12, 13, 40, 127, 128, 129, 300];
-    (0..count)
-        .map(|row| (0..lengths[row % lengths.len()]).map(|_| numbers.below(vocabulary) as u32).collect())
-        .collect()
+    (0..count).map(|row| (0..lengths[row % lengths.len()]).map(|_| random.u32(..vocabulary as u32)).collect()).collect()
 }
 
-/// A student in a file of its own.
-pub fn open(parts: &Parts, precision: Precision) -> (TempDir, PathBuf, Student) {
+/// A student, written to a file and opened.
+pub(crate) fn open(parts: &Parts, precision: Precision) -> (TempDir, PathBuf, Student) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("student.folded");
     let bytes = write(&path, parts, precision).unwrap();
@@ -154,8 +136,8 @@ pub fn open(parts: &Parts, precision: Precision) -> (TempDir, PathBuf, Student) 
     (folder, path, student)
 }
 
-/// The formula of [`Parts`], in f64 and without any shortcut.
-pub fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
+/// The formula of [`Parts`], in f64.
+pub(crate) fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
     let empty = [parts.empty_token];
     let ids: Vec<usize> = if ids.is_empty() { &empty } else { ids }.iter().map(|&id| id as usize).collect();
     let mut out = vec![0.0f64; parts.dimension];
@@ -204,7 +186,7 @@ pub fn reference(parts: &Parts, ids: &[u32]) -> Vec<f64> {
     out.iter().map(|x| if length > 0.0 { x / length } else { 0.0 }).collect()
 }
 
-/// relu(convolution + bias): a row a position.
+/// relu(convolution + bias): a row for each position.
 fn convolve(convolution: &Convolution, ids: &[usize]) -> Vec<Vec<f64>> {
     let Convolution { width, filters, table, bias } = convolution;
     let number = |position: usize, filter: usize| -> f64 {
@@ -217,15 +199,15 @@ fn convolve(convolution: &Convolution, ids: &[usize]) -> Vec<Vec<f64>> {
     (0..ids.len()).map(|position| (0..*filters).map(|filter| number(position, filter)).collect()).collect()
 }
 
-/// Cosine of two vectors.
-pub fn cosine(a: &[f32], b: &[f64]) -> f64 {
+/// The cosine of two vectors.
+pub(crate) fn cosine(a: &[f32], b: &[f64]) -> f64 {
     let dot: f64 = a.iter().zip(b).map(|(&a, b)| f64::from(a) * b).sum();
     let squares = a.iter().map(|&a| f64::from(a).powi(2)).sum::<f64>() * b.iter().map(|b| b * b).sum::<f64>();
     dot / squares.sqrt()
 }
 
-/// The greatest difference of two vectors.
-pub fn difference(a: &[f32], b: &[f64]) -> f64 {
+/// The greatest difference of two vectors' values.
+pub(crate) fn difference(a: &[f32], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).abs()).fold(0.0, f64::max)
 }

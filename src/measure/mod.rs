@@ -1,0 +1,38 @@
+//! Measuring a model through [`Encoder`](limbeck_encoder::Encoder) alone: how good its vectors are, and how fast it
+//! gives them.
+//!
+//! | module | question | needs |
+//! |---|---|---|
+//! | [`sts`] | do cosines rank pairs of sentences as people do? | graded pairs |
+//! | [`alignment`] | are sentences of one meaning near, and do vectors cover the sphere? | the same pairs |
+//! | [`fidelity`] | do the student's vectors agree with the teacher's? | held-out text |
+//! | [`held_out`] | which similarities and neighbours does the report show? | held-out text |
+//! | [`shared_space`] | do queries find what another model indexed? | any text |
+//! | [`word_order`] | does the student react to word order as the teacher does? | held-out text |
+//! | [`linear_probe`] | can topics be read off the vectors? | labelled documents |
+//! | [`speed`] | how many sentences a second? | any text |
+//! | [`evaluation`] | all of these but the speed, as a row of a run's table | all of it |
+//!
+//! Every figure is finite and the same on each run: samples are drawn with fixed seeds. Only the speed depends on the
+//! machine.
+
+pub mod alignment;
+pub mod correlation;
+mod distinct;
+pub mod evaluation;
+pub mod fidelity;
+pub mod held_out;
+pub mod linear_probe;
+pub mod model;
+mod sample;
+pub mod set_names;
+pub mod shared_space;
+mod similarity;
+pub mod speed;
+pub mod sts;
+pub mod word_order;
+
+pub use model::NamedModel;
+
+#[cfg(test)]
+pub(crate) mod fixtures;

@@ -1,0 +1,130 @@
+//! The model under test, and how texts go through it.
+
+use limbeck_data::Monitor;
+use limbeck_encoder::{Embeddings, Encoder};
+
+use crate::error::{Error, Result};
+
+/// Texts per call: some seconds of a slow teacher, so that an interrupt is noticed.
+const TEXTS_PER_CALL: usize = 1_024;
+
+/// An encoder with the name that tables show and the prefix that goes before every text.
+#[derive(Clone, Copy)]
+pub struct NamedModel<'a> {
+    /// The model's name in tables and errors.
+    pub name: &'a str,
+    /// The engine that encodes.
+    pub encoder: &'a dyn Encoder,
+    /// Put before every text unchanged (`query: `); empty for most models.
+    pub prefix: &'a str,
+}
+
+impl<'a> NamedModel<'a> {
+    /// A model without a prefix.
+    pub fn new(name: &'a str, encoder: &'a dyn Encoder) -> Self {
+        Self { name, encoder, prefix: "" }
+    }
+
+    /// The same model with `prefix` before every text.
+    pub fn with_prefix(self, prefix: &'a str) -> Self {
+        Self { prefix, ..self }
+    }
+
+    /// The vectors of `texts`, a row each; `what` names the texts in progress and errors.
+    ///
+    /// # Errors
+    /// Where the engine fails, gives another number of rows, or gives a value that is not finite.
+    pub fn encode(&self, texts: &[&str], what: &str, monitor: Monitor<'_>) -> Result<Embeddings> {
+        let bar = monitor.stage(&format!("{}: {what}", self.name), Some(texts.len() as u64), "texts");
+        let mut all: Option<Embeddings> = None;
+        for call in texts.chunks(TEXTS_PER_CALL) {
+            monitor.check()?;
+            let vectors = self.call(call, what)?;
+            match &mut all {
+                None => all = Some(vectors),
+                Some(all) => all.extend(&vectors),
+            }
+            bar.add(call.len() as u64);
+        }
+        Ok(all.unwrap_or_else(|| Embeddings::new(Vec::new(), self.encoder.info().dimension.max(1))))
+    }
+
+    fn call(&self, texts: &[&str], what: &str) -> Result<Embeddings> {
+        let (model, what) = (|| self.name.to_owned(), || what.to_owned());
+        let prefixed = self.prefixed(texts);
+        let prefixed: Option<Vec<&str>> = prefixed.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
+        let vectors = self.encoder.encode(prefixed.as_deref().unwrap_or(texts));
+        let vectors = vectors.map_err(|source| Error::Encode { model: model(), what: what(), source })?;
+        if vectors.rows() != texts.len() {
+            let (rows, texts) = (vectors.rows(), texts.len());
+            return Err(Error::Rows { model: model(), what: what(), rows, texts });
+        }
+        for (row, text) in vectors.iter().zip(texts) {
+            if let Some(&value) = row.iter().find(|value| !value.is_finite()) {
+                let text = text.chars().take(80).collect();
+                return Err(Error::NotFinite { model: model(), what: what(), value, text });
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// `texts` with the prefix before each, or `None` where there is no prefix.
+    pub(super) fn prefixed(&self, texts: &[&str]) -> Option<Vec<String>> {
+        (!self.prefix.is_empty()).then(|| texts.iter().map(|text| format!("{}{text}", self.prefix)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use limbeck_data::Interrupt;
+    use limbeck_data::progress::Silent;
+
+    use super::*;
+    use crate::measure::fixtures::{FakeEncoder, silent};
+
+    #[test]
+    fn many_texts_keep_their_order_over_several_calls() {
+        let fake = FakeEncoder::new(|text| vec![text.len() as f32, 1.0]);
+        let texts: Vec<String> = (0..2 * TEXTS_PER_CALL + 5).map(|length| "x".repeat(length % 300)).collect();
+        let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let vectors = NamedModel::new("fake", &fake).encode(&refs, "texts", silent()).unwrap();
+        assert_eq!(vectors.rows(), texts.len());
+        assert!(vectors.iter().zip(&texts).all(|(row, text)| row[0] == text.len() as f32));
+        assert_eq!(fake.calls(), [TEXTS_PER_CALL, TEXTS_PER_CALL, 5]);
+    }
+
+    #[test]
+    fn the_prefix_stands_before_every_text() {
+        let fake =
+            FakeEncoder::new(|text| vec![if text.starts_with("query: ") { 1.0 } else { -1.0 }, text.len() as f32]);
+        let model = NamedModel::new("fake", &fake).with_prefix("query: ");
+        let vectors = model.encode(&["", "abc"], "texts", silent()).unwrap();
+        assert_eq!(vectors.as_slice(), [1.0, 7.0, 1.0, 10.0]);
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_with_its_text() {
+        let fake = FakeEncoder::new(|text| vec![1.0, if text == "bad" { f32::NAN } else { 0.0 }]);
+        let error = NamedModel::new("fake", &fake).encode(&["good", "bad"], "two texts", silent()).unwrap_err();
+        assert_eq!(error.to_string(), "fake gave NaN in the vector of \"bad\" (two texts)");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn an_interrupt_stops_before_the_next_call() {
+        let interrupt = Interrupt::new();
+        interrupt.set();
+        let fake = FakeEncoder::new(|_| vec![1.0]);
+        let error =
+            NamedModel::new("fake", &fake).encode(&["a"], "texts", Monitor::new(&Silent, &interrupt)).unwrap_err();
+        assert!(matches!(error, Error::Interrupted(_)));
+        assert!(fake.calls().is_empty());
+    }
+
+    #[test]
+    fn no_text_gives_no_rows() {
+        let fake = FakeEncoder::new(|_| vec![1.0, 2.0]);
+        let vectors = NamedModel::new("fake", &fake).encode(&[], "texts", silent()).unwrap();
+        assert_eq!((vectors.rows(), vectors.dimension()), (0, 2));
+    }
+}

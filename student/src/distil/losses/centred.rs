@@ -1,0 +1,25 @@
+use candle_core::Tensor;
+use limbeck_training::losses::centred_distance;
+use serde::{Deserialize, Serialize};
+
+use super::{DistilLoss, LossInput};
+use crate::error::{Error, Result};
+
+/// The weight of the cosine distance about the mean of all targets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CentredDistance(pub f64);
+
+impl DistilLoss for CentredDistance {
+    fn weight(&self) -> f64 {
+        self.0
+    }
+
+    fn weight_mut(&mut self) -> &mut f64 {
+        &mut self.0
+    }
+
+    fn value(&self, input: &mut LossInput) -> Result<Tensor> {
+        centred_distance(input.output, input.targets, input.mean).map_err(Error::tensor("centred distance"))
+    }
+}

@@ -1,0 +1,40 @@
+use candle_core::Tensor;
+use limbeck_training::losses::contrastive_kd;
+use serde::{Deserialize, Serialize};
+
+use super::{DistilLoss, LossInput};
+use crate::error::{Error, Result};
+
+/// InfoNCE from the student's vectors to the teacher's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ContrastiveKd {
+    /// Its weight.
+    pub weight: f64,
+    /// What cosines are divided by.
+    pub temperature: f64,
+}
+
+impl Default for ContrastiveKd {
+    fn default() -> Self {
+        Self { weight: 0.0, temperature: 0.05 }
+    }
+}
+
+impl DistilLoss for ContrastiveKd {
+    fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    fn weight_mut(&mut self) -> &mut f64 {
+        &mut self.weight
+    }
+
+    fn temperature(&self) -> Option<f64> {
+        Some(self.temperature)
+    }
+
+    fn value(&self, input: &mut LossInput) -> Result<Tensor> {
+        contrastive_kd(input.output, input.targets, self.temperature).map_err(Error::tensor("contrastive distillation"))
+    }
+}

@@ -1,0 +1,20 @@
+//! The program through its binary. The program fetches ONNX Runtime into a cache that all tests share.
+
+mod bad_input;
+mod bases;
+mod browser;
+mod careful;
+mod encoding;
+mod exporting;
+mod joining;
+mod methods;
+mod reporting;
+mod results;
+mod resuming;
+mod running;
+mod shared;
+mod snapshots;
+#[path = "../support/mod.rs"]
+mod support;
+mod training;
+mod vocabulary;

@@ -1,0 +1,9 @@
+//! What the test programs share: a project in a temporary folder, and the tiny models in it.
+
+#![allow(dead_code, unused_imports, reason = "each test program uses a part of this")]
+
+mod project;
+mod tiny;
+
+pub(crate) use project::{Outcome, Project, TEST_CACHE};
+pub(crate) use tiny::{sentences, static_model, tiny_teacher};
