@@ -262,7 +262,7 @@ impl Opener<'_> {
         // The config holds what the weights' shapes don't tell, such as the number of heads.
         let config = serde_json::Value::from(teacher.config_json.clone());
         let (most, prefix) = (teacher.max_tokens, &teacher.prefix);
-        let all = format!("{weights} {config} {pooler} {precision} {most} {prefix} {EXPORT}");
+        let all = format!("{weights} {config} {pooler} {} {most} {prefix} {EXPORT}", precision.name());
         let name = blake3::hash(all.as_bytes());
         let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
         if !to.is_file() {

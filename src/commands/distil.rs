@@ -73,18 +73,17 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let open = |path: &Path| Cache::open_columns(path, &columns);
     let (cache, held_out) = (open(&arguments.cache)?, arguments.held_out.as_deref().map(open).transpose()?);
     let student = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
-    let tokenizer = match tokenizer_path(arguments, &recipe, session)? {
-        Some(path) => Tokenizer::from_file(&path)?,
-        None => match (&student, cache.tokenizer()) {
-            (Some(student), _) => student.tokenizer.clone(),
-            (None, Some(path)) => Tokenizer::from_file(&path)?,
-            (None, None) => {
-                return Err(Error::Usage("the cache has no tokenizer.json: name one with --tokenizer".into()));
-            }
-        },
+    let opened;
+    let tokenizer = match (tokenizer_path(arguments, &recipe, session)?, &student) {
+        (None, Some(student)) => &student.tokenizer,
+        (named, _) => {
+            let none = || Error::Usage("the cache has no tokenizer.json: name one with --tokenizer".into());
+            opened = Tokenizer::from_file(&named.or_else(|| cache.tokenizer()).ok_or_else(none)?)?;
+            &opened
+        }
     };
     let max_tokens = student.as_ref().map_or(recipe.student.max_tokens, |student| student.model.config.max_tokens);
-    let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer: &tokenizer, max_tokens };
+    let targets = Targets { cache: &cache, held_out: held_out.as_ref(), tokenizer, max_tokens };
     let config = match &student {
         Some(student) => student.model.config.clone(),
         None => recipe.student.config(targets.vocabulary(), targets.dimension()),

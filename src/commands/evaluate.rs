@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args};
-use crate::measure::fidelity::{FEWEST_FOR_NEIGHBOURS, Reference, sampled};
+use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
 use crate::measure::sts::{StsSet, read_sets, sts};
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         let model = NamedModel::new(&opened.name, &*opened.encoder).with_prefix(prefix);
         let scored = tasks.score(&model)?;
         match arguments.json {
-            true => say!("{}", scored.json()?),
+            true => say!("{}", scored.json()),
             false => scored.print()?,
         }
     }
@@ -197,13 +197,6 @@ impl Kind {
     fn agreement(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<FidelitySummary> {
         let vectors = encode(model, &self.texts, &self.name, monitor)?;
         Ok(FidelitySummary::from(&self.teacher.compare(&vectors)?))
-    }
-}
-
-/// Says so where there are too few texts for a share of the ten nearest to tell anything.
-fn note_few(name: &str, found: usize, monitor: Monitor<'_>) {
-    if found < FEWEST_FOR_NEIGHBOURS {
-        monitor.note(&format!("{name}: of {found} texts all are near: nn@10 takes {FEWEST_FOR_NEIGHBOURS} or more"));
     }
 }
 

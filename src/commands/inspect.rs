@@ -12,7 +12,7 @@ use limbeck_student::folder::StudentFolder;
 use limbeck_student::join::{self, Join};
 use limbeck_student::static_folder::StaticFolder;
 use limbeck_teacher::TeacherFolder;
-use limbeck_training::checkpoint::Files;
+use limbeck_training::checkpoint::CheckpointFiles;
 use serde_json::Value;
 
 use super::common::Session;
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
 
 /// Says where a training stands whose checkpoint is in `folder`; false where there is none.
 fn training(folder: &Path) -> Result<bool> {
-    let Some(state) = Files::new(folder).state::<Value>()? else { return Ok(false) };
+    let Some(state) = CheckpointFiles::new(folder).state::<Value>()? else { return Ok(false) };
     // Of another make.
     let Some(step) = state["step"].as_u64() else { return Ok(false) };
     say!("training, not finished");

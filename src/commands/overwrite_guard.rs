@@ -155,6 +155,6 @@ pub(super) fn refuse_tokenizer(to: &Path) -> Result<()> {
     what.map_or(Ok(()), |what| Err(refuse_occupied(to, what)))
 }
 
-fn refuse_occupied(to: &Path, what: &str) -> anyhow::Error {
+fn refuse_occupied(to: &Path, what: &str) -> Error {
     Error::Usage(format!("--to {}: {what} lies there, and would be written over; name another folder", to.display()))
 }

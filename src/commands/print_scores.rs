@@ -4,7 +4,7 @@ use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
 use crate::measure::word_order::WordOrder;
 use crate::summary::FidelitySummary;
-use serde_json::{Map, Value, to_value};
+use serde_json::{Map, Value, json};
 use crate::error::Result;
 
 /// A model's figures, those that were asked for.
@@ -25,26 +25,26 @@ pub(super) struct OfKind<'a> {
 
 impl Scored<'_> {
     /// One object.
-    pub(super) fn json(&self) -> serde_json::Result<Value> {
-        let mut json = Map::from_iter([("model".to_owned(), Value::from(self.model.as_str()))]);
-        if let Some(Value::Object(scores)) = self.sts.as_ref().map(to_value).transpose()? {
-            json.extend(scores);
+    pub(super) fn json(&self) -> Value {
+        let mut object = Map::from_iter([("model".to_owned(), Value::from(self.model.as_str()))]);
+        if let Some(Value::Object(scores)) = self.sts.as_ref().map(|scores| json!(scores)) {
+            object.extend(scores);
         }
         if let Some(space) = &self.space {
-            json.insert("one_space".into(), to_value(space)?);
+            object.insert("one_space".into(), json!(space));
         }
         if !self.kinds.is_empty() {
             let figures = self.kinds.iter().map(|kind| {
-                let mut figures = to_value(kind.agreement)?;
+                let mut figures = json!(kind.agreement);
                 figures["texts"] = kind.texts.into();
-                Ok((kind.name.to_owned(), figures))
+                (kind.name.to_owned(), figures)
             });
-            json.insert("fidelity".into(), Value::Object(figures.collect::<serde_json::Result<_>>()?));
+            object.insert("fidelity".into(), figures.collect());
         }
         if let Some(order) = &self.order {
-            json.insert("word_order".into(), to_value(order)?);
+            object.insert("word_order".into(), json!(order));
         }
-        Ok(Value::Object(json))
+        Value::Object(object)
     }
 
     /// Lines under the model's name.

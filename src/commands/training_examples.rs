@@ -9,7 +9,7 @@ use super::common::Session;
 use super::input::distinct_texts;
 use crate::error::{Error, Result};
 use crate::pipeline::StageId;
-use crate::pipeline::training_examples::TrainingExamples;
+use crate::pipeline::training_examples::LoadedExamples;
 
 // Text or labelled examples, and the sets that the best weights are chosen by.
 #[derive(Args)]
@@ -35,12 +35,12 @@ impl ExamplesArguments {
         limit: Option<usize>,
         stage: StageId,
         session: &Session,
-    ) -> Result<TrainingExamples> {
+    ) -> Result<LoadedExamples> {
         match (&self.examples, &self.input) {
-            (Some(path), _) => TrainingExamples::read_labelled(path, columns, limit, stage, session.monitor),
+            (Some(path), _) => LoadedExamples::read_labelled(path, columns, limit, stage, session.monitor),
             (None, Some(input)) => {
                 let texts = distinct_texts(input, None, None)?.take(limit.unwrap_or(usize::MAX));
-                Ok(TrainingExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
+                Ok(LoadedExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
             }
             (None, None) => Err(Error::Usage("--input or --examples is needed".into())),
         }

@@ -1,6 +1,7 @@
 //! Fidelity: how well a student's vectors stand in for its teacher's. It needs no labels, only text that was not
 //! trained on.
 
+use limbeck_data::Monitor;
 use limbeck_encoder::Embeddings;
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
@@ -50,6 +51,13 @@ pub fn sampled(texts: &[String]) -> Vec<String> {
     let distinct: DistinctTexts<'_> = texts.iter().map(String::as_str).collect();
     let texts = distinct.texts();
     sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].to_owned()).collect()
+}
+
+/// Notes that `found` texts are too few for the share of the ten nearest neighbours to tell anything, where they are.
+pub fn note_few(name: &str, found: usize, monitor: Monitor) {
+    if found < FEWEST_FOR_NEIGHBOURS {
+        monitor.note(&format!("{name}: of {found} texts all are near: nn@10 takes {FEWEST_FOR_NEIGHBOURS} or more"));
+    }
 }
 
 /// A teacher's vectors, and what every comparison needs of them, worked out once for all students.

@@ -13,7 +13,7 @@ use super::stage_id::StageId;
 use crate::error::Result;
 use crate::models::Opener;
 use crate::recipe::Plan;
-use crate::summary::StageRow;
+use crate::summary::StageSummary;
 
 /// What a stage works with: its run, the folders of the stages that it reads, and the means to fetch, report and stop.
 #[derive(Clone, Copy)]
@@ -29,7 +29,7 @@ pub struct Context<'a> {
     /// Shows progress, and stops the work.
     pub monitor: Monitor<'a>,
     /// The stages that came before, with their times.
-    pub finished: &'a [StageRow],
+    pub finished: &'a [StageSummary],
 }
 
 impl<'a> Context<'a> {

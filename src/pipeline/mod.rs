@@ -46,7 +46,7 @@ use limbeck_data::files::{FolderLock, lock_folder, remove_leftovers, write_bytes
 use self::resolution::Resolution;
 use self::resolve::resolve;
 use crate::error::{Error, Result};
-use crate::summary::{StageRow, Summary};
+use crate::summary::{StageSummary, Summary};
 
 /// A run that can be started: its plan and folder, those of its bases, and what all stages share.
 pub struct Pipeline<'a> {
@@ -169,7 +169,7 @@ impl Pipeline<'_> {
             };
             let state = State::read(&self.chain[owner].folder)?;
             let seconds = state.record_of(stage.id()).map_or(0.0, |record| record.seconds);
-            rows.push(StageRow { name: stage.id().name().into(), seconds, skipped });
+            rows.push(StageSummary { name: stage.id().name().into(), seconds, skipped });
             if options.to == Some(stage.id()) {
                 break;
             }
@@ -178,7 +178,7 @@ impl Pipeline<'_> {
     }
 
     /// Puts the stages' times into the summary, where the report stage has written one.
-    fn finish(&self, rows: Vec<StageRow>) -> Result<Option<Summary>> {
+    fn finish(&self, rows: Vec<StageSummary>) -> Result<Option<Summary>> {
         let path = self.folder().summary();
         if !path.is_file() || !rows.iter().any(|row| row.name == stages::report::ID.name()) {
             return Ok(None);
@@ -229,7 +229,7 @@ impl Pipeline<'_> {
         owner: usize,
         cause: Cause,
         resolution: &Resolution,
-        finished: &[StageRow],
+        finished: &[StageSummary],
     ) -> Result<()> {
         let started = Instant::now();
         let run = &self.chain[owner];

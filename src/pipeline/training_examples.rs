@@ -4,21 +4,21 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::Monitor;
 use limbeck_data::examples::{self, ExampleColumns, Examples};
-use limbeck_training::contrastive::{ContrastiveSettings, Dev, Job, Material};
+use limbeck_training::contrastive::{ContrastiveSettings, Dev, Job, TrainingExamples};
 
 use super::stage_id::StageId;
 use crate::error::Result;
 use crate::measure::sts::DevSets;
 
 /// What SimCSE learns from.
-pub enum TrainingExamples {
+pub enum LoadedExamples {
     /// Unsupervised: dropout makes the second view of each text.
     Texts(Vec<String>),
     /// Supervised: pairs, or triples with a hard negative.
     Labelled(Examples),
 }
 
-impl TrainingExamples {
+impl LoadedExamples {
     /// Reads at most `limit` labelled examples from `path`, and notes how many were skipped.
     pub fn read_labelled(
         path: &Path,
@@ -33,10 +33,10 @@ impl TrainingExamples {
         Ok(Self::Labelled(found))
     }
 
-    fn view(&self) -> Material<'_> {
+    fn view(&self) -> TrainingExamples<'_> {
         match self {
-            Self::Texts(texts) => Material::Texts(texts),
-            Self::Labelled(examples) => Material::Examples(examples),
+            Self::Texts(texts) => TrainingExamples::Texts(texts),
+            Self::Labelled(examples) => TrainingExamples::Labelled(examples),
         }
     }
 }
@@ -46,7 +46,7 @@ pub struct SimcseInput<'a> {
     /// The stage that bars, notes and the metrics log name.
     pub stage: StageId,
     /// What to learn from.
-    pub examples: &'a TrainingExamples,
+    pub examples: &'a LoadedExamples,
     /// How to learn.
     pub settings: &'a ContrastiveSettings,
     /// STS files that the best weights are chosen by.
@@ -62,14 +62,14 @@ impl SimcseInput<'_> {
     pub fn train<S: std::fmt::Display, E>(
         &self,
         monitor: Monitor,
-        train: impl FnOnce(&Job) -> Result<S, E>,
+        train: impl FnOnce(&Job) -> std::result::Result<S, E>,
     ) -> Result<()>
     where
         crate::Error: From<E>,
     {
         let dev = DevSets::read(&self.dev, monitor.interrupt)?;
         let job = Job {
-            material: self.examples.view(),
+            examples: self.examples.view(),
             settings: self.settings,
             dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: self.folder,

@@ -78,16 +78,24 @@ pub fn files_of(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Writes the three files of a student to `folder`, the config last: a folder with a config is complete.
+///
+/// # Errors
+/// A folder or file that can't be written.
+pub fn save_student(folder: &Path, model: &TextCnn, tokenizer: &Tokenizer, origin: &Value) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::file(folder, "making the folder"))?;
+    checkpoint::write(&folder.join(WEIGHTS), &model.weights(), None)?;
+    files::write_bytes(&folder.join(TOKENIZER), tokenizer.json())?;
+    let config = ConfigFile { config: model.config.clone(), origin: origin.clone() };
+    let path = folder.join(CONFIG);
+    let text = serde_json::to_string_pretty(&config).map_err(|error| Error::folder(&path, error))?;
+    Ok(files::write_bytes(&path, format!("{text}\n").as_bytes())?)
+}
+
 impl StudentFolder {
-    /// Writes the three files to `folder`, the config last: a folder with a config is complete.
+    /// [`save_student`] of these parts.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(Error::file(folder, "making the folder"))?;
-        checkpoint::write(&folder.join(WEIGHTS), &self.model.weights(), None)?;
-        files::write_bytes(&folder.join(TOKENIZER), self.tokenizer.json())?;
-        let config = ConfigFile { config: self.model.config.clone(), origin: self.origin.clone() };
-        let path = folder.join(CONFIG);
-        let text = serde_json::to_string_pretty(&config).map_err(|error| Error::folder(&path, error))?;
-        Ok(files::write_bytes(&path, format!("{text}\n").as_bytes())?)
+        save_student(folder, &self.model, &self.tokenizer, &self.origin)
     }
 
     /// Reads a student's folder, or a student that was exported to modules of sentence-transformers.

@@ -4,7 +4,7 @@ use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::files::lock_folder;
 use limbeck_student::distil::{DistilJob, distil, remove_checkpoints};
-use limbeck_student::folder::StudentFolder;
+use limbeck_student::folder::save_student;
 use serde_json::{Map, Value, json};
 
 use super::embed;
@@ -89,7 +89,6 @@ pub fn distil_into(job: &DistilJob, mut origin: Map<String, Value>, monitor: Mon
     origin.insert("texts".into(), json!(summary.texts));
     origin.insert("steps".into(), json!(summary.steps));
     origin.insert("held_out_cosine".into(), json!(summary.best));
-    let tokenizer = job.targets.tokenizer.clone();
-    StudentFolder { model, tokenizer, origin: origin.into() }.save(job.folder)?;
+    save_student(job.folder, &model, job.targets.tokenizer, &origin.into())?;
     Ok(remove_checkpoints(job.folder)?)
 }

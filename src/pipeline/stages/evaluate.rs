@@ -1,6 +1,7 @@
 //! `evaluate`: the quality of the run's models, side by side.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use limbeck_data::files::write_bytes;
 use limbeck_encoder::{Embeddings, Precision, Student};
@@ -72,18 +73,18 @@ impl Stage for Evaluate {
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
-    let open_teacher = |file| export_teacher::open_onnx(context, file);
+    let open_teacher = |file: PathBuf| export_teacher::open_onnx(context, &file);
     let mut all = Vec::new();
     if plan.teacher().is_some() {
         let file = teacher.teacher_onnx(Precision::F32);
-        all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(&file)?));
+        all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(file)?));
         if plan.recipe.train_teacher.is_some() {
             let file = teacher.untrained_teacher_onnx();
-            all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(&file)?));
+            all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(file)?));
         }
         if plan.has_int8_teacher() {
             let file = teacher.teacher_onnx(Precision::Int8);
-            all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(&file)?));
+            all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(file)?));
         }
     }
     let open = |name, precision| -> Result<Student> {

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::{bench, evaluate};
 use crate::error::{Error, Result};
-use crate::measure::speed::Measurement;
+use crate::measure::speed::Speed;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::report::{self, card::card};
-use crate::summary::{ModelSummary, Summary, merge_speeds};
+use crate::summary::{ModelSummary, Summary};
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("report");
@@ -46,8 +46,13 @@ impl Stage for Report {
 
     fn run(&self, context: &Context) -> Result<()> {
         let (plan, own) = (context.plan(), context.folder());
-        let models: Vec<ModelSummary> = read(&own.evaluation(), "list of evaluations")?;
-        let speeds: Vec<Measurement> = read(&own.bench(), "list of measurements")?;
+        let mut models: Vec<ModelSummary> = read(&own.evaluation(), "list of evaluations")?;
+        let speeds: Vec<Speed> = read(&own.bench(), "list of measurements")?;
+        for model in &mut models {
+            if let Some(speed) = speeds.iter().find(|speed| speed.model == model.name) {
+                model.add_speed(speed);
+            }
+        }
         let mut versions = IndexMap::from([("limbeck".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
         if let Some(runtime) = limbeck_teacher::Runtime::loaded() {
             versions.insert("onnxruntime".into(), runtime.version().into());
@@ -56,7 +61,7 @@ impl Stage for Report {
         }
         let summary = Summary {
             name: plan.recipe.name.clone(),
-            models: merge_speeds(models, &speeds),
+            models,
             stages: context.finished.to_vec(),
             versions,
         };

@@ -11,7 +11,7 @@ use super::{embed, fetch, text};
 use crate::error::Result;
 use crate::pipeline::fingerprint::{stamp, stamp_contents};
 use crate::pipeline::student_start::start_of;
-use crate::pipeline::training_examples::{SimcseInput, TrainingExamples};
+use crate::pipeline::training_examples::{LoadedExamples, SimcseInput};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Method, Plan};
 
@@ -60,9 +60,9 @@ impl Stage for Simcse {
         let examples = match &context.plan().student_examples {
             Some(uri) => {
                 let path = fetch::listed_asset(context, uri)?;
-                TrainingExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
+                LoadedExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
             }
-            None => TrainingExamples::Texts(training_texts(context, &student, section.limit.unwrap_or(usize::MAX))?),
+            None => LoadedExamples::Texts(training_texts(context, &student, section.limit.unwrap_or(usize::MAX))?),
         };
         let folder = context.run().student_folder(Method::Simcse);
         let _lock = lock_folder(&folder)?;

@@ -10,7 +10,7 @@ use super::{fetch, text};
 use crate::error::{Error, Result};
 use crate::models::candle_device;
 use crate::pipeline::fingerprint::{stamp, stamp_content};
-use crate::pipeline::training_examples::{SimcseInput, TrainingExamples};
+use crate::pipeline::training_examples::{LoadedExamples, SimcseInput};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 
@@ -59,9 +59,9 @@ impl Stage for TrainTeacher {
         let examples = match &context.plan().examples {
             Some(uri) => {
                 let path = fetch::listed_asset(context, uri)?;
-                TrainingExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
+                LoadedExamples::read_labelled(&path, &section.columns, section.limit, ID, context.monitor)?
             }
-            None => TrainingExamples::Texts(text::prepared_texts(context, section.limit.unwrap_or(usize::MAX))?),
+            None => LoadedExamples::Texts(text::prepared_texts(context, section.limit.unwrap_or(usize::MAX))?),
         };
         let folder = context.folder().teacher();
         let _lock = lock_folder(&folder)?;
