@@ -232,7 +232,8 @@ mod tests {
     #[test]
     fn neighbours_are_the_same_as_by_sorting_all() {
         let teacher = unit_rows(&vectors(300, 8, "t"));
-        let noisy = &teacher + &unit_rows(&vectors(300, 8, "n")).mapv(|value| value * 0.5);
+        let of = |rows: Array2<f32>| Embeddings::new(rows.into_raw_vec_and_offset().0, 8);
+        let noisy = unit_rows(&of(&teacher + &unit_rows(&vectors(300, 8, "n")).mapv(|value| value * 0.5)));
         let sorted = |rows: &Array2<f32>, i: usize| {
             let mut order: Vec<(f32, usize)> =
                 (0..300).filter(|&j| j != i).map(|j| (rows.row(i).dot(&rows.row(j)), j)).collect();
@@ -243,7 +244,6 @@ mod tests {
         let shared: usize = (0..300).map(|i| sorted(&teacher, i).intersection(&sorted(&noisy, i)).count()).sum();
         let expected = shared as f64 / 3_000.0;
         assert!(expected > 0.1 && expected < 0.9, "{expected}");
-        let of = |rows: Array2<f32>| Embeddings::new(rows.into_raw_vec_and_offset().0, 8);
         let found = fidelity(&of(teacher), &of(noisy)).unwrap().neighbours_at_10;
         assert!((found - expected).abs() < 0.002, "{found} against {expected}");
     }

@@ -29,7 +29,7 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// The whole number nearest to `number`, with a comma after each three digits.
+/// The whole number nearest to `number`, which is not negative, with a comma after each three digits.
 pub(crate) fn thousands(number: f64) -> String {
     HumanCount(number.round() as u64).to_string()
 }

@@ -37,7 +37,7 @@ pub(crate) struct Axes<'a> {
 pub(crate) enum TickFormat {
     /// With as many decimals as the ticks need: -3.50, -3.45, -3.40.
     Decimal,
-    /// Whole numbers with separators: 12,000. Ticks between whole numbers have no label.
+    /// Whole numbers from 0 on, with separators: 12,000. Ticks between whole numbers have no label.
     Whole,
     /// With a prefix: 1 k, 1.5 M.
     Prefixed,
@@ -211,10 +211,10 @@ mod tests {
         for start in [-3.52, -0.003, 0.0, 0.61, 74.4, 1e6] {
             for width in [1e-4, 0.003, 0.08, 0.17, 1.0, 2.5, 30.0, 7e3] {
                 let range = start..start + width;
-                let mut all = vec![
-                    labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Decimal),
-                    labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Whole),
-                ];
+                let mut all = vec![labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Decimal)];
+                if start >= 0.0 {
+                    all.push(labels_over(&RangedCoordf64::from(range.clone()), TickFormat::Whole));
+                }
                 if start > 0.0 {
                     let log = range.clone().log_scale();
                     all.push(labels_over(&LogCoord::from(log), TickFormat::Prefixed));
