@@ -174,8 +174,11 @@ fn distillation(
             stage: "distil",
             device: Device::Cpu,
         };
-        let (model, summary) = distil(&job, Monitor::newMonitor::new(progress, interrupt))?;
-        let origin = json!([summary.steps, summary.start, summary.best, summary.best_step, summary.texts]);
+        let (model, summary) = distil(&job, Monitor::new(progress, interrupt))?;
+        let origin = json!({
+            "steps": summary.steps, "start": summary.start, "best": summary.best, "best_step": summary.best_step,
+            "texts": summary.texts,
+        });
         Ok(StudentFolder { model, tokenizer, origin }.save(folder)?)
     }
 }
@@ -186,6 +189,7 @@ fn distillations(cache: &Cache) {
         window: 1,
         checkpoint_every: 7,
         evaluate_every: 10,
+        learning_rate: 2e-2,
         dropout: 0.1,
         ..DistilSettings::default()
     };

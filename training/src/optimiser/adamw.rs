@@ -170,7 +170,7 @@ mod tests {
             let mut optimiser = AdamW::new(named(), AdamWSettings::default(), |_| true).unwrap();
             for step in 1..=6 {
                 if interrupt && step == 4 {
-                    let saved = SavedTensors::copy_of(&optimiser.moments().unwrap());
+                    let saved = SavedTensors::copy_of(&optimiser.moments()).unwrap();
                     optimiser = AdamW::new(named(), AdamWSettings::default(), |_| true).unwrap();
                     optimiser.restore(&saved).unwrap();
                 }
@@ -186,7 +186,7 @@ mod tests {
         let v = variable(0.5);
         let mut optimiser = AdamW::new([("v".to_string(), v)], AdamWSettings::default(), |_| true).unwrap();
         let other = Tensor::zeros(2, DType::F64, &Device::Cpu).unwrap();
-        let saved = SavedTensors::copy_of(&vec![("v.m".into(), Stored::Tensor(other).unwrap())]);
+        let saved = SavedTensors::copy_of(&[("v.m".into(), Stored::Tensor(other))]).unwrap();
         assert!(optimiser.restore(&saved).unwrap_err().to_string().contains("v.m"));
     }
 }
