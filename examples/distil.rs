@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use limbeck_data::cache::Cache;
 use limbeck_data::interrupt::Interrupt;
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Precision, Tokenizer};
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
-use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil, forget};
+use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil, remove_checkpoints};
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
@@ -50,12 +49,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         stage: "distil",
         device: Device::Cpu,
     };
-    let (model, summary) = distil(&job, &Silent, &Interrupt::default())?;
+    let (model, summary) = distil(&job, Monitor::silent())?;
     println!("held-out cosine {:.3} at the start, {:.3} after {} steps", summary.start, summary.best, summary.steps);
 
     let student = StudentFolder { model, tokenizer, origin: serde_json::Value::Null };
     student.save(to)?;
-    forget(to)?;
+    remove_checkpoints(to)?;
     let folded = to.join("student.int8.limbeck");
     println!("{}: {} bytes", folded.display(), write_folded(&student, Precision::Int8, Path::new(&folded))?);
     Ok(())

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::Device;
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS};
 use limbeck_data::examples::Examples;
 use limbeck_data::files::{sha256_bytes, sha256_file};
 use limbeck_data::progress::{Bar, Progress, Silent};
-use limbeck_data::{Interrupt, Monitor};
+use limbeck_data::{Interrupt, Monitor, VectorType};
 use limbeck_encoder::{Encoder, Tokenizer};
 use limbeck_student::am_softmax::{AmSoftmaxJob, AmSoftmaxLoss, AmSoftmaxSettings, CentreStart, Sentences};
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
@@ -65,7 +65,7 @@ fn target(text: &str) -> Vec<f32> {
 
 /// A cache of `rows` texts.
 fn cache(folder: &Path, rows: usize) -> Cache {
-    let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
+    let spec = CacheSpec::new(DIMENSION, VectorType::F16, Fingerprint::default());
     let mut writer = CacheWriter::open(folder, spec).unwrap();
     for (shard, texts) in texts(rows).chunks(SHARD_ROWS).enumerate() {
         let vectors: Vec<f32> = texts.iter().flat_map(|text| target(text)).collect();

@@ -11,7 +11,6 @@ use candle_core::{DType, Device, Tensor};
 use flate2::read::GzDecoder;
 use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Embeddings, Encoder, Precision, TokenBatch, Tokenizer};
 use limbeck_teacher::bert::{Bert, BertEncoder};
 use limbeck_teacher::onnx;

@@ -8,7 +8,6 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::sha256_file;
-use limbeck_data::progress::Silent;
 use limbeck_encoder::{Encoder, Precision, Tokenizer};
 use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};

@@ -6,8 +6,8 @@ use candle_core::{DType, Device};
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Cache;
 use limbeck_data::examples::{self, ExampleColumns};
-use limbeck_data::progress::Silent;
-use limbeck_data::sts::Pairs;
+use limbeck_data::Monitor;
+use limbeck_data::sts::GradedPairs;
 use limbeck_data::text::{self, PreparedText};
 use limbeck_encoder::{Encoder, Precision, Special, Student, Tokenizer};
 use limbeck_student::encoder::CandleStudent;
@@ -153,7 +153,7 @@ pub(crate) fn teacher(path: &Path) -> Outcome {
 
 pub(crate) fn onnx(path: &Path) -> Outcome {
     let tokenizer = Tokenizer::from_file(&folder(path).join("tokenizer.json"))?;
-    let fetch = || Ok(Some(AssetStore::new(TEST_CACHE).fetch(&runtime_uri("1.32.0")?, None, &Silent)?.path));
+    let fetch = || Ok(Some(AssetStore::new(TEST_CACHE).fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?.path));
     let runtime = Runtime::find(None, fetch)?;
     encode(&OnnxEncoder::load(&runtime, path, tokenizer, &OnnxOptions { threads: 1, ..OnnxOptions::default() })?)
 }
@@ -194,7 +194,7 @@ pub(crate) fn prepared_text(path: &Path) -> Outcome {
 }
 
 pub(crate) fn graded_pairs(path: &Path) -> Outcome {
-    assert!(Pairs::read(path)?.scores.into_iter().all(f64::is_finite), "a score is not finite");
+    assert!(GradedPairs::read(path)?.scores.into_iter().all(f64::is_finite), "a score is not finite");
     Ok(Vec::new())
 }
 

@@ -2,7 +2,8 @@ use std::path::Path;
 
 use candle_core::{DType, Device};
 use limbeck_data::Interrupt;
-use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
+use limbeck_data::VectorType;
+use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, SHARD_ROWS};
 use limbeck_data::progress::{Progress, Silent};
 use limbeck_encoder::Tokenizer;
 use limbeck_training::Error as TrainingError;
@@ -23,7 +24,7 @@ const DIMENSION: usize = 6;
 
 /// A cache of `rows` texts of five words, with made-up vectors.
 fn cache(folder: &Path, rows: usize) -> Cache {
-    let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
+    let spec = CacheSpec::new(DIMENSION, VectorType::F16, Fingerprint::default());
     let mut random = Random::new(1, &[]);
     let mut word = || WORDS[2 + random.below(10)];
     let texts: Vec<String> = (0..rows).map(|_| [(); 5].map(|()| word()).join(" ")).collect();
@@ -94,7 +95,7 @@ fn texts_are_held_out_of_a_cache_whose_text_was_split_before() {
     let (held_out, train): (Vec<String>, Vec<String>) = texts.into_iter().partition(|text| split(text));
     let [train, held_out] = [("train", train), ("held-out", held_out)].map(|(name, texts)| {
         let mut writer =
-            CacheWriter::open(&folder.path().join(name), CacheSpec::new(1, Precision::F32, Fingerprint::default()))
+            CacheWriter::open(&folder.path().join(name), CacheSpec::new(1, VectorType::F32, Fingerprint::default()))
                 .unwrap();
         for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {
             writer.write(shard, texts, &vec![1.0; texts.len()]).unwrap();
