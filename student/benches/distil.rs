@@ -6,20 +6,20 @@
 //!
 //! Texts and targets are made up; the tables, the words of a batch and the cache are as large as in earnest.
 
-#[path = "../../encoder/benches/material.rs"]
-mod material;
+#[path = "../../encoder/benches/fixtures/mod.rs"]
+mod fixtures;
 
 use std::path::Path;
 
 use candle_core::Device;
 use divan::{Bencher, counter::ItemsCount};
+use fixtures::numbers;
 use limbeck_data::Interrupt;
 use limbeck_data::cache::{Cache, CacheSpec, CacheWriter, Fingerprint, Precision, SHARD_ROWS};
 use limbeck_data::progress::Silent;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil};
-use material::Numbers;
 
 fn main() {
     divan::main();
@@ -29,16 +29,16 @@ const DIMENSION: usize = 384;
 
 /// Writes a cache of `rows` texts.
 fn write_cache(folder: &Path, rows: usize) {
-    let (tokenizer, texts) = material::bert(30_000, rows);
+    let (tokenizer, texts) = fixtures::bert(30_000, rows);
     let spec = CacheSpec::new(DIMENSION, Precision::F16, Fingerprint::default());
     let mut writer = CacheWriter::open(folder, spec).expect("a cache");
-    let mut numbers = Numbers(2);
+    let mut random = fastrand::Rng::with_seed(2);
     for (shard, texts) in texts.chunks(SHARD_ROWS).enumerate() {
-        writer.write(shard, texts, &numbers.many(texts.len() * DIMENSION)).expect("a shard");
+        writer.write(shard, texts, &numbers(&mut random, texts.len() * DIMENSION)).expect("a shard");
     }
     let tokens = Tokenizer::from_bytes(&tokenizer, Path::new("tokenizer.json")).expect("a tokenizer");
     let words: Vec<String> = (0..=tokens.vocabulary()).map(|id| tokens.token(id as u32).unwrap_or_default()).collect();
-    writer.write_tokens(&tokenizer, &words, &numbers.many(words.len() * DIMENSION)).expect("the tokens");
+    writer.write_tokens(&tokenizer, &words, &numbers(&mut random, words.len() * DIMENSION)).expect("the tokens");
     writer.finish(rows as u64).expect("the cache");
 }
 
