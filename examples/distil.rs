@@ -11,8 +11,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
-use limbeck_data::cache::Cache;
 use limbeck_data::Monitor;
+use limbeck_data::cache::Cache;
 use limbeck_encoder::{Precision, Tokenizer};
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, StudentConfig};
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets, distil, remove_checkpoints};

@@ -260,7 +260,10 @@ impl Error {
             Self::Teacher(error) => error.training(),
             _ => None,
         };
-        matches!(training, Some(limbeck_training::Error::OtherTraining { .. }))
+        matches!(
+            training,
+            Some(limbeck_training::Error::OtherTraining { .. } | limbeck_training::Error::CheckpointFormat { .. })
+        )
     }
 
     /// What the user could do next, where that is known.

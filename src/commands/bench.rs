@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use crate::measure::speed::{Settings, measure_speed};
 use crate::measure::NamedModel;
+use crate::measure::speed::{Settings, measure_speed};
 use crate::models::ModelOptions;
+use clap::Args;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
@@ -14,10 +14,8 @@ use super::common::{ModelArguments, Session, check_teachers, is_teacher, open_wi
 use crate::error::{Error, Result};
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student \
-                  --input texts.txt --threads 2 --json"
-)]
+#[command(after_help = "Example:\n  limbeck bench --model runs/quickstart/teacher runs/quickstart/student \
+                  --input texts.txt --threads 2 --json")]
 pub(super) struct Arguments {
     /// A student, a teacher, a Model2Vec folder, or the URI of one; several are measured side by side
     #[arg(long, value_name = "M", required = true, num_args = 1..)]

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use crate::models::{DEFAULT_RUNTIME, ModelOptions, Opener, StudentEngine};
 use crate::recipe::{self, Recipe};
+use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_encoder::{Encoder, Precision};
@@ -217,9 +217,8 @@ pub(super) fn open_with(
 ) -> Result<Vec<Opened>> {
     let store = session.store()?;
     let opener = arguments.opener(&store, session.monitor)?;
-    let open = |name: &String| -> Result<Opened> {
-        Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })
-    };
+    let open =
+        |name: &String| -> Result<Opened> { Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? }) };
     names.iter().map(open).collect()
 }
 

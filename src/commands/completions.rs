@@ -1,8 +1,8 @@
 //! `limbeck completions`: completions for a shell.
 
+use crate::error::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use crate::error::Result;
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  limbeck completions bash > /etc/bash_completion.d/limbeck")]

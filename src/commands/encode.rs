@@ -3,9 +3,9 @@
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
 use crate::output::{JsonLines, Npy, Parquet, VectorSink};
 use crate::vectors::truncated;
+use clap::{Args, ValueEnum};
 use limbeck_data::VectorType;
 use limbeck_data::text::{TextReader, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};

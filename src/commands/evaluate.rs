@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{ArgGroup, Args};
 use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
@@ -10,6 +9,7 @@ use crate::measure::sts::{StsSet, read_sets, sts};
 use crate::measure::{NamedModel, word_order};
 use crate::summary::FidelitySummary;
 use crate::vectors::TruncatedEncoder;
+use clap::{ArgGroup, Args};
 use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
@@ -132,8 +132,7 @@ impl<'a> Tasks<'a> {
             has_teacher |= is_teacher(&teacher);
             let teacher = NamedModel::new(&teacher.name, &*teacher.encoder);
             let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
-            kinds =
-                named.map(|(file, name)| Kind::new(file, name, &teacher, monitor)).collect::<Result<_>>()?;
+            kinds = named.map(|(file, name)| Kind::new(file, name, &teacher, monitor)).collect::<Result<_>>()?;
             if let Some(pairs) = pairs {
                 let similarities = word_order::similarities(&teacher, &pairs, monitor)?;
                 order = Some((pairs, similarities));

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::models::{ModelFiles, find_model};
 use candle_core::Device;
 use clap::{Args, ValueEnum};
-use crate::models::{ModelFiles, find_model};
 use limbeck_data::Error as DataError;
 use limbeck_data::assets::Uri;
 use limbeck_data::files::{folder_of, remove_leftovers};
@@ -20,12 +20,10 @@ use super::overwrite_guard::{refuse_folded_over, refuse_inputs};
 use crate::error::{Error, Result};
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 \
+#[command(after_help = "Examples:\n  limbeck export --model runs/quickstart/student --format folded --precision int8 \
                   --to student.limbeck\n  \
                   limbeck export --model runs/quickstart/student --format onnx --to student-onnx\n  \
-                  limbeck export --model runs/quickstart/student --format sentence-transformers --to student-st"
-)]
+                  limbeck export --model runs/quickstart/student --format sentence-transformers --to student-st")]
 pub(super) struct Arguments {
     /// The student's folder or URI
     #[arg(long, value_name = "M")]

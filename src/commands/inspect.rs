@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::models::{ModelFiles, find_model};
 use candle_core::Device;
 use clap::Args;
-use crate::models::{ModelFiles, find_model};
 use limbeck_data::Error as DataError;
 use limbeck_data::cache::Cache;
 use limbeck_encoder::Student;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use limbeck_data::files::lock_folder;
 use limbeck_data::VectorType;
 use limbeck_data::cache::Cache;
+use limbeck_data::files::lock_folder;
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
 use super::common::Session;
@@ -14,13 +14,11 @@ use super::overwrite_guard::refuse_nested;
 use crate::error::{Error, Result};
 
 #[derive(Args)]
-#[command(
-    after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  \
+#[command(after_help = "Example:\n  limbeck embed --teacher minilm --input corpus.txt.gz --to one\n  \
                   limbeck embed --teacher e5 --prefix 'query: ' --input corpus.txt.gz \\\n      \
                   --student-tokenizer one/tokenizer.json --to two\n  \
                   limbeck join --cache one --cache two --weights 1,1.5 --to both\n  \
-                  limbeck distil --cache both --to student"
-)]
+                  limbeck distil --cache both --to student")]
 pub(super) struct Arguments {
     /// A cache that `limbeck embed` made, or Parquet with a text and a vector column; two or more, of the same texts in
     /// the same order

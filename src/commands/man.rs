@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::error::{Error, Result};
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 use limbeck_data::files::write_bytes;
-use crate::error::{Error, Result};
-
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck man run | man -l -\n  limbeck man --to /usr/local/share/man/man1")]

@@ -8,7 +8,6 @@ use limbeck_student::folder::{is_student, other_kind};
 
 use crate::error::{Error, Result};
 
-
 /// Refuses to write to `to` where it is one of `inputs`, which the command reads.
 pub(super) fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<()> {
     let whole = resolved(to)?;

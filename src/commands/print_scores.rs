@@ -1,11 +1,11 @@
 //! What `limbeck evaluate` says of a model, as JSON or for people.
 
+use crate::error::Result;
 use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
 use crate::measure::word_order::WordOrder;
 use crate::summary::FidelitySummary;
 use serde_json::{Map, Value, json};
-use crate::error::Result;
 
 /// A model's figures, those that were asked for.
 pub(super) struct Scored<'a> {

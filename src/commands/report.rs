@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use crate::report::{self, curves, page};
 use crate::summary::table;
+use clap::Args;
 use limbeck_data::files::write_bytes;
 
 use super::common::Session;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use crate::summary::{Summary, compare};
+use clap::Args;
 
 use super::common::Session;
 use crate::error::{Error, Result};

@@ -16,12 +16,10 @@ use crate::pipeline::stages::vocabulary::vocabulary_into;
 use crate::recipe::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE};
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
+#[command(after_help = "Examples:\n  limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
                   --kind wordpiece --size 16000 --to tokenizer.json\n  \
                   limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
-                  --kind corpus --min-count 3 --to tokenizer.json"
-)]
+                  --kind corpus --min-count 3 --to tokenizer.json")]
 pub(super) struct Arguments {
     /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
     #[arg(long, value_name = "TEXT")]

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
 use crate::measure::word_order::{pairs, write};
+use clap::Args;
 use limbeck_data::text::read_texts;
 
 use super::common::Session;

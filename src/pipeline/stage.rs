@@ -27,8 +27,9 @@ pub trait Stage: Sync {
 
     /// Whether a recipe laid over another one (`base`) may use that run's result, where both configure the stage
     /// identically.
-    fn is_shared(&self, _plan: &Plan) -> bool {
-        true
+    /// The student of the last method is always a run's own.
+    fn is_shared(&self, plan: &Plan) -> bool {
+        self.method().is_none_or(|method| plan.last_method() != Some(method))
     }
 
     /// The stages whose results it reads; those that the plan lacks are passed over.

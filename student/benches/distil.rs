@@ -37,7 +37,9 @@ fn write_cache(folder: &Path, rows: usize) {
     }
     let tokens = Tokenizer::from_bytes(&tokenizer, Path::new("tokenizer.json")).expect("a tokenizer");
     let words: Vec<String> = (0..=tokens.vocabulary()).map(|id| tokens.token(id as u32).unwrap_or_default()).collect();
-    writer.write_tokens(&tokenizer, &words, &fixtures::numbers(&mut random, words.len() * DIMENSION)).expect("the tokens");
+    writer
+        .write_tokens(&tokenizer, &words, &fixtures::numbers(&mut random, words.len() * DIMENSION))
+        .expect("the tokens");
     writer.finish(rows as u64).expect("the cache");
 }
 

@@ -7,7 +7,7 @@ use limbeck_training::optimiser::{AdamW, AdamWSettings};
 
 use crate::error::{Error, Result};
 use crate::graph::Backend;
-use crate::model::{TokenRows, TABLE, TextCnn};
+use crate::model::{TABLE, TextCnn, TokenRows};
 
 /// A student in training.
 pub(crate) struct TrainableStudent {

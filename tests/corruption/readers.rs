@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
+use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Cache;
 use limbeck_data::examples::{self, ExampleColumns};
-use limbeck_data::Monitor;
 use limbeck_data::sts::GradedPairs;
 use limbeck_data::text::{self, PreparedText};
 use limbeck_encoder::{Encoder, Precision, Special, Student, Tokenizer};

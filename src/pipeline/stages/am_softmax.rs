@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::embed;
 use crate::error::Result;
 use crate::measure::sts::DevSets;
-use crate::pipeline::student_start::start_of;
 use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::student_start::start_of;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Method, Plan};
 
@@ -30,10 +30,6 @@ impl Stage for AmSoftmax {
 
     fn method(&self) -> Option<Method> {
         Some(Method::AmSoftmax)
-    }
-
-    fn is_shared(&self, plan: &Plan) -> bool {
-        plan.last_method() != self.method()
     }
 
     fn reads(&self, plan: &Plan) -> Vec<StageId> {

@@ -28,10 +28,6 @@ impl Stage for Distil {
         Some(Method::Distil)
     }
 
-    fn is_shared(&self, plan: &Plan) -> bool {
-        plan.last_method() != self.method()
-    }
-
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
         let before = plan.method_before(Method::Distil).map(StageId::from);
         [embed::ID].into_iter().chain(before).collect()

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, CacheSpec, Columns, SHARD_ROWS};
 use limbeck_data::text::PreparedText;
-use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::Targets;
 use limbeck_teacher::embed::{EmbedJob, EmbedSummary, run as embed};
@@ -72,8 +72,10 @@ impl Stage for Embed {
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         let own = context.folder();
         let prepared = context.folder_of(text::ID);
-        let parts = [("train", prepared.train_text(), own.train_cache(), true),
-            ("held-out", prepared.held_out_text(), own.held_out_cache(), false)];
+        let parts = [
+            ("train", prepared.train_text(), own.train_cache(), true),
+            ("held-out", prepared.held_out_text(), own.held_out_cache(), false),
+        ];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
             let fingerprint = teacher.cache_fingerprint(text.sha256()?)?;
@@ -107,9 +109,8 @@ fn remove_other_cache(folder: &Path, spec: &CacheSpec) -> Result<()> {
     if !folder.join("cache.json").is_file() {
         return Ok(());
     }
-    let is_same = Cache::open(folder).is_ok_and(|cache| {
-        cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage)
-    });
+    let is_same = Cache::open(folder)
+        .is_ok_and(|cache| cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage));
     if is_same { Ok(()) } else { remove_folder(folder) }
 }
 

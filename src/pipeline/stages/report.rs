@@ -59,12 +59,7 @@ impl Stage for Report {
         } else if plan.teacher().is_some() {
             versions.insert("onnxruntime".into(), context.opener().runtime()?.version().into());
         }
-        let summary = Summary {
-            name: plan.recipe.name.clone(),
-            models,
-            stages: context.finished.to_vec(),
-            versions,
-        };
+        let summary = Summary { name: plan.recipe.name.clone(), models, stages: context.finished.to_vec(), versions };
         summary.write(&own.summary())?;
         files::write_bytes(&own.card(), card(&summary, &plan.recipe).as_bytes())?;
         let page = report::page(&[report::FinishedRun::read(own.root())?])?;

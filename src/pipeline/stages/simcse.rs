@@ -30,10 +30,6 @@ impl Stage for Simcse {
         Some(Method::Simcse)
     }
 
-    fn is_shared(&self, plan: &Plan) -> bool {
-        plan.last_method() != self.method()
-    }
-
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
         let before = plan.method_before(Method::Simcse).map(StageId::from);
         [fetch::ID, text::ID, embed::ID].into_iter().chain(before).collect()

@@ -79,10 +79,9 @@ impl Recipe {
     pub(super) fn check_name(&self) -> Check {
         let is_odd = self.name.contains(['/', '\\']) || self.name.starts_with('.') || self.name.is_empty();
         match is_odd {
-            true => problem(
-                format!("name {:?} can't be a folder's name", self.name),
-                "choose letters, digits and dashes",
-            ),
+            true => {
+                problem(format!("name {:?} can't be a folder's name", self.name), "choose letters, digits and dashes")
+            }
             false => Ok(()),
         }
     }

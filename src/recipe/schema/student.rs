@@ -1,10 +1,11 @@
 //! `[student]`.
 
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+use limbeck_student::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, problem};
-use super::vocabulary::{VocabularyKind, VocabularySource};
+use super::vocabulary::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};
 
 /// A training method of a student; each is a stage of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
@@ -121,5 +122,72 @@ impl StudentSection {
     /// it.
     pub fn shape(&self) -> Self {
         Self { methods: vec![Method::Distil], ..self.clone() }
+    }
+
+    /// The student's own vocabulary, if it has one.
+    ///
+    /// # Errors
+    /// Keys that say nothing beside the others.
+    pub fn own_vocabulary(&self) -> Check<Option<Vocabulary>> {
+        let hint = "vocabulary is \"teacher\", \"corpus\", \"extended\" or \"trained\"";
+        let trained = self.vocabulary == VocabularySource::Trained;
+        if !trained && self.vocabulary_kind.is_some() {
+            return problem("student.vocabulary_kind is for student.vocabulary = \"trained\"", hint);
+        }
+        if !trained && self.vocabulary != VocabularySource::Extended && self.vocabulary_size.is_some() {
+            return problem("student.vocabulary_size is for student.vocabulary = \"trained\" or \"extended\"", hint);
+        }
+        if self.vocabulary != VocabularySource::Corpus && self.vocabulary_min_count.is_some() {
+            return problem("student.vocabulary_min_count is for student.vocabulary = \"corpus\"", hint);
+        }
+        let size = self.vocabulary_size.unwrap_or(match trained {
+            true => DEFAULT_SIZE,
+            false => DEFAULT_EXTENDED_SIZE,
+        });
+        let vocabulary = match (self.vocabulary, self.vocabulary_kind.unwrap_or_default()) {
+            (VocabularySource::Teacher, _) => None,
+            (VocabularySource::Corpus, _) => {
+                Some(Vocabulary::Corpus { min_count: self.vocabulary_min_count.unwrap_or(DEFAULT_MIN_COUNT) })
+            }
+            (VocabularySource::Extended, _) => Some(Vocabulary::Extended { size }),
+            (VocabularySource::Trained, VocabularyKind::WordPiece) => Some(Vocabulary::WordPiece { size }),
+            (VocabularySource::Trained, VocabularyKind::Unigram) => Some(Vocabulary::Unigram { size }),
+        };
+        vocabulary.iter().try_for_each(Vocabulary::check)?;
+        Ok(vocabulary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(text: &str) -> StudentSection {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn keys_without_an_effect_are_refused() {
+        for text in [
+            "vocabulary_size = 300",
+            "vocabulary = \"corpus\"\nvocabulary_kind = \"unigram\"",
+            "vocabulary_min_count = 3",
+            "vocabulary = \"extended\"\nvocabulary_kind = \"wordpiece\"",
+        ] {
+            assert!(section(text).own_vocabulary().is_err(), "{text}");
+        }
+        let own = |text: &str| section(text).own_vocabulary().unwrap();
+        assert_eq!(own(""), None);
+        assert_eq!(own("vocabulary = \"corpus\""), Some(Vocabulary::Corpus { min_count: 2 }));
+        assert_eq!(own("vocabulary = \"extended\""), Some(Vocabulary::Extended { size: 60_000 }));
+        assert_eq!(own("vocabulary = \"trained\""), Some(Vocabulary::WordPiece { size: 16_000 }));
+        let text = "vocabulary = \"trained\"\nvocabulary_kind = \"unigram\"\nvocabulary_size = 500";
+        assert_eq!(own(text), Some(Vocabulary::Unigram { size: 500 }));
+    }
+
+    #[test]
+    fn a_default_vocabulary_is_not_written() {
+        let written = serde_json::to_string(&StudentSection::default()).unwrap();
+        assert!(!written.contains("vocabulary"), "{written}");
     }
 }

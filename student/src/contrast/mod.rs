@@ -21,10 +21,10 @@ pub(crate) use self::encoding::EncodingStudent;
 use self::learner::StudentLearner;
 pub(crate) use self::views::views;
 use crate::config::StudentConfig;
+use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
-use crate::model::{TextCnn};
-use crate::dense::DenseParameters;
+use crate::model::TextCnn;
 use crate::start::Cooccurrence;
 
 /// The random stream of a random table.

@@ -5,9 +5,9 @@ use limbeck_encoder::TokenBatch;
 
 use super::job::DistilJob;
 use super::targets::Survey;
-use crate::error::{Error, Result};
-use crate::model::{TextCnn};
 use crate::dense::DenseParameters;
+use crate::error::{Error, Result};
+use crate::model::TextCnn;
 use crate::start::{Bags, Start, from_token_vectors, least_squares};
 use crate::unit::to_unit;
 

@@ -14,9 +14,9 @@ use limbeck_training::random::Random;
 use super::*;
 use crate::am_softmax::AmSoftmaxLoss;
 use crate::config::{ARCHITECTURE, ConvolutionConfig, StudentConfig};
-use crate::error::{Error, Result};
-use crate::model::{TextCnn};
 use crate::dense::DenseParameters;
+use crate::error::{Error, Result};
+use crate::model::TextCnn;
 use crate::test_support::{StopAt, WORDS, word_tokenizer};
 use crate::trainable::weights_hash;
 

@@ -161,9 +161,8 @@ fn lookup<'a>(graph: &mut Graph<'a>, model: &'a TextCnn, precision: Precision, i
     let scales = row_scales(&balanced, width, row_scale);
     let scale = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
     let factors = graph.floats(&format!("{name}.channels"), &[width], factors);
-    let whole = graph.tensor(name, ElementType::I8, &[rows, width], move |to| {
-        Ok(write_rows(to, &balanced, width, &scales)?)
-    });
+    let whole =
+        graph.tensor(name, ElementType::I8, &[rows, width], move |to| Ok(write_rows(to, &balanced, width, &scales)?));
     let whole = graph.node("Gather", &[&whole, ids], &[]);
     let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
     let scale = graph.node("Gather", &[&scale, ids], &[]);
@@ -185,9 +184,7 @@ impl<'a> GraphParts<'a> {
         let mut scale_shape = vec![1; shape.len()];
         scale_shape[0] = shape[0];
         let scale = graph.floats(&format!("{name}.scale"), &scale_shape, scales.clone());
-        let whole = graph.tensor(name, ElementType::I8, shape, move |to| {
-            Ok(write_rows(to, &values, width, &scales)?)
-        });
+        let whole = graph.tensor(name, ElementType::I8, shape, move |to| Ok(write_rows(to, &values, width, &scales)?));
         let whole = graph.node("Cast", &[&whole], &[Attribute::Int("to", FLOAT)]);
         Ok(graph.node("Mul", &[&whole, &scale], &[]))
     }

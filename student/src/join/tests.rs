@@ -1,5 +1,5 @@
-use limbeck_data::{Interrupt, VectorType};
 use limbeck_data::progress::Silent;
+use limbeck_data::{Interrupt, VectorType};
 use limbeck_training::random::Random;
 
 use super::*;
