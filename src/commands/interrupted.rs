@@ -1,5 +1,7 @@
 //! What an interrupted command kept, and how it goes on.
 
+use std::borrow::Cow;
+
 use limbeck_data::Interrupt;
 
 use crate::error::Error;
@@ -40,10 +42,17 @@ pub(super) fn command_line(arguments: impl IntoIterator<Item = String>, without:
             is_value = true;
             continue;
         }
-        // No word of a command line holds a NUL, the one thing that can't be quoted.
-        words.push(shlex::try_quote(&argument).map(Into::into).unwrap_or(argument.clone()));
+        words.push(match argument.split_once('=') {
+            Some((key, value)) => format!("{}={}", quoted(key), quoted(value)),
+            None => quoted(&argument).into_owned(),
+        });
     }
     words.join(" ")
+}
+
+/// A word for the shell. No word of a command line holds a NUL, the one character that can't be quoted.
+fn quoted(word: &str) -> Cow<'_, str> {
+    shlex::try_quote(word).unwrap_or(word.into())
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@
 //! use limbeck_student::encoder::CandleStudent;
 //! use limbeck_student::{fold::write_folded, folder::StudentFolder, model::TextCnn};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! # let path = std::env::temp_dir().join(format!("limbeck-student-doc-{}.folded", std::process::id()));
 //! # let json = r#"{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
 //! #     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,

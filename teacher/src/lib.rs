@@ -34,7 +34,7 @@
 //!
 //! // The same model for ONNX Runtime, see `OnnxEncoder`.
 //! onnx::export(&teacher, teacher.pooler, Precision::F32, &folder.join("model.onnx"))?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 
 pub mod backprop;

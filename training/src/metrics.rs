@@ -46,6 +46,8 @@ impl MetricsLog {
         if kept.len() as u64 != length {
             limbeck_data::files::write_bytes(path, &kept)?;
         }
+        let folder = limbeck_data::files::folder_of(path);
+        std::fs::create_dir_all(&folder).map_err(failed("making the folder of the log"))?;
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("opening the log"))?;
         Ok(Self { path: path.to_path_buf(), file })
     }

@@ -7,6 +7,7 @@ use super::batches::{Batches, Span};
 
 /// Delivers the windows of a training in order. Memory holds two: the current one and the one that is read.
 pub(super) struct ReadAhead<B: Batches> {
+    #[expect(clippy::type_complexity, reason = "a window with its span, as the thread sends it")]
     windows: Receiver<(Span, Result<B::Window, B::Error>)>,
     current: Option<(Span, B::Window)>,
 }
