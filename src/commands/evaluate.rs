@@ -201,5 +201,5 @@ impl Kind {
 
 fn encode(model: &NamedModel<'_>, texts: &[String], what: &str, monitor: Monitor<'_>) -> Result<Embeddings> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Ok(model.encode(&texts, what, monitor)?)
+    model.encode(&texts, what, monitor)
 }

@@ -211,7 +211,7 @@ fn cache_origin(recipe: &Recipe) -> Check<CacheOrigin> {
     match (teacher, &cache.path) {
         (Some(teacher), None) => {
             let device = teacher.device.as_deref().unwrap_or("cpu").parse()?;
-            let uri = teacher.source.parse().map_err(limbeck_data::Error::from)?;
+            let uri = teacher.source.parse()?;
             Ok(CacheOrigin::Teacher(TeacherPlan { uri, device }))
         }
         (_, path) => {
