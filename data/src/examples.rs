@@ -121,7 +121,7 @@ struct ExampleLayout {
 pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
     let table = TableReader::open(path, &Encodings::default())?;
     let unit = table.unit();
-    let ExampleLayout { sentences, label, inference } = find(path, table.names(), columns)?;
+    let ExampleLayout { sentences, label, inference } = find(path, &table.names, columns)?;
     let width = sentences.len();
     let wanted: Vec<_> = sentences.into_iter().chain(label).collect();
     let labelled = wanted.len() > width;

@@ -52,13 +52,13 @@
 
 pub mod assets;
 pub mod cache;
-mod caught;
 mod codec;
 pub mod error;
 pub mod examples;
 pub mod files;
 pub mod interrupt;
 pub mod monitor;
+mod parquet_file;
 pub mod progress;
 pub mod sts;
 pub mod text;

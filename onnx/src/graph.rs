@@ -60,7 +60,7 @@ impl Attribute<'_> {
         const FLOAT: i64 = 1;
         const INT: i64 = 2;
         const INTS: i64 = 7;
-        let named = |name| Message::new().text(attribute::NAME, name);
+        let named = |name| Message::default().text(attribute::NAME, name);
         match *self {
             Self::Float(name, value) => named(name).float(attribute::F, value).int(attribute::TYPE, FLOAT),
             Self::Int(name, value) => named(name).int(attribute::I, value).int(attribute::TYPE, INT),
@@ -96,7 +96,7 @@ impl<E> From<io::Error> for FillError<E> {
 
 /// A constant tensor.
 struct Initializer<'a, E> {
-    /// A `TensorProto` up to its bytes.
+    /// The field of the `GraphProto` up to the tensor's bytes.
     head: Message,
     bytes: u64,
     fill: FillTensor<'a, E>,
@@ -208,8 +208,9 @@ impl<'a, E> Graph<'a, E> {
     ) -> Value {
         let bytes = dims.iter().map(|&size| size as u64).product::<u64>() * element.size();
         let dims: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
-        let head = Message::new().ints(tensor::DIMS, &dims).int(tensor::DATA_TYPE, element as i64);
+        let head = Message::default().ints(tensor::DIMS, &dims).int(tensor::DATA_TYPE, element as i64);
         let head = head.text(tensor::NAME, name).length_of(tensor::RAW_DATA, bytes);
+        let head = Message::default().length_of(graph::INITIALIZER, head.len() + bytes).then(&head);
         self.initializers.push(Initializer { head, bytes, fill: Box::new(fill) });
         Value(name.to_owned())
     }
@@ -234,7 +235,7 @@ impl<'a, E> Graph<'a, E> {
     }
 
     fn add(&mut self, operator: &str, inputs: &[&Value], outputs: &[String], attributes: &[Attribute]) {
-        let message = inputs.iter().fold(Message::new(), |message, input| message.text(node::INPUT, &input.0));
+        let message = inputs.iter().fold(Message::default(), |message, input| message.text(node::INPUT, &input.0));
         let message = outputs.iter().fold(message, |message, output| message.text(node::OUTPUT, output));
         let message = message.text(node::NAME, &outputs[0]).text(node::OP_TYPE, operator);
         let add = |message: Message, attribute: &Attribute| message.message(node::ATTRIBUTE, &attribute.encode());
@@ -250,21 +251,20 @@ impl<'a, E> Graph<'a, E> {
         E: From<Error> + From<limbeck_data::Error>,
     {
         let all = |messages: &[Message], field: u32| {
-            messages.iter().fold(Message::new(), |all, message| all.message(field, message))
+            messages.iter().fold(Message::default(), |all, message| all.message(field, message))
         };
         let before = all(&self.nodes, graph::NODE).text(graph::NAME, self.name);
-        let heads: Vec<Message> = self.initializers.iter().map(Initializer::encode_head).collect();
         let after = all(&self.inputs, graph::INPUT).then(&all(&self.outputs, graph::OUTPUT));
-        let tensors: u64 = heads.iter().zip(&self.initializers).map(|(head, tensor)| head.len() + tensor.bytes).sum();
+        let tensors: u64 = self.initializers.iter().map(|tensor| tensor.head.len() + tensor.bytes).sum();
         let length = before.len() + tensors + after.len();
 
-        let start = Message::new()
+        let start = Message::default()
             .int(model::IR_VERSION, IR_VERSION)
             .text(model::PRODUCER_NAME, "limbeck")
             .text(model::PRODUCER_VERSION, env!("CARGO_PKG_VERSION"))
-            .message(model::OPSET_IMPORT, &Message::new().int(operator_set_id::VERSION, OPSET));
+            .message(model::OPSET_IMPORT, &Message::default().int(operator_set_id::VERSION, OPSET));
         let entry = |(key, value): &(&str, String)| {
-            Message::new().text(string_string_entry::KEY, key).text(string_string_entry::VALUE, value)
+            Message::default().text(string_string_entry::KEY, key).text(string_string_entry::VALUE, value)
         };
         let start = metadata.iter().map(entry).fold(start, |start, entry| start.message(model::METADATA_PROPS, &entry));
         let start = start.length_of(model::GRAPH, length);
@@ -276,8 +276,8 @@ impl<'a, E> Graph<'a, E> {
             let mut write = || -> Result<(), FillError<E>> {
                 file.write_all(start.as_bytes())?;
                 file.write_all(before.as_bytes())?;
-                for (head, tensor) in heads.iter().zip(&self.initializers) {
-                    file.write_all(head.as_bytes())?;
+                for tensor in &self.initializers {
+                    file.write_all(tensor.head.as_bytes())?;
                     let mut counted = ByteCounter { to: &mut *file, bytes: 0 };
                     (tensor.fill)(&mut counted)?;
                     if counted.bytes != tensor.bytes {
@@ -293,14 +293,6 @@ impl<'a, E> Graph<'a, E> {
                 FillError::Sink(source) => limbeck_data::Error::io("write", path)(source).into(),
             })
         })
-    }
-}
-
-impl<E> Initializer<'_, E> {
-    /// The field of the `GraphProto` up to the tensor's bytes.
-    fn encode_head(&self) -> Message {
-        let field = Message::new().length_of(graph::INITIALIZER, self.head.len() + self.bytes);
-        field.then(&self.head)
     }
 }
 
@@ -324,16 +316,16 @@ impl<W: Write> Write for ByteCounter<W> {
 
 /// The `ValueInfoProto` of a tensor.
 fn value_info(name: &str, element: ElementType, dims: &[&str]) -> Message {
-    let shape = dims.iter().fold(Message::new(), |shape, dim| {
+    let shape = dims.iter().fold(Message::default(), |shape, dim| {
         let dim = match dim.parse() {
-            Ok(size) => Message::new().int(dimension::DIM_VALUE, size),
-            Err(_) => Message::new().text(dimension::DIM_PARAM, dim),
+            Ok(size) => Message::default().int(dimension::DIM_VALUE, size),
+            Err(_) => Message::default().text(dimension::DIM_PARAM, dim),
         };
         shape.message(tensor_shape::DIM, &dim)
     });
-    let tensor = Message::new().int(tensor_type::ELEM_TYPE, element as i64).message(tensor_type::SHAPE, &shape);
-    let tensor = Message::new().message(type_::TENSOR_TYPE, &tensor);
-    Message::new().text(value_info::NAME, name).message(value_info::TYPE, &tensor)
+    let tensor = Message::default().int(tensor_type::ELEM_TYPE, element as i64).message(tensor_type::SHAPE, &shape);
+    let tensor = Message::default().message(type_::TENSOR_TYPE, &tensor);
+    Message::default().text(value_info::NAME, name).message(value_info::TYPE, &tensor)
 }
 
 /// Writes floats, little-endian.

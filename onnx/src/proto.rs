@@ -15,10 +15,6 @@ const LENGTH: u64 = 2;
 const FOUR_BYTES: u64 = 5;
 
 impl Message {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Adds an integer or an enum. The format encodes negative numbers in ten bytes.
     pub(crate) fn int(mut self, field: u32, value: i64) -> Self {
         self.key(field, VARINT);
@@ -92,11 +88,11 @@ mod tests {
     /// The examples are from the format's documentation.
     #[test]
     fn fields_are_encoded_as_in_the_documentation() {
-        assert_eq!(Message::new().int(1, 150).as_bytes(), [0x08, 0x96, 0x01]);
-        assert_eq!(Message::new().text(2, "testing").as_bytes(), b"\x12\x07testing");
-        let inner = Message::new().int(1, 150);
-        assert_eq!(Message::new().message(3, &inner).as_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
-        assert_eq!(Message::new().int(1, -2).len(), 11);
-        assert_eq!(Message::new().float(2, 1.0).as_bytes(), [0x15, 0, 0, 0x80, 0x3f]);
+        assert_eq!(Message::default().int(1, 150).as_bytes(), [0x08, 0x96, 0x01]);
+        assert_eq!(Message::default().text(2, "testing").as_bytes(), b"\x12\x07testing");
+        let inner = Message::default().int(1, 150);
+        assert_eq!(Message::default().message(3, &inner).as_bytes(), [0x1a, 0x03, 0x08, 0x96, 0x01]);
+        assert_eq!(Message::default().int(1, -2).len(), 11);
+        assert_eq!(Message::default().float(2, 1.0).as_bytes(), [0x15, 0, 0, 0x80, 0x3f]);
     }
 }

@@ -34,7 +34,7 @@ pub enum AssetError {
     },
     /// A wheel without the file or folder named.
     #[error("{} has no file or folder `{member}`", archive.display())]
-    #[diagnostic(help("{}", nearest_help(nearest)))]
+    #[diagnostic(help("{}", names_help("nearest are", nearest, "the wheel holds no files")))]
     NoMember {
         /// The wheel.
         archive: PathBuf,
@@ -101,7 +101,7 @@ pub enum AssetError {
     },
     /// A repository without a file that a model needs.
     #[error("{repository} has no {file}")]
-    #[diagnostic(help("{}", files_help(files)))]
+    #[diagnostic(help("{}", names_help("it has", files, "check the name and the revision")))]
     NoHubFile {
         /// The repository.
         repository: String,
@@ -186,16 +186,7 @@ pub enum HubFailure {
 
 const NETWORK: &str = "check the network and the proxy settings; what was fetched before needs none";
 
-fn nearest_help(nearest: &[String]) -> String {
-    match nearest.is_empty() {
-        true => "the wheel holds no files".to_owned(),
-        false => format!("nearest are: {}", nearest.join(", ")),
-    }
-}
-
-fn files_help(files: &[String]) -> String {
-    match files.is_empty() {
-        true => "check the name and the revision".to_owned(),
-        false => format!("it has: {}", files.join(", ")),
-    }
+/// The names after a word that leads to them, or else `none`.
+fn names_help(lead: &str, names: &[String], none: &str) -> String {
+    if names.is_empty() { none.to_owned() } else { format!("{lead}: {}", names.join(", ")) }
 }

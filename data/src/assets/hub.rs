@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
+use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo, Metadata};
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
 use super::AssetError;
@@ -49,6 +49,14 @@ impl HubSettings {
         let text = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let cache = text("HF_HOME").map(|home| Path::new(&home).join("hub"));
         Self { endpoint: text("HF_ENDPOINT"), cache, token: text("HF_TOKEN") }
+    }
+}
+
+/// The files that must be fetched and those that may be: of a model, or the one file at `path`.
+fn files_of<'a, 'p>(path: &'a Option<&'p str>) -> (&'a [&'p str], &'a [&'p str]) {
+    match path {
+        Some(path) => (std::slice::from_ref(path), &[]),
+        None => (&NEEDED, &WANTED),
     }
 }
 
@@ -105,37 +113,25 @@ impl<'a> Hub<'a> {
             }
         };
         let download = Download { hub: self, repo: self.api.repo(repo.clone()), cached: self.cache.repo(repo), listed };
-        if let Some(path) = path {
-            let file = download.file(path)?.ok_or_else(|| download.missing(path))?;
-            return Ok(snapshot(&file, path, vec![path.to_owned()]));
+        let (needed, wanted) = files_of(&path);
+        let mut found = Vec::new();
+        for &name in needed {
+            found.push((name, download.file(name)?.ok_or_else(|| download.missing(name))?));
         }
-        let mut files = Vec::new();
-        let mut config = PathBuf::new();
-        for name in NEEDED {
-            let file = download.file(name)?.ok_or_else(|| download.missing(name))?;
-            if name == "config.json" {
-                config = file;
-            }
-            files.push(name.to_owned());
+        for &name in wanted {
+            found.extend(download.file(name)?.map(|file| (name, file)));
         }
-        for name in WANTED {
-            if download.file(name)?.is_some() {
-                files.push(name.to_owned());
-            }
-        }
-        Ok(snapshot(&config, "config.json", files))
+        Ok(snapshot(&found))
     }
 
     /// The files of `repo` that were fetched before, if they suffice.
-    fn offline(&self, repo: &Repo, path: Option<&str>) -> Option<HubSnapshot> {
+    fn offline<'p>(&self, repo: &Repo, path: Option<&'p str>) -> Option<HubSnapshot> {
         let cached = self.cache.repo(repo.clone());
-        if let Some(path) = path {
-            return Some(snapshot(&cached.get(path)?, path, vec![path.to_owned()]));
-        }
-        let has = |name: &&str| cached.get(name).is_some();
-        let files = NEEDED.iter().chain(&WANTED).copied().filter(has).map(str::to_owned).collect();
-        let enough = NEEDED.iter().all(has);
-        if enough { Some(snapshot(&cached.get("config.json")?, "config.json", files)) } else { None }
+        let (needed, wanted) = files_of(&path);
+        let file = |&name: &&'p str| Some((name, cached.get(name)?));
+        let mut found = needed.iter().map(file).collect::<Option<Vec<_>>>()?;
+        found.extend(wanted.iter().filter_map(file));
+        Some(snapshot(&found))
     }
 
     fn repo(&self, revision: &str) -> Repo {
@@ -171,13 +167,8 @@ impl Download<'_> {
             self.hub.monitor.check()?;
             match self.attempt(name) {
                 Ok(path) => return Ok(Some(path)),
-                Err(Failure::Client(error)) if status(&error) == Some(404) => return Ok(None),
-                Err(failure) if attempt == ATTEMPTS || !failure.may_pass() => {
-                    return Err(match failure {
-                        Failure::Client(error) => self.hub.failed(&format!("{}/{name}", self.hub.repository), error),
-                        Failure::Local(error) => error,
-                    });
-                }
+                Err(Error::Asset(AssetError::Hub { why: HubFailure::Missing, .. })) => return Ok(None),
+                Err(error) if attempt == ATTEMPTS || !may_pass(&error) => return Err(error),
                 Err(_) => {
                     self.hub.monitor.note(&format!("fetching {name} broke off; taking it up again"));
                     sleep(pause);
@@ -188,14 +179,14 @@ impl Download<'_> {
         Ok(None)
     }
 
-    fn attempt(&self, name: &str) -> std::result::Result<PathBuf, Failure> {
-        let metadata = self.hub.api.metadata(&self.repo.url(name)).map_err(Failure::Client)?;
+    fn attempt(&self, name: &str) -> Result<PathBuf> {
+        let failed = |error| self.hub.failed(&format!("{}/{name}", self.hub.repository), error);
+        let metadata = self.hub.api.metadata(&self.repo.url(name)).map_err(failed)?;
         // Both become parts of paths, so they must not leave the folder.
-        if !is_member(metadata.etag()) {
-            return Err(Failure::Client(ApiError::InvalidHeader("etag")));
-        }
-        if !is_member(metadata.commit_hash()) {
-            return Err(Failure::Client(ApiError::InvalidHeader("x-repo-commit")));
+        for (header, value) in [("etag", metadata.etag()), ("x-repo-commit", metadata.commit_hash())] {
+            if !is_member(value) {
+                return Err(failed(ApiError::InvalidHeader(header)));
+            }
         }
         let fetched = self.cached.pointer_path(metadata.commit_hash()).join(name);
         if fetched.exists() {
@@ -206,10 +197,10 @@ impl Download<'_> {
         // A part that is whole belongs to a process that was killed before it renamed the part. The hub would refuse to
         // give what follows its end.
         if fs::metadata(&part).is_ok_and(|part| part.len() >= metadata.size() as u64) {
-            fs::remove_file(&part).map_err(Error::io("remove", &part)).map_err(Failure::Local)?;
+            fs::remove_file(&part).map_err(Error::io("remove", &part))?;
         }
         let meter = Meter { monitor: self.hub.monitor, bar: None, done: 0, shown: 0 };
-        let path = self.repo.download_with_progress(name, meter).map_err(Failure::Client)?;
+        let path = self.repo.download_with_progress(name, meter).map_err(failed)?;
         check(&path, name, &metadata).inspect_err(|_| {
             // Otherwise the file would be taken for whole the next time.
             let _ = fs::remove_file(&path);
@@ -227,16 +218,15 @@ impl Download<'_> {
 }
 
 /// Checks that a file has the announced size, and the announced sha256 where the hub's tag is one.
-fn check(path: &Path, name: &str, metadata: &hf_hub::api::sync::Metadata) -> std::result::Result<(), Failure> {
-    let wrong = |expected: String, found: String| {
-        Err(Failure::Local(AssetError::Download { file: name.to_owned(), expected, found }.into()))
-    };
-    let size = fs::metadata(path).map_err(Error::io("read", path)).map_err(Failure::Local)?.len();
+fn check(path: &Path, name: &str, metadata: &Metadata) -> Result<()> {
+    let wrong =
+        |expected: String, found: String| Err(AssetError::Download { file: name.to_owned(), expected, found }.into());
+    let size = fs::metadata(path).map_err(Error::io("read", path))?.len();
     if size != metadata.size() as u64 {
         return wrong(format!("{} bytes", metadata.size()), format!("{size} bytes"));
     }
     if metadata.etag().len() == 64 {
-        let found = sha256_file(path).map_err(Failure::Local)?;
+        let found = sha256_file(path)?;
         if found != metadata.etag() {
             return wrong(format!("sha256 {}", metadata.etag()), format!("sha256 {found}"));
         }
@@ -244,20 +234,14 @@ fn check(path: &Path, name: &str, metadata: &hf_hub::api::sync::Metadata) -> std
     Ok(())
 }
 
-/// Why one attempt failed.
-enum Failure {
-    Client(ApiError),
-    Local(Error),
-}
-
-impl Failure {
-    /// Whether another attempt may succeed.
-    fn may_pass(&self) -> bool {
-        match self {
-            Self::Local(error) => matches!(error, Error::Asset(AssetError::Download { .. })),
-            Self::Client(ApiError::IoError(error)) => error.kind() != ErrorKind::StorageFull,
-            Self::Client(error) => status(error).is_none_or(|status| status == 429 || status >= 500),
+/// Whether another attempt may succeed after this error.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Asset(AssetError::Download { .. }) => true,
+        Error::Asset(AssetError::Hub { source, .. }) => {
+            status(source).is_none_or(|status| status == 429 || status >= 500)
         }
+        _ => false,
     }
 }
 
@@ -284,10 +268,11 @@ fn failed(what: &str, endpoint: &str, error: ApiError) -> Error {
     AssetError::Hub { what, endpoint, why, source: Box::new(error) }.into()
 }
 
-/// The snapshot in which `file` is called `name`, which may have several parts.
-fn snapshot(file: &Path, name: &str, files: Vec<String>) -> HubSnapshot {
+/// The snapshot with these files, of which the first tells the folder. A name may have several parts.
+fn snapshot(files: &[(&str, PathBuf)]) -> HubSnapshot {
+    let (name, file) = &files[0];
     let folder = file.ancestors().nth(name.split('/').count()).unwrap_or(file).to_owned();
-    HubSnapshot { folder, files }
+    HubSnapshot { folder, files: files.iter().map(|(name, _)| (*name).to_owned()).collect() }
 }
 
 /// Shows the progress of a download. One that is resumed continues where it broke off.

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -109,22 +108,19 @@ fn failure(output: &str, python: &str) -> PipFailure {
         "SSLError",
         "Network is unreachable",
     ];
-    let any = |signs: &[&str]| signs.iter().any(|sign| output.contains(sign));
     let lines = || output.lines().map(str::trim).filter(|line| !line.is_empty());
-    let with = |signs: &[&str]| lines().rfind(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned);
-    if any(&["No module named pip"]) {
-        return PipFailure::NoPip(python.to_owned());
-    }
-    if any(&["No space left on device", "[Errno 28]"]) {
-        return PipFailure::NoSpace;
-    }
-    if let Some(line) = with(&NETWORK) {
-        return PipFailure::NoNetwork(line);
-    }
-    // pip ends with "No matching distribution"; the line before lists the versions.
-    match with(&["Could not find a version", "No matching distribution"]) {
-        Some(_) => PipFailure::NoWheel(with(&["Could not find a version"]).unwrap_or_default()),
-        None => PipFailure::Other(lines().next_back().unwrap_or("it said nothing").to_owned()),
+    let last = |signs: &[&str]| lines().rfind(|line| signs.iter().any(|sign| line.contains(sign))).map(str::to_owned);
+    if last(&["No module named pip"]).is_some() {
+        PipFailure::NoPip(python.to_owned())
+    } else if last(&["No space left on device", "[Errno 28]"]).is_some() {
+        PipFailure::NoSpace
+    } else if let Some(line) = last(&NETWORK) {
+        PipFailure::NoNetwork(line)
+    } else if last(&["Could not find a version", "No matching distribution"]).is_some() {
+        // pip ends with "No matching distribution"; the line before lists the versions.
+        PipFailure::NoWheel(last(&["Could not find a version"]).unwrap_or_default())
+    } else {
+        PipFailure::Other(lines().next_back().unwrap_or("it said nothing").to_owned())
     }
 }
 
@@ -132,15 +128,6 @@ fn failure(output: &str, python: &str) -> PipFailure {
 pub(super) fn python() -> OsString {
     let usual = if cfg!(windows) { "python" } else { "python3" };
     std::env::var_os("LIMBECK_PYTHON").filter(|python| !python.is_empty()).unwrap_or_else(|| usual.into())
-}
-
-/// Empties a folder, or creates it.
-pub(super) fn empty_folder(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("empty", folder)(error)),
-        _ => {}
-    }
-    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
 }
 
 #[cfg(test)]

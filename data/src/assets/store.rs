@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hub::{Hub, HubSettings, HubSnapshot};
 use super::manifest::{FileRecord, first_damaged, list, sha256_of};
-use super::pip::{Pip, empty_folder, python};
+use super::pip::{Pip, python};
 use super::{AssetError, Uri, wheel};
 use crate::error::{Error, Result};
 use crate::files::{sha256_bytes, write_bytes};
@@ -49,13 +49,6 @@ struct AssetRecord {
     /// The folder of the entries' paths, relative or absolute as `path`.
     base: PathBuf,
     entries: Vec<FileRecord>,
-}
-
-/// The state of an asset in the store.
-enum StoredAsset {
-    Missing,
-    Damaged(PathBuf),
-    Whole(Box<AssetRecord>),
 }
 
 impl AssetStore {
@@ -136,7 +129,7 @@ impl AssetStore {
     /// The path of the asset named by `uri`, fetched if it is not in the store. The user's own files are not read.
     pub fn locate(&self, uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
         match uri {
-            Uri::Path(path) => Ok(user_file(path)?.0),
+            Uri::Path(path) => user_path(path),
             _ => Ok(self.fetch(uri, None, monitor)?.path),
         }
     }
@@ -163,19 +156,19 @@ impl AssetStore {
         make: impl FnOnce(&Path) -> Result<AssetRecord>,
     ) -> Result<AssetRecord> {
         let index = self.root.join("index").join(key(name)).with_extension("json");
-        if let StoredAsset::Whole(record) = self.look_up(&index) {
-            return Ok(*record);
+        if let Some((record, None)) = self.look_up(&index) {
+            return Ok(record);
         }
         let _lock = self.lock(lock, monitor)?;
         // The process that had the lock may have made this asset.
         match self.look_up(&index) {
-            StoredAsset::Whole(record) => return Ok(*record),
-            StoredAsset::Damaged(path) => {
+            Some((record, None)) => return Ok(record),
+            Some((_, Some(path))) => {
                 monitor.note(&format!("{} is missing or damaged: fetching {name} again", path.display()));
                 // Otherwise the hub's client would take the file for whole.
                 remove(&path)?;
             }
-            StoredAsset::Missing => {}
+            None => {}
         }
         let fetching = self.root.join("fetching").join(key(name));
         empty_folder(&fetching)?;
@@ -189,14 +182,12 @@ impl AssetStore {
         Ok(record)
     }
 
-    /// Looks the asset up in the index and checks its files. An index that cannot be read counts as missing.
-    fn look_up(&self, index: &Path) -> StoredAsset {
-        let record = fs::read(index).ok().and_then(|json| serde_json::from_slice::<AssetRecord>(&json).ok());
-        let Some(record) = record else { return StoredAsset::Missing };
-        match first_damaged(&self.root.join(&record.base), &record.entries) {
-            None => StoredAsset::Whole(Box::new(record)),
-            Some(path) => StoredAsset::Damaged(path),
-        }
+    /// The asset in the index, and the first of its files that is missing or damaged. An index that cannot be read has
+    /// none.
+    fn look_up(&self, index: &Path) -> Option<(AssetRecord, Option<PathBuf>)> {
+        let record: AssetRecord = serde_json::from_slice(&fs::read(index).ok()?).ok()?;
+        let damaged = first_damaged(&self.root.join(&record.base), &record.entries);
+        Some((record, damaged))
     }
 
     /// Locks `name`, and waits for a process that has locked it.
@@ -219,13 +210,7 @@ impl AssetStore {
     /// Moves the file or folder called `name` out of the folder `object` to the place that its hash gives.
     fn place(&self, uri: String, object: &Path, name: &str) -> Result<AssetRecord> {
         let made = object.join(name);
-        let (sha256, entries) = if made.is_dir() {
-            let entries = list(&made)?;
-            (sha256_of(&entries), entries)
-        } else {
-            let entry = FileRecord::of(&made, name.to_owned())?;
-            (entry.sha256.clone(), vec![entry])
-        };
+        let (sha256, entries) = measure(&made, name)?;
         let folder = Path::new("objects").join(&sha256);
         let path = folder.join(name);
         let base = if made.is_dir() { path.clone() } else { folder.clone() };
@@ -248,33 +233,44 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// The absolute path and the metadata of a file or folder of the user.
-fn user_file(path: &Path) -> Result<(PathBuf, fs::Metadata)> {
-    let metadata = fs::metadata(path).map_err(|error| {
+/// Empties a folder, or creates it.
+fn empty_folder(folder: &Path) -> Result<()> {
+    remove(folder)?;
+    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
+}
+
+/// The absolute path of a file or folder of the user.
+fn user_path(path: &Path) -> Result<PathBuf> {
+    fs::metadata(path).map_err(|error| {
         let uri = path.to_string_lossy();
         match error.kind() {
             // Users of the hub's own libraries write names without `hf:`.
-            std::io::ErrorKind::NotFound if matches!(format!("hf:{uri}").parse(), Ok(Uri::Hub { path: None, .. })) => {
+            ErrorKind::NotFound if matches!(format!("hf:{uri}").parse(), Ok(Uri::Hub { path: None, .. })) => {
                 let why = "there is no such file or folder; a model of the Hugging Face hub is written hf:owner/name";
                 Error::from(AssetError::BadUri { uri: uri.into_owned(), why, hint: None })
             }
             _ => Error::io("read", path)(error),
         }
     })?;
-    Ok((std::path::absolute(path).map_err(Error::io("find", path))?, metadata))
+    std::path::absolute(path).map_err(Error::io("find", path))
 }
 
 /// The record of a file or folder of the user.
 fn local(path: &Path) -> Result<AssetRecord> {
-    let (path, metadata) = user_file(path)?;
-    let (sha256, entries) = if metadata.is_dir() {
-        let entries = list(&path)?;
-        (sha256_of(&entries), entries)
-    } else {
-        (crate::files::sha256_file(&path)?, Vec::new())
-    };
+    let path = user_path(path)?;
     let uri = path.display().to_string();
+    let (sha256, entries) = measure(&path, &uri)?;
     Ok(AssetRecord { uri, base: path.clone(), path, sha256, wheel_sha256: None, entries })
+}
+
+/// The sha256 and the files of a file called `name`, or of a folder.
+fn measure(path: &Path, name: &str) -> Result<(String, Vec<FileRecord>)> {
+    if path.is_dir() {
+        let entries = list(path)?;
+        return Ok((sha256_of(&entries), entries));
+    }
+    let entry = FileRecord::of(path, name.to_owned())?;
+    Ok((entry.sha256.clone(), vec![entry]))
 }
 
 /// The record of files in the hub's folder: of all, or of the one file asked for.

@@ -40,23 +40,20 @@ impl FromStr for Uri {
     type Err = Error;
 
     fn from_str(uri: &str) -> Result<Self> {
-        let bad = |why| {
+        let (parsed, why) = if let Some(rest) = uri.strip_prefix("hf:") {
+            (hub(rest), "`hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/path` is expected")
+        } else if let Some(rest) = uri.strip_prefix("pypi:") {
+            (wheel(rest), "`pypi:package==version/path/in/the/wheel` is expected")
+        } else if uri.contains("://") {
+            (None, "only `hf:`, `pypi:` and paths are known")
+        } else {
+            ((!uri.is_empty()).then(|| Self::Path(uri.into())), "it's empty")
+        };
+        parsed.ok_or_else(|| {
             let without_owner = uri.strip_prefix("hf:").filter(|name| !name.contains('/'));
             let hint = without_owner.map(|name| format!("name the owner too, as in hf:google-bert/{name}"));
-            Error::from(AssetError::BadUri { uri: uri.to_owned(), why, hint })
-        };
-        if let Some(rest) = uri.strip_prefix("hf:") {
-            hub(rest)
-                .ok_or_else(|| bad("`hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/path` is expected"))
-        } else if let Some(rest) = uri.strip_prefix("pypi:") {
-            wheel(rest).ok_or_else(|| bad("`pypi:package==version/path/in/the/wheel` is expected"))
-        } else if uri.contains("://") {
-            Err(bad("only `hf:`, `pypi:` and paths are known"))
-        } else if uri.is_empty() {
-            Err(bad("it's empty"))
-        } else {
-            Ok(Self::Path(uri.into()))
-        }
+            AssetError::BadUri { uri: uri.to_owned(), why, hint }.into()
+        })
     }
 }
 

@@ -56,12 +56,11 @@ pub(super) fn extract(archive: &Path, member: &str, to: &Path) -> Result<()> {
 
 /// The files and folders whose names are most similar to `member`, the most similar first.
 fn nearest(member: &str, names: &[String]) -> Vec<String> {
-    let mut candidates: Vec<&str> = Vec::new();
-    for name in names {
+    let names_and_folders = names.iter().flat_map(|name| {
         let folders = name.match_indices('/').map(|(end, _)| &name[..end]);
-        candidates.extend(folders);
-        candidates.push(name.trim_end_matches('/'));
-    }
+        folders.chain([name.trim_end_matches('/')])
+    });
+    let mut candidates: Vec<&str> = names_and_folders.collect();
     candidates.sort_unstable();
     candidates.dedup();
     let base = |name: &str| name.rsplit('/').next().unwrap_or_default().to_lowercase();

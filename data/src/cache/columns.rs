@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, OffsetSizeTrait, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Schema};
 use half::slice::HalfFloatSliceExt;
@@ -161,9 +161,10 @@ pub(super) fn first_width(batch: &RecordBatch, columns: ColumnIndices) -> usize 
 
 /// The numbers of a column of lists, and where each row ends in them.
 fn values_and_ends(column: &ArrayRef) -> (ArrayRef, Vec<usize>) {
-    fn cut(values: &ArrayRef, ends: Vec<usize>, start: usize) -> (ArrayRef, Vec<usize>) {
-        let length = ends.last().map_or(0, |end| end - start);
-        (values.slice(start, length), ends.into_iter().map(|end| end - start).collect())
+    fn of_lists<O: OffsetSizeTrait>(lists: &GenericListArray<O>) -> (ArrayRef, Vec<usize>) {
+        let start = lists.value_offsets()[0].as_usize();
+        let ends: Vec<usize> = lists.value_offsets()[1..].iter().map(|end| end.as_usize() - start).collect();
+        (lists.values().slice(start, ends.last().copied().unwrap_or_default()), ends)
     }
     match column.data_type() {
         DataType::FixedSizeList(..) => {
@@ -171,16 +172,8 @@ fn values_and_ends(column: &ArrayRef) -> (ArrayRef, Vec<usize>) {
             let width = lists.value_length() as usize;
             (lists.values().clone(), (1..=lists.len()).map(|row| row * width).collect())
         }
-        DataType::LargeList(_) => {
-            let lists = column.as_list::<i64>();
-            let start = lists.value_offsets()[0] as usize;
-            cut(lists.values(), lists.value_offsets()[1..].iter().map(|&end| end as usize).collect(), start)
-        }
-        _ => {
-            let lists = column.as_list::<i32>();
-            let start = lists.value_offsets()[0] as usize;
-            cut(lists.values(), lists.value_offsets()[1..].iter().map(|&end| end as usize).collect(), start)
-        }
+        DataType::LargeList(_) => of_lists(column.as_list::<i64>()),
+        _ => of_lists(column.as_list::<i32>()),
     }
 }
 

@@ -10,16 +10,16 @@ use walkdir::WalkDir;
 use super::columns::{ColumnIndices, Columns, Decoder, first_width};
 use super::error::{CacheError, RowProblem};
 use super::format::{SHARD_ROWS, is_tokens_name};
-use super::parquet_in::{self, BATCH_ROWS, RowSelection};
+use super::parquet_in;
 use super::shard::Shard;
-use crate::caught::next_batch;
+use crate::parquet_file::next_batch;
 use crate::{Error, Result};
 
 #[derive(Debug)]
 pub(super) struct ExternalParquet {
     files: Vec<ExternalFile>,
-    shards: Vec<ExternalShard>,
-    dimension: usize,
+    pub shards: Vec<ExternalShard>,
+    pub dimension: usize,
     /// Where the last read stopped inside a row group. In a file without an index of its pages no reader can jump, so
     /// the next shard is read on from there.
     cursor: Mutex<Option<Cursor>>,
@@ -33,12 +33,12 @@ struct ExternalFile {
 
 /// At most [`SHARD_ROWS`] rows of one row group.
 #[derive(Debug, Clone, Copy)]
-struct ExternalShard {
+pub(super) struct ExternalShard {
     file: usize,
     row_group: usize,
     /// Rows of the row group before it.
     skip: usize,
-    rows: usize,
+    pub rows: usize,
     /// Rows of the file before it.
     first_row: u64,
     /// Rows of all files before it.
@@ -71,25 +71,9 @@ impl ExternalParquet {
         Ok(Self { files, shards, dimension, cursor: Mutex::new(None) })
     }
 
-    pub(super) fn dimension(&self) -> usize {
-        self.dimension
-    }
-
-    pub(super) fn rows(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.rows as u64).sum()
-    }
-
-    pub(super) fn shards(&self) -> usize {
-        self.shards.len()
-    }
-
-    pub(super) fn shard_rows(&self, shard: usize) -> usize {
-        self.shards.get(shard).map_or(0, |shard| shard.rows)
-    }
-
-    /// Reads a shard; `None` past the last.
-    pub(super) fn read(&self, number: usize) -> Result<Option<Shard>> {
-        let Some(shard) = self.shards.get(number) else { return Ok(None) };
+    /// Reads a shard.
+    pub(super) fn read(&self, number: usize) -> Result<Shard> {
+        let shard = self.shards[number];
         let &ExternalFile { ref path, columns } = &self.files[shard.file];
         // A poisoned lock does no harm: the cursor is taken out before it is used.
         let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,16 +81,16 @@ impl ExternalParquet {
             Some(cursor) if cursor.next == number => cursor.reader,
             _ => {
                 let (file, metadata) = parquet_in::open(path)?;
-                let row_groups = vec![shard.row_group];
-                let selection = RowSelection { row_groups, skip: shard.skip, rows: None, batch_rows: BATCH_ROWS };
-                parquet_in::reader(file, metadata, columns, selection, path)?
+                parquet_in::reader(file, metadata, columns, path, |builder| {
+                    builder.with_row_groups(vec![shard.row_group]).with_offset(shard.skip)
+                })?
             }
         };
         let decoder = Decoder { path, columns, dimension: self.dimension, row: shard.first_row };
         let read = parquet_in::read_shard(&mut reader, decoder, shard.rows, shard.first_id)?;
         let group_continues = self.shards.get(number + 1).is_some_and(|next| next.skip > 0);
         *cursor = group_continues.then_some(Cursor { next: number + 1, reader });
-        Ok(Some(read))
+        Ok(read)
     }
 }
 
@@ -152,9 +136,9 @@ fn width(ExternalFile { path, columns }: &ExternalFile, first: ExternalShard) ->
         Some(width) => width,
         None => {
             let (file, metadata) = parquet_in::open(path)?;
-            let row_groups = vec![first.row_group];
-            let selection = RowSelection { row_groups, skip: 0, rows: Some(1), batch_rows: 1 };
-            let mut reader = parquet_in::reader(file, metadata, *columns, selection, path)?;
+            let mut reader = parquet_in::reader(file, metadata, *columns, path, |builder| {
+                builder.with_row_groups(vec![first.row_group]).with_limit(1)
+            })?;
             let batch = next_batch(&mut reader).transpose().map_err(CacheError::arrow(path))?;
             batch.map_or(0, |batch| first_width(&batch, *columns))
         }

@@ -10,7 +10,8 @@ use super::error::CacheError;
 use super::format::{TOKENIZER_FILE, TOKENS_FILE, is_student_tokens_name, shard_name};
 use crate::{Error, Result, VectorType, files};
 
-const VERSION: u32 = 1;
+/// The version of the format that this program writes and reads.
+pub(super) const VERSION: u32 = 1;
 
 /// More shards than any disk holds.
 const MOST_SHARDS: u64 = 10_000_000;
@@ -36,20 +37,6 @@ pub struct Fingerprint {
     pub precision: String,
 }
 
-impl Fingerprint {
-    fn fields(&self) -> [(&'static str, &str); 7] {
-        [
-            ("teacher", &self.teacher),
-            ("tokenizer", &self.tokenizer),
-            ("text", &self.text),
-            ("pooling", &self.pooling),
-            ("prefix", &self.prefix),
-            ("max_tokens", &self.max_tokens),
-            ("precision", &self.precision),
-        ]
-    }
-}
-
 /// A file beside the shards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FileEntry {
@@ -70,7 +57,7 @@ pub(super) struct ShardEntry {
 }
 
 /// The contents of `cache.json`, or of `cache-I-of-N.json` for a part of a cache.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Index {
     pub version: u32,
     pub dimension: usize,
@@ -95,38 +82,11 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(
-        dimension: usize,
-        storage: VectorType,
-        shard_rows: usize,
-        part: Option<(u32, u32)>,
-        fingerprint: Fingerprint,
-    ) -> Self {
-        Self {
-            version: VERSION,
-            dimension,
-            storage,
-            shard_rows,
-            part,
-            fingerprint,
-            tokenizer: None,
-            tokens: None,
-            student_tokens: Vec::new(),
-            shards: Vec::new(),
-            rows: None,
-        }
-    }
-
     pub(super) fn file_name(&self) -> String {
         match self.part {
             Some((i, n)) => format!("cache-{i}-of-{n}.json"),
             None => "cache.json".into(),
         }
-    }
-
-    /// Whether this index lists shard `shard`, if it is done.
-    pub(super) fn owns(&self, shard: usize) -> bool {
-        owns(self.part, shard)
     }
 
     pub(super) fn save(&self, folder: &Path) -> Result<()> {
@@ -165,7 +125,7 @@ impl Index {
         }
         for entry in &self.shards {
             let fits = (1..=self.shard_rows).contains(&entry.rows) && (entry.shard as u64) < MOST_SHARDS;
-            if !fits || entry.file != shard_name(entry.shard) || !self.owns(entry.shard) {
+            if !fits || entry.file != shard_name(entry.shard) || !owns(self.part, entry.shard) {
                 return Err(format!("its entry of shard {} can't be", entry.shard));
             }
         }
@@ -182,19 +142,30 @@ impl Index {
     /// Refuses an index, read from `path`, with other settings than `wanted`. The error names the first setting that
     /// differs.
     pub(super) fn check_against(&self, wanted: &Self, path: &Path) -> Result<()> {
-        let fields = |index: &Self| {
-            let mut fields = index.fingerprint.fields().map(|(name, value)| (name, value.to_owned())).to_vec();
-            fields.push(("dimension", index.dimension.to_string()));
-            fields.push(("storage", index.storage.to_string()));
-            fields.push(("shard_rows", index.shard_rows.to_string()));
-            fields
-        };
-        for ((field, found), (_, expected)) in fields(self).into_iter().zip(fields(wanted)) {
-            if found != expected {
-                return Err(CacheError::Mismatch { path: path.to_owned(), field, found, expected }.into());
+        let differs = |(found, expected): &((_, String), (_, String))| found.1 != expected.1;
+        match self.settings().into_iter().zip(wanted.settings()).find(differs) {
+            Some(((field, found), (_, expected))) => {
+                Err(CacheError::Mismatch { path: path.to_owned(), field, found, expected }.into())
             }
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// What indexes of one cache share, by name.
+    fn settings(&self) -> [(&'static str, String); 10] {
+        let fingerprint = self.fingerprint.clone();
+        [
+            ("teacher", fingerprint.teacher),
+            ("tokenizer", fingerprint.tokenizer),
+            ("text", fingerprint.text),
+            ("pooling", fingerprint.pooling),
+            ("prefix", fingerprint.prefix),
+            ("max_tokens", fingerprint.max_tokens),
+            ("precision", fingerprint.precision),
+            ("dimension", self.dimension.to_string()),
+            ("storage", self.storage.to_string()),
+            ("shard_rows", self.shard_rows.to_string()),
+        ]
     }
 }
 

@@ -55,7 +55,7 @@ pub use format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, studen
 pub use index::Fingerprint;
 pub use reader::Cache;
 pub use shard::{Shard, Slice};
-pub use token_vectors::{TokenVectors, read_token_vectors, write_token_vectors};
+pub use token_vectors::{TokenVectors, read_token_vectors};
 pub use writer::{CacheSpec, CacheWriter, DoneShards};
 
 #[cfg(test)]

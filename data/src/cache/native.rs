@@ -12,7 +12,7 @@ use super::columns::{Columns, Decoder};
 use super::error::CacheError;
 use super::format::{TOKENS_FILE, student_tokens_file};
 use super::index::{FileEntry, Index, ShardEntry};
-use super::parquet_in::{self, BATCH_ROWS, RowSelection};
+use super::parquet_in;
 use super::shard::{Shard, Slice};
 use super::token_vectors::{TokenVectors, read_token_vectors};
 use crate::files;
@@ -54,9 +54,9 @@ impl NativeCache {
         Ok(Some(Self { folder: folder.to_owned(), index: first, shards, missing, complete }))
     }
 
-    /// Reads a shard and compares its hash; `None` past the last.
-    pub(super) fn read(&self, shard: usize) -> Result<Option<Shard>> {
-        let Some(entry) = self.shards.get(shard) else { return Ok(None) };
+    /// Reads a shard and compares its hash.
+    pub(super) fn read(&self, shard: usize) -> Result<Shard> {
+        let entry = &self.shards[shard];
         let path = self.folder.join(&entry.file);
         let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
         if files::sha256_bytes(&bytes) != entry.sha256 {
@@ -64,15 +64,15 @@ impl NativeCache {
         }
         let bytes = bytes::Bytes::from(bytes);
         let metadata = parquet_in::footer(&bytes, &path)?;
-        self.decode(entry, bytes, metadata, 0..entry.rows, &path).map(Some)
+        self.decode(entry, bytes, metadata, 0..entry.rows, &path)
     }
 
-    /// Reads rows of a shard without its hash; `None` past the last shard.
-    pub(super) fn read_slice(&self, slice: &Slice) -> Result<Option<Shard>> {
-        let Some(entry) = self.shards.get(slice.shard) else { return Ok(None) };
+    /// Reads rows of a shard without its hash.
+    pub(super) fn read_slice(&self, slice: &Slice) -> Result<Shard> {
+        let entry = &self.shards[slice.shard];
         let path = self.folder.join(&entry.file);
         let (file, metadata) = parquet_in::open(&path)?;
-        self.decode(entry, file, metadata, slice.rows.clone(), &path).map(Some)
+        self.decode(entry, file, metadata, slice.rows.clone(), &path)
     }
 
     fn decode<R: ChunkReader + 'static>(
@@ -84,9 +84,9 @@ impl NativeCache {
         path: &Path,
     ) -> Result<Shard> {
         let columns = Columns::default().find(metadata.schema(), path)?;
-        let row_groups = parquet_in::all_row_groups(&metadata);
-        let selection = RowSelection { row_groups, skip: rows.start, rows: Some(rows.len()), batch_rows: BATCH_ROWS };
-        let mut reader = parquet_in::reader(input, metadata, columns, selection, path)?;
+        let mut reader = parquet_in::reader(input, metadata, columns, path, |builder| {
+            builder.with_offset(rows.start).with_limit(rows.len())
+        })?;
         let decoder = Decoder { path, columns, dimension: self.index.dimension, row: rows.start as u64 };
         let first_id = entry.shard as u64 * self.index.shard_rows as u64 + rows.start as u64;
         let shard = parquet_in::read_shard(&mut reader, decoder, rows.len(), first_id)?;

@@ -7,7 +7,6 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use parquet::file::reader::ChunkReader;
 
@@ -15,12 +14,12 @@ use super::columns::{ColumnIndices, Decoder};
 use super::error::CacheError;
 use super::format::SHARD_ROWS;
 use super::shard::Shard;
-use crate::caught::{caught, next_batch};
 use crate::codec::check_codecs;
+use crate::parquet_file::{caught, next_batch};
 use crate::{Error, Result};
 
 /// How many rows are decoded at a time.
-pub(super) const BATCH_ROWS: usize = 1024;
+const BATCH_ROWS: usize = 1024;
 
 /// The most numbers that memory is reserved for in advance, because a damaged file may announce any number.
 const MOST_RESERVED: usize = 1 << 24;
@@ -35,45 +34,23 @@ pub(super) fn open(path: &Path) -> Result<(File, ArrowReaderMetadata)> {
 
 pub(super) fn footer(input: &impl ChunkReader, path: &Path) -> Result<ArrowReaderMetadata> {
     let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
-    caught(|| ArrowReaderMetadata::load(input, options)).map_err(Error::read_parquet::<ParquetError>(path))
+    caught(path, || ArrowReaderMetadata::load(input, options))
 }
 
-/// The row groups of the file that `metadata` describes.
-pub(super) fn all_row_groups(metadata: &ArrowReaderMetadata) -> Vec<usize> {
-    (0..metadata.metadata().num_row_groups()).collect()
-}
-
-/// Which rows of a file to read.
-pub(super) struct RowSelection {
-    pub row_groups: Vec<usize>,
-    /// Rows of these groups to skip.
-    pub skip: usize,
-    /// Rows to read after them; `None`: to the end.
-    pub rows: Option<usize>,
-    /// How many rows become one batch.
-    pub batch_rows: usize,
-}
-
-/// A reader of the text and the vector column.
+/// A reader of the text and the vector column; `select` chooses the rows, which are all rows otherwise.
 pub(super) fn reader<R: ChunkReader + 'static>(
     input: R,
     metadata: ArrowReaderMetadata,
     columns: ColumnIndices,
-    selection: RowSelection,
     path: &Path,
+    select: impl FnOnce(ParquetRecordBatchReaderBuilder<R>) -> ParquetRecordBatchReaderBuilder<R>,
 ) -> Result<ParquetRecordBatchReader> {
     let roots = [columns.text, columns.vector];
     check_codecs(metadata.metadata(), &roots, path)?;
     let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
-    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata)
-        .with_projection(mask)
-        .with_row_groups(selection.row_groups)
-        .with_offset(selection.skip)
-        .with_batch_size(selection.batch_rows);
-    if let Some(rows) = selection.rows {
-        builder = builder.with_limit(rows);
-    }
-    caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, metadata);
+    let builder = select(builder.with_projection(mask).with_batch_size(BATCH_ROWS));
+    caught(path, || builder.build())
 }
 
 /// Reads `rows` rows, or as many as there are, into a shard whose first id is `first_id`. A batch must not reach past

@@ -20,7 +20,8 @@ use crate::{Error, Result, VectorType};
 pub struct Cache {
     path: PathBuf,
     dimension: usize,
-    rows: u64,
+    /// The rows of each shard.
+    shard_rows: Vec<usize>,
     files: CacheFiles,
 }
 
@@ -44,17 +45,18 @@ impl Cache {
     pub fn open_columns(path: &Path, columns: &Columns) -> Result<Self> {
         let is_folder = fs::metadata(path).map_err(Error::io("open", path))?.is_dir();
         let indexes = if is_folder { indexes(path)? } else { BTreeMap::new() };
-        let (dimension, rows, files) = match NativeCache::merge(path, indexes)? {
+        let (dimension, shard_rows, files) = match NativeCache::merge(path, indexes)? {
             Some(native) => {
-                let rows = native.shards.iter().map(|entry| entry.rows as u64).sum();
-                (native.index.dimension, rows, CacheFiles::Native(Box::new(native)))
+                let shard_rows = native.shards.iter().map(|entry| entry.rows).collect();
+                (native.index.dimension, shard_rows, CacheFiles::Native(Box::new(native)))
             }
             None => {
                 let external = ExternalParquet::open(path, columns)?;
-                (external.dimension(), external.rows(), CacheFiles::External(external))
+                let shard_rows = external.shards.iter().map(|shard| shard.rows).collect();
+                (external.dimension, shard_rows, CacheFiles::External(external))
             }
         };
-        Ok(Self { path: path.to_owned(), dimension, rows, files })
+        Ok(Self { path: path.to_owned(), dimension, shard_rows, files })
     }
 
     /// The cache, if limbeck wrote it.
@@ -72,7 +74,7 @@ impl Cache {
 
     /// The number of rows that can be read.
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.shard_rows.iter().map(|&rows| rows as u64).sum()
     }
 
     /// The width of the vectors.
@@ -82,18 +84,12 @@ impl Cache {
 
     /// The number of shards that can be read, each of at most 16,384 rows unless the writer was told otherwise.
     pub fn shards(&self) -> usize {
-        match &self.files {
-            CacheFiles::Native(native) => native.shards.len(),
-            CacheFiles::External(external) => external.shards(),
-        }
+        self.shard_rows.len()
     }
 
     /// The number of rows of shard `shard`, without reading it; 0 past the last.
     pub fn shard_rows(&self, shard: usize) -> usize {
-        match &self.files {
-            CacheFiles::Native(native) => native.shards.get(shard).map_or(0, |entry| entry.rows),
-            CacheFiles::External(external) => external.shard_rows(shard),
-        }
+        self.shard_rows.get(shard).copied().unwrap_or_default()
     }
 
     /// What the vectors depend on; unknown for external Parquet.
@@ -123,11 +119,11 @@ impl Cache {
     /// There is no such shard, or its file was changed or damaged. In external Parquet: a row without text or vector,
     /// or a vector of another width, zero or not finite; the error names file and row.
     pub fn read(&self, shard: usize) -> Result<Shard> {
-        let read = match &self.files {
-            CacheFiles::Native(native) => native.read(shard)?,
-            CacheFiles::External(external) => external.read(shard)?,
-        };
-        read.ok_or_else(|| self.no_such_shard(shard))
+        self.check_shard(shard)?;
+        match &self.files {
+            CacheFiles::Native(native) => native.read(shard),
+            CacheFiles::External(external) => external.read(shard),
+        }
     }
 
     /// All rows, in order, in slices that can be read one by one: of at most 256 rows in a cache of limbeck. In
@@ -150,11 +146,18 @@ impl Cache {
     /// There is no such shard, or its file is no Parquet or ends before the slice does; else as for [`Cache::read`].
     pub fn read_slice(&self, slice: &Slice) -> Result<Shard> {
         let Some(native) = self.native() else { return self.read(slice.shard) };
-        native.read_slice(slice)?.ok_or_else(|| self.no_such_shard(slice.shard))
+        self.check_shard(slice.shard)?;
+        native.read_slice(slice)
     }
 
-    fn no_such_shard(&self, shard: usize) -> Error {
-        CacheError::NoSuchShard { path: self.path.clone(), shard, shards: self.shards() }.into()
+    /// Refuses a number past the last shard.
+    fn check_shard(&self, shard: usize) -> Result<()> {
+        let shards = self.shards();
+        if shard < shards {
+            Ok(())
+        } else {
+            Err(CacheError::NoSuchShard { path: self.path.clone(), shard, shards }.into())
+        }
     }
 
     /// The teacher's token vectors, where the cache has them.

@@ -1,15 +1,14 @@
 //! [`CacheWriter`]: fills a cache, and can be killed at any moment.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::{CacheError, CacheResult};
 use super::format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, hash_texts, shard_name, student_tokens_file};
-use super::index::{FileEntry, Fingerprint, Index, ShardEntry, indexes, owns};
+use super::index::{FileEntry, Fingerprint, Index, ShardEntry, VERSION, indexes, owns};
 use super::parquet_out::{self, CacheRows};
-use super::token_vectors;
 use crate::files::{self, FolderLock, write_hashed};
 use crate::{Error, Result, VectorType};
 
@@ -43,7 +42,7 @@ impl CacheSpec {
 pub struct CacheWriter {
     folder: PathBuf,
     index: Index,
-    done: BTreeMap<usize, ShardEntry>,
+    done: DoneShards,
     rejected: Vec<String>,
     _lock: FolderLock,
 }
@@ -60,7 +59,9 @@ impl CacheWriter {
     pub fn open(folder: &Path, spec: CacheSpec) -> Result<Self> {
         check(&spec, folder)?;
         fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-        let mut index = Index::new(spec.dimension, spec.storage, spec.shard_rows, spec.part, spec.fingerprint);
+        let CacheSpec { dimension, storage, fingerprint, shard_rows, part } = spec;
+        let mut index =
+            Index { version: VERSION, dimension, storage, shard_rows, part, fingerprint, ..Index::default() };
         let lock = files::lock_part(folder, &index.file_name()).map_err(|error| match error {
             Error::Busy { path } => CacheError::Locked { path }.into(),
             error => error,
@@ -76,10 +77,10 @@ impl CacheWriter {
         for (path, other) in &earlier {
             other.check_against(&index, path)?;
         }
-        let mut done = BTreeMap::new();
+        let mut shards = BTreeMap::new();
         for other in earlier.values() {
-            let ours = other.shards.iter().filter(|entry| index.owns(entry.shard));
-            done.extend(ours.map(|entry| (entry.shard, entry.clone())));
+            let ours = other.shards.iter().filter(|entry| owns(part, entry.shard));
+            shards.extend(ours.map(|entry| (entry.shard, entry.clone())));
             index.tokenizer = index.tokenizer.take().or_else(|| other.tokenizer.clone());
             index.tokens = index.tokens.take().or_else(|| other.tokens.clone());
             let new = other.student_tokens.iter().filter(|entry| !index.student_tokens.contains(entry));
@@ -87,6 +88,7 @@ impl CacheWriter {
             index.student_tokens.extend(new);
         }
         index.rows = earlier.get(&own).and_then(|own| own.rows);
+        let done = DoneShards { part, shards };
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
         writer.verify()?;
         Ok(writer)
@@ -94,47 +96,31 @@ impl CacheWriter {
 
     /// Drops listed files that are gone or changed. The index is saved only if a file was dropped.
     fn verify(&mut self) -> Result<()> {
-        let mut rejected = Vec::new();
-        let mut keep = |file: &str, sha256: &str| -> Result<bool> {
+        let beside =
+            [&self.index.tokenizer, &self.index.tokens].into_iter().flatten().chain(&self.index.student_tokens);
+        let shards = self.done.shards.values().map(|entry| (&entry.file, &entry.sha256));
+        let mut bad = HashSet::new();
+        for (file, sha256) in shards.chain(beside.map(|entry| (&entry.file, &entry.sha256))) {
             let path = self.folder.join(file);
             let why = match files::sha256_file(&path) {
-                Ok(found) if found == sha256 => return Ok(true),
+                Ok(found) if found == *sha256 => continue,
                 Ok(_) => "does not have the sha256 in the index",
-                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => "is gone",
+                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => "is gone",
                 Err(error) => return Err(error),
             };
-            rejected.push(format!("{} {why}: it is made anew", path.display()));
-            Ok(false)
-        };
-        let mut bad = Vec::new();
-        for entry in self.done.values() {
-            if !keep(&entry.file, &entry.sha256)? {
-                bad.push(entry.shard);
-            }
+            self.rejected.push(format!("{} {why}: it is made anew", path.display()));
+            bad.insert(file.clone());
         }
+        if bad.is_empty() {
+            return Ok(());
+        }
+        self.done.shards.retain(|_, entry| !bad.contains(&entry.file));
         for slot in [&mut self.index.tokenizer, &mut self.index.tokens] {
-            if let Some(entry) = slot.as_ref()
-                && !keep(&entry.file, &entry.sha256)?
-            {
-                *slot = None;
-            }
+            slot.take_if(|entry| bad.contains(&entry.file));
         }
-        let mut student_tokens = Vec::new();
-        for entry in std::mem::take(&mut self.index.student_tokens) {
-            if keep(&entry.file, &entry.sha256)? {
-                student_tokens.push(entry);
-            }
-        }
-        self.index.student_tokens = student_tokens;
-        for shard in bad {
-            self.done.remove(&shard);
-        }
-        if !rejected.is_empty() {
-            self.index.rows = None;
-            self.rejected = rejected;
-            self.save()?;
-        }
-        Ok(())
+        self.index.student_tokens.retain(|entry| !bad.contains(&entry.file));
+        self.index.rows = None;
+        self.save()
     }
 
     /// The listed files that had to be dropped, a line each for the user.
@@ -144,18 +130,17 @@ impl CacheWriter {
 
     /// Whether this part writes shard `shard`.
     pub fn owns(&self, shard: usize) -> bool {
-        self.index.owns(shard)
+        self.done.owns(shard)
     }
 
     /// Whether shard `shard` is there and holds these texts.
     pub fn is_done(&self, shard: usize, texts: &[String]) -> bool {
-        self.done.get(&shard).is_some_and(|entry| entry.rows == texts.len() && entry.texts == hash_texts(texts))
+        self.done.contains(shard, texts)
     }
 
     /// A copy of the list of finished shards, for another thread.
     pub fn done(&self) -> DoneShards {
-        let done = self.done.iter().map(|(&shard, entry)| (shard, (entry.rows, entry.texts.clone())));
-        DoneShards { part: self.index.part, done: done.collect() }
+        self.done.clone()
     }
 
     /// The cache's folder.
@@ -184,7 +169,8 @@ impl CacheWriter {
         let (storage, group_rows) = (self.index.storage, self.index.shard_rows);
         let path = self.folder.join(&file);
         let sha256 = write_hashed(&path, |to| parquet_out::write(to, rows, storage, group_rows, &path))?;
-        self.done.insert(shard, ShardEntry { shard, file, rows: texts.len(), sha256, texts: hash_texts(texts) });
+        let entry = ShardEntry { shard, file, rows: texts.len(), sha256, texts: hash_texts(texts) };
+        self.done.shards.insert(shard, entry);
         self.index.rows = None;
         self.save()
     }
@@ -203,10 +189,11 @@ impl CacheWriter {
         self.save()
     }
 
+    /// Writes token vectors: `id`, `text`, `embedding` in f32.
     fn write_token_file(&self, file: String, texts: &[String], embeddings: &[f32]) -> Result<FileEntry> {
         let path = self.folder.join(&file);
-        let dimension = self.index.dimension;
-        let sha256 = write_hashed(&path, |to| token_vectors::write(to, texts, embeddings, dimension, &path))?;
+        let rows = CacheRows { first_id: 0, texts, embeddings, dimension: self.index.dimension };
+        let sha256 = write_hashed(&path, |to| parquet_out::write(to, rows, VectorType::F32, SHARD_ROWS, &path))?;
         Ok(FileEntry { file, sha256 })
     }
 
@@ -235,16 +222,13 @@ impl CacheWriter {
         let shards = rows.div_ceil(shard_rows) as usize;
         // Shards past the end would come from a longer text with the same fingerprint. None should exist; delete any
         // that do.
-        let surplus: Vec<usize> = self.done.range(shards..).map(|(&shard, _)| shard).collect();
-        for shard in surplus {
-            if let Some(entry) = self.done.remove(&shard) {
-                let path = self.folder.join(entry.file);
-                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-            }
+        for entry in self.done.shards.split_off(&shards).into_values() {
+            let path = self.folder.join(entry.file);
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         }
         let whole = |shard: usize| {
             let expected = shard_rows.min(rows - shard as u64 * shard_rows);
-            self.done.get(&shard).is_some_and(|entry| entry.rows as u64 == expected)
+            self.done.shards.get(&shard).is_some_and(|entry| entry.rows as u64 == expected)
         };
         let missing: Vec<usize> = (0..shards).filter(|&shard| self.owns(shard) && !whole(shard)).collect();
         if let Some(&first) = missing.first() {
@@ -255,16 +239,16 @@ impl CacheWriter {
     }
 
     fn save(&mut self) -> Result<()> {
-        self.index.shards = self.done.values().cloned().collect();
+        self.index.shards = self.done.shards.values().cloned().collect();
         self.index.save(&self.folder)
     }
 }
 
-/// The finished shards and the hashes of their texts, see [`CacheWriter::done`].
+/// The finished shards of a cache, see [`CacheWriter::done`].
 #[derive(Debug, Clone)]
 pub struct DoneShards {
     part: Option<(u32, u32)>,
-    done: HashMap<usize, (usize, String)>,
+    shards: BTreeMap<usize, ShardEntry>,
 }
 
 impl DoneShards {
@@ -275,17 +259,17 @@ impl DoneShards {
 
     /// Whether shard `shard` is there and holds these texts.
     pub fn contains(&self, shard: usize, texts: &[String]) -> bool {
-        self.done.get(&shard).is_some_and(|(rows, hash)| *rows == texts.len() && *hash == hash_texts(texts))
+        self.shards.get(&shard).is_some_and(|entry| entry.rows == texts.len() && entry.texts == hash_texts(texts))
     }
 
     /// The number of finished shards.
     pub fn len(&self) -> usize {
-        self.done.len()
+        self.shards.len()
     }
 
     /// Whether no shard is finished.
     pub fn is_empty(&self) -> bool {
-        self.done.is_empty()
+        self.shards.is_empty()
     }
 }
 

@@ -240,9 +240,9 @@ fn token_vectors_and_the_tokenizer_lie_beside_the_shards() {
     let path = folder.path().join(TOKENS_FILE);
     fs::write(&path, "damaged").unwrap();
     assert!(cache.tokens().unwrap_err().to_string().contains(TOKENS_FILE));
-    let writer = CacheWriter::open(folder.path(), spec()).unwrap();
+    let mut writer = CacheWriter::open(folder.path(), spec()).unwrap();
     assert!(!writer.has_tokens() && writer.rejected()[0].contains(TOKENS_FILE));
-    write_token_vectors(&path, &tokens).unwrap();
+    writer.write_tokens(b"{}", &texts, &vectors).unwrap();
     assert_eq!(read_token_vectors(&path).unwrap(), tokens);
 }
 

@@ -22,9 +22,9 @@ pub fn sha256_file(path: &Path) -> Result<String> {
 
 /// The sha256 of the rest of `reader`'s bytes in lower-case hexadecimal.
 pub fn sha256_reader(reader: &mut impl Read) -> io::Result<String> {
-    let mut writer = HashingWriter::new(io::sink());
+    let mut writer = HashingWriter { inner: io::sink(), hasher: Sha256::new() };
     io::copy(reader, &mut writer)?;
-    Ok(writer.sha256())
+    Ok(hex(&writer.hasher.finalize()))
 }
 
 /// The sha256 of `bytes` in lower-case hexadecimal.
@@ -38,9 +38,9 @@ pub(crate) fn write_hashed(
     write: impl FnOnce(&mut HashingWriter<&mut PendingFile>) -> Result<()>,
 ) -> Result<String> {
     write_atomically(path, |file| {
-        let mut writer = HashingWriter::new(file);
+        let mut writer = HashingWriter { inner: file, hasher: Sha256::new() };
         write(&mut writer)?;
-        Ok(writer.sha256())
+        Ok(hex(&writer.hasher.finalize()))
     })
 }
 
@@ -48,16 +48,6 @@ pub(crate) fn write_hashed(
 pub(crate) struct HashingWriter<W> {
     inner: W,
     hasher: Sha256,
-}
-
-impl<W> HashingWriter<W> {
-    pub(crate) fn new(inner: W) -> Self {
-        Self { inner, hasher: Sha256::new() }
-    }
-
-    pub(crate) fn sha256(self) -> String {
-        hex(&self.hasher.finalize())
-    }
 }
 
 impl<W: Write> Write for HashingWriter<W> {

@@ -1,7 +1,7 @@
 //! Decodes bytes to text: UTF-8, or the encodings that a source names.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Cursor, Read};
 
 use encoding_rs::{DecoderResult, Encoding, UTF_8};
 
@@ -90,26 +90,26 @@ pub(super) struct Malformed;
 struct Transcoder<R> {
     inner: R,
     decoder: encoding_rs::Decoder,
-    text: Vec<u8>,
-    given: usize,
+    text: Cursor<Vec<u8>>,
     ended: bool,
 }
 
 impl<R: BufRead> Transcoder<R> {
     fn new(inner: R, encoding: &'static Encoding) -> Self {
         let decoder = encoding.new_decoder_with_bom_removal();
-        Self { inner, decoder, text: Vec::new(), given: 0, ended: false }
+        Self { inner, decoder, text: Cursor::default(), ended: false }
     }
 
     /// Decodes the next piece into `self.text`.
     fn refill(&mut self) -> io::Result<()> {
         let bytes = self.inner.fill_buf()?;
         let last = bytes.is_empty();
-        self.text.resize(1 << 15, 0);
-        self.given = 0;
-        let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.text, last);
+        self.text.set_position(0);
+        let text = self.text.get_mut();
+        text.resize(1 << 15, 0);
+        let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, text, last);
         self.inner.consume(read);
-        self.text.truncate(written);
+        text.truncate(written);
         match result {
             DecoderResult::Malformed(_, _) => Err(io::Error::new(io::ErrorKind::InvalidData, Malformed)),
             DecoderResult::InputEmpty => {
@@ -123,13 +123,10 @@ impl<R: BufRead> Transcoder<R> {
 
 impl<R: BufRead> Read for Transcoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.text.len() && !self.ended {
+        while self.text.position() == self.text.get_ref().len() as u64 && !self.ended {
             self.refill()?;
         }
-        let n = buffer.len().min(self.text.len() - self.given);
-        buffer[..n].copy_from_slice(&self.text[self.given..self.given + n]);
-        self.given += n;
-        Ok(n)
+        self.text.read(buffer)
     }
 }
 

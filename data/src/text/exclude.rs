@@ -37,7 +37,7 @@ impl Exclusion {
 /// Whether the file has the columns of graded pairs. A file that cannot be opened is reported when its texts are read.
 fn has_pairs(path: &Path) -> bool {
     TableReader::open(path, &Encodings::default()).is_ok_and(|table| {
-        let has = |wanted: &str| table.names().iter().any(|name| name == wanted);
+        let has = |wanted: &str| table.names.iter().any(|name| name == wanted);
         has("sentence1") && has("sentence2")
     })
 }

@@ -20,28 +20,23 @@ impl<'a> TextFilter<'a> {
     /// The hash of `text`, which is already trimmed, if the text is fit and new.
     pub(super) fn admit(&mut self, text: &str, counts: &mut TextSummary) -> Option<u64> {
         counts.read += 1;
-        if text.is_empty() {
-            counts.blank += 1;
-            return None;
-        }
         let length = text.chars().count();
-        if length < self.min_chars {
-            counts.too_short += 1;
-            return None;
-        }
-        if length > self.max_chars {
-            counts.too_long += 1;
-            return None;
-        }
-        if self.exclusion.contains(text) {
-            counts.excluded += 1;
-            return None;
-        }
-        let hash = hash(text);
-        if !self.seen.insert(hash) {
-            counts.duplicate += 1;
-            return None;
-        }
-        Some(hash)
+        let reason = if length == 0 {
+            &mut counts.blank
+        } else if length < self.min_chars {
+            &mut counts.too_short
+        } else if length > self.max_chars {
+            &mut counts.too_long
+        } else if self.exclusion.contains(text) {
+            &mut counts.excluded
+        } else {
+            let hash = hash(text);
+            if self.seen.insert(hash) {
+                return Some(hash);
+            }
+            &mut counts.duplicate
+        };
+        *reason += 1;
+        None
     }
 }

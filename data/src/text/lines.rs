@@ -18,10 +18,12 @@ pub const MAX_LINE_BYTES: usize = 1 << 20;
 /// Reads a file line by line. `\n` and `\r\n` end a line.
 pub(crate) struct Lines {
     reader: Box<dyn BufRead + Send>,
-    path: PathBuf,
+    /// The file's name.
+    pub(super) path: PathBuf,
     encodings: Encodings,
     buffer: Vec<u8>,
-    line: u64,
+    /// The number of the last line read, from 1; 0 before the first.
+    pub(super) line: u64,
 }
 
 impl Lines {
@@ -33,16 +35,6 @@ impl Lines {
     /// Reads the lines of `reader`, which [`Encodings::wrap`] has wrapped; `path` is its name in errors.
     pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, encodings: &Encodings) -> Self {
         Self { reader, path: path.to_owned(), encodings: encodings.clone(), buffer: Vec::new(), line: 0 }
-    }
-
-    /// The number of the last line read, from 1; 0 before the first.
-    pub(crate) fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// The file's name.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The next line without its end, or `None` after the last.

@@ -87,12 +87,7 @@ impl Hasher for IdentityHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
+        // A `u64` writes its eight bytes.
+        self.0 = bytes.try_into().map_or(0, u64::from_ne_bytes);
     }
 }

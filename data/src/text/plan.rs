@@ -41,20 +41,20 @@ impl Default for TextPlan {
 impl TextPlan {
     /// Refuses settings out of range.
     pub(super) fn check(&self) -> Result<()> {
-        let bad = |name, value: String, why| Err(TextError::Setting { name, value, why }.into());
-        if self.sources.is_empty() {
-            return bad("sources", "empty".into(), "name a file or folder with text");
-        }
-        if !(0.0..1.0).contains(&self.hold_out) {
-            return bad("hold_out", self.hold_out.to_string(), "a share from 0 to 1 is expected, 1 left out");
-        }
-        if self.min_chars > self.max_chars {
-            return bad("min_chars", self.min_chars.to_string(), "it's above max_chars");
-        }
-        if self.limit == Some(0) || self.sources.iter().any(|source| source.limit == Some(0)) {
-            return bad("limit", "0".into(), "leave it out for no limit");
-        }
-        Ok(())
+        let (hold_out, min_chars) = (self.hold_out, self.min_chars);
+        let no_limit = self.limit == Some(0) || self.sources.iter().any(|source| source.limit == Some(0));
+        let (name, value, why) = if self.sources.is_empty() {
+            ("sources", "empty".into(), "name a file or folder with text")
+        } else if !(0.0..1.0).contains(&hold_out) {
+            ("hold_out", hold_out.to_string(), "a share from 0 to 1 is expected, 1 left out")
+        } else if min_chars > self.max_chars {
+            ("min_chars", min_chars.to_string(), "it's above max_chars")
+        } else if no_limit {
+            ("limit", "0".into(), "leave it out for no limit")
+        } else {
+            return Ok(());
+        };
+        Err(TextError::Setting { name, value, why }.into())
     }
 
     /// Whether the texts of this group are held out. Only the group's hash and the share decide, so with the same share

@@ -7,14 +7,13 @@ use super::exclude::Exclusion;
 use super::filter::TextFilter;
 use super::open::read_document;
 use super::plan::{DocumentCounts, TextPlan, TextSummary};
-use super::prepared::{DocumentWriter, TextWriter};
-use super::rows::TextReader;
+use super::prepared::{TableWriter, TextWriter};
+use super::rows::{TextReader, read_files};
 use super::sample::Sample;
 use super::source::{self, TextFile, TextFormat, TextSource, TextUnit};
 use super::{HashSet64, TextError, hash, sentences};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
-use crate::progress::Bar;
 
 /// The name of the file with the texts to train on.
 pub const TRAIN_FILE: &str = "train.parquet";
@@ -40,41 +39,32 @@ pub fn prepare(plan: &TextPlan, folder: &Path, monitor: Monitor) -> Result<TextS
 
 /// As [`prepare`], with the text of `augment` after each text to train on. No limit counts these texts. Excluded texts
 /// are left out, and no text is both one of these and held out.
-pub fn prepare_augmented(
-    plan: &TextPlan,
-    folder: &Path,
-    augment: Augment<'_>,
-    monitor: Monitor,
-) -> Result<TextSummary> {
+pub fn prepare_augmented(plan: &TextPlan, folder: &Path, augment: Augment, monitor: Monitor) -> Result<TextSummary> {
     plan.check()?;
     let exclusion = Exclusion::load(&plan.exclude)?;
     let mut draw = SampleDraw::new(plan);
     if draw.has_limits() {
-        let bar = monitor.stage("drawing a sample of the text", None, "texts");
-        read(plan, &exclusion, monitor, &*bar, &mut draw)?;
+        read(plan, &exclusion, monitor, "drawing a sample of the text", &mut draw)?;
         draw.settle();
     }
 
-    let bar = monitor.stage("preparing the text", None, "texts");
     let labelled = plan.sources.iter().any(|source| source.label && source.has_documents());
     let documents = folder.join(DOCUMENTS_FILE);
     let mut pass = WritePass {
         plan,
-        augmentation: Augmentation {
-            augment,
-            exclusion: &exclusion,
-            count: 0,
-            made: HashSet64::default(),
-            held_out: HashSet64::default(),
-        },
         draw: &draw,
+        exclusion: &exclusion,
+        augment,
+        augmented: 0,
+        second_texts: HashSet64::default(),
+        held_out_texts: HashSet64::default(),
         train: TextWriter::create(&folder.join(TRAIN_FILE))?,
         held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
-        documents: labelled.then(|| DocumentWriter::create(&documents)).transpose()?,
+        documents: labelled.then(|| TableWriter::for_documents(&documents)).transpose()?,
     };
-    let mut counts = read(plan, &exclusion, monitor, &*bar, &mut pass)?;
-    counts.augmented = pass.augmentation.count;
-    (counts.train, counts.held_out) = (pass.train.rows() - counts.augmented, pass.held_out.rows());
+    let mut counts = read(plan, &exclusion, monitor, "preparing the text", &mut pass)?;
+    counts.augmented = pass.augmented;
+    (counts.train, counts.held_out) = (pass.train.rows - counts.augmented, pass.held_out.rows);
     let fit = counts.read - (counts.blank + counts.too_short + counts.too_long + counts.excluded + counts.duplicate);
     counts.not_drawn = fit - counts.train - counts.held_out;
     if counts.train == 0 {
@@ -115,9 +105,10 @@ fn read(
     plan: &TextPlan,
     exclusion: &Exclusion,
     monitor: Monitor,
-    bar: &dyn Bar,
+    stage: &str,
     pass: &mut dyn TextPass,
 ) -> Result<TextSummary> {
+    let bar = monitor.stage(stage, None, "texts");
     let mut counts = TextSummary::default();
     let mut filter = TextFilter::new(plan, exclusion);
     let mut documents = DocumentCounts::default();
@@ -167,15 +158,11 @@ fn read(
 }
 
 /// The rows of a file, or the whole file where it is a document.
-fn texts_of(
-    source: &TextSource,
-    file: &TextFile,
-    encodings: &Encodings,
-) -> Result<Box<dyn Iterator<Item = Result<String>>>> {
+fn texts_of(source: &TextSource, file: &TextFile, encodings: &Encodings) -> Result<TextReader> {
     match (source.unit, file.format) {
         (TextUnit::File, TextFormat::Lines) => Ok(Box::new(std::iter::once(read_document(&file.path, encodings)))),
         (TextUnit::File, _) => Err(TextError::NoDocument { path: file.path.clone() }.into()),
-        (TextUnit::Line, _) => Ok(Box::new(TextReader::of_file(file.clone(), source.column.as_deref(), encodings))),
+        (TextUnit::Line, _) => Ok(read_files(vec![file.clone()], source.column.as_deref(), encodings)),
     }
 }
 
@@ -222,54 +209,27 @@ impl TextPass for SampleDraw {
     }
 }
 
-/// Makes the second texts, and keeps them apart from those held out.
-struct Augmentation<'a> {
-    augment: Augment<'a>,
-    exclusion: &'a Exclusion,
-    count: u64,
-    /// The hashes of the texts made.
-    made: HashSet64,
-    /// The hashes of the texts held out so far.
-    held_out: HashSet64,
-}
-
-impl Augmentation<'_> {
-    /// The second text of `text`, if there is one that may be trained on.
-    fn of(&mut self, text: &str) -> Option<String> {
-        let second = (self.augment)(text)?;
-        let hash = hash(&second);
-        let fits = !self.held_out.contains(&hash) && !self.exclusion.contains(&second);
-        fits.then(|| {
-            self.made.insert(hash);
-            self.count += 1;
-            second
-        })
-    }
-
-    /// Whether a text may be held out, because it is not trained on already.
-    fn may_hold_out(&mut self, hash: u64) -> bool {
-        let free = !self.made.contains(&hash);
-        if free {
-            self.held_out.insert(hash);
-        }
-        free
-    }
-}
-
 /// The last pass: writes the texts that the limits let through.
 struct WritePass<'a> {
     plan: &'a TextPlan,
-    augmentation: Augmentation<'a>,
     draw: &'a SampleDraw,
+    exclusion: &'a Exclusion,
+    augment: Augment<'a>,
+    /// How many second texts were written.
+    augmented: u64,
+    /// The hashes of the second texts.
+    second_texts: HashSet64,
+    /// The hashes of the texts held out so far.
+    held_out_texts: HashSet64,
     train: TextWriter,
     held_out: TextWriter,
-    documents: Option<DocumentWriter>,
+    documents: Option<TableWriter>,
 }
 
 impl TextPass for WritePass<'_> {
     fn document(&mut self, text: &str, group: u64, label: &str) -> Result<()> {
         let held_out = self.plan.holds_out(group);
-        self.documents.as_mut().map_or(Ok(()), |writer| writer.write(text, label, group, held_out))
+        self.documents.as_mut().map_or(Ok(()), |writer| writer.write_document(text, label, group, held_out))
     }
 
     fn text(&mut self, &FitText { source, text, hash, group, label }: &FitText) -> Result<()> {
@@ -277,13 +237,22 @@ impl TextPass for WritePass<'_> {
             return Ok(());
         }
         if self.plan.holds_out(group) {
-            return if self.augmentation.may_hold_out(hash) { self.held_out.write(text, group, label) } else { Ok(()) };
+            // No text is both trained on and held out.
+            if self.second_texts.contains(&hash) {
+                return Ok(());
+            }
+            self.held_out_texts.insert(hash);
+            return self.held_out.write(text, group, label);
         }
         self.train.write(text, group, label)?;
-        match self.augmentation.of(text) {
-            Some(second) => self.train.write(&second, group, label),
-            None => Ok(()),
+        let Some(second) = (self.augment)(text) else { return Ok(()) };
+        let hash = super::hash(&second);
+        if self.held_out_texts.contains(&hash) || self.exclusion.contains(&second) {
+            return Ok(());
         }
+        self.second_texts.insert(hash);
+        self.augmented += 1;
+        self.train.write(&second, group, label)
     }
 }
 

@@ -4,18 +4,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanBuilder, RecordBatch, StringBuilder, UInt64Builder};
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::TextError;
-use crate::caught::{caught, next_batch};
 use crate::error::{Error, Result};
 use crate::files::{PendingFile, sha256_file};
+use crate::parquet_file::{batches, open, rows};
 
 /// The rows of a row group: as many as a shard of the embedding cache has, so that the texts of a shard are one group.
 pub const ROW_GROUP_ROWS: usize = 16_384;
@@ -43,7 +45,7 @@ fn document_schema() -> SchemaRef {
 }
 
 /// Writes record batches to a file, which appears when it is finished.
-struct TableWriter {
+pub(super) struct TableWriter {
     path: PathBuf,
     schema: SchemaRef,
     writer: ArrowWriter<PendingFile>,
@@ -70,7 +72,22 @@ impl TableWriter {
         batch.and_then(|batch| self.writer.write(&batch)).map_err(Error::write_parquet(&self.path))
     }
 
-    fn finish(self) -> Result<()> {
+    /// A writer of whole documents.
+    pub(super) fn for_documents(path: &Path) -> Result<Self> {
+        Self::create(path, document_schema())
+    }
+
+    /// Writes a document at once, because it may be large.
+    pub(super) fn write_document(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
+        self.write(vec![
+            Arc::new(StringArray::from(vec![text])),
+            Arc::new(StringArray::from(vec![label])),
+            Arc::new(UInt64Array::from(vec![group])),
+            Arc::new(BooleanArray::from(vec![held_out])),
+        ])
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
         let file = self.writer.into_inner().map_err(Error::write_parquet::<ParquetError>(&self.path))?;
         Ok(file.commit().map(drop)?)
     }
@@ -79,7 +96,7 @@ impl TableWriter {
 /// Writes texts, with ids from 0.
 pub(super) struct TextWriter {
     table: TableWriter,
-    rows: u64,
+    pub(super) rows: u64,
     ids: UInt64Builder,
     texts: StringBuilder,
     groups: UInt64Builder,
@@ -91,10 +108,6 @@ impl TextWriter {
         let (ids, groups) = (UInt64Builder::new(), UInt64Builder::new());
         let (texts, labels) = (StringBuilder::new(), StringBuilder::new());
         Ok(Self { table: TableWriter::create(path, text_schema())?, rows: 0, ids, texts, groups, labels })
-    }
-
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
     }
 
     pub(super) fn write(&mut self, text: &str, group: u64, label: Option<&str>) -> Result<()> {
@@ -118,30 +131,6 @@ impl TextWriter {
     pub(super) fn finish(mut self) -> Result<()> {
         self.flush()?;
         self.table.finish()
-    }
-}
-
-/// Writes whole documents. They may be large, so each is passed on at once.
-pub(super) struct DocumentWriter(TableWriter);
-
-impl DocumentWriter {
-    pub(super) fn create(path: &Path) -> Result<Self> {
-        TableWriter::create(path, document_schema()).map(Self)
-    }
-
-    pub(super) fn write(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
-        let (mut texts, mut labels) = (StringBuilder::new(), StringBuilder::new());
-        let (mut groups, mut outs) = (UInt64Builder::new(), BooleanBuilder::new());
-        texts.append_value(text);
-        labels.append_value(label);
-        groups.append_value(group);
-        outs.append_value(held_out);
-        let (texts, labels) = (Arc::new(texts.finish()), Arc::new(labels.finish()));
-        self.0.write(vec![texts, labels, Arc::new(groups.finish()), Arc::new(outs.finish())])
-    }
-
-    pub(super) fn finish(self) -> Result<()> {
-        self.0.finish()
     }
 }
 
@@ -193,9 +182,7 @@ impl PreparedText {
     /// All rows in order, at most `rows` at a time.
     pub fn batches(&self, rows: usize) -> Result<impl Iterator<Item = Result<TextBatch>> + Send + use<>> {
         let builder = reader(&self.path, &text_schema())?.with_batch_size(rows.max(1));
-        let (path, reader) =
-            (self.path.clone(), caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?);
-        Ok(record_batches(path, reader).map(|batch| batch.map(|batch| text_batch(&batch))))
+        batches(builder, &self.path, |batch| Ok(text_batch(batch)))
     }
 
     /// At most `count` rows from row `first` on. Only the row groups with these rows are read.
@@ -214,9 +201,8 @@ impl PreparedText {
             .with_limit(count)
             .with_batch_size(count.clamp(1, ROW_GROUP_ROWS));
         let mut read = TextBatch::default();
-        let reader = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(&self.path))?;
-        for batch in record_batches(self.path.clone(), reader) {
-            let batch = text_batch(&batch?);
+        for batch in batches(builder, &self.path, |batch| Ok(text_batch(batch)))? {
+            let batch = batch?;
             read.ids.extend(batch.ids);
             read.texts.extend(batch.texts);
             read.groups.extend(batch.groups);
@@ -242,14 +228,7 @@ pub struct LabelledDocument {
 /// The documents of a [`DOCUMENTS_FILE`](super::DOCUMENTS_FILE), one by one.
 pub fn read_documents(path: &Path) -> Result<impl Iterator<Item = Result<LabelledDocument>> + Send + use<>> {
     let builder = reader(path, &document_schema())?.with_batch_size(64);
-    let rows = caught(|| builder.build()).map_err(Error::read_parquet::<ParquetError>(path))?;
-    Ok(record_batches(path.to_owned(), rows).flat_map(|batch| {
-        let documents: Vec<Result<LabelledDocument>> = match batch {
-            Ok(batch) => documents_of(&batch).into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error)],
-        };
-        documents
-    }))
+    rows(builder, path, |batch| Ok(documents_of(batch)))
 }
 
 fn documents_of(batch: &RecordBatch) -> Vec<LabelledDocument> {
@@ -274,19 +253,9 @@ fn text_batch(batch: &RecordBatch) -> TextBatch {
     }
 }
 
-fn record_batches(
-    path: PathBuf,
-    mut reader: ParquetRecordBatchReader,
-) -> impl Iterator<Item = Result<RecordBatch>> + Send {
-    let batches = std::iter::from_fn(move || next_batch(&mut reader));
-    batches.map(move |batch| batch.map_err(Error::read_parquet(&path)))
-}
-
 /// Opens a file and checks that its columns are those of `schema`, by name, order and type.
 fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new(file));
-    let builder = builder.map_err(Error::read_parquet::<ParquetError>(path))?;
+    let builder = open(path, ArrowReaderOptions::new())?;
     let fields = builder.schema().fields();
     for (index, field) in schema.fields().iter().enumerate() {
         let same = fields.get(index).filter(|other| other.name() == field.name());

@@ -1,6 +1,7 @@
 //! [`TextReader`]: every text of a file, folder or stream, with blank texts and duplicates.
 
 use std::io::BufRead;
+use std::iter::{from_fn, once};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -12,7 +13,8 @@ use super::source::{self, TextFile, TextFormat};
 use super::table::{TableReader, no_field};
 use crate::error::Result;
 
-type TextRows = Box<dyn Iterator<Item = Result<String>> + Send>;
+/// The texts of a file, folder or stream, from [`read_texts`] and [`read_lines`].
+pub type TextReader = Box<dyn Iterator<Item = Result<String>> + Send>;
 
 /// All texts of a file or folder, in order; the next text is read when it is asked for.
 ///
@@ -20,80 +22,47 @@ type TextRows = Box<dyn Iterator<Item = Result<String>> + Send>;
 /// ends.
 pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<TextReader> {
     let encodings = Encodings::parse(encoding)?;
-    let files = source::files(path, column)?.into_iter();
-    Ok(TextReader { files, column: column.map(str::to_owned), encodings, current: None, failed: false })
+    Ok(read_files(source::files(path, column)?, column, &encodings))
 }
 
-/// All lines of `reader`, such as the standard input; `name` is its name in errors. No line at all is an error.
+/// As [`read_texts`], of these files.
+pub(super) fn read_files(files: Vec<TextFile>, column: Option<&str>, encodings: &Encodings) -> TextReader {
+    let (column, encodings) = (column.map(str::to_owned), encodings.clone());
+    until_error(files.into_iter().flat_map(move |file| {
+        let rows = open(&file, column.as_deref(), &encodings).map(|rows| not_empty(rows, file.path));
+        rows.unwrap_or_else(|error| Box::new(once(Err(error))))
+    }))
+}
+
+/// All lines of `reader`, such as the standard input; `name` is its name in errors. No line at all is an error. After
+/// an error the iterator ends.
 pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: Option<&str>) -> Result<TextReader> {
     let encodings = Encodings::parse(encoding)?;
     let lines = Lines::new(encodings.wrap(Box::new(reader)), name, &encodings);
-    let current = Some(OpenFile { rows: Box::new(LineRows(lines)), path: name.to_owned(), any: false });
-    Ok(TextReader { files: Vec::new().into_iter(), column: None, encodings, current, failed: false })
+    Ok(until_error(not_empty(line_rows(lines), name.to_owned())))
 }
 
-/// An iterator over the texts of a file, folder or stream, made by [`read_texts`] and [`read_lines`].
-pub struct TextReader {
-    files: std::vec::IntoIter<TextFile>,
-    column: Option<String>,
-    encodings: Encodings,
-    current: Option<OpenFile>,
-    failed: bool,
+/// The rows, or an error where there are none.
+fn not_empty(mut rows: TextReader, path: PathBuf) -> TextReader {
+    let mut empty = Some(TextError::Empty { path });
+    Box::new(from_fn(move || match (rows.next(), empty.take()) {
+        (None, Some(error)) => Some(Err(error.into())),
+        (row, _) => row,
+    }))
 }
 
-struct OpenFile {
-    rows: TextRows,
-    path: PathBuf,
-    any: bool,
-}
-
-impl TextReader {
-    /// The texts of one file.
-    pub(super) fn of_file(file: TextFile, column: Option<&str>, encodings: &Encodings) -> Self {
-        let (files, column) = (vec![file].into_iter(), column.map(str::to_owned));
-        Self { files, column, encodings: encodings.clone(), current: None, failed: false }
-    }
-
-    fn step(&mut self) -> Result<Option<String>> {
-        loop {
-            if let Some(current) = &mut self.current {
-                if let Some(text) = current.rows.next() {
-                    current.any = true;
-                    return text.map(Some);
-                }
-                if !current.any {
-                    return Err(TextError::Empty { path: current.path.clone() }.into());
-                }
-            }
-            let Some(file) = self.files.next() else { return Ok(None) };
-            let rows = open(&file, self.column.as_deref(), &self.encodings)?;
-            self.current = Some(OpenFile { rows, path: file.path, any: false });
-        }
-    }
-}
-
-impl Iterator for TextReader {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Result<String>> {
-        if self.failed {
-            return None;
-        }
-        let text = self.step();
-        self.failed = !matches!(text, Ok(Some(_)));
-        text.transpose()
-    }
+/// The rows up to the first error, with that error.
+fn until_error(rows: impl Iterator<Item = Result<String>> + Send + 'static) -> TextReader {
+    let mut failed = false;
+    Box::new(rows.take_while(move |row| !std::mem::replace(&mut failed, row.is_err())))
 }
 
 /// The rows of one file.
-fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<TextRows> {
+fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<TextReader> {
     let path = &file.path;
     Ok(match file.format {
-        TextFormat::Lines => Box::new(LineRows(Lines::open(path, encodings)?)),
-        TextFormat::Json => {
-            let field = column.unwrap_or("text").to_owned();
-            Box::new(JsonRows { lines: Lines::open(path, encodings)?, field })
-        }
+        TextFormat::Lines => line_rows(Lines::open(path, encodings)?),
+        TextFormat::Json => json_rows(Lines::open(path, encodings)?, column.unwrap_or("text").to_owned()),
         TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet => {
             let table = TableReader::open_as(file.format, path, encodings)?;
             let column = match column {
@@ -112,37 +81,20 @@ fn column_of_texts(path: &Path, table: &TableReader) -> Result<String> {
         names.iter().find(|name| *name == "text").or(names.first().filter(|_| names.len() == 1)).cloned()
     };
     // Without a column of strings, reading the column that would be meant reports its type.
-    let found = if columns.is_empty() { meant(table.names()) } else { meant(&columns) };
+    let found = if columns.is_empty() { meant(&table.names) } else { meant(&columns) };
     found.ok_or_else(|| TextError::WhichColumn { path: path.to_owned(), columns }.into())
 }
 
-struct LineRows(Lines);
-
-impl Iterator for LineRows {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Result<String>> {
-        self.0.next_line().map(|line| line.map(Into::into)).transpose()
-    }
+fn line_rows(mut lines: Lines) -> TextReader {
+    Box::new(from_fn(move || lines.next_line().map(|line| line.map(Into::into)).transpose()))
 }
 
-struct JsonRows {
-    lines: Lines,
-    field: String,
-}
-
-impl Iterator for JsonRows {
-    type Item = Result<String>;
-
-    fn next(&mut self) -> Option<Result<String>> {
-        let value = self.lines.next_json().transpose()?;
-        Some(value.and_then(|value| {
-            text_of(value, &self.field).map_err(|found| {
-                let (path, line) = (self.lines.path().to_owned(), self.lines.line());
-                TextError::NoText { path, line, found }.into()
-            })
-        }))
-    }
+fn json_rows(mut lines: Lines, field: String) -> TextReader {
+    Box::new(from_fn(move || {
+        let value = lines.next_json().transpose()?;
+        let no_text = |found| TextError::NoText { path: lines.path.clone(), line: lines.line, found };
+        Some(value.and_then(|value| Ok(text_of(value, &field).map_err(no_text)?)))
+    }))
 }
 
 /// The text in a line's value, or what is wrong with the value.

@@ -107,27 +107,25 @@ pub fn bare_name(path: &Path) -> String {
 /// The text files at `path`: the file itself, or all files in and below the folder, sorted by name. Symbolic links are
 /// followed. It is an error to name a `column` where no file has columns.
 pub(super) fn files(path: &Path, column: Option<&str>) -> Result<Vec<TextFile>> {
-    let files = all_files(path)?;
+    let mut files = Vec::new();
+    if std::fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
+        for file in visible_files(path) {
+            let path = file?;
+            if let Some(format) = format_of(&path).filter(|_| !is_token_vectors(&path)) {
+                files.push(TextFile { path, format });
+            }
+        }
+    } else {
+        let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
+        files.push(TextFile { path: path.to_owned(), format });
+    }
+    if files.is_empty() {
+        return Err(TextError::NoFiles { path: path.to_owned() }.into());
+    }
     if column.is_some() && files.iter().all(|file| file.format == TextFormat::Lines) {
         return Err(TextError::NoTable { path: path.to_owned() }.into());
     }
     Ok(files)
-}
-
-fn all_files(path: &Path) -> Result<Vec<TextFile>> {
-    let metadata = std::fs::metadata(path).map_err(Error::io("read", path))?;
-    if !metadata.is_dir() {
-        let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
-        return Ok(vec![TextFile { path: path.to_owned(), format }]);
-    }
-    let mut files = Vec::new();
-    for file in visible_files(path) {
-        let path = file?;
-        if let Some(format) = format_of(&path).filter(|_| !is_token_vectors(&path)) {
-            files.push(TextFile { path, format });
-        }
-    }
-    if files.is_empty() { Err(TextError::NoFiles { path: path.to_owned() }.into()) } else { Ok(files) }
 }
 
 /// Whether the file holds the token vectors of a cache, which are not texts.

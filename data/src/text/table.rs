@@ -1,15 +1,16 @@
 //! [`TableReader`]: rows of named columns, from a `.tsv`, `.csv`, `.jsonl` or `.parquet` file.
 
 use std::fs::File;
+use std::iter::from_fn;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::errors::ParquetError;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde_json::{Map, Value};
 
 use super::TextError;
@@ -17,9 +18,9 @@ use super::csv_records::CsvRecords;
 use super::decode::Encodings;
 use super::lines::Lines;
 use super::source::{TextFormat, format_of};
-use crate::caught::{caught, next_batch};
 use crate::codec::check_codecs;
 use crate::error::{Error, Result};
+use crate::parquet_file::{open, rows};
 
 /// How many rows of a Parquet file are decoded at a time.
 const PARQUET_ROWS: usize = 1024;
@@ -27,14 +28,15 @@ const PARQUET_ROWS: usize = 1024;
 /// A file with named columns, of which only the names are read yet.
 pub(crate) struct TableReader {
     path: PathBuf,
-    names: Vec<String>,
+    /// The names of the columns, in order.
+    pub(crate) names: Vec<String>,
     format: TableFormat,
 }
 
 enum TableFormat {
     Tsv(Lines),
     Csv(Box<CsvRecords>),
-    Json { lines: Lines, first: Option<Map<String, Value>> },
+    Json { lines: Lines, first: Map<String, Value> },
     Parquet(Box<ParquetRecordBatchReaderBuilder<File>>),
 }
 
@@ -76,20 +78,16 @@ impl TableReader {
                 let mut lines = Lines::open(path, encodings)?;
                 let first = next_object(&mut lines)?.ok_or_else(empty)?;
                 let names = first.keys().cloned().collect();
-                (TableFormat::Json { lines, first: Some(first) }, names)
+                (TableFormat::Json { lines, first }, names)
             }
             TextFormat::Parquet => {
-                let builder = open_parquet(path)?;
+                // Without the Arrow schema of the program that wrote the file, all strings are plain ones.
+                let builder = open(path, ArrowReaderOptions::new().with_skip_arrow_metadata(true))?;
                 let names = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
-                (TableFormat::Parquet(Box::new(builder)), names)
+                (TableFormat::Parquet(Box::new(builder.with_batch_size(PARQUET_ROWS))), names)
             }
         };
         Ok(Self { path: path.to_owned(), names, format })
-    }
-
-    /// The names of the columns, in order.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
     }
 
     /// The names of the columns that hold strings; all names where the format has no types.
@@ -120,87 +118,45 @@ impl TableReader {
                 TextError::NoColumn { path, column, columns }
             })?);
         }
-        let source = match format {
-            TableFormat::Tsv(lines) => RowSource::Tsv { lines, indices, width: names.len() },
-            TableFormat::Csv(records) => RowSource::Csv { records, indices },
-            TableFormat::Json { lines, first } => {
-                RowSource::Json { lines, first, columns: columns.to_vec(), sentences }
+        Ok(match format {
+            TableFormat::Tsv(mut lines) => {
+                Box::new(from_fn(move || next_tsv(&mut lines, &indices, names.len()).transpose()))
+            }
+            TableFormat::Csv(mut records) => Box::new(from_fn(move || next_csv(&mut records, &indices).transpose())),
+            TableFormat::Json { mut lines, first } => {
+                let (mut first, columns) = (Some(first), columns.to_vec());
+                Box::new(from_fn(move || {
+                    let object = first.take().map(Ok).or_else(|| next_object(&mut lines).transpose())?;
+                    Some(object.and_then(|object| fields_of(&lines, &object, &columns, sentences)))
+                }))
             }
             TableFormat::Parquet(builder) => parquet_rows(*builder, &path, &indices, sentences)?,
-        };
-        Ok(TableRows { path, source })
+        })
     }
 }
 
-/// An iterator over the rows of a table, made by [`TableReader::rows`]: the number of the line or row, from 1, and the
-/// fields.
-pub(crate) struct TableRows {
-    path: PathBuf,
-    source: RowSource,
-}
-
-enum RowSource {
-    Tsv { lines: Lines, indices: Vec<usize>, width: usize },
-    Csv { records: Box<CsvRecords>, indices: Vec<usize> },
-    Json { lines: Lines, first: Option<Map<String, Value>>, columns: Vec<String>, sentences: usize },
-    Parquet { reader: ParquetRecordBatchReader, places: Vec<usize>, batch: Vec<StringArray>, next: usize, row: u64 },
-}
-
+/// The number of a line or row, from 1, and its fields.
 type NumberedRow = (u64, Vec<String>);
 
-impl Iterator for TableRows {
-    type Item = Result<NumberedRow>;
+/// The rows of a table, made by [`TableReader::rows`].
+pub(crate) type TableRows = Box<dyn Iterator<Item = Result<NumberedRow>> + Send>;
 
-    fn next(&mut self) -> Option<Result<NumberedRow>> {
-        let path = &self.path;
-        match &mut self.source {
-            RowSource::Tsv { lines, indices, width } => next_tsv(path, lines, indices, *width),
-            RowSource::Csv { records, indices } => next_csv(records, indices),
-            RowSource::Json { lines, first, columns, sentences } => {
-                let object = first.take().map_or_else(|| next_object(lines), |first| Ok(Some(first)));
-                object.and_then(|object| {
-                    object.map(|object| fields_of(path, lines, object, columns, *sentences)).transpose()
-                })
-            }
-            RowSource::Parquet { reader, places, batch, next, row } => {
-                if batch.first().is_none_or(|column| *next >= column.len()) {
-                    match next_batch(reader)? {
-                        Ok(read) => match strings(path, &read, places) {
-                            Ok(columns) => (*batch, *next) = (columns, 0),
-                            Err(error) => return Some(Err(error)),
-                        },
-                        Err(error) => return Some(Err(Error::read_parquet(path)(error))),
-                    }
-                }
-                let at = *next;
-                (*next, *row) = (at + 1, *row + 1);
-                let field = |column: &StringArray| {
-                    if column.is_null(at) { String::new() } else { column.value(at).to_owned() }
-                };
-                Ok(Some((*row, batch.iter().map(field).collect())))
-            }
-        }
-        .transpose()
-    }
-}
-
-fn ragged(path: &Path, line: u64, found: usize, wanted: usize) -> Error {
-    TextError::Ragged { path: path.to_owned(), line, found: found as u64, wanted: wanted as u64 }.into()
-}
-
-fn next_tsv(path: &Path, lines: &mut Lines, indices: &[usize], width: usize) -> Result<Option<NumberedRow>> {
+fn next_tsv(lines: &mut Lines, indices: &[usize], width: usize) -> Result<Option<NumberedRow>> {
     let Some(text) = lines.next_line()? else { return Ok(None) };
-    if text.is_empty() && width > 1 {
-        // An empty line is allowed at the end of the file.
-        drop(text);
-        let line = lines.line();
-        return if lines.next_line()?.is_none() { Ok(None) } else { Err(ragged(path, line, 0, width)) };
-    }
-    let fields: Vec<_> = text.split('\t').collect();
-    let picked = indices.iter().filter_map(|&index| fields.get(index)).map(|&field| field.to_owned()).collect();
+    let fields: Vec<_> = if text.is_empty() && width > 1 { Vec::new() } else { text.split('\t').collect() };
     let found = fields.len();
+    let picked = indices.iter().filter_map(|&index| fields.get(index)).map(|&field| field.to_owned()).collect();
     drop(text);
-    if found == width { Ok(Some((lines.line(), picked))) } else { Err(ragged(path, lines.line(), found, width)) }
+    let line = lines.line;
+    if found == width {
+        return Ok(Some((line, picked)));
+    }
+    // An empty line is allowed at the end of the file.
+    if found == 0 && lines.next_line()?.is_none() {
+        return Ok(None);
+    }
+    let (path, found, wanted) = (lines.path.clone(), found as u64, width as u64);
+    Err(TextError::Ragged { path, line, found, wanted }.into())
 }
 
 fn next_csv(records: &mut CsvRecords, indices: &[usize]) -> Result<Option<NumberedRow>> {
@@ -217,23 +173,17 @@ fn next_object(lines: &mut Lines) -> Result<Option<Map<String, Value>>> {
         None => Ok(None),
         Some(Value::Object(object)) => Ok(Some(object)),
         Some(_) => {
-            let (path, number) = (lines.path().to_owned(), lines.line());
+            let (path, number) = (lines.path.clone(), lines.line);
             let what = "no object, which the columns' names belong to".to_owned();
             Err(TextError::Example { path, unit: "line", number, what }.into())
         }
     }
 }
 
-fn fields_of(
-    path: &Path,
-    lines: &Lines,
-    object: Map<String, Value>,
-    columns: &[String],
-    sentences: usize,
-) -> Result<NumberedRow> {
-    let bad = |what: String| TextError::Example { path: path.to_owned(), unit: "line", number: lines.line(), what };
+fn fields_of(lines: &Lines, object: &Map<String, Value>, columns: &[String], sentences: usize) -> Result<NumberedRow> {
+    let bad = |what| TextError::Example { path: lines.path.clone(), unit: "line", number: lines.line, what };
     if let Some(wanted) = columns.iter().find(|&column| !object.contains_key(column)) {
-        return Err(bad(no_field(wanted, &object)).into());
+        return Err(bad(no_field(wanted, object)).into());
     }
     let mut fields = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -244,7 +194,7 @@ fn fields_of(
             _ => return Err(bad(format!("the field `{column}` is of the wrong type")).into()),
         });
     }
-    Ok((lines.line(), fields))
+    Ok((lines.line, fields))
 }
 
 /// The message for an object that lacks the field `wanted`.
@@ -256,21 +206,12 @@ pub(super) fn no_field(wanted: &str, object: &Map<String, Value>) -> String {
     }
 }
 
-/// Opens a `.parquet` file.
-fn open_parquet(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    // Without the Arrow schema of the program that wrote the file, all strings are plain ones.
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = caught(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options));
-    Ok(builder.map_err(Error::read_parquet::<ParquetError>(path))?.with_batch_size(PARQUET_ROWS))
-}
-
 fn parquet_rows(
     builder: ParquetRecordBatchReaderBuilder<File>,
     path: &Path,
     indices: &[usize],
     sentences: usize,
-) -> Result<RowSource> {
+) -> Result<TableRows> {
     let fields = builder.schema().fields();
     for (place, field) in indices.iter().filter_map(|&index| fields.get(index)).enumerate() {
         let data_type = field.data_type();
@@ -287,18 +228,17 @@ fn parquet_rows(
     let mut read = indices.to_vec();
     read.sort_unstable();
     read.dedup();
-    let places = indices.iter().filter_map(|index| read.iter().position(|other| other == index)).collect();
+    let places: Vec<_> = indices.iter().filter_map(|index| read.iter().position(|other| other == index)).collect();
     check_codecs(builder.metadata(), &read, path)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), read);
-    let reader = caught(|| builder.with_projection(mask).build()).map_err(Error::read_parquet::<ParquetError>(path))?;
-    Ok(RowSource::Parquet { reader, places, batch: Vec::new(), next: 0, row: 0 })
+    let rows = rows(builder.with_projection(mask), path, move |batch| fields_of_rows(batch, &places))?;
+    Ok(Box::new(rows.zip(1..).map(|(row, number)| row.map(|fields| (number, fields)))))
 }
 
-/// The columns of a batch at `places`, as strings.
-fn strings(path: &Path, batch: &RecordBatch, places: &[usize]) -> Result<Vec<StringArray>> {
-    let column = |&place: &usize| {
-        let strings = cast(batch.column(place), &DataType::Utf8).map_err(Error::read_parquet(path))?;
-        Ok(strings.as_string().clone())
-    };
-    places.iter().map(column).collect()
+/// The fields of each row of a batch, from the columns at `places`, as strings.
+fn fields_of_rows(batch: &RecordBatch, places: &[usize]) -> std::result::Result<Vec<Vec<String>>, ArrowError> {
+    let column = |&place: &usize| Ok(cast(batch.column(place), &DataType::Utf8)?.as_string::<i32>().clone());
+    let columns: Vec<StringArray> = places.iter().map(column).collect::<std::result::Result<_, ArrowError>>()?;
+    let field = |column: &StringArray, row| if column.is_null(row) { "" } else { column.value(row) }.to_owned();
+    Ok((0..batch.num_rows()).map(|row| columns.iter().map(|column| field(column, row)).collect()).collect())
 }
