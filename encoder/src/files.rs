@@ -52,7 +52,7 @@ impl PendingFile {
         let path = followed(path)?;
         let folder = folder_of(&path);
         fs::create_dir_all(&folder).map_err(FileError::new("create the folder", &folder))?;
-        Self::begin(path, folder)
+        Self::create_in_existing_folder(&path)
     }
 
     /// [`PendingFile::create`] for a folder that must exist.
@@ -62,10 +62,6 @@ impl PendingFile {
     pub fn create_in_existing_folder(path: &Path) -> Result<Self, FileError> {
         let path = followed(path)?;
         let folder = folder_of(&path);
-        Self::begin(path, folder)
-    }
-
-    fn begin(path: PathBuf, folder: PathBuf) -> Result<Self, FileError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(PREFIX).suffix(SUFFIX);
         // The permissions of any new file: the umask takes its bits away.

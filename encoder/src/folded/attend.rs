@@ -7,12 +7,12 @@
 use std::ops::Range;
 
 use super::{
-    gather::{CHUNK, Kernel, Sentence, put},
+    gather::{CHUNK, Sentence, put},
     layout::{HEAD_LANES, LANES, Values},
     math,
-    score::{ScoreTable, Scores},
+    score::{ScoreStretch, Scores},
     simd::Simd,
-    table::AttentionRows,
+    table::{AttentionRows, Kernel},
 };
 
 /// Memory for one sentence, reused for the next.
@@ -32,7 +32,7 @@ pub(super) struct AttendScratch {
     sums: Vec<[f32; HEAD_LANES]>,
 }
 
-impl<S: Simd, T: ScoreTable> Kernel<S, T> {
+impl<S: Simd, N: ScoreStretch> Kernel<'_, S, N> {
     /// Writes each head's weighted mean, head after head.
     #[inline(always)]
     pub(super) fn attend(
@@ -44,7 +44,7 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
         attended: &mut [f32],
     ) {
         let ids = sentence.ids;
-        let groups = scores.groups();
+        let groups = scores.bias.len();
         scratch.features.resize(4 * scores.filters.bias.len(), [0.0; LANES]);
         scratch.scores.resize(groups * CHUNK, [0.0; HEAD_LANES]);
         scratch.pairs.resize(groups * CHUNK / 2, [[0; 2]; HEAD_LANES]);
@@ -102,24 +102,24 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
         position: usize,
         scratch: &mut AttendScratch,
     ) -> usize {
-        let Self { simd, .. } = self;
+        let simd = self.simd;
         self.prefetch(sentence, position, P);
         let width = scores.filters.bias.len();
-        let features: &mut [[T::Feature; LANES]] = bytemuck::cast_slice_mut(&mut scratch.features);
+        let features: &mut [[N::Feature; LANES]] = bytemuck::cast_slice_mut(&mut scratch.features);
         for p in 0..P {
             for group in 0..width {
                 let sums = self.convolve(&scores.filters.taps, sentence.ids, position + p, group);
-                T::features(simd, scores, group, sums, &mut features[p * width + group]);
+                N::features(simd, scores, group, sums, &mut features[p * width + group]);
             }
         }
-        let mut positions: [&[T::Feature]; P] = [&[]; P];
+        let mut positions: [&[N::Feature]; P] = [&[]; P];
         for p in 0..P {
             positions[p] = features[p * width..(p + 1) * width].as_flattened();
         }
         for (group, to) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
-            let scores = T::scores(simd, scores, group, positions);
+            let scores = N::scores(simd, scores, group, positions);
             for p in 0..P {
-                simd.store(scores[p], &mut to[position % CHUNK + p]);
+                to[position % CHUNK + p] = bytemuck::cast(scores[p]);
             }
         }
         P
@@ -133,7 +133,7 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
             for scores in &scores[..count] {
                 most = self.simd.max(most, self.simd.load(scores));
             }
-            self.simd.store(most, greatest);
+            *greatest = bytemuck::cast(most);
         }
     }
 
@@ -141,12 +141,12 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
     /// them into the rows' weights.
     #[inline(always)]
     fn exponentiate(self, chunk: &[u32], heads: usize, scratch: &mut AttendScratch) {
-        let Self { simd, table } = self;
+        let simd = self.simd;
         for (group, scores) in scratch.scores.chunks_exact_mut(CHUNK).enumerate() {
             let scores = &mut scores[..chunk.len()];
-            let greatest = simd.load(&scratch.greatest[group]);
+            let negated = simd.multiply(simd.load(&scratch.greatest[group]), simd.splat(-1.0));
             for scores in scores.iter_mut() {
-                simd.store(simd.subtract(simd.load(scores), greatest), scores);
+                *scores = bytemuck::cast(simd.add(simd.load(scores), negated));
             }
             match heads - group * HEAD_LANES {
                 ..=4 => exponentiate_some::<4>(scores, &mut scratch.packed),
@@ -157,9 +157,9 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
             for powers in scores.iter() {
                 total = simd.add(total, simd.load(powers));
             }
-            simd.store(total, &mut scratch.sums[group]);
+            scratch.sums[group] = bytemuck::cast(total);
             let pairs = &mut scratch.pairs[group * CHUNK / 2..(group + 1) * CHUNK / 2];
-            scratch.units[group] = table.head_weights(simd, chunk, scores, pairs);
+            scratch.units[group] = N::head_weights(self, chunk, scores, pairs);
         }
     }
 
@@ -205,9 +205,9 @@ impl<S: Simd, T: ScoreTable> Kernel<S, T> {
         add: bool,
         to: &mut [f32],
     ) -> usize {
-        let Self { simd, table } = self;
+        let simd = self.simd;
         for group in 0..width / LANES {
-            let sums = table.attended::<S, G>(simd, rows, at / LANES + group, step / LANES);
+            let sums = N::attended::<S, G>(self, rows, at / LANES + group, step / LANES);
             for g in 0..G {
                 let unit = simd.splat(units[g]);
                 let sums = [simd.multiply(sums[g][0], unit), simd.multiply(sums[g][1], unit)];

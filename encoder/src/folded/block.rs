@@ -4,14 +4,14 @@ use super::{
     Precision,
     attend::AttendScratch,
     file::FoldedFile,
-    gather::{Filters, Kernel, Sentence},
+    gather::{Filters, Sentence},
     head::{Head, HeadMatrix, HeadScratch},
     layout::{ConvolutionName, LANES, Taps},
     math,
-    score::{ScoreTable, Scores},
+    score::{ScoreStretch, Scores},
     sections::SectionName,
     simd::{Level, Simd, SimdWork},
-    table::{Floats, Int8},
+    table::Kernel,
 };
 use crate::TokenBatch;
 
@@ -85,16 +85,17 @@ impl SimdWork for BlockWork<'_> {
         match file.layout.precision {
             Precision::F32 => {
                 let rows: &[[f32; LANES]] = bytemuck::cast_slice(rows);
-                self.run_with(simd, Floats { rows, stride }, HeadMatrix::F32(bytemuck::cast_slice(weights)));
+                self.run_with(Kernel { simd, rows, stride }, HeadMatrix::F32(bytemuck::cast_slice(weights)));
             }
             Precision::F16 => {
                 let rows: &[[u16; LANES]] = bytemuck::cast_slice(rows);
-                self.run_with(simd, Floats { rows, stride }, HeadMatrix::F32(bytemuck::cast_slice(weights)));
+                self.run_with(Kernel { simd, rows, stride }, HeadMatrix::F32(bytemuck::cast_slice(weights)));
             }
             Precision::Int8 => {
+                let rows: &[[i8; LANES]] = bytemuck::cast_slice(rows);
                 let scales = bytemuck::cast_slice(file.bytes(SectionName::HeadScale));
                 let weights = HeadMatrix::Int8(bytemuck::cast_slice(weights), scales);
-                self.run_with(simd, Int8 { rows: bytemuck::cast_slice(rows), stride }, weights);
+                self.run_with(Kernel { simd, rows, stride }, weights);
             }
         }
     }
@@ -102,10 +103,9 @@ impl SimdWork for BlockWork<'_> {
 
 impl BlockWork<'_> {
     #[inline(always)]
-    fn run_with<S: Simd, T: ScoreTable>(self, simd: S, table: T, weights: HeadMatrix<'_>) {
+    fn run_with<S: Simd, N: ScoreStretch>(self, kernel: Kernel<'_, S, N>, weights: HeadMatrix<'_>) {
         let Self { model, scratch: BlockScratch { tokens, features, attention, head, .. }, out } = self;
         let layout = &model.file.layout;
-        let kernel = Kernel { simd, table };
         let empty = [model.file.header.empty_token];
         for (index, (ids, out)) in tokens.iter().zip(out.chunks_exact_mut(layout.outputs)).enumerate() {
             let ids = if ids.is_empty() { &empty } else { ids };
@@ -114,7 +114,7 @@ impl BlockWork<'_> {
             kernel.sentence(model, Sentence { ids, next }, attention, features, out);
         }
         if layout.features > 0 {
-            Head { layout, weights, bias: &model.head_bias }.multiply(simd, features, head, out);
+            Head { layout, weights, bias: &model.head_bias }.multiply(kernel.simd, features, head, out);
         }
         // A plain loop: an iterator's function would be compiled without this level's instructions.
         for row in out.chunks_exact_mut(layout.outputs) {
@@ -123,7 +123,7 @@ impl BlockWork<'_> {
     }
 }
 
-impl<S: Simd, T: ScoreTable> Kernel<S, T> {
+impl<S: Simd, N: ScoreStretch> Kernel<'_, S, N> {
     /// Writes one sentence's features, and to `out` the mean of its skip rows (zeros where the student has none).
     #[inline(always)]
     fn sentence(

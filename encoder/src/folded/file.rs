@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use bytemuck::Pod;
 use memmap2::Mmap;
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -28,7 +29,7 @@ pub(super) struct FoldedFile {
     /// The tokenizer.json, read, not mapped: it is parsed once, and the pages of a map that were touched stay resident.
     pub(super) tokenizer: Vec<u8>,
     sections: Vec<(SectionName, Range<usize>)>,
-    map: Arc<Mmap>,
+    pub(super) map: Arc<Mmap>,
 }
 
 /// A mapped section that may outlive its [`FoldedFile`].
@@ -98,33 +99,22 @@ impl FoldedFile {
         section.map_or(0..0, |(_, range)| range.clone())
     }
 
-    /// A section of floats, copied, as arrays of `N`.
-    pub(super) fn floats<const N: usize>(&self, name: SectionName) -> Vec<[f32; N]> {
-        let floats: Vec<f32> = bytemuck::pod_collect_to_vec(self.bytes(name));
-        floats.as_chunks::<N>().0.to_vec()
-    }
-
-    /// The length of the file in bytes.
-    pub(super) fn len(&self) -> usize {
-        self.map.len()
+    /// A section of floats, copied, as arrays.
+    pub(super) fn floats<A: Pod>(&self, name: SectionName) -> Vec<A> {
+        bytemuck::pod_collect_to_vec(self.bytes(name))
     }
 }
 
 /// The checksum of a file's bytes. The file is read, not hashed through the mapping: that would make the whole table
 /// resident, of which only the rows in use need to be.
-fn checksum(mut file: &File) -> io::Result<u64> {
+fn checksum(file: &File) -> io::Result<u64> {
+    let mut file = BufReader::with_capacity(256 * 1024, file);
+    let mut beginning = [0; CHECKSUM.end];
+    file.read_exact(&mut beginning)?;
     let mut hash = Xxh3Default::new();
-    let mut buffer = vec![0; 256 * 1024];
-    file.read_exact(&mut buffer[..CHECKSUM.end])?;
-    hash.update(&buffer[..CHECKSUM.start]);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hash.digest()),
-            Ok(count) => hash.update(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    hash.update(&beginning[..CHECKSUM.start]);
+    io::copy(&mut file, &mut hash)?;
+    Ok(hash.digest())
 }
 
 /// Whether the file at `path` begins as a folded student does.

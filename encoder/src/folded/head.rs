@@ -1,15 +1,17 @@
 //! The output head: one matrix, multiplied by the features of a block of sentences.
 //!
-//! HeadMatrix lie in panels of 32 outputs. An f32 panel holds 32 numbers for each feature. An int8 panel holds 128
+//! The weights lie in panels of 32 outputs. An f32 panel holds 32 numbers for each feature. An int8 panel holds 128
 //! bytes for each group of four features, four bytes for each output; a byte is 128 above its signed number, because
 //! `vpdpbusd` takes unsigned bytes.
 
+use bytemuck::Zeroable;
+
 use super::{
-    gather::add_to,
+    gather::put,
     layout::{FeatureBlock, FoldedLayout, LANES},
     math,
     simd::{Simd, both},
-    table::{load, store},
+    table::load,
 };
 
 /// How many sentences share a pass over a panel.
@@ -43,55 +45,98 @@ impl Head<'_> {
     /// Adds weight · features + bias to each row of `out`, `[rows][outputs]`; `features` are `[rows][layout.features]`.
     #[inline(always)]
     pub(super) fn multiply<S: Simd>(&self, simd: S, features: &[f32], scratch: &mut HeadScratch, out: &mut [f32]) {
-        let &Self { layout, weights, bias } = self;
-        let count = features.len() / layout.features;
-        match weights {
-            HeadMatrix::F32(weights) => {
-                for (panel, (weights, bias)) in weights.chunks_exact(layout.features).zip(bias).enumerate() {
-                    let mut row = 0;
-                    while row < count {
-                        let features = &features[row * layout.features..];
-                        let out = &mut out[row * layout.outputs + panel * LANES..];
-                        row += match count - row {
-                            ROWS.. => float_tile::<S, ROWS>(simd, layout, weights, bias, features, out),
-                            4.. => float_tile::<S, 4>(simd, layout, weights, bias, features, out),
-                            _ => float_tile::<S, 1>(simd, layout, weights, bias, features, out),
-                        };
-                    }
-                }
-            }
-            HeadMatrix::Int8(weights, scales) => {
-                quantise(simd, layout, features, scratch);
-                for (panel, (weights, bias)) in weights.chunks_exact(layout.features / 4).zip(bias).enumerate() {
-                    let tile =
-                        Int8Tile { layout, weights, scales: &scales[panel..], bias, panels: layout.outputs / LANES };
-                    let mut row = 0;
-                    while row < count {
-                        let numbers = &scratch.numbers[row * layout.features / 4..];
-                        let blocks = &scratch.blocks[row * layout.blocks.len()..];
-                        let out = &mut out[row * layout.outputs + panel * LANES..];
-                        row += match count - row {
-                            ROWS.. => tile.run::<S, ROWS>(simd, numbers, blocks, out),
-                            4.. => tile.run::<S, 4>(simd, numbers, blocks, out),
-                            _ => tile.run::<S, 1>(simd, numbers, blocks, out),
-                        };
-                    }
-                }
+        let count = features.len() / self.layout.features;
+        if let HeadMatrix::Int8(..) = self.weights {
+            quantise(simd, self.layout, features, scratch);
+        }
+        for panel in 0..self.layout.outputs / LANES {
+            let mut row = 0;
+            while row < count {
+                let out = &mut out[row * self.layout.outputs + panel * LANES..];
+                row += match count - row {
+                    ROWS.. => self.tile::<S, ROWS>(simd, panel, row, features, scratch, out),
+                    4.. => self.tile::<S, 4>(simd, panel, row, features, scratch, out),
+                    _ => self.tile::<S, 1>(simd, panel, row, features, scratch, out),
+                };
             }
         }
+    }
+
+    /// Adds a panel's 32 outputs to each of `M` rows, the first of which is `row` and at the front of `out`. Returns
+    /// `M`.
+    #[inline(always)]
+    fn tile<S: Simd, const M: usize>(
+        &self,
+        simd: S,
+        panel: usize,
+        row: usize,
+        features: &[f32],
+        scratch: &HeadScratch,
+        out: &mut [f32],
+    ) -> usize {
+        let sums: [[S::Floats; 2]; M] = match self.weights {
+            HeadMatrix::F32(weights) => {
+                let width = self.layout.features;
+                let weights = &weights[panel * width..(panel + 1) * width];
+                float_sums(simd, weights, &self.bias[panel], &features[row * width..])
+            }
+            HeadMatrix::Int8(weights, scales) => {
+                let (width, blocks) = (self.layout.features / 4, self.layout.blocks.len());
+                let weights = &weights[panel * width..(panel + 1) * width];
+                let numbers = &scratch.numbers[row * width..];
+                let blocks = &scratch.blocks[row * blocks..];
+                self.int8_sums(simd, weights, &scales[panel..], &self.bias[panel], numbers, blocks)
+            }
+        };
+        for m in 0..M {
+            put(simd, sums[m], true, &mut out[m * self.layout.outputs..]);
+        }
+        M
+    }
+
+    /// `scales` begin at the panel's of the first feature block, `numbers` and `blocks` at the first row's.
+    #[inline(always)]
+    fn int8_sums<S: Simd, const M: usize>(
+        &self,
+        simd: S,
+        weights: &[[u8; 4 * LANES]],
+        scales: &[[f32; LANES]],
+        bias: &[f32; LANES],
+        numbers: &[[i8; 4]],
+        blocks: &[(f32, i32)],
+    ) -> [[S::Floats; 2]; M] {
+        let FoldedLayout { outputs, blocks: ref places, .. } = *self.layout;
+        let mut totals = [load(simd, bias); M];
+        for (index, &FeatureBlock { at, width }) in places.iter().enumerate() {
+            let all = weights.len();
+            let weights = &weights[at / 4..(at + width) / 4];
+            let numbers: [&[[i8; 4]]; M] = std::array::from_fn(|m| &numbers[m * all + at / 4..][..weights.len()]);
+            let mut sums = [S::Sums::zeroed(); M];
+            for (k, weights) in weights.iter().enumerate() {
+                for m in 0..M {
+                    sums[m] = simd.dot(sums[m], weights, numbers[m][k]);
+                }
+            }
+            let scales = load(simd, &scales[index * outputs / LANES]);
+            for m in 0..M {
+                let (scale, offset) = blocks[m * places.len() + index];
+                let scales = scales.map(|weight_scale| simd.multiply(simd.splat(scale), weight_scale));
+                let values = both(simd.sums_to_floats(sums[m], offset), scales, |sum, scale| simd.multiply(sum, scale));
+                totals[m] = both(totals[m], values, |total, value| simd.add(total, value));
+            }
+        }
+        totals
     }
 }
 
 #[inline(always)]
-fn float_tile<S: Simd, const M: usize>(
+fn float_sums<S: Simd, const M: usize>(
     simd: S,
-    layout: &FoldedLayout,
     weights: &[[f32; LANES]],
     bias: &[f32; LANES],
     features: &[f32],
-    out: &mut [f32],
-) -> usize {
-    let features: [&[f32]; M] = std::array::from_fn(|m| &features[m * layout.features..][..weights.len()]);
+) -> [[S::Floats; 2]; M] {
+    let features: [&[f32]; M] = std::array::from_fn(|m| &features[m * weights.len()..][..weights.len()]);
     let mut sums = [load(simd, bias); M];
     for (k, weights) in weights.iter().enumerate() {
         let weights = load(simd, weights);
@@ -100,60 +145,7 @@ fn float_tile<S: Simd, const M: usize>(
             sums[m] = both(sums[m], weights, |sum, weight| simd.add(sum, simd.multiply(feature, weight)));
         }
     }
-    for m in 0..M {
-        add_to(simd, sums[m], &mut out[m * layout.outputs..]);
-    }
-    M
-}
-
-/// A panel, which all sentences share.
-struct Int8Tile<'a> {
-    layout: &'a FoldedLayout,
-    weights: &'a [[u8; 4 * LANES]],
-    /// The scales, from this panel's of the first feature block on.
-    scales: &'a [[f32; LANES]],
-    bias: &'a [f32; LANES],
-    /// The distance from a feature block's scales to the next block's.
-    panels: usize,
-}
-
-impl Int8Tile<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const M: usize>(
-        &self,
-        simd: S,
-        numbers: &[[i8; 4]],
-        blocks: &[(f32, i32)],
-        out: &mut [f32],
-    ) -> usize {
-        let (all, count) = (self.layout.features / 4, self.layout.blocks.len());
-        let mut totals = [*self.bias; M];
-        for (index, &FeatureBlock { at, width }) in self.layout.blocks.iter().enumerate() {
-            let weights = &self.weights[at / 4..(at + width) / 4];
-            let numbers: [&[[i8; 4]]; M] = std::array::from_fn(|m| &numbers[m * all + at / 4..][..weights.len()]);
-            let mut sums = [simd.no_sums(); M];
-            for (k, weights) in weights.iter().enumerate() {
-                for m in 0..M {
-                    sums[m] = simd.dot(sums[m], weights, numbers[m][k]);
-                }
-            }
-            let scales = load(simd, &self.scales[index * self.panels]);
-            for m in 0..M {
-                let (scale, offset) = blocks[m * count + index];
-                let scales = scales.map(|weight_scale| simd.multiply(simd.splat(scale), weight_scale));
-                let values = both(simd.sums_to_floats(sums[m], offset), scales, |sum, scale| simd.multiply(sum, scale));
-                store(
-                    simd,
-                    both(load(simd, &totals[m]), values, |total, value| simd.add(total, value)),
-                    &mut totals[m],
-                );
-            }
-        }
-        for m in 0..M {
-            add_to(simd, load(simd, &totals[m]), &mut out[m * self.layout.outputs..]);
-        }
-        M
-    }
+    sums
 }
 
 /// Rounds each feature block of each row to int8, with a scale of its own.
@@ -165,32 +157,24 @@ fn quantise<S: Simd>(simd: S, layout: &FoldedLayout, features: &[f32], scratch: 
     for (features, numbers) in rows.zip(scratch.numbers.chunks_exact_mut(layout.features / 4)) {
         for &FeatureBlock { at, width } in &layout.blocks {
             let numbers = numbers[at / 4..(at + width) / 4].as_flattened_mut();
-            scratch.blocks.push(quantise_block(simd, &features[at..at + width], numbers));
+            let features = &features[at..at + width];
+            let mut most = [simd.splat(0.0); 2];
+            for features in features.as_chunks::<LANES>().0 {
+                let features = load(simd, features);
+                most = both(most, features, |most, feature| simd.max(most, feature));
+                most = both(most, features, |most, feature| simd.max(most, simd.multiply(feature, simd.splat(-1.0))));
+            }
+            let greatest = math::fold_halves(bytemuck::cast::<_, [f32; LANES]>(most), math::max);
+            let scale = simd.splat(math::scale_to(127.0, greatest));
+            for (features, numbers) in features.as_chunks::<16>().0.iter().zip(numbers.as_chunks_mut::<16>().0) {
+                *numbers = simd.bytes(simd.multiply(simd.load(features), scale));
+            }
+            // A plain loop: an iterator's sum may become a function, compiled without this level's instructions.
+            let mut sum = 0;
+            for &number in numbers.iter() {
+                sum += i32::from(number);
+            }
+            scratch.blocks.push((greatest / 127.0, sum * 128));
         }
     }
-}
-
-/// Writes the features as int8, and returns the scale and 128 times the numbers' sum.
-#[inline(always)]
-fn quantise_block<S: Simd>(simd: S, features: &[f32], numbers: &mut [i8]) -> (f32, i32) {
-    let zero = simd.splat(0.0);
-    let mut most = [zero; 2];
-    for features in features.as_chunks::<LANES>().0 {
-        let features = load(simd, features);
-        most = both(most, features, |most, feature| simd.max(most, feature));
-        most = both(most, features, |most, feature| simd.max(most, simd.subtract(zero, feature)));
-    }
-    let mut greatest = [0.0; LANES];
-    store(simd, most, &mut greatest);
-    let greatest = math::fold_halves(greatest, math::max);
-    let scale = simd.splat(math::scale_to(127.0, greatest));
-    for (features, numbers) in features.as_chunks::<16>().0.iter().zip(numbers.as_chunks_mut::<16>().0) {
-        *numbers = simd.bytes(simd.multiply(simd.load(features), scale));
-    }
-    // A plain loop: an iterator's sum may become a function, which would be compiled without this level's instructions.
-    let mut sum = 0;
-    for &number in numbers.iter() {
-        sum += i32::from(number);
-    }
-    (greatest / 127.0, sum * 128)
 }

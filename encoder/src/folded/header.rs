@@ -91,7 +91,7 @@ impl Header {
 
 /// The version of a file of which [`check`] approved.
 pub(super) fn version(file: &[u8]) -> u32 {
-    u32_at(file, 8)
+    bytemuck::pod_read_unaligned(&file[8..12])
 }
 
 /// Checks the bytes before the JSON, and returns the place of the JSON; `checksum` is worked out once the length is
@@ -109,23 +109,16 @@ pub(super) fn check(path: &Path, file: &[u8], checksum: impl FnOnce() -> Result<
     if !(OLDEST_VERSION..=VERSION).contains(&version) {
         return Err(Error::Version { path: path(), found: version, known: VERSION });
     }
-    let expected = u64_at(file, 16);
+    let expected: u64 = bytemuck::pod_read_unaligned(&file[16..24]);
     if expected != found {
         return Err(Error::Length { path: path(), expected, found });
     }
-    let expected = u64_at(file, CHECKSUM.start);
+    let expected: u64 = bytemuck::pod_read_unaligned(&file[CHECKSUM]);
     let found = checksum()?;
     if expected != found {
         return Err(Error::Checksum { path: path(), expected, found });
     }
-    let end = JSON.checked_add(u32_at(file, 12) as usize).filter(|&end| end <= file.len());
+    let length: u32 = bytemuck::pod_read_unaligned(&file[12..16]);
+    let end = JSON.checked_add(length as usize).filter(|&end| end <= file.len());
     end.map(|end| JSON..end).ok_or_else(|| Error::Header { path: path(), what: "longer than the file".into() })
-}
-
-fn u32_at(file: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(std::array::from_fn(|i| file[at + i]))
-}
-
-fn u64_at(file: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(std::array::from_fn(|i| file[at + i]))
 }

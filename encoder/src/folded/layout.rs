@@ -28,11 +28,6 @@ const GREATEST_SUM: usize = i16::MAX as usize;
 /// The greatest sum of a score convolution's int8 taps, to which a bias of the same magnitude may be added: width 129.
 const GREATEST_SCORE_SUM: usize = GREATEST_SUM / 2;
 
-/// The greatest odd number of taps of ±127 whose sum stays within `limit`.
-fn widest(limit: usize) -> usize {
-    (limit / 127 - 1) | 1
-}
-
 impl Shape {
     /// Whether a student of this shape can be folded, in int8 as in the other precisions.
     ///
@@ -133,8 +128,6 @@ pub(super) struct FoldedLayout {
     pub(super) embedding: Option<Values>,
     /// The place of the skip in a row; `outputs` numbers.
     pub(super) skip: Option<usize>,
-    /// How many heads the attention has, without the plain mean.
-    pub(super) heads: usize,
     /// How many columns the score matrix has: the heads, and the plain mean where the attention has a skip.
     pub(super) attended: usize,
     /// [`FoldedLayout::attended`], padded.
@@ -154,52 +147,49 @@ impl FoldedLayout {
         if shape.max_pooled.is_empty() && shape.attention.is_none() && !shape.skip_table {
             return Err("neither max-pooled convolutions nor attention nor a skip table".into());
         }
-        if shape.skip_table && shape.attention.is_some_and(|attention| attention.skip) {
-            return Err("a skip table beside an attention that has a skip".into());
-        }
-        if shape.attention.is_some_and(|attention| attention.skip && attention.own_values) {
-            return Err("heads with values of their own beside a skip over embeddings".into());
-        }
-        let number = table_number(precision);
-        // The front of an int8 row: the embedding's scale, the skip's scale, a factor for each convolution.
-        let mut row = PlaceCursor::default();
-        if precision == Precision::Int8 {
-            row.take(9 + shape.max_pooled.len(), LANES)?;
-        }
-        let embedding = shape.attention.map(|a| row.embedding(a)).transpose()?;
-        let score = shape.attention.map(|a| row.taps(a.score, 8, GREATEST_SCORE_SUM)).transpose()?;
-        let max_pooled = (shape.max_pooled.iter().enumerate())
-            .map(|(index, &convolution)| row.taps(convolution, 9 + index, GREATEST_SUM))
-            .collect::<Result<Vec<_>, _>>()?;
-        let skip = shape.skip_table.then(|| row.padded(shape.dimension)).transpose()?.map(|(at, _)| at);
-        row.take(0, LANES.max(ALIGNMENT / number))?;
-        let stride = row.end;
-
-        let heads = shape.attention.map_or(0, |a| a.heads);
-        if shape.attention.is_some() && heads == 0 {
-            return Err("attention without heads".into());
-        }
-        let attended = checked(heads.checked_add(usize::from(shape.attention.is_some_and(|a| a.skip))))?;
-        let mut features = PlaceCursor::default();
-        let mut blocks = Vec::new();
-        for taps in &max_pooled {
-            blocks.push(features.padded(taps.filters)?);
-        }
-        let width = embedding.map_or(0, |embedding| embedding.width);
-        if shape.values_without_gaps() {
-            blocks.push(features.padded(checked(heads.checked_mul(width))?)?);
-        } else {
-            for _ in 0..attended.min(1 << 16) {
-                blocks.push(features.padded(width)?);
+        if let Some(AttentionShape { width_of_embedding, heads, skip, own_values, .. }) = shape.attention {
+            if width_of_embedding == 0 || heads == 0 {
+                return Err(format!("attention of {heads} heads over embeddings {width_of_embedding} wide"));
+            }
+            if shape.skip_table && skip {
+                return Err("a skip table beside an attention that has a skip".into());
+            }
+            if skip && own_values {
+                return Err("heads with values of their own beside a skip over embeddings".into());
             }
         }
-        if attended > 1 << 16 || blocks.iter().any(|&(_, width)| width > WIDEST_BLOCK) {
+        let outputs = pad(shape.dimension, LANES);
+        let mut row = PlaceCursor::default();
+        if precision == Precision::Int8 {
+            // The front of an int8 row: the embedding's scale, the skip's scale, a factor for each convolution.
+            row.take(pad(9 + shape.max_pooled.len(), LANES));
+        }
+        let embedding = shape.attention.map(|a| row.embedding(a));
+        let score = shape.attention.map(|a| row.taps(a.score, 8, GREATEST_SCORE_SUM)).transpose()?;
+        let max_pooled = (shape.max_pooled.iter().zip(9..))
+            .map(|(&convolution, factor_at)| row.taps(convolution, factor_at, GREATEST_SUM))
+            .collect::<Result<Vec<_>, _>>()?;
+        let skip = shape.skip_table.then(|| row.take(outputs));
+        let stride = pad(row.end, LANES.max(ALIGNMENT / table_number(precision)));
+
+        let heads = shape.attention.map_or(0, |a| a.heads);
+        let attended = heads.saturating_add(usize::from(shape.attention.is_some_and(|a| a.skip)));
+        let width = embedding.map_or(0, |embedding| embedding.width);
+        let mut features = PlaceCursor::default();
+        let mut blocks: Vec<_> = max_pooled.iter().map(|taps| features.block(taps.filters)).collect();
+        if shape.values_without_gaps() {
+            blocks.push(features.block(heads.saturating_mul(width)));
+        } else {
+            blocks.extend((0..attended.min(WIDEST_BLOCK)).map(|_| features.block(width)));
+        }
+        if attended > WIDEST_BLOCK || blocks.iter().any(|block| block.width > WIDEST_BLOCK) {
             return Err(format!("more than {WIDEST_BLOCK} features of a convolution or of attention"));
         }
-        let outputs = pad(shape.dimension)?;
         // In bytes, these two are the greatest of all sizes.
-        checked(stride.checked_mul(4).and_then(|bytes| bytes.checked_mul(shape.vocabulary)))?;
-        checked(features.end.checked_mul(4).and_then(|bytes| bytes.checked_mul(outputs)))?;
+        for [width, rows] in [[stride, shape.vocabulary], [features.end, outputs]] {
+            let bytes = width.checked_mul(4).and_then(|bytes| bytes.checked_mul(rows));
+            bytes.filter(|&bytes| bytes <= isize::MAX as usize).ok_or("sizes beyond any memory")?;
+        }
         Ok(Self {
             precision,
             vocabulary: shape.vocabulary,
@@ -210,10 +200,9 @@ impl FoldedLayout {
             score,
             embedding,
             skip,
-            heads,
             attended,
-            attended_lanes: checked(attended.checked_next_multiple_of(HEAD_LANES))?,
-            blocks: blocks.into_iter().map(|(at, width)| FeatureBlock { at, width }).collect(),
+            attended_lanes: pad(attended, HEAD_LANES),
+            blocks,
             features: features.end,
         })
     }
@@ -235,56 +224,46 @@ pub(super) fn table_number(precision: Precision) -> usize {
     }
 }
 
-/// Hands out the places of a row or of the features, one after another.
+/// Hands out the places of a row or of the features, one after another. Places beyond `usize` stay at its end.
 #[derive(Default)]
 struct PlaceCursor {
     end: usize,
 }
 
 impl PlaceCursor {
-    /// The place of the next `count` numbers; the end is then rounded up to a multiple of `multiple`.
-    fn take(&mut self, count: usize, multiple: usize) -> Result<usize, String> {
-        let at = self.end;
-        self.end = checked(at.checked_add(count).and_then(|end| end.checked_next_multiple_of(multiple)))?;
-        Ok(at)
+    /// The place of the next `count` numbers.
+    fn take(&mut self, count: usize) -> usize {
+        let end = self.end.saturating_add(count);
+        std::mem::replace(&mut self.end, end)
     }
 
-    fn padded(&mut self, count: usize) -> Result<(usize, usize), String> {
-        if count == 0 {
-            return Err("a part of width 0".into());
-        }
-        let width = pad(count)?;
-        Ok((self.take(width, 1)?, width))
+    fn block(&mut self, count: usize) -> FeatureBlock {
+        let width = pad(count, LANES);
+        FeatureBlock { at: self.take(width), width }
     }
 
-    fn embedding(&mut self, shape: AttentionShape) -> Result<Values, String> {
-        let (at, width) = self.padded(shape.width_of_embedding)?;
-        if !shape.own_values {
-            return Ok(Values { at, width, step: 0 });
-        }
-        self.take(checked(shape.heads.saturating_sub(1).checked_mul(width))?, 1)?;
-        Ok(Values { at, width, step: width })
+    fn embedding(&mut self, shape: AttentionShape) -> Values {
+        let width = pad(shape.width_of_embedding, LANES);
+        let (count, step) = if shape.own_values { (shape.heads, width) } else { (1, 0) };
+        Values { at: self.take(width.saturating_mul(count)), width, step }
     }
 
     fn taps(&mut self, shape: ConvolutionShape, factor_at: usize, limit: usize) -> Result<Taps, String> {
         let ConvolutionShape { width, filters } = shape;
-        let widest = widest(limit);
+        // The greatest odd number of taps of ±127 whose sum stays within the limit.
+        let widest = (limit / 127 - 1) | 1;
         if width.is_multiple_of(2) || width > widest {
             return Err(format!("a convolution of width {width} (odd ones to {widest} are possible)"));
         }
         if filters == 0 || filters > WIDEST_BLOCK {
             return Err(format!("a convolution of {filters} filters (1 to {WIDEST_BLOCK} are possible)"));
         }
-        let filters = pad(filters)?;
-        let at = self.take(checked(filters.checked_mul(width))?, 1)?;
-        Ok(Taps { at, width, filters, factor_at, limit })
+        let filters = pad(filters, LANES);
+        Ok(Taps { at: self.take(filters * width), width, filters, factor_at, limit })
     }
 }
 
-fn pad(count: usize) -> Result<usize, String> {
-    checked(count.checked_next_multiple_of(LANES))
-}
-
-fn checked(number: Option<usize>) -> Result<usize, String> {
-    number.filter(|&number| number <= isize::MAX as usize).ok_or_else(|| "sizes beyond any memory".into())
+/// `count`, rounded up to a multiple of `multiple`.
+fn pad(count: usize, multiple: usize) -> usize {
+    count.div_ceil(multiple).saturating_mul(multiple)
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{
     Precision,
     layout::{FoldedLayout, LANES},
-    parts::Parts,
+    parts::{Convolution, Parts},
     quantise::{LARGEST, largest, quantise},
     shape::Shape,
 };
@@ -15,15 +15,14 @@ pub(super) struct HeadPanels<'a> {
     layout: &'a FoldedLayout,
     blocks: Vec<BlockColumns<'a>>,
     /// `[blocks][outputs]`: the scales. Empty but in int8.
-    scales: Vec<f32>,
+    pub(super) scales: Vec<f32>,
 }
 
 /// The columns of a matrix that multiply a feature block.
 struct BlockColumns<'a> {
-    /// `[dimension, row]`
+    /// `[dimension, row]`, from the block's first column on.
     matrix: &'a [f32],
     row: usize,
-    first: usize,
     count: usize,
 }
 
@@ -33,19 +32,19 @@ impl<'a> HeadPanels<'a> {
         let mut blocks = Vec::new();
         if let Some(max_pooled) = &parts.max_pooled {
             let row = max_pooled.convolutions.iter().map(|convolution| convolution.filters).sum();
-            let mut first = 0;
-            for convolution in &max_pooled.convolutions {
-                blocks.push(BlockColumns { matrix: &max_pooled.weight, row, first, count: convolution.filters });
-                first += convolution.filters;
+            let mut matrix = &max_pooled.weight[..];
+            for &Convolution { filters, .. } in &max_pooled.convolutions {
+                blocks.push(BlockColumns { matrix, row, count: filters });
+                matrix = &matrix[filters..];
             }
         }
         if let Some(attention) = &parts.attention {
             let d = attention.width_of_embedding;
-            let row = layout.heads * d;
+            let row = attention.score_bias.len() * d;
             let count = if Shape::of(parts).values_without_gaps() { row } else { d };
-            let matrix = &attention.heads;
-            blocks.extend((0..row).step_by(count).map(|first| BlockColumns { matrix, row, first, count }));
-            blocks.extend(attention.skip.iter().map(|matrix| BlockColumns { matrix, row: d, first: 0, count: d }));
+            let heads = (0..row).step_by(count);
+            blocks.extend(heads.map(|first| BlockColumns { matrix: &attention.heads[first..], row, count }));
+            blocks.extend(attention.skip.iter().map(|matrix| BlockColumns { matrix, row: d, count: d }));
         }
         let mut head = Self { layout, blocks, scales: Vec::new() };
         if layout.precision == Precision::Int8 {
@@ -57,15 +56,10 @@ impl<'a> HeadPanels<'a> {
         head
     }
 
-    /// `[blocks][outputs]`: the scales.
-    pub(super) fn scales(&self) -> &[f32] {
-        &self.scales
-    }
-
     /// The weights of a feature block for an output; none for an output of the padding.
     fn weights(&self, block: usize, output: usize) -> &[f32] {
-        let &BlockColumns { matrix, row, first, count } = &self.blocks[block];
-        if output < self.layout.dimension { &matrix[output * row + first..][..count] } else { &[] }
+        let BlockColumns { matrix, row, count } = self.blocks[block];
+        if output < self.layout.dimension { &matrix[output * row..][..count] } else { &[] }
     }
 
     /// Writes the panels.

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::{Error, Result};
+use super::Precision;
 
 /// A whole student: tables with a row for each token, the matrices after them, and the tokenizer.
 ///
@@ -91,22 +91,9 @@ impl Parts {
         self.attention.iter().map(|attention| &attention.score).chain(pooled)
     }
 
-    /// Checks that all lengths fit together and all numbers are finite. The sizes are [`Shape::check`](super::Shape)'s.
-    pub(super) fn check(&self) -> Result<()> {
-        self.check_parts().map_err(|what| Error::Parts { what })
-    }
-
-    /// Checks that all numbers of the tables stay finite as f16.
-    pub(super) fn check_halves(&self) -> Result<()> {
-        let tables = self.convolutions().map(|convolution| &convolution.table);
-        let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);
-        match tables.flatten().find(|value| value.abs() > f16::MAX.to_f32()) {
-            Some(value) => Err(Error::Parts { what: format!("a table's number {value} is beyond f16") }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_parts(&self) -> std::result::Result<(), String> {
+    /// Checks that all lengths fit together and all numbers are finite, in f16 too where `precision` is that. The sizes
+    /// are [`Shape::check`](super::Shape)'s.
+    pub(super) fn check(&self, precision: Precision) -> Result<(), String> {
         if self.empty_token as usize >= self.vocabulary {
             return Err(format!("empty token {} is outside the vocabulary of {}", self.empty_token, self.vocabulary));
         }
@@ -127,15 +114,20 @@ impl Parts {
         if let Some(attention) = &self.attention {
             attention.check(self.vocabulary, self.dimension)?;
         }
-        match &self.skip_table {
-            Some(table) => numbers("skip table", table, &[self.vocabulary, self.dimension]),
+        if let Some(table) = &self.skip_table {
+            numbers("skip table", table, &[self.vocabulary, self.dimension])?;
+        }
+        let tables = self.convolutions().map(|convolution| &convolution.table);
+        let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);
+        match tables.flatten().find(|value| precision == Precision::F16 && value.abs() > f16::MAX.to_f32()) {
+            Some(value) => Err(format!("a table's number {value} is beyond f16")),
             None => Ok(()),
         }
     }
 }
 
 impl Convolution {
-    fn check(&self, vocabulary: usize, name: &str) -> std::result::Result<(), String> {
+    fn check(&self, vocabulary: usize, name: &str) -> Result<(), String> {
         if self.width.is_multiple_of(2) || self.filters == 0 {
             return Err(format!("{name}: width {} must be odd, filters {} above zero", self.width, self.filters));
         }
@@ -145,7 +137,7 @@ impl Convolution {
 }
 
 impl Attention {
-    fn check(&self, vocabulary: usize, dimension: usize) -> std::result::Result<(), String> {
+    fn check(&self, vocabulary: usize, dimension: usize) -> Result<(), String> {
         let (d, heads) = (self.width_of_embedding, self.score_bias.len());
         if d == 0 || heads == 0 {
             return Err(format!("attention of {heads} heads over embeddings {d} wide"));
@@ -160,7 +152,7 @@ impl Attention {
 }
 
 /// Checks that `values` has this shape and neither infinity nor NaN.
-fn numbers(name: &str, values: &[f32], shape: &[usize]) -> std::result::Result<(), String> {
+fn numbers(name: &str, values: &[f32], shape: &[usize]) -> Result<(), String> {
     let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
     if count != Some(values.len()) {
         return Err(format!("{name}: {} numbers, the shape {shape:?} needs another count", values.len()));

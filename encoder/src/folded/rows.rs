@@ -13,8 +13,8 @@ use super::{
 
 /// The table's rows.
 pub(super) struct TableRows<'a> {
-    parts: &'a Parts,
-    layout: &'a FoldedLayout,
+    pub(super) parts: &'a Parts,
+    pub(super) layout: &'a FoldedLayout,
     pub(super) convolutions: Vec<PackedConvolution<'a>>,
 }
 

@@ -3,13 +3,13 @@
 //! In int8 the scores are computed in integers. A feature is relu(sum + bias) in units of its filter's sums, an i16.
 //! The units are multiplied into the matrix, whose numbers are as large as the i32 that holds their sum allows.
 
-use bytemuck::Pod;
+use bytemuck::{Pod, Zeroable};
 
 use super::{
     gather::{Filters, activate},
     layout::{HEAD_LANES, LANES},
     simd::Simd,
-    table::{Floats, FoldedTable, Int8, Stretch},
+    table::{FloatStretch, Stretch},
 };
 
 /// The weights of the attention's scores.
@@ -18,7 +18,8 @@ pub(super) struct Scores {
     /// `[lane groups][filters][16]`: a column for each head, and a column of zeros for the plain mean (all scores are
     /// 0, so the softmax is uniform).
     weight: Vec<[f32; HEAD_LANES]>,
-    bias: Vec<[f32; HEAD_LANES]>,
+    /// `[lane groups]`
+    pub(super) bias: Vec<[f32; HEAD_LANES]>,
     integers: Int8Scores,
 }
 
@@ -41,11 +42,6 @@ impl Scores {
         let integers =
             if filters.unit.is_empty() { Int8Scores::default() } else { Int8Scores::new(&filters, &weight, &bias) };
         Self { filters, weight, bias, integers }
-    }
-
-    /// How many groups of sixteen columns the matrix has.
-    pub(super) fn groups(&self) -> usize {
-        self.bias.len()
     }
 }
 
@@ -92,8 +88,8 @@ fn integer_unit(products: &[[f32; HEAD_LANES]], head: usize, most: f32) -> f32 {
     (greatest / f64::from(i16::MAX)).max(magnitudes.sum::<f64>() / room) as f32
 }
 
-/// A table from whose sums of taps scores are computed.
-pub(super) trait ScoreTable: FoldedTable {
+/// Stretches from whose sums of taps scores are computed.
+pub(super) trait ScoreStretch: Stretch {
     /// The type of a feature.
     type Feature: Pod;
 
@@ -108,7 +104,7 @@ pub(super) trait ScoreTable: FoldedTable {
     ) -> [S::Floats; P];
 }
 
-impl<N: Stretch> ScoreTable for Floats<'_, N> {
+impl<N: FloatStretch> ScoreStretch for N {
     type Feature = f32;
 
     #[inline(always)]
@@ -135,13 +131,13 @@ impl<N: Stretch> ScoreTable for Floats<'_, N> {
     }
 }
 
-impl ScoreTable for Int8<'_> {
+impl ScoreStretch for [i8; LANES] {
     type Feature = i16;
 
     #[inline(always)]
     fn features<S: Simd>(simd: S, scores: &Scores, group: usize, sums: S::Shorts, to: &mut [i16; LANES]) {
-        let values = simd.add_shorts(sums, simd.load_shorts(&scores.integers.bias[group]));
-        simd.store_shorts(simd.max_shorts(values, simd.load_shorts(&[0; LANES])), to);
+        let values = simd.add_shorts(sums, bytemuck::cast(scores.integers.bias[group]));
+        *to = bytemuck::cast(simd.max_shorts(values, S::Shorts::zeroed()));
     }
 
     #[inline(always)]
@@ -157,7 +153,7 @@ impl ScoreTable for Int8<'_> {
         for p in 0..P {
             fours[p] = &bytemuck::cast_slice(features[p])[..width];
         }
-        let mut sums = [simd.no_sums(); P];
+        let mut sums = [S::Sums::zeroed(); P];
         for (k, weights) in weight[group * width..(group + 1) * width].iter().enumerate() {
             for p in 0..P {
                 sums[p] = simd.dot_shorts(sums[p], weights, &fours[p][k]);
@@ -214,9 +210,9 @@ mod tests {
             let mut features = [[0i16; LANES]; FILTERS / LANES];
             for (group, features) in features.iter_mut().enumerate() {
                 let sums = *sums[group * LANES..].first_chunk().unwrap();
-                Int8::features(Portable, &scores, group, sums, features);
+                <[i8; LANES]>::features(Portable, &scores, group, sums, features);
             }
-            let [found] = Int8::scores(Portable, &scores, 0, [features.as_flattened()]);
+            let [found] = <[i8; LANES]>::scores(Portable, &scores, 0, [features.as_flattened()]);
             for (head, found) in found.into_iter().enumerate() {
                 // The error of 64 features up to 2: half a unit each, and half of 1 in some thousand of the weights.
                 let expected = expected(&scores, &sums, head);

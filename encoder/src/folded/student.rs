@@ -69,15 +69,11 @@ impl Student {
     /// When the system refuses to start the threads.
     pub fn with_threads(mut self, threads: usize) -> Result<Self> {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        self.threads = if threads == 0 { cores() } else { threads };
-        self.pool = match self.threads {
-            1 => None,
-            threads => {
-                let pool =
-                    ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("student-{i}")).build();
-                Some(pool.map_err(|source| Error::Threads { threads, source })?)
-            }
-        };
+        let threads = if threads == 0 { cores() } else { threads };
+        let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("student-{i}"));
+        let pool = (threads > 1).then(|| pool.build()).transpose();
+        self.pool = pool.map_err(|source| Error::Threads { threads, source })?;
+        self.threads = threads;
         Ok(self)
     }
 
@@ -124,7 +120,7 @@ impl Student {
         EncoderInfo {
             dimension: self.dimension(),
             parameters: self.model.file.header.parameters,
-            bytes: self.model.file.len() as u64,
+            bytes: self.model.file.map.len() as u64,
             engine: "folded",
             precision: self.model.file.layout.precision.name(),
             threads: self.threads,

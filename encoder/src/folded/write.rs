@@ -10,10 +10,10 @@ use xxhash_rust::xxh3::Xxh3Default;
 use super::{
     Precision,
     header::{CHECKSUM, Header},
-    layout::{ConvolutionName, FoldedLayout, HEAD_LANES},
+    layout::{FoldedLayout, HEAD_LANES},
     panels::HeadPanels,
     parts::Parts,
-    rows::{PackedConvolution, TableRows},
+    rows::TableRows,
     sections::{SectionName, sections},
     shape::Shape,
 };
@@ -30,20 +30,17 @@ use crate::{
 /// When the parts do not fit together or hold a number that is not finite (or, in f16, a table has one beyond 65,504),
 /// when the tokenizer can't be read or has ids outside the vocabulary, or when the file can't be written.
 pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
-    parts.check()?;
-    if precision == Precision::F16 {
-        parts.check_halves()?;
-    }
+    let wrong = |what| Error::Parts { what };
+    parts.check(precision).map_err(wrong)?;
     let tokenizer = Tokenizer::from_bytes(&parts.tokenizer, &PathBuf::from("the student's tokenizer"))?;
     if tokenizer.vocabulary() > parts.vocabulary {
-        let what =
-            format!("a tokenizer with ids up to {}, tables of {} rows", tokenizer.vocabulary() - 1, parts.vocabulary);
-        return Err(Error::Parts { what });
+        let (highest, rows) = (tokenizer.vocabulary() - 1, parts.vocabulary);
+        return Err(wrong(format!("a tokenizer with ids up to {highest}, tables of {rows} rows")));
     }
     let compared = tokenizer.is_fast();
     drop(tokenizer);
     let shape = Shape::of(parts);
-    let layout = FoldedLayout::new(&shape, precision).map_err(|what| Error::Parts { what })?;
+    let layout = FoldedLayout::new(&shape, precision).map_err(wrong)?;
     let mut header = Header {
         precision,
         shape,
@@ -55,18 +52,13 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
         sections: Vec::new(),
     };
     let sections = sections(&layout, parts.tokenizer.len());
-    let beginning = header.encode(&sections).ok_or_else(|| Error::Parts { what: "too large for a file".into() })?;
+    let beginning = header.encode(&sections).ok_or_else(|| wrong("too large for a file".into()))?;
 
     let unwritable = |source| Error::Write { path: path.into(), source };
     let refused = |error: FileError| unwritable(error.source);
     let file = PendingFile::create_in_existing_folder(path).map_err(refused)?;
-    let contents = Contents {
-        parts,
-        layout: &layout,
-        rows: TableRows::new(parts, &layout),
-        head: HeadPanels::new(parts, &layout),
-    };
-    let file = write_sections(file, beginning, &header, &sections, &contents).map_err(unwritable)?;
+    let (rows, head) = (TableRows::new(parts, &layout), HeadPanels::new(parts, &layout));
+    let file = write_sections(file, beginning, &header, &sections, &rows, &head).map_err(unwritable)?;
     let (size, folder) = file.rename_into_place().map_err(refused)?;
     let _ = sync_folder(&folder); // not every file system can
     Ok(size)
@@ -78,7 +70,8 @@ fn write_sections(
     mut beginning: Vec<u8>,
     header: &Header,
     sections: &[(SectionName, usize)],
-    contents: &Contents<'_>,
+    rows: &TableRows<'_>,
+    head: &HeadPanels<'_>,
 ) -> io::Result<PendingFile> {
     let mut out = ChecksumWriter { file, hash: Xxh3Default::new(), at: CHECKSUM.end };
     out.hash.update(&beginning[..CHECKSUM.start]);
@@ -86,7 +79,7 @@ fn write_sections(
     out.write_all(&beginning[CHECKSUM.end..])?;
     for (&(name, _), entry) in sections.iter().zip(&header.sections) {
         out.write_all(&vec![0; entry.offset - out.at])?;
-        contents.write(name, &mut out)?;
+        write_section(name, rows, head, &mut out)?;
         if out.at != entry.range().end {
             return Err(io::Error::other(format!("section {name} came out with another length")));
         }
@@ -96,39 +89,27 @@ fn write_sections(
     Ok(out.file)
 }
 
-/// What the sections hold.
-struct Contents<'a> {
-    parts: &'a Parts,
-    layout: &'a FoldedLayout,
-    rows: TableRows<'a>,
-    head: HeadPanels<'a>,
-}
-
-impl Contents<'_> {
-    /// Writes the section `name`.
-    fn write(&self, name: SectionName, to: &mut dyn Write) -> io::Result<()> {
-        let Self { parts, layout, rows, head } = self;
-        let convolutions =
-            |name: ConvolutionName| rows.convolutions.iter().filter(move |convolution| convolution.name == name);
-        let bias = |c: &PackedConvolution<'_>| padded(&c.convolution.bias, c.taps.filters);
-        let floats: Vec<f32> = match name {
-            SectionName::Rows => return rows.write(to),
-            SectionName::HeadWeight => return head.write(to),
-            SectionName::Tokenizer => return to.write_all(&parts.tokenizer),
-            SectionName::Bias(name) => convolutions(name).flat_map(bias).collect(),
-            SectionName::Unit(name) => convolutions(name).flat_map(|convolution| convolution.units.clone()).collect(),
-            SectionName::AttentionWeight => attention_weight(parts, layout),
-            SectionName::AttentionBias => padded(
-                parts.attention.as_ref().map_or(&[][..], |attention| &attention.score_bias),
-                layout.attended_lanes,
-            ),
-            SectionName::HeadBias => {
-                padded(parts.max_pooled.as_ref().map_or(&[][..], |max_pooled| &max_pooled.bias), layout.outputs)
-            }
-            SectionName::HeadScale => head.scales().to_vec(),
-        };
-        to.write_all(bytemuck::cast_slice(&floats))
-    }
+fn write_section(name: SectionName, rows: &TableRows<'_>, head: &HeadPanels<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let &TableRows { parts, layout, ref convolutions } = rows;
+    let convolutions = |name| convolutions.iter().filter(move |convolution| convolution.name == name);
+    let floats: Vec<f32> = match name {
+        SectionName::Rows => return rows.write(to),
+        SectionName::HeadWeight => return head.write(to),
+        SectionName::Tokenizer => return to.write_all(&parts.tokenizer),
+        SectionName::Bias(name) => {
+            convolutions(name).flat_map(|c| padded(&c.convolution.bias, c.taps.filters)).collect()
+        }
+        SectionName::Unit(name) => convolutions(name).flat_map(|c| c.units.clone()).collect(),
+        SectionName::AttentionWeight => attention_weight(parts, layout),
+        SectionName::AttentionBias => {
+            padded(parts.attention.as_ref().map_or(&[], |attention| &attention.score_bias), layout.attended_lanes)
+        }
+        SectionName::HeadBias => {
+            padded(parts.max_pooled.as_ref().map_or(&[], |max_pooled| &max_pooled.bias), layout.outputs)
+        }
+        SectionName::HeadScale => head.scales.clone(),
+    };
+    to.write_all(bytemuck::cast_slice(&floats))
 }
 
 /// `[lane groups][filters][16]`, from `[heads, filters]`.

@@ -27,14 +27,12 @@ impl Cuts {
             byte == b' ' || byte == b'\n' || byte == b'\t' || (byte.is_ascii_punctuation() && byte != b'_')
         });
         let ascii = added_tokens.iter().all(|token| token.content.is_ascii());
-        for token in added_tokens {
-            for byte in token.content.bytes() {
-                if byte.is_ascii_whitespace() {
-                    return None;
-                }
-                if let Some(ends) = ends_word.get_mut(usize::from(byte)) {
-                    *ends = false;
-                }
+        for byte in added_tokens.iter().flat_map(|token| token.content.bytes()) {
+            if byte.is_ascii_whitespace() {
+                return None;
+            }
+            if let Some(ends) = ends_word.get_mut(usize::from(byte)) {
+                *ends = false;
             }
         }
         let ideographs = normalizer["handle_chinese_chars"] == true && ascii;

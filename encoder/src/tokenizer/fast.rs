@@ -30,7 +30,8 @@ pub(super) struct FastPath {
     begins_added: [bool; 256],
     /// Whether every added token begins with ASCII punctuation.
     punctuation: bool,
-    vocabulary: usize,
+    /// The highest id plus one.
+    pub(super) vocabulary: usize,
 }
 
 impl FastPath {
@@ -65,11 +66,6 @@ impl FastPath {
             begins_added,
             vocabulary: json.vocabulary_size(),
         })
-    }
-
-    /// The highest id plus one.
-    pub(super) fn vocabulary(&self) -> usize {
-        self.vocabulary
     }
 
     /// Appends the first `room` ids of `text`. Returns `false` and appends nothing where the text needs the reference.

@@ -55,12 +55,10 @@ pub struct Tokenizer {
     fast: Option<FastPath>,
     cuts: Option<cut::Cuts>,
     vocabulary: usize,
-    json: JsonBytes,
+    /// The text of the tokenizer.json, in memory or mapped.
+    json: Box<dyn AsRef<[u8]> + Send + Sync>,
     source: PathBuf,
 }
-
-/// The text of a tokenizer.json, in memory or mapped.
-type JsonBytes = Box<dyn AsRef<[u8]> + Send + Sync>;
 
 /// The `tokenizers` library's tokenizer.
 struct Reference {
@@ -100,9 +98,8 @@ impl Tokenizer {
             FastPath::new(json).filter(|fast| tokenizer_check::agrees(fast, |text| reference.ids(text, false).ok()));
         let highest = reference.tokenizer.get_vocab(true).values().copied().max();
         let vocabulary = highest.map_or(0, |id| id as usize + 1);
-        let mut tokenizer = Self::without_reference(json, Box::new(json.to_vec()), source, fast, vocabulary);
-        tokenizer.reference = OnceLock::from(reference);
-        Ok(tokenizer)
+        let (reference, making, cuts) = (reference.into(), Mutex::default(), cut::Cuts::new(json));
+        Ok(Self { reference, making, fast, cuts, vocabulary, json: Box::new(json.to_vec()), source: source.into() })
     }
 
     /// [`Tokenizer::from_bytes`] for a JSON of which [`Tokenizer::is_fast`] was true before. The reference is made, and
@@ -113,24 +110,14 @@ impl Tokenizer {
         source: &Path,
     ) -> Result<Self> {
         let Some(fast) = FastPath::new(json) else { return Self::from_bytes(json, source) };
-        let vocabulary = fast.vocabulary();
-        Ok(Self::without_reference(json, Box::new(kept), source, Some(fast), vocabulary))
-    }
-
-    fn without_reference(
-        json: &[u8],
-        kept: JsonBytes,
-        source: &Path,
-        fast: Option<FastPath>,
-        vocabulary: usize,
-    ) -> Self {
-        let (reference, making, cuts) = (OnceLock::new(), Mutex::new(()), cut::Cuts::new(json));
-        Self { reference, making, fast, cuts, vocabulary, json: kept, source: source.into() }
+        let (reference, making, cuts) = (OnceLock::new(), Mutex::default(), cut::Cuts::new(json));
+        let (vocabulary, fast) = (fast.vocabulary, Some(fast));
+        Ok(Self { reference, making, fast, cuts, vocabulary, json: Box::new(kept), source: source.into() })
     }
 
     /// Whether the fast path is in use and the JSON has as many ids as the reference.
     pub(crate) fn is_fast(&self) -> bool {
-        self.fast.as_ref().is_some_and(|fast| fast.vocabulary() == self.vocabulary)
+        self.fast.as_ref().is_some_and(|fast| fast.vocabulary == self.vocabulary)
     }
 
     /// The reference, made at the first call.
@@ -161,19 +148,10 @@ impl Tokenizer {
         max_tokens: Option<usize>,
         out: &mut Vec<u32>,
     ) -> Result<()> {
-        let (before, after) = match special {
-            Special::With => {
-                let reference = self.reference()?;
-                (reference.before.as_slice(), reference.after.as_slice())
-            }
-            Special::Without => (&[][..], &[][..]),
-        };
-        let around = before.len() + after.len();
-        let room = match max_tokens {
-            Some(max_tokens) if max_tokens < around => return Err(Error::NoRoom { max_tokens, special: around }),
-            Some(max_tokens) => max_tokens - around,
-            None => usize::MAX,
-        };
+        let reference = (special == Special::With).then(|| self.reference()).transpose()?;
+        let (before, after) = reference.map_or((&[][..], &[][..]), |reference| (&reference.before, &reference.after));
+        let (special, max_tokens) = (before.len() + after.len(), max_tokens.unwrap_or(usize::MAX));
+        let room = max_tokens.checked_sub(special).ok_or(Error::NoRoom { max_tokens, special })?;
         let start = out.len();
         out.extend_from_slice(before);
         if let Err(error) = self.own_ids(text, room, out) {
@@ -277,9 +255,7 @@ impl Reference {
         let mut tokenizer = caught(|| tokenizers::Tokenizer::from_bytes(json)).map_err(wrong)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(wrong)?;
-        if let Some(model) = never_random(tokenizer.get_model()) {
-            tokenizer.with_model(model);
-        }
+        remove_randomness(&mut tokenizer);
         let mut reference = Self { tokenizer, before: Vec::new(), after: Vec::new() };
         let ids = |text, special| reference.ids(text, special).map_err(wrong);
         let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
@@ -300,22 +276,20 @@ impl Reference {
     }
 }
 
-/// The model without the randomness that varies a text's tokens in the training of language models (BPE's dropout,
-/// Unigram's sampling); `None` where the model has no randomness.
-fn never_random(model: &ModelWrapper) -> Option<ModelWrapper> {
-    match model {
-        ModelWrapper::BPE(model) if model.dropout.is_some() => {
-            let mut model = model.clone();
-            model.dropout = None;
-            Some(ModelWrapper::BPE(model))
-        }
-        ModelWrapper::Unigram(model) if model.alpha.is_some() => {
-            let mut model = model.clone();
-            (model.alpha, model.nbest_size) = (None, None);
-            Some(ModelWrapper::Unigram(model))
-        }
-        _ => None,
+/// Takes away the randomness that varies a text's tokens in the training of language models: BPE's dropout, Unigram's
+/// sampling.
+fn remove_randomness(tokenizer: &mut tokenizers::Tokenizer) {
+    let mut model = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) if model.dropout.is_some() => ModelWrapper::BPE(model.clone()),
+        ModelWrapper::Unigram(model) if model.alpha.is_some() => ModelWrapper::Unigram(model.clone()),
+        _ => return,
+    };
+    match &mut model {
+        ModelWrapper::BPE(model) => model.dropout = None,
+        ModelWrapper::Unigram(model) => (model.alpha, model.nbest_size) = (None, None),
+        _ => {}
     }
+    tokenizer.with_model(model);
 }
 
 /// Runs the library, and turns its panics into errors: it finds the faults of some files only in use, and panics then.

@@ -16,30 +16,31 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use bytemuck::Pod;
+
 pub(super) use portable::Portable;
 
 /// A level: a set of instructions and the vectors that they work on, of 16 floats, 32 short integers or 32 sums of int8
 /// products.
 pub(super) trait Simd: Copy {
     /// 16 f32.
-    type Floats: Copy;
+    type Floats: Pod;
     /// 32 i16.
-    type Shorts: Copy;
+    type Shorts: Pod;
     /// 32 i32.
-    type Sums: Copy;
+    type Sums: Pod;
     /// 32 int8 numbers of one row and 32 of another, side by side in the level's own order.
     type Pairs: Copy;
 
     /// Loads 16 floats.
-    fn load(self, numbers: &[f32; 16]) -> Self::Floats;
-    /// Stores 16 floats.
-    fn store(self, numbers: Self::Floats, to: &mut [f32; 16]);
+    #[inline(always)]
+    fn load(self, numbers: &[f32; 16]) -> Self::Floats {
+        bytemuck::cast(*numbers)
+    }
     /// The same number sixteen times.
     fn splat(self, number: f32) -> Self::Floats;
     /// a + b
     fn add(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// a − b
-    fn subtract(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// a · b
     fn multiply(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// b where b > a, else a (also where one is NaN).
@@ -51,15 +52,9 @@ pub(super) trait Simd: Copy {
     /// Numbers within ±32,767, rounded to integers, ties to even, each of `a` beside its neighbour of `b`; NaN becomes
     /// 0.
     fn short_pairs(self, a: Self::Floats, b: Self::Floats) -> [[i16; 2]; 16];
-    /// Prefetches the memory.
-    fn prefetch<T>(self, memory: &T);
 
     /// Int8 numbers, each times `factor`, modulo 2¹⁶.
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> Self::Shorts;
-    /// Loads 32 short integers.
-    fn load_shorts(self, numbers: &[i16; 32]) -> Self::Shorts;
-    /// Stores 32 short integers.
-    fn store_shorts(self, numbers: Self::Shorts, to: &mut [i16; 32]);
     /// a + b, modulo 2¹⁶
     fn add_shorts(self, a: Self::Shorts, b: Self::Shorts) -> Self::Shorts;
     /// The greater of each two.
@@ -67,8 +62,6 @@ pub(super) trait Simd: Copy {
     /// The short integers as floats.
     fn shorts_to_floats(self, numbers: Self::Shorts) -> [Self::Floats; 2];
 
-    /// Sums of zero.
-    fn no_sums(self) -> Self::Sums;
     /// Adds to each sum `j` the products of `weights[4j..4j + 4]` (unsigned) and `activations` (signed).
     fn dot(self, sums: Self::Sums, weights: &[u8; 128], activations: [i8; 4]) -> Self::Sums;
     /// Adds to each sum the products of its two weights with two activations: with the first two for the first sixteen
@@ -80,7 +73,10 @@ pub(super) trait Simd: Copy {
     /// these sums: their order is the level's own.
     fn weigh(self, sums: Self::Sums, pairs: Self::Pairs, weights: [i16; 2]) -> Self::Sums;
     /// The sums of [`Simd::weigh`], in order, as floats.
-    fn weighed_to_floats(self, sums: Self::Sums) -> [Self::Floats; 2];
+    #[inline(always)]
+    fn weighed_to_floats(self, sums: Self::Sums) -> [Self::Floats; 2] {
+        self.sums_to_floats(sums, 0)
+    }
     /// The sums minus `offset` (modulo 2³²), as floats.
     fn sums_to_floats(self, sums: Self::Sums, offset: i32) -> [Self::Floats; 2];
 }
@@ -96,9 +92,9 @@ pub(super) trait SimdWork {
 pub(super) enum Level {
     Portable,
     #[cfg(target_arch = "x86_64")]
-    Avx2(x86::Avx2),
+    Avx2(x86::Avx2<false>),
     #[cfg(target_arch = "x86_64")]
-    AvxVnni(x86::AvxVnni),
+    AvxVnni(x86::Avx2<true>),
     #[cfg(target_arch = "x86_64")]
     Avx512(x86::Avx512),
 }
@@ -106,11 +102,10 @@ pub(super) enum Level {
 impl Level {
     /// The levels of this machine, the best last.
     pub(super) fn available() -> Vec<Self> {
+        let mut levels = vec![Self::Portable];
         #[cfg(target_arch = "x86_64")]
-        let detected = x86::detect();
-        #[cfg(not(target_arch = "x86_64"))]
-        let detected = Vec::new();
-        [vec![Self::Portable], detected].concat()
+        x86::detect(&mut levels);
+        levels
     }
 
     /// The best level of this machine.
@@ -140,4 +135,17 @@ impl Level {
 #[inline(always)]
 pub(super) fn both<A: Copy, B>(a: [A; 2], b: [A; 2], operation: impl Fn(A, A) -> B) -> [B; 2] {
     [operation(a[0], b[0]), operation(a[1], b[1])]
+}
+
+/// Prefetches the cache line at `memory`.
+#[inline(always)]
+pub(super) fn prefetch<T>(memory: &T) {
+    // SAFETY: every x86-64 has the instruction, a hint on a valid address that reads nothing.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(memory).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = memory;
 }

@@ -14,16 +14,6 @@ impl Simd for Portable {
     type Pairs = [[i8; 32]; 2];
 
     #[inline(always)]
-    fn load(self, numbers: &[f32; 16]) -> [f32; 16] {
-        *numbers
-    }
-
-    #[inline(always)]
-    fn store(self, numbers: [f32; 16], to: &mut [f32; 16]) {
-        *to = numbers;
-    }
-
-    #[inline(always)]
     fn splat(self, number: f32) -> [f32; 16] {
         [number; 16]
     }
@@ -31,11 +21,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn add(self, a: [f32; 16], b: [f32; 16]) -> [f32; 16] {
         std::array::from_fn(|i| a[i] + b[i])
-    }
-
-    #[inline(always)]
-    fn subtract(self, a: [f32; 16], b: [f32; 16]) -> [f32; 16] {
-        std::array::from_fn(|i| a[i] - b[i])
     }
 
     #[inline(always)]
@@ -64,21 +49,8 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn prefetch<T>(self, _: &T) {}
-
-    #[inline(always)]
     fn shorts(self, numbers: &[i8; 32], factor: i16) -> [i16; 32] {
         numbers.map(|number| i16::from(number).wrapping_mul(factor))
-    }
-
-    #[inline(always)]
-    fn load_shorts(self, numbers: &[i16; 32]) -> [i16; 32] {
-        *numbers
-    }
-
-    #[inline(always)]
-    fn store_shorts(self, numbers: [i16; 32], to: &mut [i16; 32]) {
-        *to = numbers;
     }
 
     #[inline(always)]
@@ -94,11 +66,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn shorts_to_floats(self, numbers: [i16; 32]) -> [[f32; 16]; 2] {
         [0, 16].map(|half| std::array::from_fn(|i| f32::from(numbers[half + i])))
-    }
-
-    #[inline(always)]
-    fn no_sums(self) -> [i32; 32] {
-        [0; 32]
     }
 
     #[inline(always)]
@@ -133,11 +100,6 @@ impl Simd for Portable {
             *sum += i32::from(a) * weight_a + i32::from(b) * weight_b;
         }
         sums
-    }
-
-    #[inline(always)]
-    fn weighed_to_floats(self, sums: [i32; 32]) -> [[f32; 16]; 2] {
-        self.sums_to_floats(sums, 0)
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! Every level equals the portable one, and the portable one is right.
 
+use bytemuck::Zeroable;
+
 use super::*;
 
 /// Numbers made of random ones below 2³¹.
@@ -20,30 +22,29 @@ impl SimdWork for EveryOperation<'_> {
         let (a, b) = (s.load(&numbers(seed, float)), s.load(&numbers(seed + 1, float)));
         let shorts = |seed, factor| s.shorts(&numbers(seed, |n| n as i8), factor);
         let (c, d) = (shorts(seed, 16), shorts(seed + 2, -3));
-        let mut sums = s.no_sums();
+        let mut sums = S::Sums::zeroed();
         for k in 0..40 {
             let weights = numbers(seed + k, |n| if k < 3 { 255 } else { n as u8 });
             let activations = if k % 7 < 3 { [127, -127, -128, 127] } else { numbers(seed + 9 + k, |n| n as i8) };
             sums = s.dot(sums, &weights, activations);
         }
-        let mut weighed = s.no_sums();
+        let mut weighed = S::Sums::zeroed();
         for k in 0..64 {
             let two: [[i8; 32]; 2] = [numbers(seed + k, |n| n as i8), numbers(seed + 5 + k, |n| n as i8)];
             let weights = if k % 3 == 0 { [32_767, -32_767] } else { numbers(seed + k, |n| n as i16) };
             weighed = s.weigh(weighed, s.pair(&two[0], &two[1]), weights);
         }
-        let mut products = s.no_sums();
+        let mut products = S::Sums::zeroed();
         for k in 0..48 {
             let weights = numbers(seed + k, |n| [n as i16, (n >> 16) as i16]);
             let random = numbers(seed + 3 + k, |n| [n as i16, (n >> 16) as i16]);
             let activations = if k % 5 == 0 { [[32_767, -32_768], [0, 1]] } else { random };
             products = s.dot_shorts(products, &weights, &activations);
         }
-        let mut kept = [0; 32];
-        s.store_shorts(s.add_shorts(c, s.load_shorts(&numbers(seed, |n| n as i16))), &mut kept);
+        let kept: [i16; 32] = bytemuck::cast(s.add_shorts(c, bytemuck::cast(numbers::<_, 32>(seed, |n| n as i16))));
         bits.extend(kept.map(|number| number as u32));
         let results = [
-            [s.add(a, b), s.subtract(a, b)],
+            [s.add(a, b), s.add(a, s.multiply(b, s.splat(-1.0)))],
             [s.multiply(a, b), s.max(a, b)],
             [s.splat(3.25), a],
             s.halves(&numbers(seed + 4, |n| n as u16)),
@@ -61,8 +62,7 @@ impl SimdWork for EveryOperation<'_> {
         let pairs = s.short_pairs(s.load(&wide), s.multiply(s.load(&wide), s.splat(-0.75)));
         bits.extend(pairs.as_flattened().iter().map(|&short| short as u32));
         for floats in results.as_flattened() {
-            let mut numbers = [0.0f32; 16];
-            s.store(*floats, &mut numbers);
+            let numbers: [f32; 16] = bytemuck::cast(*floats);
             // The NaN of ∞ − ∞ has bits of the machine's choice.
             bits.extend(numbers.map(|number| if number.is_nan() { 1 } else { number.to_bits() }));
         }

@@ -1,27 +1,22 @@
 //! Rows of int8, summed in integers.
+//!
+//! A row begins with its scales: the embedding's (f32), the skip's (f32), then a factor for each convolution (u8). A
+//! tap's number is worth `number · factor · unit`. The factor is the row's, a power of two; the unit is the filter's.
+//! So the taps of a filter add up as integers, and rows of small numbers keep their precision.
 
-use super::{AttentionRows, FoldedTable, SkipRows, StretchPlace, load};
+use bytemuck::Zeroable;
+
+use super::{AttentionRows, Kernel, Stretch, load};
 use crate::folded::{
     layout::{HEAD_LANES, LANES, Taps},
     math,
     simd::{Simd, both},
 };
 
-/// Rows of int8. A row begins with its scales: the embedding's (f32), the skip's (f32), then a factor for each
-/// convolution (u8).
-///
-/// A tap's number is worth `number · factor · unit`. The factor is the row's, a power of two; the unit is the filter's.
-/// So the taps of a filter add up as integers, and rows of small numbers keep their precision.
-#[derive(Clone, Copy)]
-pub(in crate::folded) struct Int8<'a> {
-    pub(in crate::folded) rows: &'a [[i8; LANES]],
-    pub(in crate::folded) stride: usize,
-}
-
 /// The greatest weight of a row: the sum of 128 rows of ±127, each times this weight, fits an i32.
 const GREATEST_WEIGHT: f32 = 32_767.0;
 
-impl Int8<'_> {
+impl<S: Simd> Kernel<'_, S, [i8; LANES]> {
     #[inline(always)]
     fn float(self, id: u32, at: usize) -> f32 {
         let head = &self.rows[id as usize * self.stride];
@@ -31,15 +26,15 @@ impl Int8<'_> {
     /// `G` stretches, each `step` after the one before: the weighted sums over the rows of `ids`. `weights(k, g)` are
     /// the weights of the rows 2k and 2k + 1 in stretch g. An odd last row is its own neighbour, with the weight 0.
     #[inline(always)]
-    fn weighed<S: Simd, const G: usize>(
+    fn weighed<const G: usize>(
         self,
-        simd: S,
         ids: &[u32],
         place: usize,
         step: usize,
         weights: impl Fn(usize, usize) -> [i16; 2],
     ) -> [[S::Floats; 2]; G] {
-        let mut sums = [simd.no_sums(); G];
+        let simd = self.simd;
+        let mut sums = [S::Sums::zeroed(); G];
         let most = (G - 1) * step + 1;
         for (k, ids) in ids.chunks(2).enumerate() {
             let other = if ids.len() == 2 { ids[1] } else { ids[0] };
@@ -61,18 +56,14 @@ impl Int8<'_> {
     }
 }
 
-impl FoldedTable for Int8<'_> {
+impl Stretch for [i8; LANES] {
     type Sums<S: Simd> = S::Shorts;
 
     #[inline(always)]
-    fn stride(self) -> usize {
-        self.stride
-    }
-
-    #[inline(always)]
-    fn tap<S: Simd>(self, simd: S, taps: &Taps, at: StretchPlace) -> S::Shorts {
-        let factor = i16::from(self.rows[at.row + taps.factor_at / LANES][taps.factor_at % LANES]);
-        simd.shorts(&self.rows[at.row + at.place], factor)
+    fn tap<S: Simd>(kernel: Kernel<'_, S, Self>, taps: &Taps, token: u32, place: usize) -> S::Shorts {
+        let row = token as usize * kernel.stride;
+        let factor = i16::from(kernel.rows[row + taps.factor_at / LANES][taps.factor_at % LANES]);
+        kernel.simd.shorts(&kernel.rows[row + place], factor)
     }
 
     #[inline(always)]
@@ -95,29 +86,21 @@ impl FoldedTable for Int8<'_> {
     }
 
     #[inline(always)]
-    fn prefetch<S: Simd>(self, simd: S, row: usize) {
-        for line in self.rows[row..row + self.stride].as_chunks::<2>().0 {
-            simd.prefetch(line);
-        }
-    }
-
-    #[inline(always)]
     fn head_weights<S: Simd>(
-        self,
-        simd: S,
+        kernel: Kernel<'_, S, Self>,
         ids: &[u32],
         powers: &mut [[f32; HEAD_LANES]],
         pairs: &mut [[[i16; 2]; HEAD_LANES]],
     ) -> [f32; HEAD_LANES] {
+        let simd = kernel.simd;
         let mut most = simd.splat(0.0);
         for (&id, powers) in ids.iter().zip(&mut *powers) {
             // A scale is negative only in a damaged file.
-            let weights = simd.multiply(simd.load(powers), simd.splat(self.float(id, 0).abs()));
+            let weights = simd.multiply(simd.load(powers), simd.splat(kernel.float(id, 0).abs()));
             most = simd.max(most, weights);
-            simd.store(weights, powers);
+            *powers = bytemuck::cast(weights);
         }
-        let mut greatest = [0.0; HEAD_LANES];
-        simd.store(most, &mut greatest);
+        let greatest: [f32; HEAD_LANES] = bytemuck::cast(most);
         let mut inverse = [0.0; HEAD_LANES];
         for (inverse, &greatest) in inverse.iter_mut().zip(&greatest) {
             *inverse = math::scale_to(GREATEST_WEIGHT, greatest);
@@ -138,23 +121,22 @@ impl FoldedTable for Int8<'_> {
 
     #[inline(always)]
     fn attended<S: Simd, const G: usize>(
-        self,
-        simd: S,
+        kernel: Kernel<'_, S, Self>,
         AttentionRows { ids, pairs, lane, .. }: AttentionRows<'_>,
         place: usize,
         step: usize,
     ) -> [[S::Floats; 2]; G] {
-        self.weighed(simd, ids, place, step, |k, g| pairs[k][lane + g])
+        kernel.weighed(ids, place, step, |k, g| pairs[k][lane + g])
     }
 
     #[inline(always)]
-    fn skip_weights(self, ids: &[u32], pairs: &mut [[i16; 2]]) -> f32 {
+    fn skip_weights<S: Simd>(kernel: Kernel<'_, S, Self>, ids: &[u32], pairs: &mut [[i16; 2]]) -> f32 {
         let mut greatest = 0.0;
         for &id in ids {
-            greatest = math::max(greatest, self.float(id, 4));
+            greatest = math::max(greatest, kernel.float(id, 4));
         }
         let inverse = math::scale_to(GREATEST_WEIGHT, greatest);
-        let weight = |id| math::round(self.float(id, 4) * inverse) as i16;
+        let weight = |id| math::round(kernel.float(id, 4) * inverse) as i16;
         for (ids, pair) in ids.chunks(2).zip(pairs) {
             *pair = [weight(ids[0]), if ids.len() == 2 { weight(ids[1]) } else { 0 }];
         }
@@ -162,7 +144,12 @@ impl FoldedTable for Int8<'_> {
     }
 
     #[inline(always)]
-    fn skips<S: Simd, const G: usize>(self, simd: S, rows: SkipRows<'_>, place: usize) -> [[S::Floats; 2]; G] {
-        self.weighed(simd, rows.ids, place, 1, |k, _| rows.pairs[k])
+    fn skips<S: Simd, const G: usize>(
+        kernel: Kernel<'_, S, Self>,
+        ids: &[u32],
+        pairs: &[[i16; 2]],
+        place: usize,
+    ) -> [[S::Floats; 2]; G] {
+        kernel.weighed(ids, place, 1, |k, _| pairs[k])
     }
 }

@@ -14,23 +14,19 @@ mod avx512;
 
 use super::{Level, Simd, SimdWork};
 
-/// AVX2 and F16C were detected.
+/// AVX2 and F16C were detected, and AVX-VNNI too where `VNNI` is true.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::folded) struct Avx2(());
-/// AVX2, F16C and AVX-VNNI were detected.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::folded) struct AvxVnni(());
+pub(in crate::folded) struct Avx2<const VNNI: bool>(());
 /// AVX2, F16C, and AVX-512 F, BW, DQ, VL and VNNI were detected.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::folded) struct Avx512(());
 
-/// The levels that this machine has, the best last.
-pub(super) fn detect() -> Vec<Level> {
-    let mut levels = Vec::new();
+/// Appends the levels that this machine has, the best last.
+pub(super) fn detect(levels: &mut Vec<Level>) {
     if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("f16c") {
         levels.push(Level::Avx2(Avx2(())));
         if is_x86_feature_detected!("avxvnni") {
-            levels.push(Level::AvxVnni(AvxVnni(())));
+            levels.push(Level::AvxVnni(Avx2(())));
         }
         if is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
@@ -41,32 +37,19 @@ pub(super) fn detect() -> Vec<Level> {
             levels.push(Level::Avx512(Avx512(())));
         }
     }
-    levels
 }
 
 #[target_feature(enable = "avx2,f16c")]
-pub(super) fn run_avx2(work: impl SimdWork, level: Avx2) {
+pub(super) fn run_avx2(work: impl SimdWork, level: Avx2<false>) {
     work.run(level);
 }
 
 #[target_feature(enable = "avx2,f16c,avxvnni")]
-pub(super) fn run_avx_vnni(work: impl SimdWork, level: AvxVnni) {
+pub(super) fn run_avx_vnni(work: impl SimdWork, level: Avx2<true>) {
     work.run(level);
 }
 
 #[target_feature(enable = "avx2,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn run_avx512(work: impl SimdWork, level: Avx512) {
     work.run(level);
-}
-
-/// Four bytes as one number, to be repeated.
-#[inline(always)]
-fn four(activations: [i8; 4]) -> i32 {
-    i32::from_le_bytes(activations.map(|activation| activation as u8))
-}
-
-/// Two weights as one number, to be repeated.
-#[inline(always)]
-fn two([a, b]: [i16; 2]) -> i32 {
-    i32::from(a) & 0xffff | i32::from(b) << 16
 }
