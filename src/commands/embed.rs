@@ -8,7 +8,7 @@ use limbeck_data::cache::CacheSpec;
 use limbeck_data::text::read_texts;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_teacher::embed::{EmbedJob, run as embed};
+use limbeck_teacher::embed::{EmbedJob, Teacher, run as embed};
 
 use super::common::{ModelArguments, Session};
 use super::input::chunks;

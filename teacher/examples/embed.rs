@@ -20,7 +20,7 @@ use limbeck_data::files::sha256_file;
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType};
 use limbeck_encoder::{Precision, Tokenizer};
-use limbeck_teacher::embed::{EmbedJob, TextChunks, run};
+use limbeck_teacher::embed::{EmbedJob, Teacher, TextChunks, run};
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder, onnx};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let summary = run(job, Monitor::new(&Silent, &Interrupt::new()))?;
     let seconds = start.elapsed().as_secs_f64();
     let rate = summary.rows as f64 / seconds;
-    println!("ONNX Runtime {}: {summary:?} in {seconds:.2} s, {rate:.1} a second", runtime.version());
+    println!("ONNX Runtime {}: {summary:?} in {seconds:.2} s, {rate:.1} a second", runtime.version);
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! Texts grouped to batches of similar length, and the vectors of batches put back in the order of the texts.
 
-use std::ops::Range;
-
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 
 use crate::Result;
@@ -13,38 +11,20 @@ use crate::Result;
 /// states of larger batches no longer fit the core's cache (f32 at 2,048: a twelfth slower, at 8,192 half again).
 pub const BATCH_TOKENS: usize = 512;
 
-/// Texts in order of length, and the cuts of that order into batches. Both depend on the lengths alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Batches {
-    /// Indices of the texts, shortest first; texts of one length keep their order.
-    order: Vec<usize>,
-    cuts: Vec<Range<usize>>,
-}
-
-impl Batches {
-    /// Batches of at most `most_tokens` tokens, padding included, but of at least one text.
-    pub(crate) fn plan(texts: &TokenBatch, most_tokens: usize) -> Self {
-        let mut order: Vec<usize> = (0..texts.rows()).collect();
-        order.sort_by_key(|&row| texts.row_len(row));
-        let mut cuts = Vec::new();
-        let mut start = 0;
-        for (end, &row) in order.iter().enumerate() {
-            // The text at `end` is the longest so far, so the batch would be padded to its length.
-            if end > start && (end + 1 - start) * texts.row_len(row) > most_tokens {
-                cuts.push(start..end);
-                start = end;
-            }
+/// Batches of at most `most_tokens` tokens, padding included, but of at least one text: the indices of the texts, shortest
+/// first; texts of one length keep their order. The batches depend on the lengths alone.
+pub(crate) fn plan(texts: &TokenBatch, most_tokens: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..texts.rows()).collect();
+    order.sort_by_key(|&row| texts.row_len(row));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    for row in order {
+        match batches.last_mut() {
+            // The text is the longest so far, so the batch is padded to its length.
+            Some(batch) if (batch.len() + 1) * texts.row_len(row) <= most_tokens => batch.push(row),
+            _ => batches.push(vec![row]),
         }
-        if start < order.len() {
-            cuts.push(start..order.len());
-        }
-        Self { order, cuts }
     }
-
-    /// The batches, each a list of indices.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[usize]> {
-        self.cuts.iter().map(|cut| &self.order[cut.clone()])
-    }
+    batches
 }
 
 /// The tokens of `texts`, each with `prefix` before it.
@@ -69,9 +49,9 @@ pub(crate) fn encode(
     pooled: impl Fn(&TokenBatch) -> Result<Vec<f32>>,
 ) -> Result<Embeddings> {
     let mut vectors = vec![0.0; texts.rows() * width];
-    for places in Batches::plan(texts, BATCH_TOKENS).iter() {
+    for places in plan(texts, BATCH_TOKENS) {
         let batch: TokenBatch = places.iter().map(|&place| texts.row(place)).collect();
-        for (&place, row) in places.iter().zip(pooled(&batch)?.chunks_exact(width)) {
+        for (place, row) in places.into_iter().zip(pooled(&batch)?.chunks_exact(width)) {
             let length = row.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
             let to = &mut vectors[place * width..(place + 1) * width];
             to.iter_mut().zip(row).for_each(|(to, x)| *to = x / length);
@@ -93,19 +73,17 @@ mod tests {
     #[test]
     fn batches_hold_texts_of_similar_length_and_no_more_tokens_than_allowed() {
         let texts = texts(&[5, 2, 9, 2, 4, 0, 3]);
-        let batches = Batches::plan(&texts, 10);
-        assert_eq!(batches.iter().collect::<Vec<_>>(), [&[5, 1, 3][..], &[6, 4], &[0], &[2]]);
+        assert_eq!(plan(&texts, 10), [&[5, 1, 3][..], &[6, 4], &[0], &[2]]);
     }
 
     #[test]
     fn a_text_longer_than_allowed_is_a_batch_of_its_own() {
         let texts = texts(&[100, 1]);
-        let batches = Batches::plan(&texts, 10);
-        assert_eq!(batches.iter().collect::<Vec<_>>(), [&[1][..], &[0]]);
+        assert_eq!(plan(&texts, 10), [&[1][..], &[0]]);
     }
 
     #[test]
     fn no_texts_are_no_batches() {
-        assert_eq!(Batches::plan(&TokenBatch::new(), 10).iter().count(), 0);
+        assert!(plan(&TokenBatch::new(), 10).is_empty());
     }
 }

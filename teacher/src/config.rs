@@ -8,9 +8,10 @@ use serde::Deserialize;
 use crate::{Error, Result};
 
 /// The activation function between the two dense layers of a feed-forward block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 pub enum Activation {
     /// x·Φ(x) with the exact Φ (by erf), as in the original BERT.
+    #[default]
     #[serde(rename = "gelu")]
     Gelu,
     /// The approximation of GELU by tanh: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))).
@@ -36,7 +37,7 @@ pub struct BertConfig {
     /// The width inside a feed-forward block.
     pub intermediate_size: usize,
     /// The activation function of a feed-forward block.
-    #[serde(default = "default_act")]
+    #[serde(default)]
     pub hidden_act: Activation,
     /// The longest input in tokens.
     #[serde(default = "default_positions")]
@@ -144,10 +145,6 @@ impl Architecture {
         }
         (self.is_decoder || self.add_cross_attention).then(|| "it describes a decoder".to_owned())
     }
-}
-
-fn default_act() -> Activation {
-    Activation::Gelu
 }
 
 fn default_positions() -> usize {

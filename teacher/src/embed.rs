@@ -18,8 +18,7 @@ use limbeck_data::cache::{CacheSpec, CacheWriter};
 use limbeck_data::{Interrupted, Monitor, is_interrupted};
 use limbeck_encoder::{Embeddings, TokenBatch, Tokenizer};
 
-use crate::inference_error::InferenceError;
-use crate::{OnnxEncoder, Result};
+use crate::{Error, Result};
 
 /// An encoder that takes texts as tokens, so that tokenizing and inference can overlap.
 pub trait Teacher: Sync {
@@ -38,28 +37,6 @@ pub trait Teacher: Sync {
     /// The unit vectors of tokenised texts. `done` is called after each batch with its number of texts; its error ends
     /// the work.
     fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings>;
-}
-
-impl Teacher for OnnxEncoder {
-    fn dimension(&self) -> usize {
-        self.dimension()
-    }
-
-    fn tokenizer(&self) -> &Tokenizer {
-        self.tokenizer()
-    }
-
-    fn prefix(&self) -> &str {
-        self.prefix()
-    }
-
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        self.tokenise(texts)
-    }
-
-    fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings> {
-        self.encode_tokens_with(tokens, done)
-    }
 }
 
 /// Texts in chunks of any size.
@@ -103,7 +80,7 @@ pub struct EmbedSummary {
 ///
 /// # Errors
 /// There is no text; reading, encoding or writing fails; the folder holds another cache;
-/// [`InferenceError::Interrupted`]. Finished shards stay in every case.
+/// [`Error::EmbedInterrupted`]. Finished shards stay in every case.
 pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
     let folder = job.folder.to_owned();
     let spec = CacheSpec { dimension: job.teacher.dimension(), ..job.spec.clone() };
@@ -113,12 +90,12 @@ pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
     let shards = fill(job, &mut writer, monitor).map_err(|error| match is_interrupted(&error) {
         true => {
             let (folder, shards) = (writer.folder().to_owned(), writer.done().len());
-            InferenceError::Interrupted { folder, shards, source: Interrupted }.into()
+            Error::EmbedInterrupted { folder, shards, source: Interrupted }
         }
         false => error,
     })?;
     if shards.rows == 0 {
-        return Err(InferenceError::NoText.into());
+        return Err(Error::NoText);
     }
     writer.finish(shards.rows)?;
     Ok(EmbedSummary { folder, rows: shards.rows, written: shards.written, kept: shards.kept, redone })
@@ -139,12 +116,11 @@ fn fill(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<pip
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
 
     #[test]
     fn an_interrupted_job_is_known_by_its_code() {
-        let error = InferenceError::Interrupted { folder: "cache".into(), shards: 3, source: Interrupted };
-        assert!(is_interrupted(&Error::from(error)));
-        assert!(!is_interrupted(&Error::from(InferenceError::NoText)));
+        let error = Error::EmbedInterrupted { folder: "cache".into(), shards: 3, source: Interrupted };
+        assert!(is_interrupted(&error));
+        assert!(!is_interrupted(&Error::NoText));
     }
 }

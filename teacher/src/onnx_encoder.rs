@@ -16,9 +16,10 @@ use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, TokenBatch,
 
 use self::metadata::ExportMetadata;
 use self::model::OnnxModel;
-use self::sessions::{SessionState, Sessions, ThreadShares};
+use self::sessions::{SessionState, Sessions};
 use self::signature::Signature;
-use crate::batching::{self, BATCH_TOKENS, Batches};
+use crate::batching::{self, BATCH_TOKENS};
+use crate::embed::Teacher;
 use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
 
 /// Tokens of a batch on a GPU, which needs larger batches to be busy. Not measured.
@@ -71,16 +72,16 @@ impl OnnxEncoder {
     /// than the model's outputs.
     pub fn load(runtime: &Runtime, path: &Path, tokenizer: Tokenizer, options: &OnnxOptions) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(Error::io(path, "open"))?.len();
-        let shares = ThreadShares::of(options);
-        let load = || sessions::load(runtime, path, options.device, shares.threads);
+        let (count, threads) = sessions::thread_shares(options);
+        let load = || sessions::load(runtime, path, options.device, threads);
         let first = load()?;
         let signature = Signature::of(&first, path)?;
         let stated = ExportMetadata::read(&first, path)?;
         let max_tokens = options.max_tokens.or(stated.max_tokens);
-        let all = std::iter::once(Ok(first)).chain((1..shares.sessions).map(|_| load()));
+        let all = std::iter::once(Ok(first)).chain((1..count).map(|_| load()));
         let states = all.map(|session| SessionState::new(session?, &signature, path)).collect::<Result<Vec<_>>>()?;
         let by_device = match options.device {
-            OnnxDevice::Cpu => BATCH_TOKENS.saturating_mul(shares.threads),
+            OnnxDevice::Cpu => BATCH_TOKENS.saturating_mul(threads),
             OnnxDevice::Cuda(_) => GPU_BATCH_TOKENS,
         };
         let summary = summary::read(path)?;
@@ -112,36 +113,6 @@ impl OnnxEncoder {
         Ok(encoder)
     }
 
-    /// The model's file.
-    pub fn path(&self) -> &Path {
-        &self.model.path
-    }
-
-    /// Its tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
-    }
-
-    /// Put before every text.
-    pub fn prefix(&self) -> &str {
-        &self.prefix
-    }
-
-    /// Where texts are cut, in tokens.
-    pub fn max_tokens(&self) -> Option<usize> {
-        self.max_tokens
-    }
-
-    /// How token vectors are pooled.
-    pub fn pooler(&self) -> Pooler {
-        self.model.pooler
-    }
-
-    /// The width of the vectors.
-    pub fn dimension(&self) -> usize {
-        self.info.dimension
-    }
-
     /// The fingerprint of a cache that this encoder fills: all that the vectors depend on. `text` is a hash of the text
     /// and of how it was prepared.
     ///
@@ -149,38 +120,40 @@ impl OnnxEncoder {
     /// The model's file can't be read.
     pub fn cache_fingerprint(&self, text: String) -> Result<Fingerprint> {
         Ok(Fingerprint {
-            teacher: sha256_file(self.path())?,
+            teacher: sha256_file(&self.model.path)?,
             tokenizer: sha256_bytes(self.tokenizer.json()),
             text,
-            pooling: self.pooler().to_string(),
+            pooling: self.model.pooler.to_string(),
             prefix: self.prefix.clone(),
             max_tokens: self.max_tokens.map(|most| most.to_string()).unwrap_or_default(),
             precision: self.info.precision.to_owned(),
         })
     }
+}
 
-    /// The token ids that the model gets for `texts`: with the prefix and the special tokens (a student has none)
-    /// around them, and cut to length.
-    pub fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+impl Teacher for OnnxEncoder {
+    fn dimension(&self) -> usize {
+        self.info.dimension
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The texts are cut to length; a student's export has no special tokens.
+    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let texts = (&self.prefix[..], texts);
         Ok(batching::tokenise(&self.tokenizer, texts, self.model.special, self.max_tokens)?)
     }
 
-    /// The unit vectors of tokenised texts, which have special tokens around them if the model needs any.
-    pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
-        self.encode_tokens_with(tokens, &mut |_| Ok(()))
-    }
-
-    /// As [`OnnxEncoder::encode_tokens`]; calls `done` after each batch with the number of its texts, and stops at the
-    /// first error that `done` returns.
-    pub fn encode_tokens_with(
-        &self,
-        tokens: &TokenBatch,
-        done: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<Embeddings> {
-        let width = self.dimension();
+    fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings> {
+        let width = self.info.dimension;
         let mut all = vec![0.0; tokens.rows() * width];
-        let plan = Batches::plan(tokens, self.batch_tokens);
+        let plan = batching::plan(tokens, self.batch_tokens);
         let most = self.model.signature.rows.unwrap_or(usize::MAX);
         let batches: Vec<&[usize]> = plan.iter().flat_map(|batch| batch.chunks(most)).collect();
         let work = |state: &mut SessionState, rows: &[usize]| self.model.vectors(state, tokens, rows);
@@ -196,7 +169,7 @@ impl OnnxEncoder {
 
 impl Encoder for OnnxEncoder {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
-        Ok(self.encode_tokens(&self.tokenise(texts)?)?)
+        Ok(self.encode_tokens(&self.tokenise(texts)?, &mut |_| Ok(()))?)
     }
 
     fn info(&self) -> EncoderInfo {

@@ -16,7 +16,6 @@ use ort::LoadDynamicError;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
-use crate::inference_error::InferenceError;
 use crate::{Error, Result};
 
 /// The environment variable that names the library.
@@ -25,11 +24,13 @@ pub const LIBRARY_VARIABLE: &str = "ORT_DYLIB_PATH";
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// ONNX Runtime, loaded. Clones are cheap and name the same library.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Runtime {
-    environment: Environment,
-    library: PathBuf,
-    version: String,
+    pub(crate) environment: Environment,
+    /// Where the library lies.
+    pub library: PathBuf,
+    /// The library's version, such as `1.32.0`.
+    pub version: String,
 }
 
 impl Runtime {
@@ -51,7 +52,7 @@ impl Runtime {
         }
         match fetch()? {
             Some(path) => Self::load_named(&path, "the asset"),
-            None => Err(InferenceError::NoLibrary.into()),
+            None => Err(Error::NoLibrary),
         }
     }
 
@@ -67,64 +68,38 @@ impl Runtime {
 
     fn load_named(path: &Path, named_by: &'static str) -> Result<Self> {
         // Absolute, since a bare name would be looked for beside the program first.
-        let path = match path.canonicalize() {
-            Ok(path) if path.is_file() => path,
-            _ => {
-                let hint = match named_by {
-                    LIBRARY_VARIABLE => "correct ORT_DYLIB_PATH, or unset it to use the asset that the recipe names",
-                    _ => "correct the path",
-                };
-                return Err(InferenceError::LibraryMissing { path: path.to_owned(), named_by, hint }.into());
-            }
+        let Some(path) = path.canonicalize().ok().filter(|path| path.is_file()) else {
+            let hint = match named_by {
+                LIBRARY_VARIABLE => "correct ORT_DYLIB_PATH, or unset it to use the asset that the recipe names",
+                _ => "correct the path",
+            };
+            return Err(Error::LibraryMissing { path: path.to_owned(), named_by, hint });
         };
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
             return match runtime.library == path {
                 true => Ok(runtime.clone()),
-                false => Err(InferenceError::LibraryLoaded { loaded: runtime.library.clone(), asked: path }.into()),
+                false => Err(Error::LibraryLoaded { loaded: runtime.library.clone(), asked: path }),
             };
         }
         let file = File::open(&path).map_err(Error::io(&path, "open"))?;
         let bytes = file.metadata().map_err(Error::io(&path, "open"))?.len();
         if let Some(least) = expected_size::least_bytes(file).filter(|&least| least > bytes) {
-            return Err(InferenceError::LibraryCut { path, bytes, least }.into());
+            return Err(Error::LibraryCut { path, bytes, least });
         }
         let builder = ort::init_from(&path).map_err(|source| match source {
             LoadDynamicError::BadVersion { version_str, .. } => {
-                InferenceError::LibraryTooOld { path: path.clone(), version: version_str }
+                Error::LibraryTooOld { path: path.clone(), version: version_str }
             }
-            source => InferenceError::LibraryBroken { path: path.clone(), source },
+            source => Error::LibraryBroken { path: path.clone(), source },
         })?;
         // The library's own messages would go to stderr, where only the command speaks; failures come back as errors.
         let quiet = Arc::new(|_: LogLevel, _: &str, _: &str, _: &str, _: &str| {});
         let environment = builder.with_name("limbeck").with_telemetry(false).with_logger(quiet).build();
-        let environment = environment.map_err(|source| InferenceError::Start { path: path.clone(), source })?;
+        let environment = environment.map_err(|source| Error::LibraryNotStarted { path: path.clone(), source })?;
         environment.set_log_level(LogLevel::Fatal);
         let runtime = Self { environment, version: version::of(&path), library: path };
         Ok(loaded.insert(runtime).clone())
-    }
-
-    /// The library's version, such as `1.32.0`.
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Where the library lies.
-    pub fn library(&self) -> &Path {
-        &self.library
-    }
-
-    pub(crate) fn environment(&self) -> &Environment {
-        &self.environment
-    }
-}
-
-impl fmt::Debug for Runtime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime")
-            .field("library", &self.library)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
     }
 }
 
@@ -143,11 +118,12 @@ impl FromStr for OnnxDevice {
 
     /// `cpu`, `cuda` (the first GPU) or `cuda:N`.
     fn from_str(name: &str) -> Result<Self> {
-        let number = |name: &str| name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-        match name {
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            name => number(name).map(Self::Cuda).ok_or_else(|| InferenceError::UnknownDevice(name.to_owned()).into()),
+        let number = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+        match (name, number) {
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(number)) => Ok(Self::Cuda(number)),
+            _ => Err(Error::UnknownDevice(name.to_owned())),
         }
     }
 }

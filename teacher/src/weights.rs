@@ -7,12 +7,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
-use half::{bf16, f16};
 use limbeck_data::files::{sha256_file, sha256_reader};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
 use crate::{Error, Pooler, Result};
+
+/// Finds the tensor of a name and a shape.
+pub type FindTensor<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
 
 /// The longest header that is read, as in the safetensors crate: a header names tensors and holds no values.
 const MAX_HEADER: u64 = 100_000_000;
@@ -75,10 +77,8 @@ impl Weights {
                 return Err(broken(format!("the place of tensor `{name}` doesn't fit its shape {:?}", info.shape)));
             }
             let bytes = start + from as u64..start + to as u64;
-            tensors.insert(
-                usual_name(&name),
-                TensorEntry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes },
-            );
+            let entry = TensorEntry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes };
+            tensors.insert(usual_name(&name), entry);
         }
         Ok(Self { path: path.to_owned(), tensors, length, adopted: None })
     }
@@ -146,9 +146,7 @@ impl Weights {
 
     /// The tensor `name`, which has to have the shape `shape`, as f32.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let entry = self.entry(name, shape)?;
-        let bytes = self.read(entry, entry.bytes.clone())?;
-        Ok(to_f32(entry.dtype, &bytes))
+        to_f32(&self.tensor(name, shape, DType::F32, &Device::Cpu)?)
     }
 
     /// Some rows of the matrix `name`, which has to have the shape `shape`, as f32, so that a large table can be read
@@ -158,24 +156,15 @@ impl Weights {
         let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;
         let from = entry.bytes.start + row * rows.start.min(shape[0]) as u64;
         let to = entry.bytes.start + row * rows.end.min(shape[0]) as u64;
-        let bytes = self.read(entry, from..to.max(from))?;
-        Ok(to_f32(entry.dtype, &bytes))
+        to_f32(&self.read(entry, from..to.max(from), DType::F32)?)
     }
 
     /// The tensor `name`, which has to have the shape `shape`, as a tensor of candle on `device`, in `dtype`.
     pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.entry(name, shape)?;
-        let bytes = self.read(entry, entry.bytes.clone())?;
-        let stored = match entry.dtype {
-            Dtype::F16 => DType::F16,
-            Dtype::BF16 => DType::BF16,
-            Dtype::F64 => DType::F64,
-            _ => DType::F32,
-        };
         // Converted on the CPU: some devices have no f64 or bf16.
-        Tensor::from_raw_buffer(&bytes, stored, shape, &Device::Cpu)
-            .and_then(|tensor| tensor.to_dtype(dtype)?.to_device(device))
-            .map_err(Error::candle("loading a tensor"))
+        let values = self.read(entry, entry.bytes.clone(), dtype)?;
+        values.reshape(shape).and_then(|tensor| tensor.to_device(device)).map_err(Error::candle("loading a tensor"))
     }
 
     fn file_of(&self, entry: &TensorEntry) -> &Path {
@@ -196,7 +185,8 @@ impl Weights {
         Ok(entry)
     }
 
-    fn read(&self, entry: &TensorEntry, bytes: Range<u64>) -> Result<Vec<u8>> {
+    /// The values in the range `bytes` of a tensor's file, in one dimension.
+    fn read(&self, entry: &TensorEntry, bytes: Range<u64>, dtype: DType) -> Result<Tensor> {
         let path = self.file_of(entry);
         let mut file = File::open(path).map_err(Error::io(path, "open"))?;
         // A tensor of a file that exists on this machine fits its address space.
@@ -204,7 +194,10 @@ impl Weights {
         file.seek(SeekFrom::Start(bytes.start))
             .and_then(|_| file.read_exact(&mut buffer))
             .map_err(Error::io(path, "read"))?;
-        Ok(buffer)
+        let count = buffer.len() / (entry.dtype.bitsize() / 8);
+        DType::try_from(entry.dtype)
+            .and_then(|stored| Tensor::from_raw_buffer(&buffer, stored, &[count], &Device::Cpu)?.to_dtype(dtype))
+            .map_err(Error::candle("loading a tensor"))
     }
 }
 
@@ -215,24 +208,9 @@ fn is_float(dtype: Dtype) -> bool {
 /// `bert.encoder.layer.0.output.LayerNorm.gamma` as `encoder.layer.0.output.LayerNorm.weight`.
 fn usual_name(name: &str) -> String {
     let name = name.strip_prefix("bert.").unwrap_or(name);
-    if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
-        format!("{stem}LayerNorm.weight")
-    } else if let Some(stem) = name.strip_suffix("LayerNorm.beta") {
-        format!("{stem}LayerNorm.bias")
-    } else {
-        name.to_owned()
-    }
+    name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 }
 
-/// Reads little-endian values of `dtype`, one of the four types that [`is_float`] names.
-fn to_f32(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
-    fn each<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        bytes.as_chunks::<N>().0.iter().map(|&chunk| value(chunk)).collect()
-    }
-    match dtype {
-        Dtype::F16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => each(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-        Dtype::F64 => each(bytes, |b| f64::from_le_bytes(b) as f32),
-        _ => each(bytes, f32::from_le_bytes),
-    }
+fn to_f32(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all().and_then(|tensor| tensor.to_vec1()).map_err(Error::candle("loading a tensor"))
 }

@@ -12,7 +12,7 @@ use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType, is_interrupted};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 use limbeck_teacher::embed::{self, EmbedJob, EmbedSummary, Teacher};
-use limbeck_teacher::{Error, InferenceError, Result};
+use limbeck_teacher::{Error, Result};
 
 const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/onnx/tokenizer.json");
 const ROWS: usize = 300;
@@ -64,7 +64,7 @@ impl Teacher for Fake {
             thread::sleep(self.pause);
             let batch = self.batches.fetch_add(1, Ordering::Relaxed);
             if batch == self.breaks_at {
-                return Err(InferenceError::NotFinite { path: "fake".into(), row: 0 }.into());
+                return Err(Error::NotFinite { path: "fake".into(), row: 0 });
             }
             if let Some((at, interrupt)) = &self.stops_at
                 && batch == *at
@@ -238,7 +238,7 @@ fn an_interrupted_job_keeps_its_shards_and_says_how_to_go_on() {
     let teacher = Fake { stops_at: Some((2 + 3 * 4 + 1, interrupt.clone())), ..Fake::new() };
     let error = embed::run(job(&teacher, folder.path()), Monitor::new(&Silent, &interrupt)).unwrap_err();
     assert!(is_interrupted(&error));
-    assert!(matches!(error, Error::Inference(InferenceError::Interrupted { shards: 3, .. })), "{error}");
+    assert!(matches!(error, Error::EmbedInterrupted { shards: 3, .. }), "{error}");
     assert!(error.hint().unwrap().contains("again"));
     let summary = fill(&Fake::new(), folder.path()).unwrap();
     assert_eq!(summary.kept, 3);
@@ -249,7 +249,7 @@ fn an_interrupted_job_keeps_its_shards_and_says_how_to_go_on() {
 fn an_error_of_the_teacher_ends_the_job_and_keeps_finished_shards() {
     let folder = tempfile::tempdir().unwrap();
     let error = fill(&Fake { breaks_at: 2 + 2 * 4 + 3, ..Fake::new() }, folder.path()).unwrap_err();
-    assert!(matches!(error, Error::Inference(InferenceError::NotFinite { .. })), "{error}");
+    assert!(matches!(error, Error::NotFinite { .. }), "{error}");
     assert_eq!(listed(folder.path()), 2);
     fill(&Fake::new(), folder.path()).unwrap();
     assert!(contents(folder.path()) == undisturbed());
@@ -271,7 +271,7 @@ fn an_error_of_the_text_ends_the_job_and_keeps_finished_shards() {
 fn a_job_without_text_is_an_error() {
     let (folder, teacher) = (tempfile::tempdir().unwrap(), Fake::new());
     let none = EmbedJob { texts: Box::new([].into_iter()), ..job(&teacher, folder.path()) };
-    assert!(matches!(run(none), Err(Error::Inference(InferenceError::NoText))));
+    assert!(matches!(run(none), Err(Error::NoText)));
 }
 
 #[test]

@@ -132,7 +132,9 @@ fn onnx_equals_candle_in_every_pooling_alone_and_in_a_batch() {
         folder.pooler = pooler;
         let candle = BertEncoder::load(&folder, &Device::Cpu, DType::F32).unwrap();
         let onnx = onnx_encoder(&folder, pooler, Precision::F32, &runtime);
-        assert_eq!((onnx.pooler(), onnx.max_tokens(), onnx.dimension()), (pooler, Some(256), 384));
+        let fingerprint = onnx.cache_fingerprint(String::new()).unwrap();
+        assert_eq!((fingerprint.pooling, fingerprint.max_tokens), (pooler.to_string(), "256".to_owned()));
+        assert_eq!(onnx.info().dimension, 384);
         let together = onnx.encode(&texts).unwrap();
         let difference = largest_difference(&together, &candle.encode(&texts).unwrap());
         assert!(difference < 1e-4, "{pooler}: {difference} between ONNX and candle");

@@ -9,8 +9,9 @@ use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::sha256_file;
 use limbeck_encoder::{Encoder, Precision, Tokenizer};
+use limbeck_teacher::embed::Teacher;
 use limbeck_teacher::onnx;
-use limbeck_teacher::{Error, InferenceError, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
+use limbeck_teacher::{Error, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
 use safetensors::tensor::{Dtype, TensorView};
 
 fn golden(name: &str) -> PathBuf {
@@ -74,12 +75,12 @@ fn several_sessions_give_the_vectors_of_one_and_stop_at_the_first_error() {
         assert_eq!(encoder.info().threads, threads);
         assert_eq!(encoder.encode(&texts).unwrap(), expected, "{threads} threads");
         let (tokens, mut texts_done, mut calls) = (encoder.tokenise(&texts).unwrap(), 0, 0);
-        let counted = encoder.encode_tokens_with(&tokens, &mut |count| {
+        let counted = encoder.encode_tokens(&tokens, &mut |count| {
             texts_done += count;
             Ok(())
         });
         assert_eq!((counted.unwrap(), texts_done), (expected.clone(), texts.len()));
-        let stopped = encoder.encode_tokens_with(&tokens, &mut |_| {
+        let stopped = encoder.encode_tokens(&tokens, &mut |_| {
             calls += 1;
             if calls == 3 { Err(limbeck_data::Error::from(limbeck_data::Interrupted).into()) } else { Ok(()) }
         });
@@ -119,7 +120,7 @@ fn a_fixed_batch_and_length_are_respected() {
     let runtime = runtime();
     for name in ["fixed.onnx", "length.onnx"] {
         let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
-        assert_eq!(encoder.max_tokens(), Some(6));
+        assert_eq!(encoder.cache_fingerprint(String::new()).unwrap().max_tokens, "6");
         let vectors = encoder.encode(&TEXTS).unwrap();
         for (vector, ids) in vectors.iter().zip(IDS) {
             let cut = [&ids[..ids.len().min(6) - 1], &[3]].concat();
@@ -168,10 +169,7 @@ fn cuda_that_is_not_available_is_an_error() {
     let runtime = runtime();
     let options = OnnxOptions { device: OnnxDevice::Cuda(99), ..OnnxOptions::default() };
     let error = load(&runtime, "tokens.onnx", &options).err().unwrap();
-    let cuda = |error: &Error| {
-        use InferenceError::{NoCuda, NoCudaInLibrary};
-        matches!(error, Error::Inference(NoCuda { .. } | NoCudaInLibrary { .. }))
-    };
+    let cuda = |error: &Error| matches!(error, Error::NoCuda { .. } | Error::NoCudaInLibrary { .. });
     assert!(cuda(&error) && error.hint().is_some(), "{error}");
 }
 
@@ -188,13 +186,13 @@ fn a_cache_fingerprint_names_the_settings_of_the_encoder() {
 #[test]
 fn a_process_has_one_library() {
     let runtime = runtime();
-    assert!(runtime.version().starts_with("1."), "{}", runtime.version());
-    assert_eq!(Runtime::load(runtime.library()).unwrap().library(), runtime.library());
+    assert!(runtime.version.starts_with("1."), "{}", runtime.version);
+    assert_eq!(Runtime::load(&runtime.library).unwrap().library, runtime.library);
     let folder = tempfile::tempdir().unwrap();
     let other = folder.path().join("libonnxruntime.so");
     fs::write(&other, "other").unwrap();
     let error = Runtime::load(&other).unwrap_err();
-    assert!(matches!(error, Error::Inference(InferenceError::LibraryLoaded { .. })), "{error}");
+    assert!(matches!(error, Error::LibraryLoaded { .. }), "{error}");
 }
 
 /// A folder with a BERT of two layers and random weights, always the same.
@@ -248,7 +246,8 @@ fn in_f32_a_text_alone_has_the_vector_that_it_has_in_a_batch() {
     onnx::export(&teacher, Pooler::Mean, Precision::F32, &model).unwrap();
     let tokenizer = Tokenizer::from_file(&teacher.tokenizer).unwrap();
     let encoder = OnnxEncoder::load(&runtime, &model, tokenizer, &OnnxOptions::default()).unwrap();
-    assert_eq!((encoder.dimension(), encoder.max_tokens(), encoder.pooler()), (32, Some(64), Pooler::Mean));
+    let fingerprint = encoder.cache_fingerprint(String::new()).unwrap();
+    assert_eq!((encoder.dimension(), &*fingerprint.max_tokens, &*fingerprint.pooling), (32, "64", "mean"));
     assert_eq!(encoder.info().parameters, teacher.weights.parameters());
 
     let words = ["the", "cat", "dog", "sat", "other", "\u{7}"];

@@ -7,7 +7,7 @@ use limbeck_data::cache::{Cache, CacheSpec, Columns, SHARD_ROWS};
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::Targets;
-use limbeck_teacher::embed::{EmbedJob, EmbedSummary, run as embed};
+use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run as embed};
 use serde_json::{Value, json};
 
 use super::{export_teacher, fetch, text, vocabulary};

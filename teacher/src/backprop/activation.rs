@@ -8,48 +8,47 @@ use crate::Activation;
 /// Values a task.
 const TASK: usize = 16_384;
 
+/// Calls `change` for each value of `to` and of `x`.
+fn each<T: Real>(to: &mut [T], x: &[T], change: impl Fn(&mut T, T) + Sync) {
+    (to.par_chunks_mut(TASK), x.par_chunks(TASK))
+        .into_par_iter()
+        .for_each(|(to, x)| vectorised(|| to.iter_mut().zip(x).for_each(|(to, &x)| change(to, x))));
+}
+
 /// The activation of each value.
 pub(super) fn forward<T: Real>(activation: Activation, x: &[T]) -> Vec<T> {
     let mut output = vec![T::zero(); x.len()];
-    (output.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(output, x)| {
-        vectorised(|| match activation {
-            Activation::Gelu => output.iter_mut().zip(x).for_each(|(to, &x)| *to = x * x.normal().0),
-            Activation::GeluNew => output.iter_mut().zip(x).for_each(|(to, &x)| *to = x * sigmoid(inside(x).0)),
-            Activation::Relu => {
-                output.iter_mut().zip(x).for_each(|(to, &x)| *to = if x > T::zero() { x } else { T::zero() })
-            }
-        });
-    });
+    match activation {
+        Activation::Gelu => each(&mut output, x, |to, x| *to = x * x.normal().0),
+        Activation::GeluNew => each(&mut output, x, |to, x| *to = x * sigmoid(inside(x).0)),
+        Activation::Relu => each(&mut output, x, |to, x| *to = if x > T::zero() { x } else { T::zero() }),
+    }
     output
 }
 
 /// Multiplies `gradient` by the activation's slope at each `x`.
 pub(super) fn backward<T: Real>(activation: Activation, x: &[T], gradient: &mut [T]) {
-    (gradient.par_chunks_mut(TASK), x.par_chunks(TASK)).into_par_iter().for_each(|(gradient, x)| {
-        vectorised(|| match activation {
-            Activation::Gelu => gradient.iter_mut().zip(x).for_each(|(to, &x)| {
-                let (cumulative, density) = x.normal();
-                *to *= cumulative + x * density;
-            }),
-            Activation::GeluNew => gradient.iter_mut().zip(x).for_each(|(to, &x)| {
-                let (argument, slope) = inside(x);
-                let share = sigmoid(argument);
-                *to *= share + x * share * (T::one() - share) * slope;
-            }),
-            Activation::Relu => {
-                gradient.iter_mut().zip(x).for_each(|(to, &x)| *to = if x > T::zero() { *to } else { T::zero() })
-            }
-        });
-    });
+    match activation {
+        Activation::Gelu => each(gradient, x, |to, x| {
+            let (cumulative, density) = x.normal();
+            *to *= cumulative + x * density;
+        }),
+        Activation::GeluNew => each(gradient, x, |to, x| {
+            let (argument, slope) = inside(x);
+            let share = sigmoid(argument);
+            *to *= share + x * share * (T::one() - share) * slope;
+        }),
+        Activation::Relu => each(gradient, x, |to, x| *to = if x > T::zero() { *to } else { T::zero() }),
+    }
 }
 
 /// 2u and its slope, for GELU's approximation (Hendrycks and Gimpel 2016): ½x(1 + tanh u) = x·σ(2u) with
 /// u = √(2/π)(x + 0.044715x³).
 #[inline(always)]
 fn inside<T: Real>(x: T) -> (T, T) {
-    let (scale, cubic) = (T::number(2.0 * std::f64::consts::FRAC_2_PI.sqrt()), T::number(0.044_715));
+    let (scale, cubic) = (T::from_f64(2.0 * std::f64::consts::FRAC_2_PI.sqrt()), T::from_f64(0.044_715));
     let square = x * x;
-    (scale * x * (T::one() + cubic * square), scale * (T::one() + T::number(3.0) * cubic * square))
+    (scale * x * (T::one() + cubic * square), scale * (T::one() + T::from_f64(3.0) * cubic * square))
 }
 
 #[inline(always)]

@@ -54,7 +54,7 @@ impl Mask {
     /// values every time, so that a backward pass can apply the mask again.
     pub fn apply<T: Real>(&self, part: usize, values: &mut [T]) {
         let mut random = Random::new(self.seed, &[part as u64]);
-        let scale = T::number(self.scale);
+        let scale = T::from_f64(self.scale);
         for four in values.chunks_mut(4) {
             let bits = random.next_u64();
             for (at, value) in four.iter_mut().enumerate() {

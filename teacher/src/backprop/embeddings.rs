@@ -62,7 +62,7 @@ impl<'a, T: Real> EmbeddingPass<'a, T> {
         drop_rows(tape.mask, &mut gradient, width);
         let to_sum = self.norm.backward(&tape.norm, &gradient, gradients.module("embeddings.LayerNorm"));
         let mut add_to_table = |table: &str, rows: &mut dyn Iterator<Item = usize>| {
-            let Some(table) = gradients.module_if_learned(table) else { return };
+            let Some(table) = gradients.modules.get_mut(table) else { return };
             for (row, gradient) in rows.zip(to_sum.chunks_exact(width)) {
                 add(&mut table.weight[row * width..(row + 1) * width], gradient);
             }

@@ -40,7 +40,7 @@ impl<'a, T: Real> Norm<'a, T> {
     /// The norm of `residual + dropout(x)`, all `[rows, width]`. The memory of `x` serves the backward pass.
     pub(super) fn forward(&self, mut x: Vec<T>, residual: Option<&[T]>, mask: Option<Mask>) -> (Vec<T>, Normalised<T>) {
         let width = self.weight.len();
-        let (share, eps) = (T::number(1.0 / width as f64), T::number(self.eps));
+        let (share, eps) = (T::from_f64(1.0 / width as f64), T::from_f64(self.eps));
         let mut output = vec![T::zero(); x.len()];
         let mut inverse = vec![T::zero(); x.len() / width];
         let parts = (x.par_chunks_mut(width * TASK), output.par_chunks_mut(width * TASK), inverse.par_chunks_mut(TASK));
@@ -74,7 +74,7 @@ impl<'a, T: Real> Norm<'a, T> {
     /// weight and bias are added to `to`.
     pub(super) fn backward(&self, tape: &Normalised<T>, gradient: &[T], to: &mut ModuleGradients<T>) -> Vec<T> {
         let width = self.weight.len();
-        let share = T::number(1.0 / width as f64);
+        let share = T::from_f64(1.0 / width as f64);
         let mut output = vec![T::zero(); gradient.len()];
         let parts = (output.par_chunks_mut(width * TASK), gradient.par_chunks(width * TASK)).into_par_iter();
         let sums: Vec<(Vec<T>, Vec<T>)> = parts

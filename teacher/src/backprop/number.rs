@@ -8,8 +8,6 @@ pub trait Real: Number {
     fn normal(self) -> (Self, Self);
     /// e^x.
     fn exponential(self) -> Self;
-    /// An exact conversion for settings.
-    fn number(x: f64) -> Self;
 }
 
 impl Real for f32 {
@@ -42,10 +40,6 @@ impl Real for f32 {
         let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
         if self < -87.0 { 0.0 } else { series * power }
     }
-
-    fn number(x: f64) -> f32 {
-        x as f32
-    }
 }
 
 impl Real for f64 {
@@ -56,10 +50,6 @@ impl Real for f64 {
 
     fn exponential(self) -> f64 {
         self.exp()
-    }
-
-    fn number(x: f64) -> f64 {
-        x
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use candle_core::{DType, Device, Storage, Tensor, Var};
+use candle_core::{Device, Storage, Tensor, Var};
 use rayon::prelude::*;
 
 use super::number::{Real, dot, vectorised};
-use crate::{BertConfig, Error, Result};
+use crate::{BertConfig, Error, FindTensor, Result};
 
 /// The variables of a BERT under Hugging Face's names, such as `encoder.layer.0.output.dense.weight`.
 #[derive(Debug, Clone)]
@@ -18,17 +18,12 @@ pub struct Parameters {
 impl Parameters {
     /// Makes a variable of each tensor that a BERT of this shape has, with `pooler.dense` if `with_pooler`. `find`
     /// returns the tensor of a name and a shape.
-    pub fn new(
-        config: &BertConfig,
-        with_pooler: bool,
-        find: &mut dyn FnMut(&str, &[usize]) -> Result<Tensor>,
-    ) -> Result<Self> {
-        let mut variables = BTreeMap::new();
-        for (name, shape) in shapes(config, with_pooler) {
+    pub fn new(config: &BertConfig, with_pooler: bool, find: FindTensor) -> Result<Self> {
+        let variable = |(name, shape): (String, Vec<usize>)| {
             let variable = Var::from_tensor(&find(&name, &shape)?.detach());
-            variables.insert(name, variable.map_err(Error::candle("making a variable"))?);
-        }
-        Ok(Self { variables })
+            Ok((name, variable.map_err(Error::candle("making a variable"))?))
+        };
+        Ok(Self { variables: shapes(config, with_pooler).into_iter().map(variable).collect::<Result<_>>()? })
     }
 
     /// All variables by name, in the order of the names.
@@ -44,16 +39,6 @@ impl Parameters {
     /// Whether the dense layer of the pooler `cls` is among them.
     pub fn has_pooler(&self) -> bool {
         self.variables.contains_key("pooler.dense.weight")
-    }
-
-    /// The device of the variables.
-    pub fn device(&self) -> &Device {
-        self.variables.values().next().map_or(&Device::Cpu, |variable| variable.device())
-    }
-
-    /// The type of the variables.
-    pub fn dtype(&self) -> DType {
-        self.variables.values().next().map_or(DType::F32, |variable| variable.dtype())
     }
 
     /// Locks all variables for reading in host memory.
@@ -143,7 +128,8 @@ impl<T> ModuleGradients<T> {
 /// The gradients of all parameters that learn, summed over the backward passes of a step.
 #[derive(Debug, Clone)]
 pub struct Gradients<T> {
-    modules: BTreeMap<String, ModuleGradients<T>>,
+    /// By the names of the modules that learn.
+    pub(super) modules: BTreeMap<String, ModuleGradients<T>>,
     shapes: Vec<(String, Vec<usize>)>,
 }
 
@@ -163,12 +149,7 @@ impl<T: Real> Gradients<T> {
 
     /// The gradients of the module `name`. Panics when there are none.
     pub(super) fn module(&mut self, name: &str) -> &mut ModuleGradients<T> {
-        self.module_if_learned(name).unwrap_or_else(|| panic!("there are no gradients of {name}"))
-    }
-
-    /// The gradients of the module `name`, if it learns.
-    pub(super) fn module_if_learned(&mut self, name: &str) -> Option<&mut ModuleGradients<T>> {
-        self.modules.get_mut(name)
+        self.modules.get_mut(name).unwrap_or_else(|| panic!("there are no gradients of {name}"))
     }
 
     /// The L2 norm of all gradients as one vector.

@@ -53,7 +53,7 @@ impl<T: Real> Pooling<'_, T> {
                     Pooler::Cls | Pooler::ClsBeforePooler => (start..end.min(start + 1), 1.0),
                     _ => (start..end, 1.0 / (end - start).max(1) as f64),
                 };
-                let weight = T::number(share * factor);
+                let weight = T::from_f64(share * factor);
                 tokens.for_each(|token| each(text, token, weight));
             }
         }

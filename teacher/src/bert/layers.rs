@@ -1,15 +1,12 @@
 //! The parts of a BERT. B is the batch, L its length, H the model's width, n the heads and d their width.
 
-use candle_core::{D, DType, Device, Module, Result as CandleResult, Tensor};
+use candle_core::{D, DType, Module, Result as CandleResult, Tensor};
 use candle_nn::Linear;
 use candle_nn::ops::softmax;
 use rayon::prelude::*;
 
 use crate::backprop::{Dropout, Mask};
-use crate::{Activation, BertConfig, Result};
-
-/// Finds the tensor of a name and a shape.
-pub type FindTensor<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
+use crate::{Activation, BertConfig, FindTensor, Result};
 
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and in the range of f16.
 const PADDING: f64 = -10_000.0;
@@ -66,7 +63,7 @@ impl LayerNorm {
 /// The sum of the embeddings of word, position and type, normalised. All tokens are of type 0.
 #[derive(Debug, Clone)]
 pub(super) struct BertEmbeddings {
-    words: Tensor,
+    pub(super) words: Tensor,
     positions: Tensor,
     types: Tensor,
     norm: LayerNorm,
@@ -82,14 +79,6 @@ impl BertEmbeddings {
             types: table("token_type", config.type_vocab_size)?,
             norm: LayerNorm::new("embeddings.LayerNorm", config, find)?,
         })
-    }
-
-    pub(super) fn dtype(&self) -> DType {
-        self.words.dtype()
-    }
-
-    pub(super) fn device(&self) -> &Device {
-        self.words.device()
     }
 
     /// [B, L] → [B, L, H]

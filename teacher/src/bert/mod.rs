@@ -12,10 +12,9 @@ use candle_core::{DType, Device, Module, Tensor};
 use limbeck_encoder::TokenBatch;
 
 pub use self::encoder::BertEncoder;
-pub use self::layers::FindTensor;
 use self::layers::{BertEmbeddings, BertLayer};
 use crate::backprop::Dropout;
-use crate::{BertConfig, Error, Pooler, Result, TeacherFolder};
+use crate::{BertConfig, Error, FindTensor, Pooler, Result, TeacherFolder};
 
 /// A BERT on one device, in one floating-point type.
 #[derive(Debug, Clone)]
@@ -25,8 +24,6 @@ pub struct Bert {
     layers: Vec<BertLayer>,
     /// `pooler.dense`, where the model has it.
     pooler: Option<candle_nn::Linear>,
-    dtype: DType,
-    device: Device,
 }
 
 /// A batch whose rows are padded at their ends to the length of the longest.
@@ -55,8 +52,7 @@ impl Bert {
             .collect::<Result<_>>()?;
         let hidden = config.hidden_size;
         let pooler = with_pooler.then(|| layers::dense("pooler.dense", hidden, hidden, find)).transpose()?;
-        let (dtype, device) = (embeddings.dtype(), embeddings.device().clone());
-        Ok(Self { config: config.clone(), embeddings, layers, pooler, dtype, device })
+        Ok(Self { config: config.clone(), embeddings, layers, pooler })
     }
 
     /// The shape of the model.
@@ -82,8 +78,9 @@ impl Bert {
         }
         let shape = (batch.rows(), length);
         let tensors = || {
-            let mask = Tensor::from_vec(mask, shape, &self.device)?.to_dtype(self.dtype)?;
-            Ok(PaddedBatch { ids: Tensor::from_vec(ids, shape, &self.device)?, mask })
+            let (device, dtype) = (self.embeddings.words.device(), self.embeddings.words.dtype());
+            let mask = Tensor::from_vec(mask, shape, device)?.to_dtype(dtype)?;
+            Ok(PaddedBatch { ids: Tensor::from_vec(ids, shape, device)?, mask })
         };
         tensors().map_err(Error::candle("padding a batch"))
     }
@@ -144,4 +141,10 @@ impl Bert {
         };
         vectors().map_err(Error::candle("running BERT"))
     }
+}
+
+/// The values of a tensor of vectors as f32, in host memory.
+pub(crate) fn numbers(vectors: &Tensor) -> Result<Vec<f32>> {
+    let host = vectors.to_device(&Device::Cpu).and_then(|host| host.to_dtype(DType::F32)?.flatten_all()?.to_vec1());
+    host.map_err(Error::candle("reading vectors"))
 }

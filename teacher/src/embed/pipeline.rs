@@ -9,8 +9,7 @@ use limbeck_data::progress::Bar;
 use limbeck_encoder::{Embeddings, TokenBatch};
 
 use super::{EmbedJob, Teacher, TextChunks};
-use crate::Result;
-use crate::inference_error::InferenceError;
+use crate::{Error, Result};
 
 /// How many texts there were, and how many shards.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,11 +23,11 @@ pub(super) struct ShardCounts {
 pub(super) fn run(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<ShardCounts> {
     let bar = monitor.stage("embed", job.total, "sentences");
     let shared = Shared { teacher: job.teacher, monitor, bar: &*bar };
-    let cutter = Cutter { shard_rows: job.spec.shard_rows, done: writer.done(), shared };
+    let (shard_rows, done) = (job.spec.shard_rows, writer.done());
     thread::scope(|scope| {
         let (to_infer, tokenised) = bounded(1);
         let (to_write, inferred) = bounded(1);
-        let cutting = scope.spawn(move || cutter.run(job.texts, &to_infer));
+        let cutting = scope.spawn(move || cut(job.texts, shard_rows, &done, &shared, to_infer));
         let writing = scope.spawn(|| write(writer, inferred));
         let inference = infer(&shared, tokenised, to_write);
         let (written, cut) = (joined(writing, "writing"), joined(cutting, "tokenizing"));
@@ -54,57 +53,42 @@ struct ShardInWork<Payload> {
     payload: Payload,
 }
 
-/// The first thread: cuts the texts into shards, skips those that are done, tokenises the others.
-struct Cutter<'a> {
+/// The first thread: cuts the texts into shards, skips those that are done, tokenises the others. Counts the texts and
+/// the shards that are done.
+fn cut(
+    texts: TextChunks,
     shard_rows: usize,
-    done: DoneShards,
-    shared: Shared<'a>,
-}
-
-impl Cutter<'_> {
-    /// Counts the texts and the shards that are done.
-    fn run(self, texts: TextChunks, to: &Sender<ShardInWork<TokenBatch>>) -> Result<ShardCounts> {
-        let (mut counts, mut shard, mut pending) = (ShardCounts::default(), 0, Vec::new());
-        for chunk in texts {
-            let chunk = chunk?;
-            counts.rows += chunk.len() as u64;
-            pending.extend(chunk);
-            while pending.len() >= self.shard_rows {
-                let rest = pending.split_off(self.shard_rows);
-                let whole = std::mem::replace(&mut pending, rest);
-                if !self.pass(shard, whole, to, &mut counts)? {
-                    return Ok(counts);
-                }
-                shard += 1;
-            }
+    done: &DoneShards,
+    shared: &Shared,
+    to: Sender<ShardInWork<TokenBatch>>,
+) -> Result<ShardCounts> {
+    let mut texts = texts.flat_map(|chunk| {
+        let (texts, error) = chunk.map_or_else(|error| (Vec::new(), Some(error)), |texts| (texts, None));
+        texts.into_iter().map(Ok).chain(error.map(Err))
+    });
+    let mut counts = ShardCounts::default();
+    for shard in 0.. {
+        let texts = texts.by_ref().take(shard_rows).collect::<limbeck_data::Result<Vec<String>>>()?;
+        if texts.is_empty() {
+            break;
         }
-        if !pending.is_empty() {
-            self.pass(shard, pending, to, &mut counts)?;
+        shared.monitor.check()?;
+        counts.rows += texts.len() as u64;
+        if !done.owns(shard) {
+            continue;
         }
-        Ok(counts)
-    }
-
-    /// Sends a shard on. False when the receiver is gone.
-    fn pass(
-        &self,
-        shard: usize,
-        texts: Vec<String>,
-        to: &Sender<ShardInWork<TokenBatch>>,
-        counts: &mut ShardCounts,
-    ) -> Result<bool> {
-        self.shared.monitor.check()?;
-        if !self.done.owns(shard) {
-            return Ok(true);
-        }
-        if self.done.contains(shard, &texts) {
+        if done.contains(shard, &texts) {
             counts.kept += 1;
-            self.shared.bar.add(texts.len() as u64);
-            return Ok(true);
+            shared.bar.add(texts.len() as u64);
+            continue;
         }
-        let views: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let payload = self.shared.teacher.tokenise(&views)?;
-        Ok(to.send(ShardInWork { shard, texts, payload }).is_ok())
+        let payload = shared.teacher.tokenise(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        // After an error the receiver is gone.
+        if to.send(ShardInWork { shard, texts, payload }).is_err() {
+            break;
+        }
     }
+    Ok(counts)
 }
 
 /// The second thread, the caller's: tokens to vectors.
@@ -123,14 +107,12 @@ fn infer(shared: &Shared, from: Receiver<ShardInWork<TokenBatch>>, to: Sender<Sh
 
 /// The third thread: vectors to disk. Returns how many shards it wrote.
 fn write(writer: &mut CacheWriter, from: Receiver<ShardInWork<Embeddings>>) -> Result<usize> {
-    let mut written = 0;
-    for ShardInWork { shard, texts, payload } in from {
+    from.into_iter().try_fold(0, |written, ShardInWork { shard, texts, payload }| {
         writer.write(shard, &texts, payload.as_slice())?;
-        written += 1;
-    }
-    Ok(written)
+        Ok(written + 1)
+    })
 }
 
 fn joined<T>(thread: ScopedJoinHandle<Result<T>>, name: &'static str) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(InferenceError::Panicked(name).into()))
+    thread.join().unwrap_or_else(|_| Err(Error::ThreadPanicked(name).into()))
 }

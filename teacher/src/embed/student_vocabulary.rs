@@ -25,8 +25,11 @@ pub(super) fn write(
         .chain([String::new()])
         .collect();
     let meanings = meanings(teacher.tokenizer(), student);
-    let texts: Vec<&str> = meanings.iter().filter_map(TokenMeaning::text).collect();
-    let tokenised = teacher.tokenise(&texts)?;
+    let texts = meanings.iter().filter_map(|meaning| match meaning {
+        TokenMeaning::Text(text) => Some(&text[..]),
+        TokenMeaning::Token(_) => None,
+    });
+    let tokenised = teacher.tokenise(&texts.collect::<Vec<_>>())?;
     let mut tokenised = tokenised.iter();
     let mut tokens = TokenBatch::new();
     for meaning in &meanings {
@@ -48,33 +51,18 @@ enum TokenMeaning {
     Text(String),
 }
 
-impl TokenMeaning {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Token(_) => None,
-            Self::Text(text) => Some(text),
-        }
-    }
-}
-
 /// The meanings of the student's tokens, in order of id, and of the empty text.
 fn meanings(teacher: &Tokenizer, student: &Tokenizer) -> Vec<TokenMeaning> {
     let (theirs, own) = (VocabularyTraits::of(teacher), VocabularyTraits::of(student));
     let meaning = |id: u32| {
         let token = student.token(id).unwrap_or_default();
         let same = if own.model == theirs.model { teacher.id(&token) } else { None };
-        if let Some(id) = same {
-            return TokenMeaning::Token(id);
-        }
         // Of the tokens that stand for no text, only the unknown one has a counterpart.
-        if own.unknown.as_deref() == Some(token.as_str())
-            && let Some(id) = theirs.unknown.as_deref().and_then(|unknown| teacher.id(unknown))
-        {
-            return TokenMeaning::Token(id);
-        }
-        match own.special.contains(&token) {
-            true => TokenMeaning::Text(String::new()),
-            false => TokenMeaning::Text(student.text(id).unwrap_or_default()),
+        let unknown = theirs.unknown.as_deref().filter(|_| own.unknown.as_ref() == Some(&token));
+        match same.or_else(|| teacher.id(unknown?)) {
+            Some(id) => TokenMeaning::Token(id),
+            None if own.special.contains(&token) => TokenMeaning::Text(String::new()),
+            None => TokenMeaning::Text(student.text(id).unwrap_or_default()),
         }
     };
     (0..student.vocabulary() as u32).map(meaning).chain([TokenMeaning::Text(String::new())]).collect()

@@ -12,6 +12,7 @@ use crate::{Error, Pooler, Result, Weights};
 const HINT: &str = "embed the texts with sentence-transformers and use the vectors as a cache";
 
 /// The content of `modules.json`.
+#[derive(Default)]
 pub(super) struct Modules {
     /// The folder of the model itself.
     pub transformer: PathBuf,
@@ -33,13 +34,7 @@ struct Module {
 impl Modules {
     /// Reads the list in `folder`. A folder without a list is the model itself.
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let mut found = Self {
-            transformer: folder.to_owned(),
-            pooler: None,
-            dense: None,
-            normalized: false,
-            prompt_left_out: None,
-        };
+        let mut found = Self { transformer: folder.to_owned(), ..Self::default() };
         let list = folder.join("modules.json");
         let Some(modules) = parse_if_there::<Vec<Module>>(&list)? else { return Ok(found) };
         let mut layers = None;
@@ -103,16 +98,15 @@ fn yes() -> bool {
 
 impl PoolingConfig {
     fn pooler(&self, file: &Path) -> Result<Pooler> {
-        let set = |flag: &str| self.flags.get(flag) == Some(&Value::Bool(true));
-        let modes: Vec<String> = match &self.pooling_mode {
-            Some(Value::String(mode)) => vec![mode.clone()],
-            Some(Value::Array(modes)) => modes.iter().filter_map(|m| m.as_str().map(str::to_owned)).collect(),
+        let modes: Vec<&str> = match &self.pooling_mode {
+            Some(Value::String(mode)) => vec![mode],
+            Some(Value::Array(modes)) => modes.iter().filter_map(Value::as_str).collect(),
             _ => {
-                let named = self.flags.keys().filter(|key| set(key));
-                named.filter_map(|key| Some(key.strip_prefix("pooling_mode_")?.to_owned())).collect()
+                let set = self.flags.iter().filter(|(_, value)| **value == Value::Bool(true));
+                set.filter_map(|(flag, _)| flag.strip_prefix("pooling_mode_")).collect()
             }
         };
-        match modes.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        match modes[..] {
             ["cls" | "cls_token"] => Ok(Pooler::ClsBeforePooler),
             ["mean" | "mean_tokens"] => Ok(Pooler::Mean),
             _ => {

@@ -12,7 +12,7 @@ use limbeck_encoder::Precision;
 use limbeck_onnx::{Attribute, ElementType, Value};
 
 use super::TeacherGraph;
-use super::linear::{DenseLayer, FLOAT, LayerBuilder, Operand};
+use super::linear::{FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
 use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
 
@@ -34,6 +34,7 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
             return Err(Error::Setting { name, value: precision.name().to_owned(), allowed });
         }
     };
+    let config = &folder.config;
     let mut graph = TeacherGraph::new("bert");
     let batch = ["batch", "length"];
     let ids = graph.input("input_ids", ElementType::I64, &batch);
@@ -45,23 +46,28 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
     let additive_mask = additive_mask(&mut graph, &mask);
 
     graph.scope("shapes");
-    let config = &folder.config;
-    let shapes = Shapes::new(&mut graph, config, &ids);
-    let layers = LayerBuilder { weights, int8: factors.is_some() };
-    let bert = BertGraph { config, layers, shapes, mask, additive_mask };
+    let hidden = config.hidden_size as i64;
+    let both = graph.node("Shape", &[&ids], &[]);
+    let [batch, heads] = [&[hidden][..], &[config.num_attention_heads as i64, config.head_size() as i64]].map(|rest| {
+        let rest = graph.ints(rest);
+        graph.node("Concat", &[&both, &rest], &[Attribute::Int("axis", 0)])
+    });
+    let flat = graph.ints(&[-1, hidden]);
+    let layers = LayerBuilder { graph, weights, precision };
+    let mut bert = BertGraph { config, layers, flat, batch, heads, mask, additive_mask };
 
-    graph.scope("embeddings");
-    let mut states = vec![bert.embeddings(&mut graph, &ids, &types)?];
+    bert.layers.graph.scope("embeddings");
+    let mut states = vec![bert.embeddings(&ids, &types)?];
     for layer in 0..config.num_hidden_layers {
-        let state = bert.layer(&mut graph, layer, &states[layer], factors.as_ref().map(|factors| &factors[layer]))?;
-        states.push(state);
+        states.push(bert.layer(layer, &states[layer], factors.as_ref().map(|factors| &factors[layer]))?);
     }
 
-    graph.scope("output");
+    bert.layers.graph.scope("output");
     let width = config.hidden_size.to_string();
     let last = &states[config.num_hidden_layers];
-    let last = graph.named("last_hidden_state", "Reshape", &[last, &bert.shapes.batch], &[]);
-    let pooled = bert.pooled(&mut graph, pooler, &states, &last)?;
+    let last = bert.layers.graph.named("last_hidden_state", "Reshape", &[last, &bert.batch], &[]);
+    let pooled = bert.pooled(pooler, &states, &last)?;
+    let mut graph = bert.layers.graph;
     let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
     let shortest = graph.float(SHORTEST);
     let length = graph.node("Max", &[&length, &shortest], &[]);
@@ -79,124 +85,94 @@ fn additive_mask(graph: &mut TeacherGraph, mask: &Value) -> Value {
     graph.node("Mul", &[&absent, &padding], &[])
 }
 
-/// The shapes of states, for `Reshape`.
-struct Shapes {
-    /// [T, H], all tokens of the batch in one dimension.
-    flat: Value,
-    /// [B, L, H]
-    batch: Value,
-    /// [B, L, n, d]
-    heads: Value,
-}
-
-impl Shapes {
-    fn new(graph: &mut TeacherGraph, config: &BertConfig, ids: &Value) -> Self {
-        let hidden = config.hidden_size as i64;
-        let both = graph.node("Shape", &[ids], &[]);
-        let mut with = |rest: &[i64]| {
-            let rest = graph.ints(rest);
-            graph.node("Concat", &[&both, &rest], &[Attribute::Int("axis", 0)])
-        };
-        let batch = with(&[hidden]);
-        let heads = with(&[config.num_attention_heads as i64, config.head_size() as i64]);
-        Self { flat: graph.ints(&[-1, hidden]), batch, heads }
-    }
-}
-
 /// B is the batch, L its length, T = B·L, H the model's width, n the heads and d their width. States are [T, H]: a
 /// dense layer of two dimensions is one `Gemm` with its bias.
 struct BertGraph<'a> {
     config: &'a BertConfig,
     layers: LayerBuilder<'a>,
-    shapes: Shapes,
+    /// The shape [T, H], all tokens of the batch in one dimension.
+    flat: Value,
+    /// The shape [B, L, H].
+    batch: Value,
+    /// The shape [B, L, n, d].
+    heads: Value,
     /// 1 for a token, 0 for padding: [B, L].
     mask: Value,
     /// Added to attention scores: [B, 1, 1, L].
     additive_mask: Value,
 }
 
-impl<'a> BertGraph<'a> {
+impl BertGraph<'_> {
     /// The sum of the embeddings of word, position and type, normalised: [B, L] → [T, H].
-    fn embeddings(&self, graph: &mut TeacherGraph<'a>, ids: &Value, types: &Value) -> Result<Value> {
+    fn embeddings(&mut self, ids: &Value, types: &Value) -> Result<Value> {
         let &BertConfig { vocab_size, hidden_size, max_position_embeddings, type_vocab_size, .. } = self.config;
-        let words = self.layers.lookup(graph, ids, "embeddings.word_embeddings.weight", [vocab_size, hidden_size])?;
-        let in_f32 = LayerBuilder { int8: false, ..self.layers };
+        let precision = self.layers.precision;
+        let words =
+            self.layers.lookup(ids, "embeddings.word_embeddings.weight", [vocab_size, hidden_size], precision)?;
         let name = "embeddings.token_type_embeddings.weight";
-        let types = in_f32.lookup(graph, types, name, [type_vocab_size, hidden_size])?;
+        let types = self.layers.lookup(types, name, [type_vocab_size, hidden_size], Precision::F32)?;
 
         let name = "embeddings.position_embeddings.weight";
-        let table = self.layers.weights.f32(name, &[max_position_embeddings, hidden_size])?;
-        let table = graph.floats(name, &[max_position_embeddings, hidden_size], table);
-        let (start, axis) = (graph.ints(&[0]), graph.ints(&[0]));
+        let table = self.load(name, &[max_position_embeddings, hidden_size])?;
+        let graph = &mut self.layers.graph;
+        let start = graph.ints(&[0]);
         let length = graph.node("Shape", &[ids], &[Attribute::Int("start", 1), Attribute::Int("end", 2)]);
-        let positions = graph.node("Slice", &[&table, &start, &length, &axis], &[]); // [L, H]
+        let positions = graph.node("Slice", &[&table, &start, &length, &start], &[]); // [L, H]
 
         let sum = graph.node("Add", &[&words, &types], &[]);
         let sum = graph.node("Add", &[&sum, &positions], &[]);
-        let sum = graph.node("Reshape", &[&sum, &self.shapes.flat], &[]);
-        self.layer_norm(graph, &sum, "embeddings.LayerNorm")
+        let sum = graph.node("Reshape", &[&sum, &self.flat], &[]);
+        self.layer_norm(&sum, "embeddings.LayerNorm")
     }
 
     /// One layer: attention and feed-forward, each with its residual: [T, H] → [T, H].
-    fn layer(
-        &self,
-        graph: &mut TeacherGraph<'a>,
-        index: usize,
-        state: &Value,
-        factors: Option<&Factors>,
-    ) -> Result<Value> {
+    fn layer(&mut self, index: usize, state: &Value, factors: Option<&Factors>) -> Result<Value> {
         let name = format!("encoder.layer.{index}");
         let (hidden, inner) = (self.config.hidden_size, self.config.intermediate_size);
-        graph.scope(&format!("layer.{index}/attention"));
-        let operand = self.layers.operand(graph, state, factors.map(|factors| &factors.state[..]));
-        let context = self.attention(graph, &name, &operand)?;
-        let context = self.layers.operand(graph, &context, None);
-        let dense = DenseLayer {
-            name: &format!("{name}.attention.output.dense"),
-            inputs: hidden,
-            outputs: hidden,
-            factor: 1.0,
-        };
-        let attended = self.layers.dense(graph, &context, &dense)?;
-        let sum = graph.node("Add", &[&attended, state], &[]);
-        let state = self.layer_norm(graph, &sum, &format!("{name}.attention.output.LayerNorm"))?;
+        self.layers.graph.scope(&format!("layer.{index}/attention"));
+        let operand = self.layers.operand(state, factors.map(|factors| &factors.state[..]));
+        let context = self.attention(&name, &operand)?;
+        let context = self.layers.operand(&context, None);
+        let part = format!("{name}.attention.output.dense");
+        let attended = self.layers.dense(&context, &part, [hidden, hidden], 1.0)?;
+        let sum = self.layers.graph.node("Add", &[&attended, state], &[]);
+        let state = self.layer_norm(&sum, &format!("{name}.attention.output.LayerNorm"))?;
 
-        graph.scope(&format!("layer.{index}/feed_forward"));
-        let operand = self.layers.operand(graph, &state, factors.map(|factors| &factors.attended[..]));
-        let dense =
-            DenseLayer { name: &format!("{name}.intermediate.dense"), inputs: hidden, outputs: inner, factor: 1.0 };
-        let activated = self.layers.dense(graph, &operand, &dense)?;
-        let activated = self.activation(graph, &activated);
-        let operand = self.layers.operand(graph, &activated, factors.map(|factors| &factors.inner[..]));
-        let dense = DenseLayer { name: &format!("{name}.output.dense"), inputs: inner, outputs: hidden, factor: 1.0 };
-        let output = self.layers.dense(graph, &operand, &dense)?;
-        let sum = graph.node("Add", &[&output, &state], &[]);
-        self.layer_norm(graph, &sum, &format!("{name}.output.LayerNorm"))
+        self.layers.graph.scope(&format!("layer.{index}/feed_forward"));
+        let operand = self.layers.operand(&state, factors.map(|factors| &factors.attended[..]));
+        let part = format!("{name}.intermediate.dense");
+        let activated = self.layers.dense(&operand, &part, [inner, hidden], 1.0)?;
+        let activated = self.activation(&activated);
+        let operand = self.layers.operand(&activated, factors.map(|factors| &factors.inner[..]));
+        let output = self.layers.dense(&operand, &format!("{name}.output.dense"), [hidden, inner], 1.0)?;
+        let sum = self.layers.graph.node("Add", &[&output, &state], &[]);
+        self.layer_norm(&sum, &format!("{name}.output.LayerNorm"))
     }
 
     /// softmax(Q·Kᵀ/√d + mask)·V, head by head: [T, H] → [T, H].
-    fn attention(&self, graph: &mut TeacherGraph<'a>, name: &str, operand: &Operand) -> Result<Value> {
+    fn attention(&mut self, name: &str, operand: &Operand) -> Result<Value> {
         let (hidden, size) = (self.config.hidden_size, self.config.head_size());
         let mut project = |which: &str, factor: f32, order: &[i64]| -> Result<Value> {
-            let dense =
-                DenseLayer { name: &format!("{name}.attention.self.{which}"), inputs: hidden, outputs: hidden, factor };
-            let flat = self.layers.dense(graph, operand, &dense)?;
+            let name = format!("{name}.attention.self.{which}");
+            let flat = self.layers.dense(operand, &name, [hidden, hidden], factor)?;
             // [T, H] → [B, L, n, d] → the order asked for
-            let heads = graph.node("Reshape", &[&flat, &self.shapes.heads], &[]);
-            Ok(graph.node("Transpose", &[&heads], &[Attribute::Ints("perm", order)]))
+            let heads = self.layers.graph.node("Reshape", &[&flat, &self.heads], &[]);
+            Ok(self.layers.graph.node("Transpose", &[&heads], &[Attribute::Ints("perm", order)]))
         };
         let query = project("query", 1.0 / (size as f32).sqrt(), &[0, 2, 1, 3])?; // [B, n, L, d]
         let key = project("key", 1.0, &[0, 2, 3, 1])?; // [B, n, d, L]
         let value = project("value", 1.0, &[0, 2, 1, 3])?; // [B, n, L, d]
+        let graph = &mut self.layers.graph;
         let scores = graph.node("MatMul", &[&query, &key], &[]); // [B, n, L, L]
         let scores = graph.node("Add", &[&scores, &self.additive_mask], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
         let context = graph.node("MatMul", &[&shares, &value], &[]); // [B, n, L, d]
         let context = graph.node("Transpose", &[&context], &[Attribute::Ints("perm", &[0, 2, 1, 3])]); // [B, L, n, d]
-        Ok(graph.node("Reshape", &[&context, &self.shapes.flat], &[]))
+        Ok(graph.node("Reshape", &[&context, &self.flat], &[]))
     }
 
-    fn activation(&self, graph: &mut TeacherGraph<'a>, x: &Value) -> Value {
+    fn activation(&mut self, x: &Value) -> Value {
+        let graph = &mut self.layers.graph;
         let (half, one) = (graph.float(0.5), graph.float(1.0));
         match self.config.hidden_act {
             Activation::Relu => graph.node("Relu", &[x], &[]),
@@ -226,53 +202,55 @@ impl<'a> BertGraph<'a> {
     }
 
     /// LayerNorm over the width.
-    fn layer_norm(&self, graph: &mut TeacherGraph<'a>, x: &Value, name: &str) -> Result<Value> {
-        let hidden = self.config.hidden_size;
-        let mut load = |part: &str| -> Result<Value> {
-            let name = format!("{name}.{part}");
-            let values = self.layers.weights.f32(&name, &[hidden])?;
-            Ok(graph.floats(&name, &[hidden], values))
-        };
-        let (weight, bias) = (load("weight")?, load("bias")?);
+    fn layer_norm(&mut self, x: &Value, name: &str) -> Result<Value> {
+        let hidden = [self.config.hidden_size];
+        let weight = self.load(&format!("{name}.weight"), &hidden)?;
+        let bias = self.load(&format!("{name}.bias"), &hidden)?;
         let settings = [Attribute::Int("axis", -1), Attribute::Float("epsilon", self.config.layer_norm_eps as f32)];
-        Ok(graph.node("LayerNormalization", &[x, &weight, &bias], &settings))
+        Ok(self.layers.graph.node("LayerNormalization", &[x, &weight, &bias], &settings))
+    }
+
+    /// The tensor `name` as a constant in f32.
+    fn load(&mut self, name: &str, shape: &[usize]) -> Result<Value> {
+        let values = self.layers.weights.f32(name, shape)?;
+        Ok(self.layers.graph.floats(name, shape, values))
     }
 
     /// The states of all layers (the embeddings' first) [T, H] and the last as [B, L, H] → [B, H].
-    fn pooled(&self, graph: &mut TeacherGraph<'a>, pooler: Pooler, states: &[Value], last: &Value) -> Result<Value> {
-        let second_last = &states[states.len() - 2];
+    fn pooled(&mut self, pooler: Pooler, states: &[Value], last: &Value) -> Result<Value> {
         Ok(match pooler {
-            Pooler::Mean => self.mean(graph, last),
-            Pooler::FirstLast => self.mean_of_two(graph, &states[0], last),
-            Pooler::LastTwo => self.mean_of_two(graph, second_last, last),
-            Pooler::ClsBeforePooler => self.first(graph, last),
+            Pooler::Mean => self.mean(last),
+            Pooler::FirstLast => self.mean_of_two(&states[0], last),
+            Pooler::LastTwo => self.mean_of_two(&states[states.len() - 2], last),
+            Pooler::ClsBeforePooler => self.first(last),
             Pooler::Cls => {
                 let hidden = self.config.hidden_size;
-                let first = Operand::F32(self.first(graph, last));
-                let dense = DenseLayer { name: "pooler.dense", inputs: hidden, outputs: hidden, factor: 1.0 };
-                let dense = self.layers.dense(graph, &first, &dense)?;
-                graph.node("Tanh", &[&dense], &[])
+                let first = Operand::F32(self.first(last));
+                let dense = self.layers.dense(&first, "pooler.dense", [hidden, hidden], 1.0)?;
+                self.layers.graph.node("Tanh", &[&dense], &[])
             }
         })
     }
 
     /// The state of the first token: [B, L, H] → [B, H].
-    fn first(&self, graph: &mut TeacherGraph<'a>, state: &Value) -> Value {
+    fn first(&mut self, state: &Value) -> Value {
+        let graph = &mut self.layers.graph;
         let zero = graph.index(0);
         graph.node("Gather", &[state, &zero], &[Attribute::Int("axis", 1)])
     }
 
     /// The mean over the tokens of both layers' mean, `first` being [T, H] and `last` [B, L, H].
-    fn mean_of_two(&self, graph: &mut TeacherGraph<'a>, first: &Value, last: &Value) -> Value {
-        let half = graph.float(0.5);
-        let first = graph.node("Reshape", &[first, &self.shapes.batch], &[]);
-        let [first, last] = [&first, last].map(|state| self.mean(graph, state));
-        let sum = graph.node("Add", &[&first, &last], &[]);
-        graph.node("Mul", &[&sum, &half], &[])
+    fn mean_of_two(&mut self, first: &Value, last: &Value) -> Value {
+        let half = self.layers.graph.float(0.5);
+        let first = self.layers.graph.node("Reshape", &[first, &self.batch], &[]);
+        let [first, last] = [&first, last].map(|state| self.mean(state));
+        let sum = self.layers.graph.node("Add", &[&first, &last], &[]);
+        self.layers.graph.node("Mul", &[&sum, &half], &[])
     }
 
     /// The mean over a text's tokens, 0 where there is none: [B, 1, L]·[B, L, H] → [B, H].
-    fn mean(&self, graph: &mut TeacherGraph<'a>, state: &Value) -> Value {
+    fn mean(&mut self, state: &Value) -> Value {
+        let graph = &mut self.layers.graph;
         let (one, axis) = (graph.float(1.0), graph.ints(&[1]));
         let count = graph.node("ReduceSum", &[&self.mask, &axis], &[]); // [B, 1]
         let count = graph.node("Max", &[&count, &one], &[]);

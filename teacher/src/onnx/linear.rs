@@ -1,5 +1,6 @@
 //! Dense layers and embedding tables in the graph, in f32 or int8.
 
+use limbeck_encoder::Precision;
 use limbeck_onnx::int8::{quantised_rows, row_scale, row_scales, write_rows};
 use limbeck_onnx::{Attribute, ElementType, FillError, Value, write_f32};
 
@@ -14,21 +15,12 @@ const MAX_PAIR: f32 = 127.0;
 /// `TensorProto.DataType.FLOAT`, for `Cast`.
 pub(super) const FLOAT: i64 = ElementType::F32 as i64;
 
-/// Turns the layers of one model into nodes.
-#[derive(Clone, Copy)]
+/// A graph that the layers of one model are added to.
 pub(super) struct LayerBuilder<'a> {
+    pub graph: TeacherGraph<'a>,
     pub weights: &'a Weights,
-    /// Whether weights are written in int8; in f32 otherwise.
-    pub int8: bool,
-}
-
-/// A dense layer's tensors: `{name}.weight` [outputs, inputs] and `{name}.bias` [outputs].
-pub(super) struct DenseLayer<'n> {
-    pub name: &'n str,
-    pub inputs: usize,
-    pub outputs: usize,
-    /// Weight and bias are multiplied by this.
-    pub factor: f32,
+    /// Int8 or f32, for the weights of dense layers and the inputs of such layers.
+    pub precision: Precision,
 }
 
 /// The input of dense layers. In int8 it is quantised once for all layers that read it, and its channels are divided by
@@ -41,10 +33,8 @@ pub(super) enum Operand {
 impl<'a> LayerBuilder<'a> {
     /// Makes `x` [tokens, channels] ready for [`LayerBuilder::dense`]; `factors` [channels] are for int8 (see
     /// `smoothing`).
-    pub(super) fn operand(self, graph: &mut TeacherGraph<'a>, x: &Value, factors: Option<&[f32]>) -> Operand {
-        if !self.int8 {
-            return Operand::F32(x.clone());
-        }
+    pub(super) fn operand(&mut self, x: &Value, factors: Option<&[f32]>) -> Operand {
+        let Self { graph, precision: Precision::Int8, .. } = self else { return Operand::F32(x.clone()) };
         let factors = factors.filter(|factors| factors.iter().any(|&factor| factor != 1.0)).map(<[f32]>::to_vec);
         let smooth = factors.as_ref().map(|factors| {
             let inverse = graph.unnamed_floats(factors.iter().map(|factor| factor.recip()).collect());
@@ -54,39 +44,37 @@ impl<'a> LayerBuilder<'a> {
         Operand::Int8 { quantised, scale, zero_point, factors }
     }
 
-    /// x·Wᵀ + b, [tokens, inputs] → [tokens, outputs].
+    /// factor·(x·Wᵀ + b), [tokens, inputs] → [tokens, outputs], with W = `{name}.weight` of the shape [outputs, inputs]
+    /// and b = `{name}.bias`.
     ///
     /// ONNX Runtime fuses the chain of int8 operators to one: MatMulInteger, Cast, Mul by both scales, Add.
-    pub(super) fn dense(self, graph: &mut TeacherGraph<'a>, x: &Operand, layer: &DenseLayer) -> Result<Value> {
-        let &DenseLayer { name, inputs, outputs, factor } = layer;
+    pub(super) fn dense(&mut self, x: &Operand, name: &str, shape: [usize; 2], factor: f32) -> Result<Value> {
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let (weights, shape) = (self.weights, [outputs, inputs]);
+        let (graph, weights, [outputs, inputs]) = (&mut self.graph, self.weights, shape);
         let mut bias_values = weights.f32(&bias, &[outputs])?;
         bias_values.iter_mut().for_each(|value| *value *= factor);
         let bias = graph.floats(&bias, &[outputs], bias_values);
+        let columns = match x {
+            Operand::Int8 { factors: Some(factors), .. } => factors.iter().map(|column| column * factor).collect(),
+            _ => vec![factor; inputs],
+        };
         let stored = weight.clone();
+        let load = move || -> Result<Vec<f32>> {
+            let mut values = weights.f32(&stored, &shape)?;
+            for row in values.chunks_exact_mut(inputs) {
+                row.iter_mut().zip(&columns).for_each(|(value, column)| *value *= column);
+            }
+            Ok(values)
+        };
         match x {
             Operand::F32(x) => {
                 weights.check(&weight, &shape)?;
                 let matrix = graph.tensor(&weight, ElementType::F32, &shape, move |to| {
-                    let mut values = weights.f32(&stored, &shape).map_err(FillError::source)?;
-                    values.iter_mut().for_each(|value| *value *= factor);
-                    write_f32(to, &values)
+                    write_f32(to, &load().map_err(FillError::source)?)
                 });
                 Ok(graph.node("Gemm", &[x, &matrix, &bias], &[Attribute::Int("transB", 1)]))
             }
-            Operand::Int8 { quantised, scale, zero_point, factors } => {
-                let columns = match factors {
-                    Some(factors) => factors.iter().map(|column| column * factor).collect(),
-                    None => vec![factor; inputs],
-                };
-                let load = move || -> Result<Vec<f32>> {
-                    let mut values = weights.f32(&stored, &shape)?;
-                    for row in values.chunks_exact_mut(inputs) {
-                        row.iter_mut().zip(&columns).for_each(|(value, column)| *value *= column);
-                    }
-                    Ok(values)
-                };
+            Operand::Int8 { quantised, scale, zero_point, .. } => {
                 let scales = row_scales(&load()?, inputs, weight_scale);
                 let scale_of_rows = graph.floats(&format!("{weight}.scale"), &[outputs], scales.clone());
                 let matrix = graph.tensor(&weight, ElementType::I8, &[inputs, outputs], move |to| {
@@ -104,28 +92,26 @@ impl<'a> LayerBuilder<'a> {
 
     /// Rows of the table `name` [rows, width], one for each of `ids`: [..] → [.., width].
     pub(super) fn lookup(
-        self,
-        graph: &mut TeacherGraph<'a>,
+        &mut self,
         ids: &Value,
-        name: &'a str,
+        name: &'static str,
         shape: [usize; 2],
+        precision: Precision,
     ) -> Result<Value> {
-        let weights = self.weights;
+        let (graph, weights) = (&mut self.graph, self.weights);
         weights.check(name, &shape)?;
         let [rows, width] = shape;
         // The table may be hundreds of megabytes, so it is read in pieces.
         let pieces = move || (0..rows).step_by(4096).map(move |start| start..rows.min(start + 4096));
-        if !self.int8 {
+        if precision == Precision::F32 {
             let table = graph.tensor(name, ElementType::F32, &shape, move |to| {
                 let load = |piece| weights.f32_rows(name, shape, piece).map_err(FillError::source);
                 pieces().try_for_each(|piece| write_f32(to, &load(piece)?))
             });
             return Ok(graph.node("Gather", &[&table, ids], &[]));
         }
-        let mut scales = Vec::with_capacity(rows);
-        for piece in pieces() {
-            scales.extend(row_scales(&weights.f32_rows(name, shape, piece)?, width, row_scale));
-        }
+        let scales_of = |piece| Ok(row_scales(&weights.f32_rows(name, shape, piece)?, width, row_scale));
+        let scales = pieces().map(scales_of).collect::<Result<Vec<_>>>()?.concat();
         let scale_of_rows = graph.floats(&format!("{name}.scale"), &[rows, 1], scales.clone());
         let table = graph.tensor(name, ElementType::I8, &shape, move |to| {
             pieces().try_for_each(|piece| {

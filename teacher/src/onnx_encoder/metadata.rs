@@ -5,7 +5,6 @@ use std::path::Path;
 use limbeck_encoder::Special;
 use ort::session::Session;
 
-use crate::inference_error::InferenceError;
 use crate::{Error, Pooler, Result};
 
 /// Where texts are cut in a model without a limit of its own: the positions that BERT and most of its kin have.
@@ -21,9 +20,9 @@ pub(super) struct ExportMetadata {
 
 impl ExportMetadata {
     pub(super) fn read(session: &Session, path: &Path) -> Result<Self> {
-        let metadata = session.metadata().map_err(InferenceError::model(path))?;
+        let metadata = session.metadata().map_err(Error::model(path))?;
         let pooler = metadata.custom("limbeck.pooler").map(|name| name.parse::<Pooler>());
-        let unfit = |error: Error| InferenceError::Signature { path: path.to_owned(), problem: error.to_string() };
+        let unfit = |error: Error| Error::OnnxSignature { path: path.to_owned(), problem: error.to_string() };
         Ok(Self {
             pooler: pooler.transpose().map_err(unfit)?,
             max_tokens: match metadata.custom("limbeck.max_tokens").as_deref() {

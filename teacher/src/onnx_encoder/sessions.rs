@@ -11,75 +11,60 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session};
 
 use super::{OnnxOptions, signature::Signature};
-use crate::inference_error::InferenceError;
-use crate::{OnnxDevice, Result, Runtime};
+use crate::{Error, OnnxDevice, Result, Runtime};
 
 /// More sessions would cost more memory than their speed is worth.
 const MOST: usize = 4;
 
-/// How the threads of an encoder are shared.
+/// How the threads of an encoder are shared: the number of sessions, and the threads of each within an operation.
 ///
 /// Two threads that share each operation wait for each other at its end; two sessions of one thread don't.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ThreadShares {
-    pub sessions: usize,
-    /// Threads of a session, within an operation.
-    pub threads: usize,
-}
-
-impl ThreadShares {
-    pub(super) fn of(options: &OnnxOptions) -> Self {
-        let threads = options.threads.max(1);
-        let sessions = match options.device {
-            OnnxDevice::Cpu => threads.min(MOST),
-            OnnxDevice::Cuda(_) => 1,
-        };
-        Self { sessions, threads: threads / sessions }
-    }
+pub(super) fn thread_shares(options: &OnnxOptions) -> (usize, usize) {
+    let threads = options.threads.max(1);
+    let sessions = match options.device {
+        OnnxDevice::Cpu => threads.min(MOST),
+        OnnxDevice::Cuda(_) => 1,
+    };
+    (sessions, threads / sessions)
 }
 
 /// Loads the model at `path` into a session of `threads` threads on `device`.
 pub(super) fn load(runtime: &Runtime, path: &Path, device: OnnxDevice, threads: usize) -> Result<Session> {
-    let library = || runtime.library().to_owned();
+    let library = || runtime.library.clone();
     let on_cpu = || -> ort::Result<SessionBuilder> {
-        let builder = Session::builder(runtime.environment())?
+        Ok(Session::builder(&runtime.environment)?
             .with_intra_threads(threads)?
             .with_inter_threads(1)?
             // Threads that spin while they wait take the cores from tokenizing and writing, and from everyone else:
             // measured beside other work, not spinning is 1.3 to 2 times as fast.
             .with_intra_op_spinning(false)?
-            .with_optimization_level(GraphOptimizationLevel::All)?;
-        Ok(builder)
+            .with_optimization_level(GraphOptimizationLevel::All)?)
     };
-    let mut builder = on_cpu().map_err(InferenceError::model(path))?;
+    let mut builder = on_cpu().map_err(Error::model(path))?;
     if let OnnxDevice::Cuda(number) = device {
         let available = ort::ep::CUDA::is_available();
-        if !available.map_err(|source| InferenceError::NoCuda { library: library(), source })? {
-            return Err(InferenceError::NoCudaInLibrary { library: library() }.into());
+        if !available.map_err(|source| Error::NoCuda { library: library(), source })? {
+            return Err(Error::NoCudaInLibrary { library: library() });
         }
         // Without error_on_failure the session would run on the CPU and say nothing.
         let cuda = ort::ep::CUDA::default().with_device_id(number as i32).build().error_on_failure();
         let with_cuda = builder.with_execution_providers([cuda]);
-        builder = with_cuda.map_err(|error| InferenceError::NoCuda { library: library(), source: error.into() })?;
+        builder = with_cuda.map_err(|error| Error::NoCuda { library: library(), source: error.into() })?;
     }
-    Ok(builder.commit_from_file(path).map_err(InferenceError::model(path))?)
+    Ok(builder.commit_from_file(path).map_err(Error::model(path))?)
 }
 
-/// A session and the buffers of its runs: ONNX Runtime allows one run at a time in a session.
+/// A session and the output that its runs make. ONNX Runtime allows one run at a time in a session.
 pub(super) struct SessionState {
     pub session: Session,
     pub options: RunOptions<HasSelectedOutputs>,
-    pub inputs_i64: [Vec<i64>; 4],
-    pub inputs_i32: [Vec<i32>; 4],
-    pub values: Vec<f32>,
 }
 
 impl SessionState {
     pub(super) fn new(session: Session, signature: &Signature, path: &Path) -> Result<Self> {
         let selected = OutputSelector::no_default().with(&signature.output);
-        let options = RunOptions::new().map_err(InferenceError::model(path))?.with_outputs(selected);
-        let (inputs_i64, inputs_i32) = Default::default();
-        Ok(Self { session, options, inputs_i64, inputs_i32, values: Vec::new() })
+        let options = RunOptions::new().map_err(Error::model(path))?.with_outputs(selected);
+        Ok(Self { session, options })
     }
 }
 

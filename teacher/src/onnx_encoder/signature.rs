@@ -9,7 +9,7 @@ use std::path::Path;
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType};
 
-use crate::inference_error::InferenceError;
+use crate::Error;
 
 /// The output of limbeck's own exports and of sentence-transformers': pooled already.
 const POOLED: &str = "sentence_embedding";
@@ -27,18 +27,12 @@ pub(super) enum InputRole {
     Positions,
 }
 
-/// The integer type of an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IntegerType {
-    I32,
-    I64,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ModelInput {
     pub name: String,
     pub role: InputRole,
-    pub integers: IntegerType,
+    /// `Int64` or `Int32`.
+    pub integers: TensorElementType,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,19 +47,16 @@ pub(super) struct Signature {
 }
 
 impl Signature {
-    pub(super) fn of(session: &Session, path: &Path) -> Result<Self, InferenceError> {
-        let unfit = |problem| InferenceError::Signature { path: path.to_owned(), problem };
+    pub(super) fn of(session: &Session, path: &Path) -> crate::Result<Self> {
+        let unfit = |problem| Error::OnnxSignature { path: path.to_owned(), problem };
         let roles = roles(&session.inputs().iter().map(Outlet::name).collect::<Vec<_>>()).map_err(unfit)?;
         let mut inputs = Vec::new();
         let (mut rows, mut tokens) = (None, None);
         for (input, role) in session.inputs().iter().zip(roles) {
-            let integers = match input.dtype().tensor_type() {
-                Some(TensorElementType::Int64) => IntegerType::I64,
-                Some(TensorElementType::Int32) => IntegerType::I32,
-                _ => {
-                    let (name, kind) = (input.name(), input.dtype());
-                    return Err(unfit(format!("the input `{name}` is {kind}, where integers are expected")));
-                }
+            let Some(integers @ (TensorElementType::Int64 | TensorElementType::Int32)) = input.dtype().tensor_type()
+            else {
+                let (name, kind) = (input.name(), input.dtype());
+                return Err(unfit(format!("the input `{name}` is {kind}, where integers are expected")));
             };
             if let Some(shape) = input.dtype().tensor_shape()
                 && let [first, second] = shape[..]
@@ -116,13 +107,10 @@ fn output(outputs: &[Outlet]) -> Result<String, String> {
         let float = |kind| matches!(kind, TensorElementType::Float32 | TensorElementType::Float16);
         outputs.iter().filter(move |output| output.dtype().tensor_type().is_some_and(float))
     };
-    let rank = |output: &&Outlet| output.dtype().tensor_shape().map_or(0, |shape| shape.len());
-    let found = floats()
-        .find(|output| output.name() == POOLED)
-        .or_else(|| floats().find(|output| rank(output) == 3))
-        .or_else(|| floats().find(|output| rank(output) == 2))
-        // A rank that isn't declared shows itself when the model runs.
-        .or_else(|| floats().find(|output| rank(output) == 0));
+    let rank = |output: &Outlet| output.dtype().tensor_shape().map_or(0, |shape| shape.len());
+    // A rank that isn't declared, 0 here, shows itself when the model runs.
+    let by_rank = || [3, 2, 0].into_iter().find_map(|wanted| floats().find(|output| rank(output) == wanted));
+    let found = floats().find(|output| output.name() == POOLED).or_else(by_rank);
     let listed = || outputs.iter().map(|output| format!("{} {}", output.name(), output.dtype())).collect::<Vec<_>>();
     found.map(|output| output.name().to_owned()).ok_or_else(|| {
         format!("none of its outputs is a matrix or a batch of matrices of f32 or f16: {}", listed().join(", "))

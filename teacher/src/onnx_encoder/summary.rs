@@ -1,7 +1,7 @@
 //! The number of parameters of an ONNX file and their precision, read from its bytes without loading the model.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use crate::{Error, Result};
@@ -26,87 +26,85 @@ const TYPES_OF_WEIGHTS: [(u64, &str); 6] =
 pub(super) fn read(path: &Path) -> Result<ModelSummary> {
     let file = File::open(path).map_err(Error::io(path, "open"))?;
     let length = file.metadata().map_err(Error::io(path, "open"))?.len();
-    summarise(&mut ProtobufReader { from: BufReader::new(file), at: 0 }, length)
-        .map_err(Error::io(path, "read as ONNX"))
+    summarise(BufReader::new(file), length).map_err(Error::io(path, "read as ONNX"))
 }
 
-fn summarise(reader: &mut ProtobufReader<impl Skip>, length: u64) -> io::Result<ModelSummary> {
-    let (mut parameters, mut narrow, mut half) = (0, false, false);
-    while reader.at < length {
-        match reader.field()? {
-            ProtobufField::Bytes { number: MODEL_GRAPH, length } => {
-                let end = reader.at + length;
-                while reader.at < end {
-                    match reader.field()? {
-                        ProtobufField::Bytes { number: GRAPH_INITIALIZER, length } => {
-                            let (kind, count, rank) = tensor(reader, length)?;
-                            let Some((_, name)) = TYPES_OF_WEIGHTS.iter().find(|(number, _)| *number == kind) else {
-                                continue;
-                            };
-                            parameters += if rank > 0 { count } else { 0 };
-                            narrow |= *name == "int8" && rank > 1;
-                            half |= *name == "f16" && rank > 1;
-                        }
-                        other => reader.skip(other)?,
-                    }
+fn summarise(from: impl Read + Seek, length: u64) -> io::Result<ModelSummary> {
+    let mut reader = ProtobufReader { from, at: 0, length };
+    let (mut parameters, mut matrices) = (0, Vec::new());
+    reader.fields(length, &mut |reader, field| match field {
+        (MODEL_GRAPH, FieldValue::Bytes(length)) => reader.fields(length, &mut |reader, field| match field {
+            (GRAPH_INITIALIZER, FieldValue::Bytes(length)) => {
+                let (kind, dims) = tensor(reader, length)?;
+                let kind = TYPES_OF_WEIGHTS.iter().find(|(number, _)| *number == kind);
+                if let Some((_, name)) = kind.filter(|_| !dims.is_empty()) {
+                    parameters += dims.iter().fold(1, |product: u64, &dim| product.saturating_mul(dim));
+                    matrices.extend((dims.len() > 1).then_some(*name));
                 }
+                Ok(())
             }
-            other => reader.skip(other)?,
-        }
-    }
-    let precision = if narrow {
-        "int8"
-    } else if half {
-        "f16"
-    } else {
-        "f32"
-    };
+            (_, value) => reader.skip(value),
+        }),
+        (_, value) => reader.skip(value),
+    })?;
+    let precision = ["int8", "f16"].into_iter().find(|precision| matrices.contains(precision)).unwrap_or("f32");
     Ok(ModelSummary { parameters, precision })
 }
 
-/// The type, the number of elements and the rank of a tensor of `length` bytes.
-fn tensor(reader: &mut ProtobufReader<impl Skip>, length: u64) -> io::Result<(u64, u64, usize)> {
-    let (end, mut kind, mut dims) = (reader.at + length, 0, Vec::new());
-    while reader.at < end {
-        match reader.field()? {
-            ProtobufField::Number { number: TENSOR_DIMS, value } => dims.push(value),
-            ProtobufField::Number { number: TENSOR_DATA_TYPE, value } => kind = value,
-            ProtobufField::Bytes { number: TENSOR_DIMS, length } => {
+/// The type and the dimensions of a tensor of `length` bytes.
+fn tensor(reader: &mut ProtobufReader<impl Read + Seek>, length: u64) -> io::Result<(u64, Vec<u64>)> {
+    let (mut kind, mut dims) = (0, Vec::new());
+    reader.fields(length, &mut |reader, field| {
+        match field {
+            (TENSOR_DIMS, FieldValue::Number(value)) => dims.push(value),
+            (TENSOR_DATA_TYPE, FieldValue::Number(value)) => kind = value,
+            (TENSOR_DIMS, FieldValue::Bytes(length)) => {
                 let end = reader.at + length;
                 while reader.at < end {
                     dims.push(reader.varint()?);
                 }
             }
-            other => reader.skip(other)?,
+            (_, value) => reader.skip(value)?,
         }
-    }
-    Ok((kind, dims.iter().fold(1, |product: u64, &dim| product.saturating_mul(dim)), dims.len()))
+        Ok(())
+    })?;
+    Ok((kind, dims))
 }
 
-/// A field of a protobuf message. The bytes of its value, if it has any, are not read yet.
-enum ProtobufField {
-    Number { number: u64, value: u64 },
-    Bytes { number: u64, length: u64 },
-    Fixed { length: u64 },
-}
-
-/// A source of bytes that can skip some.
-trait Skip: Read {
-    fn skip(&mut self, bytes: u64) -> io::Result<()>;
-}
-
-impl Skip for BufReader<File> {
-    fn skip(&mut self, bytes: u64) -> io::Result<()> {
-        self.seek_relative(i64::try_from(bytes).map_err(|_| broken())?)
-    }
+/// The value of a field of a protobuf message: a number, or so many bytes that are not read yet.
+enum FieldValue {
+    Number(u64),
+    Bytes(u64),
+    Fixed(u64),
 }
 
 struct ProtobufReader<R> {
     from: R,
     at: u64,
+    length: u64,
 }
 
-impl<R: Skip> ProtobufReader<R> {
+/// Reads or skips one field, of a number and a value.
+type VisitField<'v, R> = &'v mut dyn FnMut(&mut ProtobufReader<R>, (u64, FieldValue)) -> io::Result<()>;
+
+impl<R: Read + Seek> ProtobufReader<R> {
+    /// Calls `visit` for each field of a message of `length` bytes.
+    fn fields(&mut self, length: u64, visit: VisitField<R>) -> io::Result<()> {
+        let end = self.at + length;
+        while self.at < end {
+            let key = self.varint()?;
+            let value = match key & 7 {
+                0 => FieldValue::Number(self.varint()?),
+                1 => FieldValue::Fixed(8),
+                2 => FieldValue::Bytes(self.varint()?),
+                5 => FieldValue::Fixed(4),
+                _ => return Err(broken()),
+            };
+            visit(self, (key >> 3, value))?;
+        }
+        Ok(())
+    }
+
     fn varint(&mut self) -> io::Result<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
@@ -121,22 +119,10 @@ impl<R: Skip> ProtobufReader<R> {
         Err(broken())
     }
 
-    fn field(&mut self) -> io::Result<ProtobufField> {
-        let key = self.varint()?;
-        let number = key >> 3;
-        match key & 7 {
-            0 => Ok(ProtobufField::Number { number, value: self.varint()? }),
-            1 => Ok(ProtobufField::Fixed { length: 8 }),
-            2 => Ok(ProtobufField::Bytes { number, length: self.varint()? }),
-            5 => Ok(ProtobufField::Fixed { length: 4 }),
-            _ => Err(broken()),
-        }
-    }
-
-    fn skip(&mut self, field: ProtobufField) -> io::Result<()> {
-        if let ProtobufField::Bytes { length, .. } | ProtobufField::Fixed { length } = field {
-            self.from.skip(length)?;
-            self.at = self.at.checked_add(length).ok_or_else(broken)?;
+    fn skip(&mut self, value: FieldValue) -> io::Result<()> {
+        if let FieldValue::Bytes(length) | FieldValue::Fixed(length) = value {
+            self.at = self.at.checked_add(length).filter(|&end| end <= self.length).ok_or_else(broken)?;
+            self.from.seek_relative(length as i64)?;
         }
         Ok(())
     }
@@ -150,16 +136,8 @@ fn broken() -> io::Error {
 mod tests {
     use super::*;
 
-    impl Skip for &[u8] {
-        fn skip(&mut self, bytes: u64) -> io::Result<()> {
-            let bytes = usize::try_from(bytes).map_err(|_| broken())?;
-            *self = self.get(bytes..).ok_or_else(broken)?;
-            Ok(())
-        }
-    }
-
     fn summary(bytes: &[u8]) -> io::Result<ModelSummary> {
-        summarise(&mut ProtobufReader { from: bytes, at: 0 }, bytes.len() as u64)
+        summarise(io::Cursor::new(bytes), bytes.len() as u64)
     }
 
     fn message(number: u8, inside: &[u8]) -> Vec<u8> {

@@ -2,46 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor};
-use limbeck_encoder::TokenBatch;
+use candle_core::{DType, Tensor};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Special, TokenBatch, Tokenizer};
 use limbeck_training::random::Random;
 
 use super::{BertSettings, Head};
-use crate::backprop::{Dropout, Gradients, Network, Parameters, Real, Tape};
-use crate::bert::Bert;
-use crate::{BertConfig, Error, Pooler, Result};
+use crate::backprop::{Dropout, Gradients, Network, Parameters, Tape};
+use crate::bert::{Bert, numbers};
+use crate::{Error, Pooler, Result, TeacherFolder, batching};
 
 /// The random stream of dropout.
 const DROPOUT: u64 = 21;
 
-/// A model in training: its shape, its variables, and how its vectors are computed meanwhile.
+/// A model in training, and how its vectors are computed meanwhile.
 pub(super) struct BertInTraining<'a> {
-    pub(super) config: &'a BertConfig,
-    pub(super) parameters: &'a Parameters,
-    pub(super) pooler: Pooler,
+    pub(super) start: &'a TeacherFolder,
     pub(super) settings: &'a BertSettings,
     pub(super) seed: u64,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) parameters: Parameters,
     /// Whether the passes by hand compute; they need the variables in host memory.
     pub(super) by_hand: bool,
 }
 
 /// What the backward pass over a part of a batch needs of its forward pass.
-pub(super) enum ForwardState<T> {
-    Tape(Tape<T>),
+pub(super) enum ForwardState {
+    Tape(Tape<f32>),
     Graph(Tensor),
 }
 
 /// The gradients of a step, summed over its parts.
-pub(super) enum GradientSum<T> {
-    Host(Gradients<T>),
+pub(super) enum GradientSum {
+    Host(Gradients<f32>),
     Device(BTreeMap<String, Tensor>),
 }
 
 impl BertInTraining<'_> {
+    /// The tokens of texts, cut to `max_tokens`.
+    pub(super) fn tokenise(&self, texts: &[&str], max_tokens: usize) -> Result<TokenBatch> {
+        let texts = (&self.start.prefix[..], texts);
+        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
+    }
+
     /// The network of the passes by hand; at inference only the pooler `cls` has a head.
     pub(super) fn network(&self, training: bool) -> Network<'_> {
-        let head = self.pooler == Pooler::Cls || (training && self.head());
-        Network { config: self.config, parameters: self.parameters, pooler: self.pooler, head }
+        let &TeacherFolder { ref config, pooler, .. } = self.start;
+        let head = pooler == Pooler::Cls || (training && self.settings.head == Head::Training);
+        Network { config, parameters: &self.parameters, pooler, head }
     }
 
     /// candle's graph over the same variables.
@@ -50,12 +57,12 @@ impl BertInTraining<'_> {
             let missing = || Error::MissingTensor { path: "the model".into(), name: name.to_owned() };
             self.parameters.get(name).map(|variable| variable.as_tensor().clone()).ok_or_else(missing)
         };
-        Bert::new(self.config, self.parameters.has_pooler(), find)
+        Bert::new(&self.start.config, self.parameters.has_pooler(), find)
     }
 
-    /// Whether pooled vectors pass the head in training.
-    fn head(&self) -> bool {
-        self.settings.head == Head::Training
+    /// The vectors by candle's graph, which can be differentiated.
+    fn by_graph(&self, part: &TokenBatch, dropout: &mut Dropout) -> Result<Tensor> {
+        self.graph()?.trained(part, self.start.pooler, self.settings.head == Head::Training, dropout)
     }
 
     /// The masks of part `part` of step `step`: the same at every call.
@@ -65,45 +72,40 @@ impl BertInTraining<'_> {
     }
 
     /// The vectors of a part of a batch, `[texts, H]`.
-    pub(super) fn vectors<T: Real>(&self, part: &TokenBatch, step: u64, number: usize) -> Result<Vec<T>> {
+    pub(super) fn vectors(&self, part: &TokenBatch, step: u64, number: usize) -> Result<Vec<f32>> {
         let mut dropout = self.dropout(step, number);
         if self.by_hand {
             return self.network(true).vectors(part, &mut dropout);
         }
-        numbers(&self.graph()?.trained(part, self.pooler, self.head(), &mut dropout)?.detach())
+        numbers(&self.by_graph(part, &mut dropout)?)
     }
 
     /// The same vectors, and the state for the backward pass.
-    pub(super) fn forward<T: Real>(
-        &self,
-        part: &TokenBatch,
-        step: u64,
-        number: usize,
-    ) -> Result<(Vec<T>, ForwardState<T>)> {
+    pub(super) fn forward(&self, part: &TokenBatch, step: u64, number: usize) -> Result<(Vec<f32>, ForwardState)> {
         let mut dropout = self.dropout(step, number);
         if self.by_hand {
             let tape = self.network(true).forward(part, &mut dropout)?;
             return Ok((tape.vectors().to_vec(), ForwardState::Tape(tape)));
         }
-        let vectors = self.graph()?.trained(part, self.pooler, self.head(), &mut dropout)?;
+        let vectors = self.by_graph(part, &mut dropout)?;
         Ok((numbers(&vectors)?, ForwardState::Graph(vectors)))
     }
 
     /// No gradients yet.
-    pub(super) fn no_gradients<T: Real>(&self) -> GradientSum<T> {
+    pub(super) fn no_gradients(&self) -> GradientSum {
         match self.by_hand {
-            true => GradientSum::Host(Gradients::new(self.parameters, &|name| self.settings.learns(name))),
+            true => GradientSum::Host(Gradients::new(&self.parameters, &|name| self.settings.learns(name))),
             false => GradientSum::Device(BTreeMap::new()),
         }
     }
 
     /// The backward pass from the gradient of a part's vectors (`[texts, H]`); adds the parameters' gradients to `sum`.
-    pub(super) fn backward<T: Real>(
+    pub(super) fn backward(
         &self,
         part: &TokenBatch,
-        state: ForwardState<T>,
-        gradient: &[T],
-        sum: &mut GradientSum<T>,
+        state: ForwardState,
+        gradient: &[f32],
+        sum: &mut GradientSum,
     ) -> Result<()> {
         match (state, sum) {
             (ForwardState::Tape(tape), GradientSum::Host(gradients)) => {
@@ -129,7 +131,31 @@ impl BertInTraining<'_> {
     }
 }
 
-impl<T: Real> GradientSum<T> {
+/// The model as it is now, without dropout and with the head of inference, to be measured on a dev set.
+impl Encoder for BertInTraining<'_> {
+    fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
+        let tokens = self.tokenise(texts, self.start.max_tokens)?;
+        let graph = (!self.by_hand).then(|| self.graph()).transpose()?;
+        Ok(batching::encode(&tokens, self.start.config.hidden_size, |batch| match &graph {
+            None => self.network(false).vectors(batch, &mut Dropout::none()),
+            Some(graph) => numbers(&graph.pooled(batch, self.start.pooler)?),
+        })?)
+    }
+
+    fn info(&self) -> EncoderInfo {
+        let parameters = self.parameters.iter().map(|(_, variable)| variable.elem_count() as u64).sum();
+        EncoderInfo {
+            dimension: self.start.config.hidden_size,
+            parameters,
+            bytes: 4 * parameters,
+            engine: "candle",
+            precision: "f32",
+            threads: rayon::current_num_threads(),
+        }
+    }
+}
+
+impl GradientSum {
     /// The length of all gradients as one vector, and the gradients by name.
     pub(super) fn finish(self) -> Result<(f64, BTreeMap<String, Tensor>)> {
         match self {
@@ -144,9 +170,4 @@ impl<T: Real> GradientSum<T> {
             }
         }
     }
-}
-
-fn numbers<T: Real>(tensor: &Tensor) -> Result<Vec<T>> {
-    let host = tensor.to_device(&Device::Cpu).and_then(|tensor| tensor.flatten_all()?.to_vec1());
-    host.map_err(Error::candle("reading vectors"))
 }

@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use limbeck_data::Monitor;
-use limbeck_encoder::{Special, TokenBatch, Tokenizer};
+use limbeck_encoder::{TokenBatch, Tokenizer};
 use limbeck_training::checkpoint::{NamedTensors, SavedTensors, Stored};
 use limbeck_training::contrastive::{ContrastiveSettings, Dev, ExampleBatch, loss_and_gradient, measure};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
@@ -11,11 +11,9 @@ use limbeck_training::random::Random;
 use limbeck_training::{Learner, Measurement, StepOutcome};
 use serde_json::{Value, json};
 
-use super::encoder::BertSnapshot;
-use super::engine::{BertInTraining, ForwardState};
+use super::engine::BertInTraining;
 use super::{BertSettings, Head};
 use crate::backprop::Parameters;
-use crate::batching;
 use crate::{Error, Pooler, Result, TeacherFolder};
 
 /// The random stream of a head that the starting model doesn't have.
@@ -23,16 +21,12 @@ const HEAD: u64 = 22;
 
 /// A BERT in training.
 pub struct BertLearner<'a> {
-    start: &'a TeacherFolder,
-    bert: &'a BertSettings,
+    model: BertInTraining<'a>,
     simcse: &'a ContrastiveSettings,
-    tokenizer: Tokenizer,
-    parameters: Parameters,
     optimiser: AdamW,
     dev: Option<&'a dyn Dev>,
     /// A hash of the starting weights.
     weights_hash: String,
-    by_hand: bool,
 }
 
 impl<'a> BertLearner<'a> {
@@ -53,37 +47,20 @@ impl<'a> BertLearner<'a> {
         let optimiser = optimiser(&parameters, bert, simcse)?;
         let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
         let weights_hash = start.weights.sha256()?;
-        let by_hand = device.is_cpu();
-        Ok(Self { start, bert, simcse, tokenizer, parameters, optimiser, dev, weights_hash, by_hand })
-    }
-
-    /// Uses candle's graph on the CPU too: the reference of the passes by hand.
-    #[cfg(test)]
-    pub(super) fn by_graph(self) -> Self {
-        Self { by_hand: false, ..self }
+        let (seed, by_hand) = (simcse.seed, device.is_cpu());
+        let model = BertInTraining { start, settings: bert, seed, tokenizer, parameters, by_hand };
+        Ok(Self { model, simcse, optimiser, dev, weights_hash })
     }
 
     /// The weights as they are.
     pub fn parameters(&self) -> &Parameters {
-        &self.parameters
+        &self.model.parameters
     }
 
     /// The tokens of texts as the model reads them in training.
     pub(super) fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let max_tokens = self.bert.max_tokens.min(self.start.config.max_position_embeddings);
-        let texts = (&self.start.prefix[..], texts);
-        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
-    }
-
-    fn model(&self) -> BertInTraining<'_> {
-        BertInTraining {
-            config: &self.start.config,
-            parameters: &self.parameters,
-            pooler: self.start.pooler,
-            settings: self.bert,
-            seed: self.simcse.seed,
-            by_hand: self.by_hand,
-        }
+        let BertInTraining { start, settings, .. } = self.model;
+        self.model.tokenise(texts, settings.max_tokens.min(start.config.max_position_embeddings))
     }
 }
 
@@ -92,28 +69,25 @@ impl Learner for BertLearner<'_> {
     type Error = Error;
 
     fn identity(&self) -> Value {
-        let start = self.start;
-        json!({"bert": self.bert, "settings": self.simcse, "weights": self.weights_hash, "pooler": start.pooler,
+        let BertInTraining { start, settings, .. } = self.model;
+        json!({"bert": settings, "settings": self.simcse, "weights": self.weights_hash, "pooler": start.pooler,
                "prefix": start.prefix, "max_tokens": start.max_tokens, "dev": self.dev.map(Dev::hash)})
     }
 
     fn step(&mut self, batch: &ExampleBatch, step: u64, rate: f64) -> Result<StepOutcome> {
-        let (model, width) = (self.model(), self.start.config.hidden_size);
+        let (model, width) = (&self.model, self.model.start.config.hidden_size);
         let (views, batch) = (batch.view_count(), batch.side_by_side());
-        let parts = parts(&batch, self.bert.micro_batch);
-        let mut vectors: Vec<f32> = Vec::with_capacity(batch.rows() * width);
+        let parts = parts(&batch, model.settings.micro_batch);
+        let mut vectors = Vec::with_capacity(batch.rows() * width);
         // A batch of one part is embedded once. The parts of a larger one are embedded again, with the same masks, for
         // their gradients.
-        let mut whole: Option<ForwardState<f32>> = None;
-        match &parts[..] {
-            [part] => {
-                let (found, state) = model.forward(part, step, 0)?;
-                (vectors, whole) = (found, Some(state));
-            }
-            parts => {
-                for (number, part) in parts.iter().enumerate() {
-                    vectors.extend(model.vectors::<f32>(part, step, number)?);
-                }
+        let mut whole = None;
+        if let [part] = &parts[..] {
+            let (found, state) = model.forward(part, step, 0)?;
+            (vectors, whole) = (found, Some(state));
+        } else {
+            for (number, part) in parts.iter().enumerate() {
+                vectors.extend(model.vectors(part, step, number)?);
             }
         }
         let failed = Error::candle;
@@ -136,7 +110,7 @@ impl Learner for BertLearner<'_> {
         let outcome = StepOutcome { loss, gradient_norm };
         if outcome.is_finite() {
             // PyTorch's clip_grad_norm_ adds 1e-6 to the length, too.
-            let clip = self.bert.clip;
+            let clip = model.settings.clip;
             let scale = if clip > 0.0 { (clip / (gradient_norm + 1e-6)).min(1.0) } else { 1.0 };
             self.optimiser.update(|name, _| gradients.get(name), scale, rate, step)?;
         }
@@ -144,13 +118,12 @@ impl Learner for BertLearner<'_> {
     }
 
     fn measure(&self, _monitor: Monitor) -> Result<Option<Measurement>> {
-        let (prefix, max_tokens) = (&self.start.prefix, self.start.max_tokens);
-        Ok(measure(self.dev, &BertSnapshot { model: self.model(), tokenizer: &self.tokenizer, prefix, max_tokens })?)
+        Ok(measure(self.dev, &self.model)?)
     }
 
     fn weights(&self) -> Result<NamedTensors<'_>> {
         let stored = |(name, variable): (&str, &Var)| (name.to_owned(), Stored::Tensor(variable.as_tensor().clone()));
-        Ok(self.parameters.iter().map(stored).collect())
+        Ok(self.parameters().iter().map(stored).collect())
     }
 
     fn moments(&self) -> Result<NamedTensors<'_>> {
@@ -158,7 +131,7 @@ impl Learner for BertLearner<'_> {
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
-        for (name, variable) in self.parameters.iter() {
+        for (name, variable) in self.parameters().iter() {
             let tensor = saved.fitting(name, variable.dims(), variable.dtype())?;
             let set = tensor.to_device(variable.device()).and_then(|tensor| variable.set(&tensor));
             set.map_err(Error::candle("restoring a weight"))?;
@@ -238,7 +211,8 @@ mod tests {
         };
         let simcse = ContrastiveSettings::default();
         let new = || BertLearner::new(&start, &bert, &simcse, None, &Device::Cpu).unwrap();
-        let (mut by_hand, mut by_graph) = (new(), new().by_graph());
+        let (mut by_hand, mut by_graph) = (new(), new());
+        by_graph.model.by_hand = false;
         let [hand, graph] = [&mut by_hand, &mut by_graph].map(|learner| learner.step(&batch, 1, 1e-3).unwrap());
         assert!((hand.loss - graph.loss).abs() < 1e-5 * graph.loss, "{hand:?}, {graph:?}");
         assert!((hand.gradient_norm - graph.gradient_norm).abs() < 1e-4 * graph.gradient_norm, "{hand:?}, {graph:?}");

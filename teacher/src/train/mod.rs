@@ -1,6 +1,5 @@
 //! Training a teacher by SimCSE: a BERT as a learner of [`limbeck_training::contrastive`].
 
-mod encoder;
 mod engine;
 mod learner;
 mod settings;
