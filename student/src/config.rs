@@ -3,7 +3,7 @@
 use limbeck_encoder::folded::{AttentionShape, ConvolutionShape, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 
 /// The value of `architecture` in a student's `config.json`.
 pub const ARCHITECTURE: &str = "limbeck-textcnn";
@@ -94,28 +94,23 @@ impl StudentConfig {
     /// Names and shapes of the dense parameters (all but the embedding table), in a fixed order.
     pub fn dense_shapes(&self) -> Vec<(String, Vec<usize>)> {
         let (d, out) = (self.embedding, self.dimension);
+        let weight = |layer: &str, shape: &[usize]| (format!("{layer}.weight"), shape.to_vec());
+        let with_bias =
+            |layer: &str, shape: &[usize]| [weight(layer, shape), (format!("{layer}.bias"), vec![shape[0]])];
         let mut shapes = Vec::new();
         for &ConvolutionConfig { width, filters } in &self.convolutions {
-            shapes.push((format!("conv{width}.weight"), vec![filters, d, width]));
-            shapes.push((format!("conv{width}.bias"), vec![filters]));
+            shapes.extend(with_bias(&format!("conv{width}"), &[filters, d, width]));
         }
         if !self.convolutions.is_empty() {
-            shapes.push(("linear.weight".into(), vec![out, self.filters()]));
-            shapes.push(("linear.bias".into(), vec![out]));
+            shapes.extend(with_bias("linear", &[out, self.filters()]));
         }
         if let Some(AttentionConfig { heads, width, filters, values }) = self.attention {
-            shapes.push(("score_conv.weight".into(), vec![filters, d, width]));
-            shapes.push(("score_conv.bias".into(), vec![filters]));
-            shapes.push(("score.weight".into(), vec![heads, filters]));
-            shapes.push(("score.bias".into(), vec![heads]));
-            if let Some(values) = values {
-                shapes.push(("value.weight".into(), vec![heads * values, d]));
-            }
-            shapes.push(("heads.weight".into(), vec![out, self.attended()]));
+            shapes.extend(with_bias("score_conv", &[filters, d, width]));
+            shapes.extend(with_bias("score", &[heads, filters]));
+            shapes.extend(values.map(|values| weight("value", &[heads * values, d])));
+            shapes.push(weight("heads", &[out, self.attended()]));
         }
-        if self.skip {
-            shapes.push(("skip.weight".into(), vec![out, d]));
-        }
+        shapes.extend(self.skip.then(|| weight("skip", &[out, d])));
         shapes
     }
 
@@ -127,33 +122,24 @@ impl StudentConfig {
 
     /// Refuses impossible shapes.
     pub fn check(&self) -> Result<()> {
-        let setting = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        if self.architecture != ARCHITECTURE {
-            return setting("architecture", self.architecture.clone(), ARCHITECTURE);
-        }
+        require(self.architecture == ARCHITECTURE, "architecture", &self.architecture, ARCHITECTURE)?;
         let score = self.attention.map(|attention| (attention.width, attention.filters, attention.heads));
         let banks = self.convolutions.iter().map(|bank| (bank.width, bank.filters, 1));
         for (width, filters, heads) in banks.chain(score) {
-            if width % 2 == 0 {
-                return setting("a convolution's width", width.to_string(), "odd");
-            }
-            if filters == 0 || heads == 0 || self.own_values() == Some(0) {
-                return setting("a number of filters, heads or values", "0".into(), "at least 1");
-            }
+            require(width % 2 == 1, "a convolution's width", width, "odd")?;
+            let has_none = filters == 0 || heads == 0 || self.own_values() == Some(0);
+            require(!has_none, "a number of filters, heads or values", 0, "at least 1")?;
         }
         let mut widths: Vec<usize> = self.convolutions.iter().map(|bank| bank.width).collect();
         widths.sort_unstable();
-        if widths.windows(2).any(|pair| pair[0] == pair[1]) {
-            return setting("convolutions", format!("{widths:?}"), "of distinct widths");
-        }
-        if self.convolutions.is_empty() && self.attention.is_none() && !self.skip {
-            return setting("the student", "empty".into(), "given convolutions, attention or the skip");
-        }
-        if self.vocabulary < 2 || self.embedding == 0 || self.dimension == 0 || self.max_tokens == Some(0) {
-            return setting("a size of the student", "0".into(), "at least 1");
-        }
-        if let Some(width) = [self.embedding, self.dimension].into_iter().find(|&width| width > MAX_WIDTH) {
-            return setting("a width of the student", width.to_string(), &format!("at most {MAX_WIDTH}"));
+        let are_distinct = widths.windows(2).all(|pair| pair[0] < pair[1]);
+        require(are_distinct, "convolutions", format!("{widths:?}"), "of distinct widths")?;
+        let has_parts = self.has_features() || self.skip;
+        require(has_parts, "the student", "empty", "given convolutions, attention or the skip")?;
+        let has_sizes = self.vocabulary > 1 && self.embedding > 0 && self.dimension > 0 && self.max_tokens != Some(0);
+        require(has_sizes, "a size of the student", 0, "at least 1")?;
+        for width in [self.embedding, self.dimension] {
+            require(width <= MAX_WIDTH, "a width of the student", width, format!("at most {MAX_WIDTH}"))?;
         }
         Ok(())
     }
@@ -165,13 +151,11 @@ impl StudentConfig {
 
     /// The shape of the folded student that [`crate::fold`] makes.
     pub fn folded_shape(&self) -> Shape {
-        let banks = self.convolutions.iter();
+        let shape = |&ConvolutionConfig { width, filters }: &_| ConvolutionShape { width, filters };
         Shape {
             vocabulary: self.vocabulary,
             dimension: self.dimension,
-            max_pooled: banks
-                .map(|&ConvolutionConfig { width, filters }| ConvolutionShape { width, filters })
-                .collect(),
+            max_pooled: self.convolutions.iter().map(shape).collect(),
             attention: self.attention.map(|AttentionConfig { heads, width, filters, values }| AttentionShape {
                 width_of_embedding: values.unwrap_or(self.embedding),
                 heads,

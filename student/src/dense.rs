@@ -24,10 +24,9 @@ impl DenseParameters {
         let mut parameters = BTreeMap::new();
         for (name, shape) in config.dense_shapes() {
             let tensor = tensors(&name).filter(|tensor| tensor.dims() == shape);
-            let tensor = tensor.ok_or_else(|| Error::Setting {
-                name: "the student's weights",
-                value: format!("without a {name} of shape {shape:?}"),
-                allowed: "what config.json describes".into(),
+            let tensor = tensor.ok_or_else(|| {
+                let value = format!("without a {name} of shape {shape:?}");
+                Error::setting("the student's weights", value, "what config.json describes")
             })?;
             parameters.insert(name, variable(&tensor)?);
         }
@@ -69,6 +68,11 @@ impl DenseParameters {
     /// A name that the student's config doesn't have.
     pub fn get(&self, name: &str) -> candle_core::Result<&Tensor> {
         self.0.get(name).map(Var::as_tensor).ok_or_else(|| missing(name))
+    }
+
+    /// The parameter `name` in host memory.
+    pub(crate) fn in_host_memory(&self, name: &str) -> candle_core::Result<Tensor> {
+        self.get(name)?.to_device(&Device::Cpu)
     }
 
     /// The values of the parameter `name`, row-major.

@@ -2,18 +2,13 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, require};
 
 /// The `width` eigenvectors of `scatter` (`dimension × dimension`, symmetric) with the largest eigenvalues, as
 /// `width × dimension` values, the largest first. Signs are fixed, so that the same input gives the same directions.
 pub(crate) fn principal_directions(scatter: &[f64], dimension: usize, width: usize) -> Result<Vec<f32>> {
-    if width > dimension {
-        return Err(Error::Setting {
-            name: "student.embedding",
-            value: width.to_string(),
-            allowed: format!("at most the teacher's width, {dimension}"),
-        });
-    }
+    let allowed = format!("at most the teacher's width, {dimension}");
+    require(width <= dimension, "student.embedding", width, allowed)?;
     let eigen = SymmetricEigen::new(DMatrix::from_row_slice(dimension, dimension, scatter));
     let mut order: Vec<usize> = (0..dimension).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
@@ -29,15 +24,11 @@ pub(crate) fn principal_directions(scatter: &[f64], dimension: usize, width: usi
 
 /// Projects `rows` (`n × dimension`) onto `directions` (`width × dimension`): `n × width`.
 pub(crate) fn project(rows: &[f32], directions: &[f32], dimension: usize, width: usize) -> Vec<f32> {
-    let rows = ndarray::ArrayView2::from_shape((rows.len() / dimension, dimension), rows);
+    let rows = ndarray::ArrayView2::from_shape((rows.len() / dimension.max(1), dimension), rows);
     let directions = ndarray::ArrayView2::from_shape((width, dimension), directions);
-    match (rows, directions) {
-        (Ok(rows), Ok(directions)) => {
-            // The product may be column-major; iteration is in row order in either case.
-            rows.dot(&directions.t()).iter().copied().collect()
-        }
-        _ => Vec::new(),
-    }
+    let (Ok(rows), Ok(directions)) = (rows, directions) else { return Vec::new() };
+    // The product may be column-major; iteration is in row order in either case.
+    rows.dot(&directions.t()).iter().copied().collect()
 }
 
 /// The map that undoes [`project`]: the transpose of `directions`, `dimension × width`.

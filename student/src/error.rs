@@ -28,23 +28,9 @@ pub enum Error {
     /// A vocabulary could not be made; `operation` is the step that failed.
     #[error("{operation} failed")]
     Vocabulary { operation: &'static str, source: tokenizers::Error },
-    /// The loss or a parameter became NaN or infinite.
-    #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
-    #[diagnostic(help(
-        "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without \
-         the checkpoint"
-    ))]
-    NotFinite { what: &'static str, step: u64 },
-    /// A vector has a NaN or an infinity.
+    /// A vector has a NaN or an infinity; `row` is the text's place among those given, from 0.
     #[error("the vector of text {row} is not finite: the student's weights are too large")]
-    NotFiniteVector {
-        /// The text's place among those given, from 0.
-        row: usize,
-    },
-    /// The training was interrupted after it wrote a checkpoint.
-    #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
-    #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
-    Interrupted { step: u64, total: u64 },
+    NotFiniteVector { row: usize },
     /// The caller asked for a stop.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -90,6 +76,11 @@ impl Error {
         miette::Diagnostic::help(self).map(|help| help.to_string())
     }
 
+    /// A setting that is out of range.
+    pub(crate) fn setting(name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Setting { name, value: value.to_string(), allowed: allowed.into() }
+    }
+
     /// Names the work that a tensor operation was a part of: `.map_err(Error::tensor("folding"))`.
     pub(crate) fn tensor(operation: &'static str) -> impl FnOnce(candle_core::Error) -> Self {
         move |source| Self::Tensor { operation, source }
@@ -117,15 +108,19 @@ impl Error {
     }
 }
 
+/// Refuses the value of a setting unless `holds`, which says that the value is allowed.
+pub(crate) fn require(holds: bool, name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::setting(name, value, allowed)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_interruption_is_known_by_its_code() {
-        for error in [Error::Interrupted { step: 3, total: 9 }, limbeck_data::Interrupted.into()] {
-            assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
-        }
-        assert!(!limbeck_data::is_interrupted(&Error::NotFinite { what: "the loss", step: 3 }));
+    fn an_interruption_is_known_by_its_code() {
+        let error = Error::from(limbeck_data::Interrupted);
+        assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
+        assert!(!limbeck_data::is_interrupted(&Error::NotFiniteVector { row: 3 }));
     }
 }

@@ -45,21 +45,17 @@ impl Folding<'_> {
         })
     }
 
-    fn weight(&self, name: &str) -> candle_core::Result<Tensor> {
-        self.model.dense.get(name)?.to_device(&Device::Cpu)
-    }
-
     fn values(&self, name: &str) -> candle_core::Result<Vec<f32>> {
-        flat(&self.weight(name)?)
+        flat(&self.model.dense.in_host_memory(name)?)
     }
 
     /// A linear map of every token's embedding: `[vocabulary, outputs]`.
     fn product(&self, name: &str) -> candle_core::Result<Vec<f32>> {
-        flat(&self.table.matmul(&self.weight(name)?.t()?)?)
+        flat(&self.table.matmul(&self.model.dense.in_host_memory(name)?.t()?)?)
     }
 
     fn convolution(&self, name: &str) -> candle_core::Result<Convolution> {
-        let kernel = self.weight(&format!("{name}.weight"))?;
+        let kernel = self.model.dense.in_host_memory(&format!("{name}.weight"))?;
         let (filters, _, width) = kernel.dims3()?;
         let table = flat(&fold(&self.table, &kernel)?)?;
         Ok(Convolution { width, filters, table, bias: self.values(&format!("{name}.bias"))? })

@@ -43,9 +43,10 @@ struct ConfigFile {
     origin: Value,
 }
 
-/// The `config.json` of a folder, if it has one that is JSON.
-fn config_of(folder: &Path) -> Option<Value> {
-    serde_json::from_slice(&std::fs::read(folder.join(CONFIG)).ok()?).ok()
+/// Reads a JSON file.
+pub(crate) fn read_json(path: &Path) -> Result<Value> {
+    let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::folder(path, format!("is no JSON ({error})")))
 }
 
 fn is_students(config: &Value) -> bool {
@@ -54,7 +55,7 @@ fn is_students(config: &Value) -> bool {
 
 /// Whether `folder` holds a student of limbeck's, in its own files or in modules of sentence-transformers.
 pub fn is_student(folder: &Path) -> bool {
-    config_of(folder).is_some_and(|config| is_students(&config))
+    read_json(&folder.join(CONFIG)).is_ok_and(|config| is_students(&config))
 }
 
 /// The kind of the cache or model in `folder` that a student's files would overwrite; `None` for a student or its
@@ -63,19 +64,16 @@ pub fn other_kind(folder: &Path) -> Option<&'static str> {
     if folder.join("cache.json").is_file() {
         return Some("an embedding cache");
     }
-    let is_own =
-        config_of(folder).is_some_and(|config| is_students(&config) || config["model_type"] == ONNX_MODEL_TYPE);
+    let is_own = read_json(&folder.join(CONFIG))
+        .is_ok_and(|config| is_students(&config) || config["model_type"] == ONNX_MODEL_TYPE);
     let is_model = [CONFIG, "modules.json"].into_iter().any(|name| folder.join(name).is_file());
     (is_model && !is_own).then_some("a model of another kind")
 }
 
 /// The files that a student is read from.
 pub fn files_of(folder: &Path) -> Vec<PathBuf> {
-    [CONFIG, WEIGHTS, TOKENIZER]
-        .into_iter()
-        .map(|name| folder.join(name))
-        .chain(modules::weight_files(folder))
-        .collect()
+    let own = [CONFIG, WEIGHTS, TOKENIZER].map(|name| folder.join(name));
+    own.into_iter().chain(modules::weight_files(folder)).collect()
 }
 
 /// Writes the three files of a student to `folder`, the config last: a folder with a config is complete.

@@ -10,7 +10,7 @@ use limbeck_training::random::Random;
 
 use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 use crate::graph::{Backend, DistinctTokens, PooledTexts, pool};
 
 /// The name of the embedding table in files.
@@ -46,13 +46,8 @@ impl<T: Number> TextCnn<T> {
     /// A student of `table` (`vocabulary · embedding` values, row after row) and `dense`.
     pub fn new(config: StudentConfig, table: Vec<T>, dense: DenseParameters, device: Device) -> Result<Self> {
         config.check()?;
-        if table.len() != config.vocabulary * config.embedding {
-            return Err(Error::Setting {
-                name: "the embedding table's size",
-                value: table.len().to_string(),
-                allowed: format!("{} · {}", config.vocabulary, config.embedding),
-            });
-        }
+        let (rows, width) = (config.vocabulary, config.embedding);
+        require(table.len() == rows * width, "the embedding table's size", table.len(), format!("{rows} · {width}"))?;
         let table = SparseTable::new(table, config.embedding)?;
         Ok(Self { config, table, dense, device })
     }
@@ -100,10 +95,9 @@ impl<T: Number> TextCnn<T> {
         if rate == 0.0 {
             return Ok(None);
         }
-        let mut draw = |width: usize| -> Result<Option<Tensor>> {
-            let drawn =
-                (width > 0).then(|| random.dropout_mask(&[texts, width], rate, <T as WithDType>::DTYPE, &self.device));
-            Ok(drawn.transpose()?)
+        let mut draw = |width: usize| {
+            let mask = || random.dropout_mask(&[texts, width], rate, <T as WithDType>::DTYPE, &self.device);
+            (width > 0).then(mask).transpose()
         };
         Ok(Some(FeatureMasks { max_pooled: draw(self.config.filters())?, attended: draw(self.config.attended())? }))
     }
@@ -114,22 +108,20 @@ impl<T: Number> TextCnn<T> {
     }
 
     fn output(&self, pooled: &PooledTexts, masks: Option<&FeatureMasks>) -> candle_core::Result<Tensor> {
-        let masked = |features: &Tensor, mask: Option<&Tensor>| match mask {
-            Some(mask) => features.mul(mask),
-            None => Ok(features.clone()),
+        let linear = |features: &Tensor, mask: Option<&Tensor>, name: &str| {
+            let masked = mask.map(|mask| features.mul(mask)).transpose()?;
+            masked.as_ref().unwrap_or(features).matmul(&self.dense.get(name)?.t()?)
         };
-        let linear = |features: &Tensor, name: &str| features.matmul(&self.dense.get(name)?.t()?);
         let mut parts = Vec::with_capacity(3);
         if let Some(features) = &pooled.max_pooled {
-            let features = masked(features, masks.and_then(|m| m.max_pooled.as_ref()))?;
-            parts.push(linear(&features, "linear.weight")?.broadcast_add(self.dense.get("linear.bias")?)?);
+            let product = linear(features, masks.and_then(|masks| masks.max_pooled.as_ref()), "linear.weight")?;
+            parts.push(product.broadcast_add(self.dense.get("linear.bias")?)?);
         }
         if let Some(features) = &pooled.attended {
-            let features = masked(features, masks.and_then(|m| m.attended.as_ref()))?;
-            parts.push(linear(&features, "heads.weight")?);
+            parts.push(linear(features, masks.and_then(|masks| masks.attended.as_ref()), "heads.weight")?);
         }
         if let Some(mean) = &pooled.mean {
-            parts.push(linear(mean, "skip.weight")?);
+            parts.push(linear(mean, None, "skip.weight")?);
         }
         let Some(last) = parts.pop() else { candle_core::bail!("the student has no part that gives an output") };
         parts.iter().try_fold(last, |sum, part| sum.add(part))

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use self::table::StaticTable;
 use crate::error::{Error, Result};
+use crate::folder::read_json;
 
 /// The tokens of a text that Model2Vec reads if the config has no limit.
 const MODEL2VEC_TOKENS: usize = 512;
@@ -60,38 +61,23 @@ pub struct StaticFolder {
     pub parameters: u64,
 }
 
-/// The files of a static model.
-struct StaticFiles {
-    maker: StaticMaker,
-    config: PathBuf,
-    weights: PathBuf,
-    tokenizer: PathBuf,
+/// The library of the static model in `folder`, and the model's files: config, weights and tokenizer.
+fn find(folder: &Path) -> Option<(StaticMaker, [PathBuf; 3])> {
+    let files = |config, parts: &Path| [config, parts.join("model.safetensors"), parts.join("tokenizer.json")];
+    let config = folder.join("config.json");
+    if read_json(&config).is_ok_and(|config| config["model_type"] == "model2vec") {
+        return Some((StaticMaker::Model2Vec, files(config, folder)));
+    }
+    let modules = folder.join("modules.json");
+    let list = read_json(&modules).ok()?;
+    let first = list.get(0)?;
+    let parts = folder.join(first["path"].as_str()?);
+    (class(first) == "StaticEmbedding").then(|| (StaticMaker::SentenceTransformers, files(modules, &parts)))
 }
 
-impl StaticFiles {
-    fn find(folder: &Path) -> Option<Self> {
-        let read = |path: &Path| -> Option<Value> { serde_json::from_slice(&std::fs::read(path).ok()?).ok() };
-        let at = |maker, config: PathBuf, parts: &Path| Self {
-            maker,
-            config,
-            weights: parts.join("model.safetensors"),
-            tokenizer: parts.join("tokenizer.json"),
-        };
-        let config = folder.join("config.json");
-        if read(&config).is_some_and(|config| config["model_type"] == "model2vec") {
-            return Some(at(StaticMaker::Model2Vec, config, folder));
-        }
-        let modules = folder.join("modules.json");
-        let list = read(&modules)?;
-        let first = list.get(0)?;
-        let parts = folder.join(first["path"].as_str()?);
-        (class(first) == "StaticEmbedding").then(|| at(StaticMaker::SentenceTransformers, modules, &parts))
-    }
-
-    fn of(folder: &Path) -> Result<Self> {
-        let reason = "holds neither a Model2Vec config.json nor a modules.json that begins with StaticEmbedding";
-        Self::find(folder).ok_or_else(|| Error::folder(folder, reason))
-    }
+fn find_or_refuse(folder: &Path) -> Result<(StaticMaker, [PathBuf; 3])> {
+    let reason = "holds neither a Model2Vec config.json nor a modules.json that begins with StaticEmbedding";
+    find(folder).ok_or_else(|| Error::folder(folder, reason))
 }
 
 /// The class of a module in modules.json, without its Python package.
@@ -101,7 +87,7 @@ fn class(module: &Value) -> &str {
 
 /// Whether `folder` says that it holds a static model.
 pub fn is_static(folder: &Path) -> bool {
-    StaticFiles::find(folder).is_some()
+    find(folder).is_some()
 }
 
 /// The files that a static model is read from.
@@ -109,8 +95,7 @@ pub fn is_static(folder: &Path) -> bool {
 /// # Errors
 /// A folder that holds no static model.
 pub fn files_of(folder: &Path) -> Result<[PathBuf; 3]> {
-    let StaticFiles { config, weights, tokenizer, .. } = StaticFiles::of(folder)?;
-    Ok([config, weights, tokenizer])
+    Ok(find_or_refuse(folder)?.1)
 }
 
 impl StaticFolder {
@@ -120,45 +105,39 @@ impl StaticFolder {
     /// A missing or damaged file, a table without a row for every token, values that aren't finite; each error names
     /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
-        let files = StaticFiles::of(folder)?;
-        let (config, tokenizer_json) = (json(&files.config)?, json(&files.tokenizer)?);
-        let tokenizer = Tokenizer::from_file(&files.tokenizer)?;
-        let mut unknown = None;
-        let max_tokens;
-        let mut max_characters = None;
-        match files.maker {
+        let (maker, [config_path, weights, tokenizer_path]) = find_or_refuse(folder)?;
+        let (config, tokenizer_json) = (read_json(&config_path)?, read_json(&tokenizer_path)?);
+        let tokenizer = Tokenizer::from_file(&tokenizer_path)?;
+        let (names, max_tokens, max_characters, unknown) = match maker {
             StaticMaker::Model2Vec => {
-                max_tokens = most_tokens(&config, &files.config)?;
-                max_characters = max_tokens.map(|tokens| tokens.saturating_mul(median_length(&tokenizer)));
-                unknown = tokenizer.unknown();
+                let most = most_tokens(&config, &config_path)?;
+                let characters = most.map(|tokens| tokens.saturating_mul(median_length(&tokenizer)));
+                (["embeddings", "embedding.weight"], most, characters, tokenizer.unknown())
             }
             StaticMaker::SentenceTransformers => {
-                let others = config.as_array().into_iter().flatten().skip(1).map(class);
-                if let Some(other) = others.into_iter().find(|&class| class != "Normalize") {
+                let mut others = config.as_array().into_iter().flatten().skip(1).map(class);
+                if let Some(other) = others.find(|&class| class != "Normalize") {
                     let reason = format!("has the module {other} after StaticEmbedding, which is not known here");
-                    return Err(Error::folder(&files.config, reason));
+                    return Err(Error::folder(&config_path, reason));
                 }
                 // The library truncates as tokenizer.json says.
                 let truncation = &tokenizer_json["truncation"];
-                max_tokens = truncation["max_length"].as_u64().map(|most| most as usize);
-                if max_tokens == Some(0) || truncation["direction"] == "Left" {
+                let most = truncation["max_length"].as_u64().map(|most| most as usize);
+                if most == Some(0) || truncation["direction"] == "Left" {
                     let reason = "cuts texts to no token, or their beginnings off, which is not known here";
-                    return Err(Error::folder(&files.tokenizer, reason));
+                    return Err(Error::folder(&tokenizer_path, reason));
                 }
+                // The second name is that of a Model2Vec file.
+                (["embedding.weight", "embeddings"], most, None, None)
             }
-        }
-        let names = match files.maker {
-            StaticMaker::Model2Vec => ["embeddings", "embedding.weight"],
-            // The second name is that of a Model2Vec file.
-            StaticMaker::SentenceTransformers => ["embedding.weight", "embeddings"],
         };
         let StaticTable { values: mut table, dimension, parameters } =
-            StaticTable::open(&files.weights, names, tokenizer.vocabulary())?;
+            StaticTable::open(&weights, names, tokenizer.vocabulary())?;
         if let Some(unknown) = unknown {
             let row = unknown as usize * dimension;
             table.get_mut(row..row + dimension).into_iter().for_each(|row| row.fill(0.0));
         }
-        Ok(Self { maker: files.maker, tokenizer, table, dimension, max_tokens, max_characters, parameters })
+        Ok(Self { maker, tokenizer, table, dimension, max_tokens, max_characters, parameters })
     }
 
     /// The tables of a folded student. One more row, of zeros, gives a text without tokens the vector zero.
@@ -186,11 +165,6 @@ impl StaticFolder {
 /// Writes the model as a folded file, for [`StaticEncoder`], and returns its size in bytes.
 pub fn write_folded(model: StaticFolder, precision: Precision, to: &Path) -> Result<u64> {
     Ok(folded::write(to, &model.into_parts(), precision)?)
-}
-
-fn json(path: &Path) -> Result<Value> {
-    let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
-    serde_json::from_slice(&bytes).map_err(|error| Error::folder(path, format!("is no JSON ({error})")))
 }
 
 /// `max_length` of the config: a number, `null` for no limit, or absent for [`MODEL2VEC_TOKENS`].

@@ -10,32 +10,25 @@ use crate::model::TextCnn;
 pub(super) fn channel_factors(model: &TextCnn) -> Result<Vec<f32>> {
     let config = &model.config;
     let d = config.embedding;
-    let next = if config.skip {
-        model.dense.values("skip.weight")?
-    } else if config.attention.is_some() {
-        model.dense.values(if config.own_values().is_some() { "value.weight" } else { "heads.weight" })?
-    } else {
-        // [filters, d, width] with the channel moved last
-        let mut all = Vec::new();
-        for bank in &config.convolutions {
-            let kernel = model.dense.values(&format!("conv{}.weight", bank.width))?;
-            let taps =
-                |filter: &[f32], tap: usize| filter.iter().skip(tap).step_by(bank.width).copied().collect::<Vec<_>>();
-            for filter in kernel.chunks_exact(d * bank.width) {
-                (0..bank.width).for_each(|tap| all.extend(taps(filter, tap)));
-            }
-        }
-        all
+    let next: Vec<(String, usize)> = match config.attention {
+        _ if config.skip => vec![("skip.weight".into(), 1)],
+        Some(attention) if attention.values.is_some() => vec![("value.weight".into(), 1)],
+        Some(_) => vec![("heads.weight".into(), 1)],
+        None => config.convolutions.iter().map(|bank| (format!("conv{}.weight", bank.width), bank.width)).collect(),
     };
-    let lengths = |rows: &[f32]| {
-        let mut squares = vec![0.0f64; d];
-        for row in rows.chunks_exact(d) {
-            squares.iter_mut().zip(row).for_each(|(square, &x)| *square += f64::from(x).powi(2));
+    // `weights` are [outputs, d, width].
+    let add_squares = |squares: &mut [f64], weights: &[f32], width: usize| {
+        for (channel, taps) in (0..d).cycle().zip(weights.chunks_exact(width)) {
+            taps.iter().for_each(|&x| squares[channel] += f64::from(x).powi(2));
         }
-        squares
     };
+    let (mut own_squares, mut next_squares) = (vec![0.0; d], vec![0.0; d]);
     let table = model.table.values();
+    add_squares(&mut own_squares, table, 1);
+    for (name, width) in next {
+        add_squares(&mut next_squares, &model.dense.values(&name)?, width);
+    }
     let rows = (table.len() / d) as f64;
-    let factors = lengths(table).into_iter().zip(lengths(&next)).map(|(a, b)| (a / rows / b).powf(0.25) as f32);
+    let factors = own_squares.into_iter().zip(next_squares).map(|(a, b)| (a / rows / b).powf(0.25) as f32);
     Ok(factors.map(|factor| if factor.is_normal() { factor } else { 1.0 }).collect())
 }

@@ -49,12 +49,8 @@ fn refuse_student(to: &Path) -> Result<()> {
 
 /// Refuses to overwrite a cache, or a model that is no student.
 pub fn refuse_other_kind(to: &Path) -> Result<()> {
-    match crate::folder::other_kind(to) {
-        Some(what) => {
-            Err(Error::folder(to, format!("holds {what}, whose files would be written over; choose another folder")))
-        }
-        None => Ok(()),
-    }
+    let Some(what) = crate::folder::other_kind(to) else { return Ok(()) };
+    Err(Error::folder(to, format!("holds {what}, whose files would be written over; choose another folder")))
 }
 
 fn write_tokenizer(files: &TokenizerFiles, folder: &Path) -> Result<()> {

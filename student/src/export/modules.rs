@@ -42,33 +42,29 @@ const END_WEIGHT: f64 = 1e-8;
 const RELU: &str = "torch.nn.modules.activation.ReLU";
 const IDENTITY: &str = "torch.nn.modules.linear.Identity";
 
-/// A module of the export.
-pub(super) struct Module {
-    /// The folder's name; empty for the first module, which lies in the export's own folder.
-    pub name: String,
-    /// Its class in Python.
-    pub class: &'static str,
+/// The folder's name of the module at `index`; empty for the first module, which lies in the export's own folder.
+pub(super) fn folder_name(index: usize, class: &str) -> String {
+    let name = class.rsplit('.').next().unwrap_or(class);
+    if index == 0 { String::new() } else { format!("{index}_{name}") }
 }
 
-/// Writes the modules' folders.
-pub(super) fn write(student: &StudentFolder, to: &Path) -> Result<Vec<Module>> {
+/// Writes the modules' folders and returns the modules' classes in Python.
+pub(super) fn write(student: &StudentFolder, to: &Path) -> Result<Vec<&'static str>> {
     let model = &student.model;
-    let mut modules = vec![Module { name: String::new(), class: "sentence_transformers.models.Transformer" }];
+    let mut modules = vec!["sentence_transformers.models.Transformer"];
     let mut add = |class: &'static str| -> PathBuf {
-        let name = format!("{}_{}", modules.len(), class.rsplit('.').next().unwrap_or(class));
-        let folder = to.join(&name);
-        modules.push(Module { name, class });
-        folder
+        modules.push(class);
+        to.join(folder_name(modules.len() - 1, class))
     };
     write_table(student, to)?;
     let layout = ModuleLayout::of(&model.config);
-    if !layout.banks.is_empty() {
+    if !layout.config.convolutions.is_empty() {
         write_banks(&layout, model, &add("sentence_transformers.models.CNN"))?;
     }
     write_word_weights(student, &add("sentence_transformers.models.WordWeights"))?;
     write_pooling(&layout, &add("sentence_transformers.models.Pooling"))?;
-    sorting(&layout)?.write(&add("sentence_transformers.models.Dense"))?;
-    output(&layout, model)?.write(&add("sentence_transformers.models.Dense"))?;
+    write_sorting(&layout, &add("sentence_transformers.models.Dense"))?;
+    write_output(&layout, model, &add("sentence_transformers.models.Dense"))?;
     add("sentence_transformers.models.Normalize");
     Ok(modules)
 }
@@ -123,7 +119,7 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
 }
 
 fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> {
-    let (filters, inputs, d) = (layout.filters, layout.channels(), layout.embedding);
+    let (filters, inputs, d) = (layout.filters, layout.channels(), layout.config.embedding);
     let mut banks = Vec::new();
     let carried: Vec<usize> = (0..layout.carried).chain([d]).collect();
     for channels in carried.chunks(filters) {
@@ -131,11 +127,11 @@ fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> 
         channels.iter().enumerate().for_each(|(filter, channel)| kernel[filter * inputs + channel] = 1.0);
         banks.push((tensor(kernel, &[filters, inputs, 1])?, tensor(vec![0.0; filters], &[filters])?));
     }
-    for bank in &layout.banks {
-        let parameter = |name: String| model.dense.get(&name)?.to_device(&Device::Cpu);
+    for bank in &layout.config.convolutions {
         let own = || -> candle_core::Result<(Tensor, Tensor)> {
-            let kernel = parameter(format!("conv{}.weight", bank.width))?.pad_with_zeros(1, 0, inputs - d)?;
-            let bias = parameter(format!("conv{}.bias", bank.width))?;
+            let kernel =
+                model.dense.in_host_memory(&format!("conv{}.weight", bank.width))?.pad_with_zeros(1, 0, inputs - d)?;
+            let bias = model.dense.in_host_memory(&format!("conv{}.bias", bank.width))?;
             let missing = filters - bank.filters;
             Ok((kernel.pad_with_zeros(0, 0, missing)?, bias.pad_with_zeros(0, 0, missing)?))
         };
@@ -146,7 +142,7 @@ fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> 
         tensors.push((format!("convs.{bank}.weight"), Stored::Tensor(kernel)));
         tensors.push((format!("convs.{bank}.bias"), Stored::Tensor(bias)));
     }
-    let own_widths = layout.banks.iter().map(|bank| bank.width);
+    let own_widths = layout.config.convolutions.iter().map(|bank| bank.width);
     let widths: Vec<usize> = std::iter::repeat_n(1, layout.carrying()).chain(own_widths).collect();
     let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
     write_tensors(&tensors, to)?;
@@ -155,14 +151,14 @@ fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> 
 
 /// From the pooled features, maxima before means, to the inputs of the last layer: own maxima; relu(2m − 1) of the mean
 /// m of the end token's channel, which is 1 for an empty text and 0 for any other; the carried means; their negatives.
-fn sorting(layout: &ModuleLayout) -> Result<DenseModule> {
+fn write_sorting(layout: &ModuleLayout, to: &Path) -> Result<()> {
     let (pooled, carried, outputs) = (layout.features(), layout.carried, layout.outputs());
-    let (inputs, means) = if layout.banks.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };
+    let (inputs, means) = if layout.config.convolutions.is_empty() { (pooled, 0) } else { (2 * pooled, pooled) };
     // The end token's channel follows E in the table, and the carried channels in the banks.
-    let end = if layout.banks.is_empty() { layout.embedding } else { carried };
-    let empty = layout.own_filters();
+    let end = if layout.config.convolutions.is_empty() { layout.config.embedding } else { carried };
+    let empty = layout.config.filters();
     let mut weight = vec![0.0; outputs * inputs];
-    let own = layout.banks.iter().enumerate();
+    let own = layout.config.convolutions.iter().enumerate();
     let own = own.flat_map(|(bank, config)| (0..config.filters).map(move |filter| (bank, filter)));
     for (output, (bank, filter)) in own.enumerate() {
         weight[output * inputs + (layout.carrying() + bank) * layout.filters + filter] = 1.0;
@@ -174,19 +170,18 @@ fn sorting(layout: &ModuleLayout) -> Result<DenseModule> {
     }
     let mut bias = vec![0.0; outputs];
     bias[empty] = -1.0;
-    let (weight, bias) = (tensor(weight, &[outputs, inputs])?, tensor(bias, &[outputs])?);
-    Ok(DenseModule { weight, bias, activation: RELU })
+    write_dense(tensor(weight, &[outputs, inputs])?, tensor(bias, &[outputs])?, RELU, to)
 }
 
 /// `linear`, the empty text's output without the bias, `skip` and its negative.
-fn output(layout: &ModuleLayout, model: &TextCnn) -> Result<DenseModule> {
+fn write_output(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> {
     let empty = [model.config.empty_token()];
     let tokens: TokenBatch = [&empty[..]].into_iter().collect();
     let empty = model.project(&model.pool(&model.rows(&tokens)?, Backend::Padded)?, None)?;
-    let layer = || -> candle_core::Result<DenseModule> {
-        let parameter = |name: &str| model.dense.get(name)?.to_device(&Device::Cpu);
+    let layer = || -> candle_core::Result<(Tensor, Tensor)> {
+        let parameter = |name| model.dense.in_host_memory(name);
         let empty = empty.to_device(&Device::Cpu)?.reshape(((), 1))?;
-        let (mut columns, bias) = match layout.banks.is_empty() {
+        let (mut columns, bias) = match layout.config.convolutions.is_empty() {
             true => (Vec::new(), empty.zeros_like()?),
             false => (vec![parameter("linear.weight")?], parameter("linear.bias")?.reshape(((), 1))?),
         };
@@ -195,35 +190,24 @@ fn output(layout: &ModuleLayout, model: &TextCnn) -> Result<DenseModule> {
             let skip = parameter("skip.weight")?;
             columns.extend([skip.clone(), skip.neg()?]);
         }
-        Ok(DenseModule { weight: Tensor::cat(&columns, 1)?, bias: bias.flatten_all()?, activation: IDENTITY })
+        Ok((Tensor::cat(&columns, 1)?, bias.flatten_all()?))
     };
-    layer().map_err(Error::tensor("the modules' last layer"))
+    let (weight, bias) = layer().map_err(Error::tensor("the modules' last layer"))?;
+    write_dense(weight, bias, IDENTITY, to)
 }
 
-/// A linear layer as sentence-transformers' module `Dense`.
-struct DenseModule {
-    /// `[outputs, inputs]`
-    weight: Tensor,
-    /// `[outputs]`
-    bias: Tensor,
-    activation: &'static str,
-}
-
-impl DenseModule {
-    fn write(self, to: &Path) -> Result<()> {
-        let described = json!({
-            "in_features": self.weight.dims()[1],
-            "out_features": self.weight.dims()[0],
-            "bias": true,
-            "activation_function": self.activation,
-        });
-        let tensors = [
-            ("linear.weight".to_owned(), Stored::Tensor(self.weight)),
-            ("linear.bias".to_owned(), Stored::Tensor(self.bias)),
-        ];
-        write_tensors(&tensors, to)?;
-        write_json(&described, &to.join("config.json"))
-    }
+/// Writes a linear layer, `weight` (`[outputs, inputs]`) and `bias`, as sentence-transformers' module `Dense`.
+fn write_dense(weight: Tensor, bias: Tensor, activation: &str, to: &Path) -> Result<()> {
+    let described = json!({
+        "in_features": weight.dims()[1],
+        "out_features": weight.dims()[0],
+        "bias": true,
+        "activation_function": activation,
+    });
+    let tensors =
+        [("linear.weight".to_owned(), Stored::Tensor(weight)), ("linear.bias".to_owned(), Stored::Tensor(bias))];
+    write_tensors(&tensors, to)?;
+    write_json(&described, &to.join("config.json"))
 }
 
 fn write_word_weights(student: &StudentFolder, to: &Path) -> Result<()> {
@@ -240,7 +224,7 @@ fn write_pooling(layout: &ModuleLayout, to: &Path) -> Result<()> {
         "word_embedding_dimension": layout.features(),
         "pooling_mode_cls_token": false,
         "pooling_mode_mean_tokens": true,
-        "pooling_mode_max_tokens": !layout.banks.is_empty(),
+        "pooling_mode_max_tokens": !layout.config.convolutions.is_empty(),
         "pooling_mode_mean_sqrt_len_tokens": false,
         "pooling_mode_weightedmean_tokens": false,
         "pooling_mode_lasttoken": false,

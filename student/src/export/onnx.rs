@@ -22,7 +22,7 @@ use limbeck_onnx::{Attribute, ElementType, Value, write_f32};
 
 use super::int8::channel_factors;
 use crate::config::StudentConfig;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 use crate::folder::StudentFolder;
 use crate::model::TextCnn;
 
@@ -44,13 +44,7 @@ const SHORTEST: f32 = 1e-12;
 /// # Errors
 /// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
 pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
-    if precision == Precision::F16 {
-        return Err(Error::Setting {
-            name: "the precision of an ONNX file",
-            value: precision.name().to_owned(),
-            allowed: "f32 or int8".to_owned(),
-        });
-    }
+    require(precision != Precision::F16, "the precision of an ONNX file", precision.name(), "f32 or int8")?;
     let graph = graph(&student.model, precision)?;
     let config = &student.model.config;
     let max_tokens = config.max_tokens.map_or("none".to_owned(), |tokens| tokens.to_string());
@@ -115,13 +109,9 @@ fn graph(model: &TextCnn, precision: Precision) -> Result<Graph<'_>> {
     }
 
     graph.scope("output");
-    let mut outputs = outputs.into_iter();
-    let first = outputs.next().ok_or(Error::Setting {
-        name: "the student",
-        value: "empty".into(),
-        allowed: "given convolutions, attention or the skip".into(),
-    })?;
-    let sum = outputs.fold(first, |sum, part| graph.node("Add", &[&sum, &part], &[]));
+    let sum = outputs.into_iter().reduce(|sum, part| graph.node("Add", &[&sum, &part], &[]));
+    let empty = || Error::setting("the student", "empty", "given convolutions, attention or the skip");
+    let sum = sum.ok_or_else(empty)?;
     let length = graph.node("ReduceL2", &[&sum], &[Attribute::Ints("axes", &[1])]);
     let shortest = graph.float(SHORTEST);
     let length = graph.node("Max", &[&length, &shortest], &[]);

@@ -9,7 +9,7 @@ use std::path::Path;
 use limbeck_data::files;
 use serde_json::json;
 
-use super::modules::{self, Module};
+use super::modules;
 use super::{refuse_student, write_json, write_tokenizer};
 use crate::error::Result;
 use crate::export::tokenizer::TokenizerFiles;
@@ -40,15 +40,12 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
             // The same tokenizer without special tokens and padding, which the module would have to remove again.
             write_tokenizer(&TokenizerFiles::plain(&student.tokenizer, student.model.config.max_tokens)?, to)?;
             files::write_bytes(&to.join("limbeck_student.py"), MODULE.as_bytes())?;
-            vec![
-                Module { name: String::new(), class: "limbeck_student.LimbeckStudent" },
-                Module { name: "1_Normalize".to_owned(), class: "sentence_transformers.models.Normalize" },
-            ]
+            vec!["limbeck_student.LimbeckStudent", "sentence_transformers.models.Normalize"]
         }
     };
     // The library needs Normalize's folder, which is empty.
-    for module in &modules {
-        let folder = to.join(&module.name);
+    let names = || modules.iter().enumerate().map(|(index, class)| modules::folder_name(index, class));
+    for folder in names().map(|name| to.join(name)) {
         std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
     }
     // The teacher may have seen a prefix before each text; the student learned from the texts without it. So queries
@@ -65,10 +62,7 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
     if !card.exists() {
         files::write_bytes(&card, CARD.as_bytes())?;
     }
-    let list: Vec<_> = (modules.iter().enumerate())
-        .map(|(index, Module { name, class })| {
-            json!({"idx": index, "name": index.to_string(), "path": name, "type": class})
-        })
-        .collect();
-    write_json(&list.into(), &to.join("modules.json"))
+    let list = (modules.iter().zip(names()).enumerate())
+        .map(|(index, (class, path))| json!({"idx": index, "name": index.to_string(), "path": path, "type": class}));
+    write_json(&list.collect(), &to.join("modules.json"))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use limbeck_encoder::{Special, Tokenizer};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 
 /// The longest input where there is no limit: libraries want a whole number.
 const NO_LIMIT: usize = 1_000_000_000;
@@ -25,16 +25,19 @@ impl TokenizerFiles {
     /// # Errors
     /// A tokenizer whose JSON can't be parsed.
     pub(super) fn plain(tokenizer: &Tokenizer, max_tokens: Option<usize>) -> Result<Self> {
-        let mut json: Value = serde_json::from_slice(tokenizer.json()).map_err(broken)?;
+        let parsed = serde_json::from_slice(tokenizer.json());
+        let mut json: Value = parsed.map_err(|error| Error::folder(Path::new("tokenizer.json"), error))?;
         json["post_processor"] = Value::Null;
         json["padding"] = Value::Null;
-        json["truncation"] = max_tokens.map_or(
-            Value::Null,
-            |tokens| json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0}),
-        );
+        json["truncation"] = Value::Null;
+        if let Some(tokens) = max_tokens {
+            json["truncation"] =
+                json!({"direction": "Right", "max_length": tokens, "strategy": "LongestFirst", "stride": 0});
+        }
         // A token that the config names becomes special where the file is loaded, so only tokens that are special
         // already may be named.
-        let added: Vec<&str> = json["added_tokens"].as_array().into_iter().flatten().filter_map(content).collect();
+        let added = json["added_tokens"].as_array().into_iter().flatten();
+        let added: Vec<&str> = added.filter_map(|token| token["content"].as_str()).collect();
         let unknown = tokenizer.unknown().and_then(|id| tokenizer.token(id));
         let unknown = unknown.filter(|token| added.contains(&token.as_str()));
         let padding = ["[PAD]", "<pad>"].into_iter().find(|token| added.contains(token)).map(str::to_owned);
@@ -67,15 +70,12 @@ impl TokenizerFiles {
             Value::Array(pieces) if pieces.len() == id => pieces.push(json!([token, -100.0])),
             _ => {}
         }
-        if !json["added_tokens"].is_array() {
-            json["added_tokens"] = json!([]);
-        }
-        if let Some(added) = json["added_tokens"].as_array_mut() {
-            added.push(json!({
-                "id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
-                "normalized": false,
-            }));
-        }
+        let mut added = json["added_tokens"].as_array().cloned().unwrap_or_default();
+        added.push(json!({
+            "id": id, "content": token, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false,
+        }));
+        json["added_tokens"] = added.into();
         let end = json!({"SpecialToken": {"id": token, "type_id": 0}});
         let text = |name: &str| json!({"Sequence": {"id": name, "type_id": 0}});
         json["post_processor"] = json!({
@@ -88,24 +88,11 @@ impl TokenizerFiles {
         let read = Tokenizer::from_bytes(files.tokenizer.to_string().as_bytes(), Path::new("tokenizer.json"))?;
         let mut ids = Vec::new();
         read.encode_into("", Special::With, None, &mut ids)?;
-        if ids != [id as u32] || read.id(token) != Some(id as u32) {
-            return Err(Error::Setting {
-                name: "the tokenizer's next id",
-                value: format!("{ids:?}"),
-                allowed: format!("{id}, the first above its vocabulary"),
-            });
-        }
+        let is_next = ids == [id as u32] && read.id(token) == Some(id as u32);
+        let allowed = format!("{id}, the first above its vocabulary");
+        require(is_next, "the tokenizer's next id", format!("{ids:?}"), allowed)?;
         Ok(files)
     }
-}
-
-/// The text of an added token.
-fn content(token: &Value) -> Option<&str> {
-    token["content"].as_str()
-}
-
-fn broken(error: serde_json::Error) -> Error {
-    Error::folder(Path::new("tokenizer.json"), error)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 use limbeck_encoder::Tokenizer;
 use serde_json::Value;
 
-use super::{ConfigFile, WEIGHTS};
-use crate::config::{ConvolutionConfig, StudentConfig};
+use super::{ConfigFile, WEIGHTS, read_json};
+use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
 use crate::model::TextCnn;
@@ -21,31 +21,28 @@ pub(crate) const END_TOKEN: &str = "<|limbeck-end|>";
 /// The features of a position that the modules pool. Without convolutions they are the table's channels; otherwise they
 /// come from the banks of the module `CNN`, which all have the same number of filters. Its first banks have width 1 and
 /// carry channels of the table through unchanged.
-pub(crate) struct ModuleLayout {
-    /// The embedding's channels.
-    pub(crate) embedding: usize,
-    /// The channels that are carried through, from the first: all where the student has a skip. The end token's channel
-    /// follows them.
+pub(crate) struct ModuleLayout<'a> {
+    /// The student's shape.
+    pub(crate) config: &'a StudentConfig,
+    /// The channels of the embedding that are carried through, from the first: all where the student has a skip. The
+    /// end token's channel follows them.
     pub(crate) carried: usize,
-    /// The student's own banks.
-    pub(crate) banks: Vec<ConvolutionConfig>,
     /// The filters of every bank.
     pub(crate) filters: usize,
 }
 
-impl ModuleLayout {
-    pub(crate) fn of(config: &StudentConfig) -> Self {
+impl<'a> ModuleLayout<'a> {
+    pub(crate) fn of(config: &'a StudentConfig) -> Self {
         Self {
-            embedding: config.embedding,
+            config,
             carried: if config.skip { config.embedding } else { 0 },
-            banks: config.convolutions.clone(),
             filters: config.convolutions.iter().map(|bank| bank.filters).max().unwrap_or(1),
         }
     }
 
     /// The channels of the table: the embedding, the end token's channel, and the one that gives rows the same length.
     pub(crate) fn channels(&self) -> usize {
-        self.embedding + 2
+        self.config.embedding + 2
     }
 
     /// The banks of width 1 that carry channels through.
@@ -55,20 +52,15 @@ impl ModuleLayout {
 
     /// The number of a position's features.
     pub(crate) fn features(&self) -> usize {
-        match self.banks.is_empty() {
-            true => self.channels(),
-            false => (self.carrying() + self.banks.len()) * self.filters,
+        match self.config.convolutions.len() {
+            0 => self.channels(),
+            banks => (self.carrying() + banks) * self.filters,
         }
-    }
-
-    /// The filters of the student's own banks together.
-    pub(crate) fn own_filters(&self) -> usize {
-        self.banks.iter().map(|bank| bank.filters).sum()
     }
 
     /// The inputs of the last layer: own filters, whether the text is empty, carried means, and their negatives.
     pub(crate) fn outputs(&self) -> usize {
-        self.own_filters() + 1 + 2 * self.carried
+        self.config.filters() + 1 + 2 * self.carried
     }
 }
 
@@ -97,31 +89,31 @@ pub(super) fn read_model(folder: &Path, config: StudentConfig, device: &Device) 
     let layout = ModuleLayout::of(&config);
     let open = |name: &str| TensorFile::open(folder.join(name).join(WEIGHTS), device);
     let table = open("")?.get("embeddings.weight", &[config.vocabulary + 1, layout.channels()])?;
-    let banks = (!layout.banks.is_empty()).then(|| open("1_CNN")).transpose()?;
+    let banks = (!layout.config.convolutions.is_empty()).then(|| open("1_CNN")).transpose()?;
     let last = open(if banks.is_some() { "5_Dense" } else { "4_Dense" })?;
     let weight = last.get("linear.weight", &[config.dimension, layout.outputs()])?;
     let mut dense = HashMap::new();
     if let Some(banks) = banks {
-        for (index, bank) in layout.banks.iter().enumerate() {
+        for (index, bank) in layout.config.convolutions.iter().enumerate() {
             let name = format!("convs.{}", layout.carrying() + index);
             let kernel = banks.get(&format!("{name}.weight"), &[layout.filters, layout.channels(), bank.width])?;
             let bias = banks.get(&format!("{name}.bias"), &[layout.filters])?;
-            let kernel = cut(&kernel, &[bank.filters, layout.embedding])?;
+            let kernel = cut(&kernel, &[bank.filters, layout.config.embedding])?;
             dense.insert(format!("conv{}.weight", bank.width), kernel);
             dense.insert(format!("conv{}.bias", bank.width), cut(&bias, &[bank.filters])?);
         }
-        dense.insert("linear.weight".into(), columns(&weight, 0, layout.own_filters())?);
+        dense.insert("linear.weight".into(), columns(&weight, 0, layout.config.filters())?);
         dense.insert("linear.bias".into(), last.get("linear.bias", &[config.dimension])?);
     }
     if config.skip {
-        dense.insert("skip.weight".into(), columns(&weight, layout.own_filters() + 1, layout.embedding)?);
+        dense.insert("skip.weight".into(), columns(&weight, layout.config.filters() + 1, layout.config.embedding)?);
     }
     let dense = DenseParameters::new(&config, |name| dense.get(name).cloned());
     let dense = dense.map_err(|error| Error::folder(folder, error))?;
     // The last row is the student's row for an empty text; the row before it is the end token's.
     let rows = |table: &Tensor| -> candle_core::Result<Vec<f32>> {
         let end = config.vocabulary - 1;
-        let table = table.narrow(1, 0, layout.embedding)?.contiguous()?;
+        let table = table.narrow(1, 0, layout.config.embedding)?.contiguous()?;
         Tensor::cat(&[table.narrow(0, 0, end)?, table.narrow(0, end + 1, 1)?], 0)?.flatten_all()?.to_vec1()
     };
     let table = rows(&table).map_err(Error::tensor("reading the modules' table"))?;
@@ -142,8 +134,7 @@ fn columns(matrix: &Tensor, first: usize, count: usize) -> Result<Tensor> {
 
 /// The tokenizer without the end token.
 pub(super) fn tokenizer(path: &Path) -> Result<Tokenizer> {
-    let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
-    let mut json: Value = serde_json::from_slice(&bytes).map_err(|error| Error::folder(path, error))?;
+    let mut json = read_json(path)?;
     for part in ["post_processor", "truncation"] {
         json.get_mut(part).into_iter().for_each(|part| *part = Value::Null);
     }

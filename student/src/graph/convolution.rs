@@ -5,13 +5,12 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
-use limbeck_training::by_type;
+use candle_core::{Result, bail};
 use limbeck_training::optimiser::Number;
 use rayon::prelude::*;
 
 use super::DistinctTokens;
-use super::op::{add, by_span, storage_type, values, with_values};
+use super::op::{TableOperation, add, by_span};
 
 /// The filters of one task of a backward pass: so few that their gradient stays in the second-level cache.
 const BLOCK: usize = 64;
@@ -44,9 +43,17 @@ impl ConvolveMax {
     pub(super) fn new(tokens: Arc<DistinctTokens>, width: usize) -> Self {
         Self { tokens, width, winners: OnceLock::new() }
     }
+}
 
-    fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
-        let stride = self.width * filters;
+impl TableOperation for ConvolveMax {
+    const NAME: &'static str = "folded-convolution-max";
+
+    fn shape(&self, stride: usize) -> (usize, usize) {
+        (self.tokens.texts(), stride / self.width)
+    }
+
+    fn forward<T: Number>(&self, table: &[T], stride: usize) -> Vec<T> {
+        let filters = stride / self.width;
         let mut output = vec![T::neg_infinity(); self.tokens.texts() * filters];
         let mut winners = vec![0u32; output.len()];
         let spans: Vec<Range<usize>> = self.tokens.spans().collect();
@@ -72,8 +79,9 @@ impl ConvolveMax {
         output
     }
 
-    fn backward<T: Number>(&self, gradient: &[T], filters: usize, winners: &[u32]) -> Vec<T> {
-        let (rows, stride) = (self.tokens.tokens().len(), self.width * filters);
+    fn backward<T: Number>(&self, gradient: &[T], stride: usize) -> Result<Vec<T>> {
+        let Some(winners) = self.winners.get() else { bail!("backward before forward") };
+        let (rows, filters) = (self.tokens.tokens().len(), stride / self.width);
         let blocks: Vec<(Range<usize>, Vec<T>)> = (0..filters.div_ceil(BLOCK))
             .into_par_iter()
             .map(|block| {
@@ -102,14 +110,20 @@ impl ConvolveMax {
                 }
             }
         });
-        output
+        Ok(output)
     }
 }
 
-impl Convolve {
-    fn forward<T: Number>(&self, table: &[T], filters: usize) -> Vec<T> {
-        let stride = self.width * filters;
-        let mut output = vec![T::zero(); self.tokens.positions() * filters];
+impl TableOperation for Convolve {
+    const NAME: &'static str = "folded-convolution";
+
+    fn shape(&self, stride: usize) -> (usize, usize) {
+        (self.tokens.local().len(), stride / self.width)
+    }
+
+    fn forward<T: Number>(&self, table: &[T], stride: usize) -> Vec<T> {
+        let filters = stride / self.width;
+        let mut output = vec![T::zero(); self.tokens.local().len() * filters];
         by_span(&mut output, self.tokens.spans(), filters).into_par_iter().for_each(|(span, rows)| {
             for (position, sum) in span.clone().zip(rows.chunks_exact_mut(filters)) {
                 for (tap, at) in taps(position, self.width, &span) {
@@ -121,8 +135,8 @@ impl Convolve {
         output
     }
 
-    fn backward<T: Number>(&self, gradient: &[T], filters: usize) -> Vec<T> {
-        let (half, stride) = (self.width / 2, self.width * filters);
+    fn backward<T: Number>(&self, gradient: &[T], stride: usize) -> Result<Vec<T>> {
+        let (half, filters) = (self.width / 2, stride / self.width);
         let mut output = vec![T::zero(); self.tokens.tokens().len() * stride];
         output.par_chunks_mut(stride).enumerate().for_each(|(token, sums)| {
             for &at in self.tokens.positions_of(token) {
@@ -136,52 +150,7 @@ impl Convolve {
                 }
             }
         });
-        output
-    }
-}
-
-impl CustomOp1 for Convolve {
-    fn name(&self) -> &'static str {
-        "folded-convolution"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let filters = layout.shape().dims2()?.1 / self.width;
-        by_type!(storage_type(storage), T => {
-            let output = self.forward(values::<T>(storage, layout)?, filters);
-            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.positions(), filters).into()))
-        })
-    }
-
-    fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let filters = table.dim(1)? / self.width;
-        by_type!(table.dtype(), T => {
-            let sums = with_values::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters)))?;
-            Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
-        })
-    }
-}
-
-impl CustomOp1 for ConvolveMax {
-    fn name(&self) -> &'static str {
-        "folded-convolution-max"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let filters = layout.shape().dims2()?.1 / self.width;
-        by_type!(storage_type(storage), T => {
-            let output = self.forward(values::<T>(storage, layout)?, filters);
-            Ok((candle_core::WithDType::to_cpu_storage_owned(output), (self.tokens.texts(), filters).into()))
-        })
-    }
-
-    fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let filters = table.dim(1)? / self.width;
-        let Some(winners) = self.winners.get() else { candle_core::bail!("backward before forward") };
-        by_type!(table.dtype(), T => {
-            let sums = with_values::<T, _>(gradient, |gradient| Ok(self.backward(gradient, filters, winners)))?;
-            Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
-        })
+        Ok(output)
     }
 }
 

@@ -59,11 +59,6 @@ impl DistinctTokens {
         self.offsets.len() - 1
     }
 
-    /// The number of positions of all texts together.
-    pub fn positions(&self) -> usize {
-        self.local.len()
-    }
-
     /// The positions of `text` in the flat batch.
     pub fn span(&self, text: usize) -> std::ops::Range<usize> {
         self.offsets[text]..self.offsets[text + 1]

@@ -1,12 +1,46 @@
 //! Parts of this crate's candle operators: tensors read without a copy, and sums over positions.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor, WithDType, bail};
+use limbeck_training::by_type;
 use limbeck_training::optimiser::Number;
 
-/// The element type of `storage`.
-pub(super) fn storage_type(storage: &CpuStorage) -> DType {
-    BackendStorage::dtype(storage)
+/// An operation from a table with a row for each distinct token of a batch to rows for its texts or positions.
+pub(super) trait TableOperation: Send + Sync {
+    const NAME: &'static str;
+
+    /// The shape of the output for a table whose rows have `width` values.
+    fn shape(&self, width: usize) -> (usize, usize);
+
+    fn forward<T: Number>(&self, table: &[T], width: usize) -> Vec<T>;
+
+    /// The gradient of the table.
+    fn backward<T: Number>(&self, gradient: &[T], width: usize) -> Result<Vec<T>>;
+}
+
+/// A [`TableOperation`] as an operator of candle.
+pub(super) struct TableOp<O>(pub O);
+
+impl<O: TableOperation> CustomOp1 for TableOp<O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let width = layout.shape().dims2()?.1;
+        by_type!(storage.dtype(), T => {
+            let output = self.0.forward(values::<T>(storage, layout)?, width);
+            Ok((T::to_cpu_storage_owned(output), self.0.shape(width).into()))
+        })
+    }
+
+    fn bwd(&self, table: &Tensor, _output: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let width = table.dim(1)?;
+        by_type!(table.dtype(), T => {
+            let sums = with_values::<T, _>(gradient, |gradient| self.0.backward(gradient, width))?;
+            Tensor::from_vec(sums, table.shape(), table.device()).map(Some)
+        })
+    }
 }
 
 /// The values of a contiguous tensor in host memory.

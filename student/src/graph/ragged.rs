@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
-use super::attention::{Attend, HeadValues, MeanEmbedding};
+use super::attention::{Attend, HeadLayout, MeanEmbedding};
 use super::convolution::{Convolve, ConvolveMax};
+use super::op::TableOp;
 use super::{DistinctTokens, HeadParameters, PoolingBatch};
 
 /// `U = E·W`: `rows` `[distinct, d]` and `kernel` `[filters, d, width]` to `[distinct, width · filters]`, tap-major.
@@ -25,23 +26,25 @@ pub(super) struct RaggedBatch<'a> {
 impl PoolingBatch for RaggedBatch<'_> {
     fn max_pool(&self, kernel: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let table = fold(self.rows, kernel)?;
-        let maxima = table.apply_op1(ConvolveMax::new(self.tokens.clone(), kernel.dim(2)?))?;
+        let maxima = table.apply_op1(TableOp(ConvolveMax::new(self.tokens.clone(), kernel.dim(2)?)))?;
         maxima.broadcast_add(bias)?.relu()
     }
 
     fn attend(&self, heads: &HeadParameters) -> Result<Tensor> {
-        let (values, layout) = match heads.values {
-            Some(weight) => (self.rows.matmul(&weight.t()?)?, HeadValues::Own),
-            None => (self.rows.clone(), HeadValues::Shared),
+        let count = heads.score.dim(0)?;
+        let (values, d) = match heads.values {
+            Some(weight) => (self.rows.matmul(&weight.t()?)?, weight.dim(0)? / count),
+            None => (self.rows.clone(), self.rows.dim(1)?),
         };
+        let layout = HeadLayout { heads: count, d, stride: values.dim(1)? };
         let convolve = Convolve { tokens: self.tokens.clone(), width: heads.kernel.dim(2)? };
-        let sums = fold(self.rows, heads.kernel)?.apply_op1(convolve)?;
+        let sums = fold(self.rows, heads.kernel)?.apply_op1(TableOp(convolve))?;
         let features = sums.broadcast_add(heads.kernel_bias)?.relu()?;
         let scores = features.matmul(&heads.score.t()?)?.broadcast_add(heads.score_bias)?;
         values.apply_op2(&scores, Attend::new(self.tokens.clone(), layout))
     }
 
     fn mean(&self) -> Result<Tensor> {
-        self.rows.apply_op1(MeanEmbedding { tokens: self.tokens.clone() })
+        self.rows.apply_op1(TableOp(MeanEmbedding { tokens: self.tokens.clone() }))
     }
 }

@@ -19,8 +19,6 @@ pub(super) struct AlignedRows<'a> {
     pub given: u64,
     /// Rows left out so far, in all caches together.
     pub left_out: u64,
-    /// Rows found in all caches so far.
-    matched: u64,
     /// For each cache after the first: the rows that the first cache and this one left out because these two differed.
     apart: Vec<[u64; 2]>,
 }
@@ -48,14 +46,7 @@ impl<'a> AlignedRows<'a> {
         }
         let longest = caches.iter().map(Cache::rows).max().unwrap_or(0);
         let apart = vec![[0; 2]; caches.len().saturating_sub(1)];
-        Ok(Self {
-            readers: caches.iter().map(RowReader::new).collect(),
-            longest,
-            given: 0,
-            left_out: 0,
-            matched: 0,
-            apart,
-        })
+        Ok(Self { readers: caches.iter().map(RowReader::new).collect(), longest, given: 0, left_out: 0, apart })
     }
 
     /// The next rows, at most `most`; `None` after the last.
@@ -65,9 +56,7 @@ impl<'a> AlignedRows<'a> {
     pub(super) fn next(&mut self, most: usize) -> Result<Option<AlignedChunk>> {
         let mut chunk = AlignedChunk { texts: Vec::new(), vectors: Vec::new() };
         while chunk.texts.len() < most {
-            for reader in &mut self.readers {
-                reader.fill()?;
-            }
+            self.readers.iter_mut().try_for_each(RowReader::fill)?;
             if !self.align()? {
                 break;
             }
@@ -76,10 +65,13 @@ impl<'a> AlignedRows<'a> {
                 chunk.vectors.extend_from_slice(reader.vector());
                 to_unit(&mut chunk.vectors[start..]);
             }
-            chunk.texts.push(self.readers[0].take());
-            self.readers[1..].iter_mut().for_each(|reader| drop(reader.take()));
+            let first = &mut self.readers[0];
+            chunk.texts.push(std::mem::take(&mut first.texts[first.done]));
+            for reader in &mut self.readers {
+                reader.skip(1);
+            }
+            self.given += 1;
         }
-        self.given += chunk.texts.len() as u64;
         if self.given == 0 {
             let path = self.readers.first().map(|reader| reader.cache.path().to_owned()).unwrap_or_default();
             return Err(Error::targets(&path, "has no text that the other caches have"));
@@ -125,7 +117,7 @@ impl<'a> AlignedRows<'a> {
             }
             // One cache may be a part of the other, or both may be parts of the same text. But two caches in different
             // orders share next to nothing: the longest increasing subsequence of n shuffled rows has about 2√n rows.
-            if apart[0].min(apart[1]) > GAP as u64 + 8 * self.matched {
+            if apart[0].min(apart[1]) > GAP as u64 + 8 * self.given {
                 let reason = format!("its texts are others than those of {name}, or in another order");
                 return Err(Error::targets(path, reason));
             }
@@ -133,9 +125,7 @@ impl<'a> AlignedRows<'a> {
             other.fill()?;
             index = 0;
         }
-        let found = !first.ahead().is_empty();
-        self.matched += u64::from(found);
-        Ok(found)
+        Ok(!first.ahead().is_empty())
     }
 }
 
@@ -193,13 +183,6 @@ impl<'a> RowReader<'a> {
     fn vector(&self) -> &[f32] {
         let width = self.cache.dimension();
         &self.vectors[self.done * width..][..width]
-    }
-
-    fn take(&mut self) -> String {
-        let text = std::mem::take(&mut self.texts[self.done]);
-        self.done += 1;
-        self.at += 1;
-        text
     }
 
     /// Leaves out the next `rows` rows, or as many as there are, and returns their number.

@@ -1,6 +1,6 @@
 //! A join: the map of the vectors and what it was computed for, kept in a file beside the joined cache.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use limbeck_data::cache::{Cache, Fingerprint};
 use limbeck_data::{Monitor, files};
@@ -14,14 +14,15 @@ use crate::error::{Error, Result};
 /// The file of a joined cache that holds its [`Join`]: the tensors `matrix` and `offset`, and the rest as metadata.
 pub const FILE: &str = "join.safetensors";
 
-/// How several teachers' vectors become one.
-#[derive(Debug, Clone, PartialEq)]
+/// How several teachers' vectors become one. Serialised without the map, this is the metadata of the file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Join {
     /// Weights, centre and width.
     pub settings: Settings,
     /// The teachers, in the order of their caches.
     pub sources: Vec<JoinSource>,
     /// From the teachers' vectors to the joined vector.
+    #[serde(skip)]
     pub map: JoinMap,
 }
 
@@ -50,13 +51,6 @@ impl JoinSource {
         let can_tell = self.teacher.is_some() && other.teacher.is_some();
         self.dimension == other.dimension && (!can_tell || self.without_text() == other.without_text())
     }
-}
-
-/// The metadata of the file.
-#[derive(Serialize, Deserialize)]
-struct JoinMetadata {
-    settings: Settings,
-    sources: Vec<JoinSource>,
 }
 
 impl Join {
@@ -95,28 +89,30 @@ impl Join {
     /// # Errors
     /// A folder without a join, or with a damaged one.
     pub fn open(folder: &Path) -> Result<Self> {
-        let path: PathBuf = folder.join(FILE);
+        let path = folder.join(FILE);
         let wrong = |reason: &str| Error::targets(&path, reason);
-        let loaded = load::<JoinMetadata>(&path)?;
-        let (tensors, metadata) = loaded.ok_or_else(|| wrong("is not there: this is no joined cache"))?;
+        let loaded = load::<Self>(&path)?;
+        let (tensors, join) = loaded.ok_or_else(|| wrong("is not there: this is no joined cache"))?;
         let values = |name: &str| {
             let tensor = tensors.get(name).and_then(|tensor| tensor.flatten_all().ok()?.to_vec1::<f32>().ok());
             tensor.filter(|values| values.iter().all(|x| x.is_finite())).ok_or_else(|| wrong("does not hold a join"))
         };
         let map = JoinMap { matrix: values("matrix")?, offset: values("offset")? };
-        let JoinMetadata { settings, sources } = metadata;
-        let total: usize = sources.iter().map(|source| source.dimension).sum();
-        let fits = map.dimension() == settings.dimension && map.matrix.len() == settings.dimension * total;
-        if fits && total > 0 { Ok(Self { settings, sources, map }) } else { Err(wrong("does not hold a join")) }
+        let (dimension, total) = (join.settings.dimension, join.total());
+        let fits = map.dimension() == dimension && map.matrix.len() == dimension * total && total > 0;
+        if fits { Ok(Self { map, ..join }) } else { Err(wrong("does not hold a join")) }
+    }
+
+    /// The teachers' widths together.
+    fn total(&self) -> usize {
+        self.sources.iter().map(|source| source.dimension).sum()
     }
 
     /// Writes the join into the folder of a joined cache.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let total = self.sources.iter().map(|source| source.dimension).sum();
-        let matrix = Stored::rows(&self.map.matrix, total);
+        let matrix = Stored::rows(&self.map.matrix, self.total());
         let offset = Stored::rows(&self.map.offset, self.map.dimension());
-        let metadata = JoinMetadata { settings: self.settings.clone(), sources: self.sources.clone() };
-        Ok(save(&folder.join(FILE), &[("matrix".to_owned(), matrix), ("offset".to_owned(), offset)], &metadata)?)
+        Ok(save(&folder.join(FILE), &[("matrix".to_owned(), matrix), ("offset".to_owned(), offset)], self)?)
     }
 
     /// A hash of everything that the joined vectors depend on, apart from the texts.

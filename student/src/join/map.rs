@@ -6,7 +6,7 @@ use nalgebra::{DMatrix, DVector, SVD};
 
 use super::Settings;
 use super::aligned::AlignedRows;
-use crate::directions::{principal_directions, scatter};
+use crate::directions::{principal_directions, project, scatter};
 use crate::error::Result;
 use crate::unit::to_unit;
 
@@ -17,7 +17,7 @@ const SAMPLE: u64 = 1 << 17;
 const ROUNDING: f64 = 1e-6;
 
 /// From the unit vectors of several teachers, side by side, to one vector: `x ↦ matrix·x − offset`, scaled to length 1.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct JoinMap {
     /// `dimension × total`
     pub(super) matrix: Vec<f32>,
@@ -76,11 +76,7 @@ impl JoinMap {
     /// zeros.
     pub fn apply(&self, rows: &[f32]) -> Vec<f32> {
         let dimension = self.dimension();
-        let total = self.matrix.len() / dimension.max(1);
-        let rows = ndarray::ArrayView2::from_shape((rows.len() / total.max(1), total), rows);
-        let matrix = ndarray::ArrayView2::from_shape((dimension, total), &self.matrix);
-        let (Ok(rows), Ok(matrix)) = (rows, matrix) else { return Vec::new() };
-        let mut joined: Vec<f32> = rows.dot(&matrix.t()).iter().copied().collect();
+        let mut joined = project(rows, &self.matrix, self.matrix.len() / dimension.max(1), dimension);
         for row in joined.chunks_exact_mut(dimension) {
             row.iter_mut().zip(&self.offset).for_each(|(x, offset)| *x -= offset);
             if row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt() < ROUNDING {

@@ -6,7 +6,7 @@ use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 use rayon::prelude::*;
 
-use super::{Start, smooth_inverse_frequency};
+use super::{Grouped, Start, token_weights};
 use crate::directions::{column_products, principal_directions, project, scatter};
 use crate::error::Result;
 
@@ -88,16 +88,14 @@ impl Cooccurrence {
         self.merge();
         let vocabulary = self.frequencies.len();
         let mut table = self.association().directions(width, seed)?;
-        let total = self.frequencies.iter().sum::<u64>().max(1) as f64;
-        for (id, row) in table.chunks_exact_mut(width).enumerate() {
+        let weights = token_weights(&self.frequencies, vocabulary);
+        for ((id, row), weight) in table.chunks_exact_mut(width).enumerate().zip(weights) {
             let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
             if length == 0.0 && id > 0 {
                 let mut random = Random::new(seed, &[STREAM, 1, id as u64]);
                 row.iter_mut().for_each(|x| *x = random.normal() as f32 / (width as f32).sqrt());
             }
             let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
-            let probability = self.frequencies[id] as f64 / total;
-            let weight = if id == 0 { 0.0 } else { smooth_inverse_frequency(probability) };
             row.iter_mut().for_each(|x| *x *= scale * weight);
         }
         let mut skip = vec![0f32; dimension * width];
@@ -111,75 +109,46 @@ impl Cooccurrence {
     /// Positive pointwise mutual information as a symmetric sparse matrix.
     fn association(&self) -> Association {
         let vocabulary = self.frequencies.len();
+        let tokens = |pair: u64| [(pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize];
         let mut sums = vec![0f64; vocabulary];
         for &(pair, weight) in &self.pairs {
-            let (low, high) = ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize);
-            sums[low] += weight as f64;
-            sums[high] += weight as f64;
+            tokens(pair).into_iter().for_each(|token| sums[token] += weight as f64);
         }
         let total: f64 = sums.iter().sum();
         let smooth: f64 = sums.iter().map(|sum| sum.powf(SMOOTHING)).sum();
         // Smoothing isn't symmetric, so each of the two is the context once, and the mean of both counts.
         let expected = |one: usize, context: usize| (sums[one] / total) * (sums[context].powf(SMOOTHING) / smooth);
-        let entries: Vec<(u32, u32, f32)> = self
-            .pairs
-            .iter()
-            .filter_map(|&(pair, weight)| {
-                let (low, high) = ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize);
-                // A pair of different tokens counts half in each order; a token beside itself has one order only.
-                let seen = if low == high { 2.0 * weight as f64 } else { weight as f64 } / total;
-                let information = |one, context| (seen / expected(one, context)).ln().max(0.0);
-                let mean = 0.5 * (information(low, high) + information(high, low));
-                (mean > 0.0).then_some((low as u32, high as u32, mean as f32))
-            })
-            .collect();
-        Association::new(vocabulary, &entries)
+        let entries = self.pairs.iter().filter_map(|&(pair, weight)| {
+            let [low, high] = tokens(pair);
+            // A pair of different tokens counts half in each order; a token beside itself has one order only.
+            let seen = if low == high { 2.0 * weight as f64 } else { weight as f64 } / total;
+            let information = |one, context| (seen / expected(one, context)).ln().max(0.0);
+            let mean = 0.5 * (information(low, high) + information(high, low));
+            (mean > 0.0).then_some((low as u32, high as u32, mean as f32))
+        });
+        Association::new(vocabulary, &entries.collect::<Vec<_>>())
     }
 }
 
-/// A symmetric sparse matrix in compressed rows.
-struct Association {
-    starts: Vec<usize>,
-    columns: Vec<u32>,
-    values: Vec<f32>,
-}
+/// A symmetric sparse matrix: by row, the columns and their values.
+struct Association(Grouped<(u32, f32)>);
 
 impl Association {
     /// A matrix of these entries `(row, column, value)`, each on or above the diagonal.
     fn new(rows: usize, entries: &[(u32, u32, f32)]) -> Self {
-        let mut starts = vec![0usize; rows + 1];
-        for &(low, high, _) in entries {
-            starts[low as usize + 1] += 1;
-            starts[high as usize + 1] += usize::from(low != high);
-        }
-        (0..rows).for_each(|row| starts[row + 1] += starts[row]);
-        let (mut columns, mut values) = (vec![0; starts[rows]], vec![0.0; starts[rows]]);
-        let mut next = starts.clone();
-        let mut put = |row: u32, column: u32, value: f32| {
-            let at = &mut next[row as usize];
-            (columns[*at], values[*at]) = (column, value);
-            *at += 1;
-        };
-        for &(low, high, value) in entries {
-            put(low, high, value);
-            if low != high {
-                put(high, low, value);
-            }
-        }
-        Self { starts, columns, values }
-    }
-
-    fn rows(&self) -> usize {
-        self.starts.len() - 1
+        let both = entries.iter().flat_map(|&(low, high, value)| {
+            let mirrored = (low != high).then_some((high, (low, value)));
+            std::iter::once((low, (high, value))).chain(mirrored)
+        });
+        Self(Grouped::new(rows, both))
     }
 
     /// The matrix times `x` (`rows × width`).
     fn times(&self, x: &[f32], width: usize) -> Vec<f32> {
-        let mut product = vec![0f32; self.rows() * width];
+        let mut product = vec![0f32; self.0.groups() * width];
         product.par_chunks_exact_mut(width).enumerate().for_each(|(row, sum)| {
-            for at in self.starts[row]..self.starts[row + 1] {
-                let (value, other) = (self.values[at], self.columns[at] as usize);
-                sum.iter_mut().zip(&x[other * width..][..width]).for_each(|(sum, &x)| *sum += value * x);
+            for &(other, value) in self.0.of(row) {
+                sum.iter_mut().zip(&x[other as usize * width..][..width]).for_each(|(sum, &x)| *sum += value * x);
             }
         });
         product
@@ -188,9 +157,9 @@ impl Association {
     /// The eigenvectors of the `width` eigenvalues of largest magnitude, each times the square root of the magnitude:
     /// `rows × width` values. By subspace iteration from a random start (Halko, Martinsson and Tropp 2011).
     fn directions(&self, width: usize, seed: u64) -> Result<Vec<f32>> {
-        let wide = (width + OVERSAMPLING).min(self.rows());
+        let wide = (width + OVERSAMPLING).min(self.0.groups());
         let mut random = Random::new(seed, &[STREAM, 0]);
-        let mut space: Vec<f32> = (0..self.rows() * wide).map(|_| random.normal() as f32).collect();
+        let mut space: Vec<f32> = (0..self.0.groups() * wide).map(|_| random.normal() as f32).collect();
         for _ in 0..ROUNDS {
             space = orthonormal(&self.times(&space, wide), wide)?;
         }

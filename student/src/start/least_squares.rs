@@ -3,7 +3,7 @@
 use limbeck_encoder::TokenBatch;
 use rayon::prelude::*;
 
-use super::Start;
+use super::{Grouped, Start};
 use crate::directions::{column_products, inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
@@ -62,44 +62,25 @@ fn means(bags: &Bags, x: &[f32]) -> Vec<f32> {
     output
 }
 
-/// The texts of every token, one entry for each occurrence: the texts of token `t` are `texts[starts[t]..starts[t +
-/// 1]]`.
-fn occurrences(bags: &Bags) -> (Vec<usize>, Vec<u32>) {
-    let mut starts = vec![0usize; bags.vocabulary + 1];
-    bags.tokens.ids().iter().for_each(|&token| starts[token as usize + 1] += 1);
-    (0..bags.vocabulary).for_each(|token| starts[token + 1] += starts[token]);
-    let mut next = starts.clone();
-    let mut texts = vec![0u32; bags.tokens.ids().len()];
-    for (text, tokens) in bags.tokens.iter().enumerate() {
-        for &token in tokens {
-            texts[next[token as usize]] = text as u32;
-            next[token as usize] += 1;
-        }
-    }
-    (starts, texts)
-}
-
 /// Solves `(AᵀA + ridge) Z = Aᵀ T`: one system for each of the `dimension` columns, all in the same loop.
 fn conjugate_gradients(bags: &Bags) -> Vec<f32> {
     let (d, v) = (bags.dimension, bags.vocabulary);
-    let (starts, texts) = occurrences(bags);
+    let occurrences = |text: u32| bags.tokens.row(text as usize).iter().map(move |&token| (token, text));
+    let texts = Grouped::new(v, (0..bags.tokens.rows() as u32).flat_map(occurrences));
     let share = |text: u32| 1.0 / bags.tokens.row_len(text as usize) as f32;
     // Aᵀ·y token by token: one thread sums a row, in a fixed order.
     let gather = |y: &[f32]| -> Vec<f32> {
         let mut output = vec![0f32; v * d];
         output.par_chunks_mut(d).enumerate().for_each(|(token, sum)| {
-            for &text in &texts[starts[token]..starts[token + 1]] {
+            for &text in texts.of(token) {
                 let (row, share) = (&y[text as usize * d..(text as usize + 1) * d], share(text));
                 sum.iter_mut().zip(row).for_each(|(sum, &y)| *sum += share * y);
             }
         });
         output
     };
-    let diagonal: Vec<f32> = (0..v)
-        .map(|token| {
-            RIDGE + texts[starts[token]..starts[token + 1]].iter().map(|&text| share(text).powi(2)).sum::<f32>()
-        })
-        .collect();
+    let squares = |token: usize| texts.of(token).iter().map(|&text| share(text).powi(2)).sum::<f32>();
+    let diagonal: Vec<f32> = (0..v).map(|token| RIDGE + squares(token)).collect();
     let apply = |x: &[f32]| -> Vec<f32> {
         let mut output = gather(&means(bags, x));
         output.par_iter_mut().zip(x).for_each(|(output, &x)| *output += RIDGE * x);

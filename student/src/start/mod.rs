@@ -34,9 +34,42 @@ pub struct Start {
 /// weight 1/2.
 const SMOOTHING: f64 = 1e-3;
 
-/// The weight of a token of this probability.
-fn smooth_inverse_frequency(probability: f64) -> f32 {
-    (SMOOTHING / (SMOOTHING + probability)) as f32
+/// The weight of each of a table's `rows`, by smooth inverse frequency. Row 0 is padding and has none.
+fn token_weights(frequencies: &[u64], rows: usize) -> impl Iterator<Item = f32> {
+    let total = frequencies.iter().sum::<u64>().max(1) as f64;
+    let probability = move |id: usize| frequencies.get(id).copied().unwrap_or(0) as f64 / total;
+    (0..rows).map(move |id| if id == 0 { 0.0 } else { (SMOOTHING / (SMOOTHING + probability(id))) as f32 })
+}
+
+/// Items in groups, as in the compressed rows of a sparse matrix.
+struct Grouped<T> {
+    /// The items of group `g` are `items[starts[g]..starts[g + 1]]`.
+    starts: Vec<usize>,
+    items: Vec<T>,
+}
+
+impl<T: Copy + Default> Grouped<T> {
+    /// Groups pairs of a group and an item; within a group the items keep their order.
+    fn new(groups: usize, pairs: impl Iterator<Item = (u32, T)> + Clone) -> Self {
+        let mut starts = vec![0; groups + 1];
+        pairs.clone().for_each(|(group, _)| starts[group as usize + 1] += 1);
+        (0..groups).for_each(|group| starts[group + 1] += starts[group]);
+        let mut items = vec![T::default(); starts[groups]];
+        let mut next = starts.clone();
+        for (group, item) in pairs {
+            items[next[group as usize]] = item;
+            next[group as usize] += 1;
+        }
+        Self { starts, items }
+    }
+
+    fn groups(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    fn of(&self, group: usize) -> &[T] {
+        &self.items[self.starts[group]..self.starts[group + 1]]
+    }
 }
 
 impl Start {

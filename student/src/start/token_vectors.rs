@@ -2,7 +2,7 @@
 
 use limbeck_data::cache::TokenVectors;
 
-use super::{Start, smooth_inverse_frequency};
+use super::{Start, token_weights};
 use crate::directions::{inverse, principal_directions, project, scatter};
 use crate::error::Result;
 
@@ -33,10 +33,7 @@ pub fn from_token_vectors(vectors: &TokenVectors, frequencies: &[u64], width: us
     let directions = principal_directions(&scatter(&centred(&chosen), dimension), dimension, width)?;
     let all: Vec<usize> = (0..rows).collect();
     let mut table = project(&centred(&all), &directions, dimension, width);
-    let total = frequencies.iter().sum::<u64>().max(1) as f64;
-    for (id, row) in table.chunks_exact_mut(width).enumerate() {
-        let probability = frequencies.get(id).copied().unwrap_or(0) as f64 / total;
-        let weight = if id == 0 { 0.0 } else { smooth_inverse_frequency(probability) };
+    for (row, weight) in table.chunks_exact_mut(width).zip(token_weights(frequencies, rows)) {
         row.iter_mut().for_each(|x| *x *= weight);
     }
     let empty_target = row(rows - 1).to_vec();

@@ -5,13 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::characters::Case;
 
-/// The counts of a character at the start of words and inside words.
-#[derive(Debug, Clone, Copy, Default)]
-struct CharacterCounts {
-    first: u64,
-    inside: u64,
-}
-
 /// The characters of a vocabulary.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Alphabet {
@@ -25,12 +18,10 @@ impl Alphabet {
     /// The most frequent characters of these words, in at most `room` forms: a character that occurs inside words has a
     /// second form. ASCII's letters, digits and signs are always included, so that ASCII text has no unknown token.
     pub(super) fn of(words: &BTreeMap<String, u64>, room: usize, case: Case) -> Self {
-        let mut counts: BTreeMap<char, CharacterCounts> = BTreeMap::new();
+        // The counts of a character at the start of words and inside words.
+        let mut counts: BTreeMap<char, [u64; 2]> = BTreeMap::new();
         for (word, &count) in words {
-            for (at, c) in word.chars().enumerate() {
-                let counts = counts.entry(c).or_default();
-                *(if at == 0 { &mut counts.first } else { &mut counts.inside }) += count;
-            }
+            word.chars().enumerate().for_each(|(at, c)| counts.entry(c).or_default()[at.min(1)] += count);
         }
         let mut alphabet = Self::default();
         for c in (0x21u8..0x7f).map(char::from).filter(|c| case == Case::Kept || !c.is_ascii_uppercase()) {
@@ -39,16 +30,15 @@ impl Alphabet {
                 alphabet.inside.insert(c);
             }
         }
-        let mut order: Vec<(char, CharacterCounts)> = counts.into_iter().collect();
-        order.sort_by_key(|&(c, counts)| (Reverse(counts.first + counts.inside), c));
-        for (c, counts) in order {
-            let more = usize::from(!alphabet.all.contains(&c))
-                + usize::from(counts.inside > 0 && !alphabet.inside.contains(&c));
-            if alphabet.all.len() + alphabet.inside.len() + more > room {
+        let mut order: Vec<(char, [u64; 2])> = counts.into_iter().collect();
+        order.sort_by_key(|&(c, [first, inside])| (Reverse(first + inside), c));
+        for (c, [_, inside]) in order {
+            let more = [!alphabet.all.contains(&c), inside > 0 && !alphabet.inside.contains(&c)].map(usize::from);
+            if alphabet.all.len() + alphabet.inside.len() + more[0] + more[1] > room {
                 break;
             }
             alphabet.all.insert(c);
-            if counts.inside > 0 {
+            if inside > 0 {
                 alphabet.inside.insert(c);
             }
         }

@@ -12,7 +12,7 @@ use limbeck_encoder::Tokenizer;
 use super::characters::is_ideograph;
 use super::tokenizer_json::TokenizerJson;
 use super::{TextChunks, words};
-use crate::error::{Error, Result};
+use crate::error::{Result, require};
 
 /// The fewest occurrences of a word that becomes a token: from fewer a student learns too little.
 const MIN_FREQUENCY: u64 = 5;
@@ -20,16 +20,10 @@ const MIN_FREQUENCY: u64 = 5;
 /// The tokenizer.json of `base` with words added until it has `size` tokens, or the text has no more words. No token of
 /// `base` is removed.
 pub(super) fn extend(base: &Tokenizer, texts: TextChunks, size: usize, monitor: Monitor) -> Result<Vec<u8>> {
-    let json = TokenizerJson::of(base)?;
-    if json.kind() != "WordPiece" {
-        return Err(Error::Setting {
-            name: "student.vocabulary",
-            value: format!("\"extended\", the tokenizer's model {:?}", json.kind()),
-            allowed: "\"teacher\" or \"trained\" there: WordPiece can be extended".into(),
-        });
-    }
-    let splitter =
-        tokenizers::Tokenizer::from_bytes(base.json()).map_err(Error::vocabulary("splitting text into words"))?;
+    let json = TokenizerJson::parse(base.json())?;
+    let value = format!("\"extended\", the tokenizer's model {:?}", json.kind());
+    let allowed = "\"teacher\" or \"trained\" there: WordPiece can be extended";
+    require(json.kind() == "WordPiece", "student.vocabulary", value, allowed)?;
     let longest = json.longest_word();
     let mut tokens: Vec<String> = json.words().into_iter().map(|(_, token)| token).collect();
     tokens.extend(json.outside(&tokens));
@@ -38,14 +32,10 @@ pub(super) fn extend(base: &Tokenizer, texts: TextChunks, size: usize, monitor: 
     let fits = |word: &str| {
         !there.contains(word) && word.chars().count() <= longest && !word.chars().any(is_ideograph) && !word.is_empty()
     };
-    let counts = words::count(&splitter, texts, monitor)?;
-    let mut new: Vec<(Reverse<u64>, String)> = counts
-        .into_iter()
-        .filter(|(word, count)| *count >= MIN_FREQUENCY && fits(word))
-        .map(|(word, count)| (Reverse(count), word))
-        .collect();
-    new.sort_unstable();
+    let mut new: Vec<(String, u64)> = words::count(base.json(), texts, monitor)?.into_iter().collect();
+    new.retain(|(word, count)| *count >= MIN_FREQUENCY && fits(word));
+    new.sort_by_key(|&(_, count)| Reverse(count)); // stable: equally frequent words stay in their order
     new.truncate(size.saturating_sub(tokens.len()));
-    tokens.extend(new.into_iter().map(|(_, word)| word));
+    tokens.extend(new.into_iter().map(|(word, _)| word));
     json.with_words(&tokens)
 }

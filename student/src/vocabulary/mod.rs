@@ -26,7 +26,7 @@ mod tests;
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, require};
 
 /// The smallest trained vocabulary: it has room for ASCII's letters, digits and signs, at the start of words and
 /// inside.
@@ -65,16 +65,14 @@ pub type TextChunks<'a> = &'a mut dyn Iterator<Item = limbeck_data::Result<Vec<S
 impl Vocabulary {
     /// Refuses impossible sizes.
     pub fn check(&self) -> Result<()> {
-        let setting = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
         match *self {
-            Self::Corpus { min_count: 0 } => setting("student.vocabulary_min_count", "0".into(), "at least 1".into()),
-            Self::Extended { size } | Self::WordPiece { size } | Self::Unigram { size }
-                if !(MIN_SIZE..=MAX_SIZE).contains(&size) =>
-            {
-                let allowed = format!("between {MIN_SIZE} and {MAX_SIZE}");
-                setting("student.vocabulary_size", size.to_string(), allowed)
+            Self::Corpus { min_count } => {
+                require(min_count > 0, "student.vocabulary_min_count", min_count, "at least 1")
             }
-            _ => Ok(()),
+            Self::Extended { size } | Self::WordPiece { size } | Self::Unigram { size } => {
+                let allowed = format!("between {MIN_SIZE} and {MAX_SIZE}");
+                require((MIN_SIZE..=MAX_SIZE).contains(&size), "student.vocabulary_size", size, allowed)
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use limbeck_encoder::{Special, Tokenizer};
 use super::TextChunks;
 use super::characters::{is_ideograph, single};
 use super::tokenizer_json::TokenizerJson;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 
 /// The tokenizer.json of `base` without the tokens that occur fewer than `min_count` times in the texts.
 ///
@@ -16,30 +16,24 @@ use crate::error::{Error, Result};
 /// text with tokens still has tokens: of WordPiece each character, at the start of words and inside; of Unigram the
 /// characters of the text and of ASCII, and the bytes that it falls back to.
 pub(super) fn prune(base: &Tokenizer, texts: TextChunks, min_count: u64, monitor: Monitor) -> Result<Vec<u8>> {
-    let json = TokenizerJson::of(base)?;
-    let prune: fn(TokenizerJson, &[u64], u64) -> Result<Vec<u8>> = match json.kind() {
-        "WordPiece" => prune_wordpiece,
-        "Unigram" => prune_unigram,
-        kind => {
-            return Err(Error::Setting {
-                name: "student.vocabulary",
-                value: format!("\"corpus\", the tokenizer's model {kind:?}"),
-                allowed: "\"teacher\" or \"trained\" there: WordPiece and Unigram can be pruned".into(),
-            });
-        }
+    let json = TokenizerJson::parse(base.json())?;
+    let kind = json.kind().to_owned();
+    let value = format!("\"corpus\", the tokenizer's model {kind:?}");
+    let allowed = "\"teacher\" or \"trained\" there: WordPiece and Unigram can be pruned";
+    require(["WordPiece", "Unigram"].contains(&kind.as_str()), "student.vocabulary", value, allowed)?;
+    let counts = count(base, texts, monitor)?;
+    let special: HashSet<String> = json.special().into_iter().collect();
+    let stays = |id: usize, token: &str| {
+        id == 0 || special.contains(token) || counts.get(id).is_some_and(|&count| count >= min_count)
     };
-    prune(json, &count(base, texts, monitor)?, min_count)
+    if kind == "WordPiece" { prune_wordpiece(json, stays) } else { prune_unigram(json, &counts, stays) }
 }
 
-fn prune_wordpiece(json: TokenizerJson, counts: &[u64], min_count: u64) -> Result<Vec<u8>> {
-    let special: HashSet<String> = json.special().into_iter().collect();
+fn prune_wordpiece(json: TokenizerJson, stays: impl Fn(usize, &str) -> bool) -> Result<Vec<u8>> {
     let rules = WordRules::of(&json);
     let all = json.words();
-    let stays = |id: u64, token: &str| {
-        let is_frequent = counts.get(id as usize).is_some_and(|&count| count >= min_count);
-        id == 0 || is_frequent || special.contains(token) || rules.is_needed_character(token)
-    };
     let tokens = || all.iter().map(|(_, token)| token.as_str());
+    let stays = |id: u64, token: &str| stays(id as usize, token) || rules.is_needed_character(token);
     let mut kept: HashSet<&str> =
         all.iter().filter(|(id, token)| stays(*id, token)).map(|(_, token)| token.as_str()).collect();
     let is_lost = |token: &&str| !kept.contains(token) && rules.is_reachable(token) && !rules.spells(&kept, token);
@@ -50,20 +44,16 @@ fn prune_wordpiece(json: TokenizerJson, counts: &[u64], min_count: u64) -> Resul
     json.with_words(&pruned)
 }
 
-fn prune_unigram(json: TokenizerJson, counts: &[u64], min_count: u64) -> Result<Vec<u8>> {
-    let special: HashSet<String> = json.special().into_iter().collect();
-    let vocab = json.0["model"]["vocab"].as_array().cloned().unwrap_or_default();
-    let pieces: Vec<(&str, f64)> =
-        vocab.iter().filter_map(|pair| Some((pair[0].as_str()?, pair[1].as_f64()?))).collect();
+fn prune_unigram(json: TokenizerJson, counts: &[u64], stays: impl Fn(usize, &str) -> bool) -> Result<Vec<u8>> {
+    let vocab = json.0["model"]["vocab"].as_array().into_iter().flatten();
+    let pieces: Vec<(&str, f64)> = vocab.filter_map(|pair| Some((pair[0].as_str()?, pair[1].as_f64()?))).collect();
     let mut characters: HashSet<char> = (0x21u8..0x7f).map(char::from).collect();
     for ((piece, _), _) in pieces.iter().zip(counts).filter(|(_, count)| **count > 0) {
         characters.extend(piece.chars());
     }
     let falls_back = json.0["model"]["byte_fallback"] == true;
     let stays = |id: usize, piece: &str| {
-        id == 0
-            || counts.get(id).is_some_and(|&count| count >= min_count)
-            || special.contains(piece)
+        stays(id, piece)
             || single(piece).is_some_and(|c| characters.contains(&c))
             || falls_back && piece.len() == 6 && piece.starts_with("<0x")
     };

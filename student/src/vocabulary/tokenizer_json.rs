@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use limbeck_encoder::Tokenizer;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
@@ -11,16 +10,10 @@ use crate::error::{Error, Result};
 pub(super) struct TokenizerJson(pub Value);
 
 impl TokenizerJson {
-    /// The tokenizer.json of `tokenizer`.
-    pub(super) fn of(tokenizer: &Tokenizer) -> Result<Self> {
-        Self::parse(tokenizer.json())
-    }
-
     /// Parses a tokenizer.json.
     pub(super) fn parse(json: &[u8]) -> Result<Self> {
-        serde_json::from_slice(json)
-            .map(Self)
-            .map_err(|error| Error::vocabulary("reading a tokenizer.json")(error.into()))
+        let parsed = serde_json::from_slice(json).map(Self);
+        parsed.map_err(|error| Error::vocabulary("reading a tokenizer.json")(error.into()))
     }
 
     /// The model's type, such as `WordPiece`.
@@ -30,19 +23,13 @@ impl TokenizerJson {
 
     /// The tokens that no text spells: the added tokens by id, and the unknown token.
     pub(super) fn special(&self) -> Vec<String> {
-        let mut added: Vec<(u64, &str)> = self.0["added_tokens"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|token| Some((token["id"].as_u64()?, token["content"].as_str()?)))
-            .collect();
+        let added = self.0["added_tokens"].as_array().into_iter().flatten();
+        let added = added.filter_map(|token| Some((token["id"].as_u64()?, token["content"].as_str()?)));
+        let mut added: Vec<(u64, &str)> = added.collect();
         added.sort_unstable();
         let mut special: Vec<String> = added.into_iter().map(|(_, content)| content.to_string()).collect();
-        if let Some(unknown) = self.unknown()
-            && !special.contains(&unknown)
-        {
-            special.push(unknown);
-        }
+        let unknown = self.unknown().filter(|unknown| !special.contains(unknown));
+        special.extend(unknown);
         special
     }
 
@@ -87,9 +74,8 @@ impl TokenizerJson {
 
     /// The tokenizer.json with a WordPiece vocabulary of these tokens, whose ids are their indices.
     pub(super) fn with_words(mut self, tokens: &[String]) -> Result<Vec<u8>> {
-        let vocab: Map<String, Value> =
-            tokens.iter().zip(0u32..).map(|(token, id)| (token.clone(), id.into())).collect();
-        self.0["model"]["vocab"] = Value::Object(vocab);
+        let numbered = tokens.iter().cloned().zip((0u32..).map(Value::from));
+        self.0["model"]["vocab"] = Value::Object(numbered.collect());
         self.renumbered(tokens.iter().map(String::as_str))
     }
 
@@ -98,10 +84,7 @@ impl TokenizerJson {
         let unknown = self.unknown();
         let id = unknown.and_then(|unknown| pieces.iter().position(|(piece, _)| *piece == unknown));
         self.0["model"]["unk_id"] = id.map_or(Value::Null, Value::from);
-        self.0["model"]["vocab"] = pieces
-            .iter()
-            .map(|(piece, score)| Value::from(vec![Value::from(piece.as_str()), Value::from(*score)]))
-            .collect();
+        self.0["model"]["vocab"] = pieces.iter().map(|(piece, score)| json!([piece, score])).collect();
         self.renumbered(pieces.iter().map(|(piece, _)| piece.as_str()))
     }
 

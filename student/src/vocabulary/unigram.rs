@@ -24,22 +24,21 @@ const STEP: f64 = 0.0001;
 /// The tokenizer.json of at most `size` pieces.
 pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: Monitor) -> Result<Vec<u8>> {
     let case = Case::of(base)?;
-    let own = TokenizerJson::of(base)?;
+    let own = TokenizerJson::parse(base.json())?;
     let json = if own.kind() == "Unigram" { own } else { sentencepiece(case)? };
     let special = json.reserved();
     let mut first: Vec<(String, f64)> = special.iter().map(|token| (token.clone(), 0.0)).collect();
     let empty = TokenizerJson(json.0.clone()).with_pieces(&first)?;
-    let splitter = tokenizers::Tokenizer::from_bytes(empty).map_err(Error::vocabulary("splitting text into words"))?;
-    let counts = words::count(&splitter, texts, monitor)?;
+    let counts = words::count(&empty, texts, monitor)?;
     let room = size.saturating_sub(special.len());
     // A unigram model has one form of each character; that the alphabet counts two only leaves more room for long
     // pieces.
     let alphabet = Alphabet::of(&counts, room * 3 / 4, case);
-    let sentences: Vec<(String, u32)> = counts
-        .iter()
-        .flat_map(|(word, &count)| pieces_of(word, &alphabet).into_iter().map(move |part| (part, count)))
-        .map(|(part, count)| (part, count.min(u64::from(u32::MAX)) as u32))
-        .collect();
+    let sentences = counts.iter().flat_map(|(word, &count)| {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        pieces_of(word, &alphabet).into_iter().map(move |part| (part, count))
+    });
+    let sentences: Vec<(String, u32)> = sentences.collect();
     let _bar = monitor.stage("training a unigram vocabulary", None, "");
     monitor.check()?;
     let trainer = UnigramTrainer::builder()
@@ -52,9 +51,8 @@ pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: M
     let mut model = Unigram::default();
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build();
     let alone = alone.map_err(|error| Error::vocabulary("starting a thread")(error.into()))?;
-    alone
-        .install(|| trainer.do_train(sentences, &mut model).map(drop))
-        .map_err(Error::vocabulary("training a unigram vocabulary"))?;
+    let trained = alone.install(|| trainer.do_train(sentences, &mut model));
+    trained.map_err(Error::vocabulary("training a unigram vocabulary"))?;
     let mut pieces: Vec<(String, f64)> = model.iter().map(|(piece, score)| (piece.clone(), *score)).collect();
     pieces.retain(|(piece, _)| !special.contains(piece));
     assign_low_scores(&mut pieces);

@@ -21,7 +21,7 @@ const MIN_FREQUENCY: u64 = 2;
 
 /// The tokenizer.json of at most `size` tokens.
 pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: Monitor) -> Result<Vec<u8>> {
-    let own = TokenizerJson::of(base)?;
+    let own = TokenizerJson::parse(base.json())?;
     let is_bert = own.kind() == "WordPiece"
         && own.0["model"]["continuing_subword_prefix"] == "##"
         && own.0["normalizer"]["type"] == "BertNormalizer"
@@ -35,16 +35,14 @@ pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: M
     let json = if is_bert { own } else { bert(case)? };
     let special = json.reserved();
     let empty = TokenizerJson(json.0.clone()).with_words(&special)?;
-    let splitter = tokenizers::Tokenizer::from_bytes(empty).map_err(Error::vocabulary("splitting text into words"))?;
     let longest = json.longest_word();
-    let mut counts = words::count(&splitter, texts, monitor)?;
+    let mut counts = words::count(&empty, texts, monitor)?;
     counts.retain(|word, _| word.chars().count() <= longest);
 
     let alphabet = Alphabet::of(&counts, (size - special.len().min(size)) * 3 / 4, case);
     let characters = alphabet.all.iter().map(char::to_string);
     let inside = alphabet.inside.iter().map(|c| format!("##{c}"));
-    let first: Vec<AddedToken> =
-        special.iter().cloned().chain(characters).chain(inside).map(|token| AddedToken::from(token, false)).collect();
+    let first = special.into_iter().chain(characters).chain(inside).map(|token| AddedToken::from(token, false));
     let _bar = monitor.stage("training a WordPiece vocabulary", None, "");
     monitor.check()?;
     let trainer = BpeTrainerBuilder::new()
@@ -52,7 +50,7 @@ pub(super) fn train(base: &Tokenizer, texts: TextChunks, size: usize, monitor: M
         .vocab_size(size)
         .min_frequency(MIN_FREQUENCY)
         .continuing_subword_prefix("##".into())
-        .special_tokens(first)
+        .special_tokens(first.collect())
         .build();
     let counts = counts.iter().filter(|(word, _)| alphabet.spells(word));
     let counts = counts.map(|(word, &count)| (word.as_str().into(), count)).collect();

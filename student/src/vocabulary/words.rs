@@ -11,8 +11,9 @@ use tokenizers::{
 use super::TextChunks;
 use crate::error::{Error, Result};
 
-/// Counts the words that the tokenizer's normaliser and pre-tokenizer make of the texts.
-pub(super) fn count(tokenizer: &Tokenizer, texts: TextChunks, monitor: Monitor) -> Result<BTreeMap<String, u64>> {
+/// Counts the words that the normaliser and pre-tokenizer of a tokenizer.json make of the texts.
+pub(super) fn count(json: &[u8], texts: TextChunks, monitor: Monitor) -> Result<BTreeMap<String, u64>> {
+    let tokenizer = Tokenizer::from_bytes(json).map_err(Error::vocabulary("splitting text into words"))?;
     let bar = monitor.stage("counting words", None, "texts");
     let mut all: BTreeMap<String, u64> = BTreeMap::new();
     for texts in texts {
@@ -22,7 +23,7 @@ pub(super) fn count(tokenizer: &Tokenizer, texts: TextChunks, monitor: Monitor) 
             .par_chunks(256)
             .map(|texts| {
                 let mut counts = HashMap::new();
-                texts.iter().try_for_each(|text| add(tokenizer, text, &mut counts)).map(|()| counts)
+                texts.iter().try_for_each(|text| add(&tokenizer, text, &mut counts)).map(|()| counts)
             })
             .collect::<Result<_>>()?;
         for (word, count) in parts.into_iter().flatten() {
