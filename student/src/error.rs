@@ -28,23 +28,12 @@ pub enum Error {
     /// A vocabulary could not be made; `operation` is the step that failed.
     #[error("{operation} failed")]
     Vocabulary { operation: &'static str, source: tokenizers::Error },
-    /// The loss or a parameter became NaN or infinite.
-    #[error("{what} is not finite at step {step}; a checkpoint from before stays")]
-    #[diagnostic(help(
-        "look for strange targets with `limbeck inspect CACHE`, or lower learning_rate, in another folder or without \
-         the checkpoint"
-    ))]
-    NotFinite { what: &'static str, step: u64 },
     /// A vector has a NaN or an infinity.
     #[error("the vector of text {row} is not finite: the student's weights are too large")]
     NotFiniteVector {
         /// The text's place among those given, from 0.
         row: usize,
     },
-    /// The training was interrupted after it wrote a checkpoint.
-    #[error("interrupted at step {step} of {total}; the checkpoint is kept")]
-    #[diagnostic(code(limbeck::interrupted), help("give the same command again to go on from the checkpoint"))]
-    Interrupted { step: u64, total: u64 },
     /// The caller asked for a stop.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -95,6 +84,16 @@ impl Error {
         move |source| Self::Tensor { operation, source }
     }
 
+    /// A setting that is out of range.
+    pub(crate) fn setting(name: &'static str, value: impl ToString, allowed: &str) -> Self {
+        Self::Setting { name, value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// Refuses a setting that is not `valid`.
+    pub(crate) fn require(valid: bool, name: &'static str, value: impl ToString, allowed: &str) -> Result<()> {
+        if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
+    }
+
     /// Names the step of making a vocabulary in which the `tokenizers` crate failed.
     pub(crate) fn vocabulary(operation: &'static str) -> impl FnOnce(tokenizers::Error) -> Self {
         move |source| Self::Vocabulary { operation, source }
@@ -123,9 +122,11 @@ mod tests {
 
     #[test]
     fn every_interruption_is_known_by_its_code() {
-        for error in [Error::Interrupted { step: 3, total: 9 }, limbeck_data::Interrupted.into()] {
+        let by_training = limbeck_training::Error::Interrupted { step: 3, total: 9 };
+        for error in [Error::from(by_training), limbeck_data::Interrupted.into()] {
             assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
         }
-        assert!(!limbeck_data::is_interrupted(&Error::NotFinite { what: "the loss", step: 3 }));
+        let not_finite = limbeck_training::Error::NotFinite { what: "the loss".into(), step: 3 };
+        assert!(!limbeck_data::is_interrupted(&Error::from(not_finite)));
     }
 }
