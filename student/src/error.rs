@@ -86,6 +86,16 @@ impl Error {
         move |source| Self::Tensor { operation, source }
     }
 
+    /// A setting that is out of range.
+    pub(crate) fn setting(name: &'static str, value: impl ToString, allowed: &str) -> Self {
+        Self::Setting { name, value: value.to_string(), allowed: allowed.into() }
+    }
+
+    /// Refuses a setting that is not `valid`.
+    pub(crate) fn require(valid: bool, name: &'static str, value: impl ToString, allowed: &str) -> Result<()> {
+        if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
+    }
+
     /// Names the step of making a vocabulary in which the `tokenizers` crate failed.
     pub(crate) fn vocabulary(operation: &'static str) -> impl FnOnce(tokenizers::Error) -> Self {
         move |source| Self::Vocabulary { operation, source }
@@ -118,9 +128,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interruption_is_known_by_its_code() {
-        let error = Error::from(limbeck_data::Interrupted);
-        assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
-        assert!(!limbeck_data::is_interrupted(&Error::NotFiniteVector { row: 3 }));
+    fn every_interruption_is_known_by_its_code() {
+        let by_training = limbeck_training::Error::Interrupted { step: 3, total: 9 };
+        for error in [Error::from(by_training), limbeck_data::Interrupted.into()] {
+            assert!(limbeck_data::is_interrupted(&error) && error.hint().is_some(), "{error}");
+        }
+        let not_finite = limbeck_training::Error::NotFinite { what: "the loss".into(), step: 3 };
+        assert!(!limbeck_data::is_interrupted(&Error::from(not_finite)));
     }
 }

@@ -4,9 +4,10 @@ use candle_core::{Result as TensorResult, Tensor};
 use limbeck_training::StepOutcome;
 use limbeck_training::checkpoint::{NamedTensors, SavedTensors};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
+use limbeck_training::random::Random;
 
 use crate::error::{Error, Result};
-use crate::graph::Backend;
+use crate::graph::{Backend, PooledTexts};
 use crate::model::{TABLE, TextCnn, TokenRows};
 
 /// A student in training.
@@ -15,7 +16,8 @@ pub(crate) struct TrainableStudent {
     pub(crate) backend: Backend,
     adam: AdamWSettings,
     optimiser: AdamW,
-    start: String,
+    /// A hash of the weights before the first step.
+    pub(crate) start_hash: String,
 }
 
 impl TrainableStudent {
@@ -25,13 +27,20 @@ impl TrainableStudent {
         let named = model.dense.iter().map(|(name, variable)| (name.to_string(), variable.clone()));
         let optimiser = AdamW::new(named.collect::<Vec<_>>(), adam, |_| true)?;
         let backend = Backend::of(&model.device);
-        let start = weights_hash(&model)?;
-        Ok(Self { model, backend, adam, optimiser, start })
+        let start_hash = weights_hash(&model)?;
+        Ok(Self { model, backend, adam, optimiser, start_hash })
     }
 
-    /// A hash of the weights before the first step.
-    pub(crate) fn start_hash(&self) -> &str {
-        &self.start
+    /// The vectors of pooled texts under dropout masks of their own, not yet normalised.
+    pub(crate) fn masked(
+        &self,
+        pooled: &PooledTexts,
+        texts: usize,
+        dropout: f64,
+        random: &mut Random,
+    ) -> Result<Tensor> {
+        let masks = self.model.masks(texts, dropout, random)?;
+        self.model.project(pooled, masks.as_ref())
     }
 
     /// Updates the student by the gradients of `loss`, a scalar computed from `rows`; changes nothing when the loss or
@@ -53,10 +62,6 @@ impl TrainableStudent {
         Ok(outcome)
     }
 
-    pub(crate) fn weights(&self) -> NamedTensors<'_> {
-        self.model.weights()
-    }
-
     pub(crate) fn moments(&self) -> NamedTensors<'_> {
         self.model.table.moments(TABLE).into_iter().chain(self.optimiser.moments()).collect()
     }
@@ -65,7 +70,9 @@ impl TrainableStudent {
         self.model.set_weights(|name| saved.get(name).cloned(), |name| saved.missing(name).into())
     }
 
-    pub(crate) fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
+    /// Puts back weights and moments.
+    pub(crate) fn restore(&mut self, saved: &SavedTensors) -> Result<()> {
+        self.set_weights(saved)?;
         self.model.table.restore(TABLE, saved)?;
         Ok(self.optimiser.restore(saved)?)
     }

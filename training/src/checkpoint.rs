@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
@@ -84,8 +84,7 @@ impl View for &Stored<'_> {
     fn dtype(&self) -> Dtype {
         match self {
             Stored::Tensor(tensor) => View::dtype(&tensor),
-            Stored::Rows { dtype: DType::F64, .. } => Dtype::F64,
-            Stored::Rows { .. } => Dtype::F32,
+            Stored::Rows { dtype, .. } => (*dtype).into(),
         }
     }
 
@@ -146,7 +145,7 @@ impl SavedTensors {
 
     /// The error for a tensor that is missing or does not fit.
     pub fn missing(&self, name: &str) -> Error {
-        Error::Checkpoint { path: self.path.clone(), reason: format!("has no fitting {name}") }
+        Error::checkpoint(&self.path, format!("has no fitting {name}"))
     }
 }
 
@@ -155,7 +154,7 @@ impl SavedTensors {
 /// # Errors
 /// Files that can't be written.
 pub fn save<S: Serialize>(path: &Path, tensors: &[(String, Stored)], state: &S) -> Result<()> {
-    let state = serde_json::to_string(state).map_err(|error| broken(path, &error))?;
+    let state = serde_json::to_string(state).map_err(|error| Error::checkpoint(path, error))?;
     write(path, tensors, Some(HashMap::from([(KEY.to_string(), state)])))
 }
 
@@ -175,24 +174,19 @@ pub fn write(path: &Path, tensors: &[(String, Stored)], metadata: Option<HashMap
         let (dtype, shape) = (tensor.dtype(), tensor.shape().to_vec());
         ((*name).to_string(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     });
-    let header = Metadata::new(metadata, infos.collect()).map_err(|error| broken(path, &error))?;
-    let mut header = serde_json::to_vec(&header).map_err(|error| broken(path, &error))?;
+    let header = Metadata::new(metadata, infos.collect()).map_err(|error| Error::checkpoint(path, error))?;
+    let mut header = serde_json::to_vec(&header).map_err(|error| Error::checkpoint(path, error))?;
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     if header.len() > MOST_HEADER {
         let reason = format!("its header would have {} bytes, which no reader takes", header.len());
-        return Err(Error::Checkpoint { path: path.to_path_buf(), reason });
+        return Err(Error::checkpoint(path, reason));
     }
     limbeck_data::files::write_atomically(path, |file| {
-        let all = [&(header.len() as u64).to_le_bytes()[..], &header[..]];
         let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(limbeck_data::Error::io("write", path));
-        all.iter().try_for_each(|bytes| write(bytes))?;
-        sorted.iter().try_for_each(|(_, tensor)| write(&tensor.data()))?;
-        Ok(())
+        write(&(header.len() as u64).to_le_bytes())?;
+        write(&header)?;
+        Ok(sorted.iter().try_for_each(|(_, tensor)| write(&tensor.data()))?)
     })
-}
-
-fn broken(path: &Path, error: &dyn std::error::Error) -> Error {
-    Error::Checkpoint { path: path.to_path_buf(), reason: error.to_string() }
 }
 
 /// Reads what [`save`] wrote; `None` when there is no file.
@@ -200,30 +194,31 @@ fn broken(path: &Path, error: &dyn std::error::Error) -> Error {
 /// # Errors
 /// A file that is truncated or not safetensors, and a state that is missing or has other fields.
 pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, S)>> {
-    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
     let Some(bytes) = read(path)? else { return Ok(None) };
     let state = state_in(&bytes, path)?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
-    Ok(Some((tensors.map_err(|error| broken(format!("no whole safetensors file ({error})")))?, state)))
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(not_whole(path))?;
+    Ok(Some((tensors, state)))
 }
 
 /// The bytes of a file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::File { path: path.to_path_buf(), operation: "reading", source }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(path, "reading")(error)),
     }
 }
 
 /// The state in the header of `bytes`, the file at `path`.
 fn state_in<S: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<S> {
-    let broken = |reason: String| Error::Checkpoint { path: path.to_path_buf(), reason };
-    let (_, header) =
-        SafeTensors::read_metadata(bytes).map_err(|error| broken(format!("no whole safetensors file ({error})")))?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_whole(path))?;
     let state = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-    let state = state.ok_or_else(|| broken("has no limbeck state in its metadata".into()))?;
-    serde_json::from_str(state).map_err(|error| broken(format!("its state doesn't fit ({error})")))
+    let state = state.ok_or_else(|| Error::checkpoint(path, "has no limbeck state in its metadata"))?;
+    serde_json::from_str(state).map_err(|error| Error::checkpoint(path, format!("its state doesn't fit ({error})")))
+}
+
+fn not_whole<E: std::fmt::Display>(path: &Path) -> impl FnOnce(E) -> Error {
+    move |error| Error::checkpoint(path, format!("no whole safetensors file ({error})"))
 }
 
 /// The two checkpoints of a training: its current state, and its best weights so far.
@@ -288,12 +283,11 @@ impl CheckpointFiles {
     /// When they are missing or of another step.
     pub fn load_best(&self, step: u64) -> Result<SavedTensors> {
         let path = self.best();
-        let broken = |reason: &str| Error::Checkpoint { path: path.clone(), reason: reason.into() };
-        let (tensors, found) = load::<u64>(&path)?.ok_or_else(|| broken("is missing"))?;
-        if found != step {
-            return Err(broken("is of another step than the checkpoint says"));
+        match load::<u64>(&path)? {
+            Some((tensors, found)) if found == step => Ok(SavedTensors { path, tensors }),
+            Some(_) => Err(Error::checkpoint(&path, "is of another step than the checkpoint says")),
+            None => Err(Error::checkpoint(&path, "is missing")),
         }
-        Ok(SavedTensors { path, tensors })
     }
 
     /// Removes both files.
@@ -303,9 +297,7 @@ impl CheckpointFiles {
     pub fn remove(&self) -> Result<()> {
         for path in [self.checkpoint(), self.best()] {
             match std::fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::File { path, operation: "removing", source });
-                }
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file(&path, "removing")(error)),
                 _ => {}
             }
         }

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
@@ -135,7 +135,23 @@ impl Error {
     }
 
     /// A setting that is outside its range.
-    pub(crate) fn setting(name: impl Into<String>, value: impl ToString, allowed: &'static str) -> Self {
+    pub(crate) fn setting(name: &str, value: impl ToString, allowed: &'static str) -> Self {
         Self::Setting { name: name.into(), value: value.to_string(), allowed }
+    }
+
+    /// Refuses a setting that is not `valid`.
+    pub(crate) fn require(valid: bool, name: &str, value: impl ToString, allowed: &'static str) -> Result<()> {
+        if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
+    }
+
+    /// Names the file and the operation that the operating system refused.
+    pub(crate) fn file(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File { path, operation, source }
+    }
+
+    /// A checkpoint that is broken.
+    pub(crate) fn checkpoint(path: &Path, reason: impl ToString) -> Self {
+        Self::Checkpoint { path: path.to_path_buf(), reason: reason.to_string() }
     }
 }

@@ -74,19 +74,19 @@
 //!         let score = -f64::from((self.0[0] - 2.0).abs());
 //!         Ok(Some(Measurement { metric, score, alignment: None, uniformity: None }))
 //!     }
-//!     fn weights(&self) -> Result<NamedTensors<'_>> {
-//!         Ok(vec![("mean".into(), Stored::rows(&self.0, 1))])
+//!     fn weights(&self) -> NamedTensors<'_> {
+//!         vec![("mean".into(), Stored::rows(&self.0, 1))]
 //!     }
-//!     fn moments(&self) -> Result<NamedTensors<'_>> {
-//!         Ok(Vec::new())
+//!     fn moments(&self) -> NamedTensors<'_> {
+//!         Vec::new()
 //!     }
 //!     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
 //!         let tensor = saved.fitting("mean", &[1, 1], candle_core::DType::F32)?;
 //!         self.0 = tensor.flatten_all().and_then(|all| all.to_vec1()).map_err(Error::tensor("the mean"))?;
 //!         Ok(())
 //!     }
-//!     fn set_moments(&mut self, _saved: &SavedTensors) -> Result<()> {
-//!         Ok(())
+//!     fn restore(&mut self, saved: &SavedTensors, _step: u64) -> Result<()> {
+//!         self.set_weights(saved)
 //!     }
 //! }
 //!

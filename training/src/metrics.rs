@@ -21,25 +21,20 @@ impl MetricsLog {
     /// # Errors
     /// A file that can't be read or written.
     pub fn resume(path: &Path, stage: &str, step: Option<u64>) -> Result<Self> {
-        let failed = |operation| move |source| Error::File { path: path.to_path_buf(), operation, source };
+        let failed = |operation| Error::file(path, operation);
         let mut kept = Vec::new();
         let mut length = 0;
         if path.exists() {
             let file = File::open(path).map_err(failed("opening the log"))?;
             length = file.metadata().map_err(failed("reading the log"))?.len();
-            let reader = BufReader::new(file);
-            for line in reader.split(b'\n') {
+            let is_later = |logged| step.is_none_or(|step| logged > step);
+            for line in BufReader::new(file).split(b'\n') {
                 let line = line.map_err(failed("reading the log"))?;
-                let Ok(entry) = serde_json::from_slice::<Value>(&line) else {
-                    continue;
-                };
-                let later = |logged| step.is_none_or(|step| logged > step);
-                let later = entry["stage"] == stage && entry["step"].as_u64().is_some_and(later);
-                if later {
-                    continue;
+                let Ok(entry) = serde_json::from_slice::<Value>(&line) else { continue };
+                if entry["stage"] != stage || !entry["step"].as_u64().is_some_and(is_later) {
+                    kept.extend_from_slice(&line);
+                    kept.push(b'\n');
                 }
-                kept.extend_from_slice(&line);
-                kept.push(b'\n');
             }
         }
         // Lines were left out, or the end of the last line was not written.
@@ -58,11 +53,7 @@ impl MetricsLog {
     /// A file that can't be written.
     pub fn log(&mut self, entry: &Value) -> Result<()> {
         let line = format!("{entry}\n");
-        self.file.write_all(line.as_bytes()).map_err(|source| Error::File {
-            path: self.path.clone(),
-            operation: "writing to the log",
-            source,
-        })
+        self.file.write_all(line.as_bytes()).map_err(Error::file(&self.path, "writing to the log"))
     }
 }
 

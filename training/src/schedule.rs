@@ -32,12 +32,8 @@ impl Schedule {
     /// # Errors
     /// A `peak` that is not a positive number, and a share outside 0 to 1.
     pub fn new(peak: f64, warm_up_share: f64, total: u64, decay: Decay) -> Result<Self> {
-        if !(peak > 0.0 && peak.is_finite()) {
-            return Err(Error::setting("learning_rate", peak, "above 0"));
-        }
-        if !(0.0..=1.0).contains(&warm_up_share) {
-            return Err(Error::setting("warm_up", warm_up_share, "from 0 to 1"));
-        }
+        Error::require(peak > 0.0 && peak.is_finite(), "learning_rate", peak, "above 0")?;
+        Error::require((0.0..=1.0).contains(&warm_up_share), "warm_up", warm_up_share, "from 0 to 1")?;
         Ok(Self { peak, warm_up: (warm_up_share * total as f64).round() as u64, total, decay })
     }
 
@@ -47,14 +43,11 @@ impl Schedule {
             return self.peak * step as f64 / self.warm_up as f64;
         }
         let falling = (self.total - self.warm_up).max(1) as f64;
-        let left = self.total.saturating_sub(step) as f64 + 1.0;
+        let left = ((self.total.saturating_sub(step) as f64 + 1.0) / (falling + 1.0)).min(1.0);
         match self.decay {
             Decay::Constant => self.peak,
-            Decay::Linear => self.peak * (left / (falling + 1.0)).min(1.0),
-            Decay::Cosine => {
-                let done = 1.0 - (left / (falling + 1.0)).min(1.0);
-                self.peak * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
+            Decay::Linear => self.peak * left,
+            Decay::Cosine => self.peak * 0.5 * (1.0 + (std::f64::consts::PI * (1.0 - left)).cos()),
         }
     }
 }

@@ -104,18 +104,14 @@ impl TrainingSettings {
     /// # Errors
     /// Names the first such key.
     pub fn check(&self, section: &str) -> Result<()> {
-        for (name, value) in [("evaluate_every", self.evaluate_every), ("checkpoint_every", self.checkpoint_every)] {
-            at_least_one(section, name, value)?;
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
-            return Err(Error::setting(format!("{section}.weight_decay"), self.weight_decay, "0 or above"));
-        }
-        match self.schedule(1) {
-            Err(Error::Setting { name, value, allowed }) => {
-                Err(Error::Setting { name: format!("{section}.{name}"), value, allowed })
-            }
-            checked => checked.map(|_| ()),
-        }
+        at_least_one(section, "evaluate_every", self.evaluate_every)?;
+        at_least_one(section, "checkpoint_every", self.checkpoint_every)?;
+        let decay = self.weight_decay;
+        Error::require(decay >= 0.0 && decay.is_finite(), &format!("{section}.weight_decay"), decay, "0 or above")?;
+        self.schedule(1).map(drop).map_err(|error| match error {
+            Error::Setting { name, value, allowed } => Error::setting(&format!("{section}.{name}"), value, allowed),
+            error => error,
+        })
     }
 
     /// The learning rate over `steps` steps.
@@ -132,5 +128,5 @@ impl TrainingSettings {
 /// # Errors
 /// Names the key.
 pub fn at_least_one(section: &str, name: &str, value: u64) -> Result<()> {
-    if value == 0 { Err(Error::setting(format!("{section}.{name}"), 0, "at least 1")) } else { Ok(()) }
+    Error::require(value > 0, &format!("{section}.{name}"), value, "at least 1")
 }

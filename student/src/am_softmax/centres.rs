@@ -9,7 +9,7 @@
 #![expect(unsafe_code, reason = "a file is mapped into memory, writable")]
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use limbeck_data::files::{self, PendingFile};
@@ -22,6 +22,8 @@ use crate::unit::to_unit;
 /// The random stream of centres that start at random.
 const START: u64 = 41;
 const WORKING: &str = "centres.f32";
+/// The name in errors of how many centres there are.
+pub(super) const CLASSES: &str = "the number of classes";
 
 /// How many centres there are, and how wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +39,10 @@ impl CentreShape {
 }
 
 /// The centres of all classes.
-pub(super) struct Centres {
+pub(crate) struct Centres {
     folder: PathBuf,
-    shape: CentreShape,
+    /// How many there are, and how wide.
+    pub(super) shape: CentreShape,
     map: MmapMut,
 }
 
@@ -48,18 +51,18 @@ pub(crate) struct CentreRows<'a> {
     file: &'a mut PendingFile,
     shape: CentreShape,
     seed: u64,
-    written: usize,
+    /// How many there are so far.
+    pub(super) written: usize,
 }
 
 impl CentreRows<'_> {
     /// The next centre: `row` scaled to length 1, or a random one where `row` has no direction.
     pub(crate) fn push(&mut self, row: &[f32]) -> Result<()> {
-        let path = self.file.path().to_path_buf();
         if row.len() != self.shape.dimension || self.written == self.shape.classes {
             let CentreShape { classes, dimension } = self.shape;
             let reason =
                 format!("takes {classes} rows of {dimension} numbers; row {} has {}", self.written + 1, row.len());
-            return Err(Error::Folder { path, reason });
+            return Err(Error::folder(self.file.path(), reason));
         }
         let mut row = row.to_vec();
         if !to_unit(&mut row) {
@@ -68,8 +71,8 @@ impl CentreRows<'_> {
             to_unit(&mut row);
         }
         self.written += 1;
-        let write = self.file.write_all(bytemuck::cast_slice(&row));
-        write.map_err(|source| Error::File { path, operation: "writing the centres", source })
+        let written = self.file.write_all(bytemuck::cast_slice(&row));
+        written.map_err(Error::file(self.file.path(), "writing the centres"))
     }
 
     /// Random centres for all classes.
@@ -77,77 +80,55 @@ impl CentreRows<'_> {
         let no_direction = vec![0.0; self.shape.dimension];
         (0..self.shape.classes).try_for_each(|_| self.push(&no_direction))
     }
-
-    /// How many there are so far.
-    pub(super) fn written(&self) -> usize {
-        self.written
-    }
 }
 
 impl Centres {
     /// New centres in `folder`, with the rows that `fill` pushes. They are written as a plain file before it is mapped,
     /// so that a full disk is an error here and not a fault later.
-    pub(super) fn create(
+    pub(crate) fn create(
         folder: &Path,
         shape: CentreShape,
         seed: u64,
         fill: impl FnOnce(&mut CentreRows) -> Result<()>,
     ) -> Result<Self> {
+        let valid = shape.classes >= 2 && shape.dimension > 0 && u32::try_from(shape.classes).is_ok();
+        Error::require(valid, CLASSES, shape.classes, "at least 2, and at most 4294967295")?;
         let path = folder.join(WORKING);
         files::write_atomically(&path, |file| -> Result<()> {
             let mut rows = CentreRows { file, shape, seed, written: 0 };
             fill(&mut rows)?;
-            if rows.written != shape.classes {
-                let reason = format!("got {} of {} centres", rows.written, shape.classes);
-                return Err(Error::Folder { path: path.clone(), reason });
+            if rows.written == shape.classes {
+                return Ok(());
             }
-            Ok(())
+            Err(Error::folder(&path, format!("got {} of {} centres", rows.written, shape.classes)))
         })?;
         Self::open(folder, shape)
     }
 
     /// The centres of the checkpoint of `step`.
-    pub(super) fn restore(folder: &Path, shape: CentreShape, step: u64) -> Result<Self> {
-        let (copy, working) = (folder.join(copy_of(step)), folder.join(WORKING));
-        let failed = |operation| {
-            let path = copy.clone();
-            move |source| Error::File { path, operation, source }
-        };
-        let mut reader = BufReader::new(File::open(&copy).map_err(failed("opening the checkpoint's centres"))?);
-        files::write_atomically(&working, |file| -> Result<()> {
-            let mut buffer = vec![0; 1 << 20];
-            loop {
-                let count = reader.read(&mut buffer).map_err(failed("reading"))?;
-                if count == 0 {
-                    return Ok(());
-                }
-                file.write_all(&buffer[..count]).map_err(failed("copying"))?;
-            }
+    pub(crate) fn restore(folder: &Path, shape: CentreShape, step: u64) -> Result<Self> {
+        let copy = folder.join(copy_of(step));
+        let copied = File::open(&copy).map_err(Error::file(&copy, "opening the checkpoint's centres"))?;
+        files::write_atomically(&folder.join(WORKING), |file| {
+            let bytes = std::io::copy(&mut BufReader::with_capacity(1 << 20, copied), file);
+            bytes.map_err(Error::file(&copy, "copying"))
         })?;
         Self::open(folder, shape)
     }
 
     fn open(folder: &Path, shape: CentreShape) -> Result<Self> {
         let path = folder.join(WORKING);
-        let failed = |operation| {
-            let path = path.clone();
-            move |source| Error::File { path, operation, source }
-        };
+        let failed = |operation| Error::file(&path, operation);
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("opening the centres"))?;
         let length = file.metadata().map_err(failed("looking at the centres"))?.len();
         if length != shape.bytes() {
             let reason = format!("has {length} bytes, {} centres need {}", shape.classes, shape.bytes());
-            return Err(Error::Folder { path, reason });
+            return Err(Error::folder(&path, reason));
         }
         // SAFETY: nothing else writes to the file or truncates it while it is mapped: this training has just put it in
         // place, in a folder that it has locked.
         let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("mapping the centres"))?;
         Ok(Self { folder: folder.to_path_buf(), shape, map })
-    }
-
-    /// How many there are, and how wide.
-    pub(super) fn shape(&self) -> CentreShape {
-        self.shape
     }
 
     /// The rows of `classes`, one after another. Panics for a class past the last.
@@ -173,12 +154,12 @@ impl Centres {
     }
 
     /// Writes the copy for the checkpoint of `step`.
-    pub(super) fn save_copy(&self, step: u64) -> Result<()> {
+    pub(crate) fn save_copy(&self, step: u64) -> Result<()> {
         Ok(files::write_bytes(&self.folder.join(copy_of(step)), &self.map)?)
     }
 
     /// Removes every copy but that of `step`.
-    pub(super) fn remove_other_copies(&self, step: u64) -> Result<()> {
+    pub(crate) fn remove_other_copies(&self, step: u64) -> Result<()> {
         remove(&self.folder, |name| name != WORKING && name != copy_of(step))
     }
 }
@@ -193,16 +174,12 @@ fn copy_of(step: u64) -> String {
 }
 
 fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    let failed = |path: &Path, operation| {
-        let path = path.to_path_buf();
-        move |source| Error::File { path, operation, source }
-    };
-    for entry in std::fs::read_dir(folder).map_err(failed(folder, "listing"))? {
-        let entry = entry.map_err(failed(folder, "listing"))?;
+    for entry in std::fs::read_dir(folder).map_err(Error::file(folder, "listing"))? {
+        let entry = entry.map_err(Error::file(folder, "listing"))?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.starts_with("centres.") && name.ends_with(".f32") && unwanted(name) {
-            std::fs::remove_file(entry.path()).map_err(failed(&entry.path(), "removing"))?;
+            std::fs::remove_file(entry.path()).map_err(Error::file(&entry.path(), "removing"))?;
         }
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use candle_core::Tensor;
 use limbeck_data::Monitor;
 use limbeck_data::cache::Cache;
 use limbeck_encoder::TokenBatch;
@@ -12,8 +11,8 @@ use limbeck_training::random::Random;
 use limbeck_training::{Learner, Measurement, StepOutcome};
 use serde_json::{Value, json};
 
-use super::centres::{CentreRows, CentreShape};
-use super::loss::ClassLoss;
+use super::centres::{CentreRows, CentreShape, Centres};
+use super::loss::{ClassLoss, no_centres};
 use super::settings::{AmSoftmaxSettings, CentreStart};
 use crate::contrast::{EncodingStudent, views};
 use crate::distil::Targets;
@@ -36,30 +35,16 @@ pub(super) struct CentreSources<'a> {
 
 /// A student in training with every sentence as its own class.
 pub(super) struct ClassLearner<'a> {
-    student: EncodingStudent<'a>,
-    settings: &'a AmSoftmaxSettings,
-    sources: CentreSources<'a>,
-    folder: &'a Path,
+    pub(super) student: EncodingStudent<'a>,
+    pub(super) settings: &'a AmSoftmaxSettings,
+    pub(super) sources: CentreSources<'a>,
+    /// The folder of the centres.
+    pub(super) folder: &'a Path,
     /// The class centres, once the training has started.
-    classes: Option<ClassLoss>,
+    pub(super) classes: Option<ClassLoss>,
 }
 
-impl<'a> ClassLearner<'a> {
-    /// `student` before its first step; its centres lie in `folder`.
-    pub(super) fn new(
-        student: EncodingStudent<'a>,
-        settings: &'a AmSoftmaxSettings,
-        sources: CentreSources<'a>,
-        folder: &'a Path,
-    ) -> Self {
-        Self { student, settings, sources, folder, classes: None }
-    }
-
-    /// The student as it is.
-    pub(super) fn into_student(self) -> EncodingStudent<'a> {
-        self.student
-    }
-
+impl ClassLearner<'_> {
     fn shape(&self) -> CentreShape {
         CentreShape { classes: self.sources.texts.len(), dimension: self.student.config().dimension }
     }
@@ -88,7 +73,7 @@ impl<'a> ClassLearner<'a> {
                     monitor.check()?;
                     let shard = cache.read(shard)?;
                     for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(cache.dimension())) {
-                        if rows.written() < texts.len() && targets.trains_on(text) {
+                        if rows.written < texts.len() && targets.trains_on(text) {
                             rows.push(vector)?;
                         }
                     }
@@ -102,8 +87,8 @@ impl<'a> ClassLearner<'a> {
 
 /// The error when centres start at the teacher's vectors and there is no cache.
 pub(super) fn needs_cache() -> Error {
-    let allowed = "student or random where there is no cache with the teacher's vectors".into();
-    Error::Setting { name: "am_softmax.centres", value: "teacher".into(), allowed }
+    let allowed = "student or random where there is no cache with the teacher's vectors";
+    Error::setting("am_softmax.centres", "teacher", allowed)
 }
 
 impl Learner for ClassLearner<'_> {
@@ -115,28 +100,27 @@ impl Learner for ClassLearner<'_> {
     }
 
     fn start(&mut self, monitor: Monitor) -> Result<()> {
-        let (shape, loss, seed) = (self.shape(), self.settings.loss(), self.settings.seed);
-        self.classes = Some(ClassLoss::create(self.folder, shape, loss, seed, |rows| self.fill(rows, monitor))?);
+        let seed = self.settings.seed;
+        let centres = Centres::create(self.folder, self.shape(), seed, |rows| self.fill(rows, monitor))?;
+        self.classes = Some(ClassLoss::new(centres, self.settings.loss(), seed));
         Ok(())
     }
 
-    fn restore(&mut self, step: u64) -> Result<()> {
-        let (shape, loss, seed) = (self.shape(), self.settings.loss(), self.settings.seed);
-        self.classes = Some(ClassLoss::restore(self.folder, shape, loss, seed, step)?);
+    fn restore(&mut self, saved: &SavedTensors, step: u64) -> Result<()> {
+        self.student.student.restore(saved)?;
+        let centres = Centres::restore(self.folder, self.shape(), step)?;
+        self.classes = Some(ClassLoss::new(centres, self.settings.loss(), self.settings.seed));
         Ok(())
     }
 
     fn step(&mut self, batch: &ExampleBatch, step: u64, rate: f64) -> Result<StepOutcome> {
         let Self { student, settings, classes, .. } = self;
-        let failed = Error::tensor;
-        let none = || failed("AM-softmax")(candle_core::Error::Msg("the class centres are missing".into()));
-        let classes = classes.as_mut().ok_or_else(none)?;
+        let classes = classes.as_mut().ok_or_else(no_centres)?;
         let texts: &TokenBatch = &batch.views[0];
         let rows = student.student.model.rows(texts)?;
         let mut random = Random::new(settings.seed, &[DROPOUT, step]);
         let all = views(&student.student, (texts, &rows), settings.views, &settings.contrast(), &mut random)?;
-        let each = (0..settings.views).map(|view| all.narrow(0, view * texts.rows(), texts.rows()));
-        let each: Vec<Tensor> = each.collect::<candle_core::Result<_>>().map_err(failed("dropout views"))?;
+        let each = all.chunk(settings.views, 0).map_err(Error::tensor("dropout views"))?;
         let loss = classes.value::<f32>(&each, &batch.examples, step)?;
         let outcome = student.student.update(&loss, &rows, step, rate)?;
         if outcome.is_finite() {
@@ -149,27 +133,23 @@ impl Learner for ClassLearner<'_> {
         self.student.measure()
     }
 
-    fn weights(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.student.weights())
+    fn weights(&self) -> NamedTensors<'_> {
+        self.student.student.model.weights()
     }
 
-    fn moments(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.student.moments())
+    fn moments(&self) -> NamedTensors<'_> {
+        self.student.student.moments()
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
         self.student.student.set_weights(saved)
     }
 
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
-        self.student.student.set_moments(saved)
-    }
-
     fn before_checkpoint(&mut self, step: u64) -> Result<()> {
-        self.classes.as_ref().map_or(Ok(()), |classes| classes.before_checkpoint(step))
+        self.classes.as_ref().map_or(Ok(()), |classes| classes.centres.save_copy(step))
     }
 
     fn after_checkpoint(&mut self, step: u64) -> Result<()> {
-        self.classes.as_ref().map_or(Ok(()), |classes| classes.after_checkpoint(step))
+        self.classes.as_ref().map_or(Ok(()), |classes| classes.centres.remove_other_copies(step))
     }
 }

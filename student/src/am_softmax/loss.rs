@@ -1,13 +1,11 @@
 //! AM-softmax over sampled classes, and the centres that it moves.
 
-use std::path::Path;
-
 use candle_core::{DType, Result as TensorResult, Tensor};
 use limbeck_training::losses::am_softmax_gradients;
 use limbeck_training::optimiser::Number;
 use limbeck_training::random::Random;
 
-use super::centres::{CentreRows, CentreShape, Centres};
+use super::centres::{CLASSES, Centres};
 use super::sample::sample;
 use super::settings::AmSoftmaxLoss;
 use crate::error::{Error, Result};
@@ -17,7 +15,7 @@ const SAMPLE: u64 = 42;
 
 /// AM-softmax (Wang et al. 2018) over sampled classes, with their centres.
 pub(crate) struct ClassLoss {
-    centres: Centres,
+    pub(crate) centres: Centres,
     settings: AmSoftmaxLoss,
     seed: u64,
     /// The centres' gradient of the last value, until they are updated.
@@ -32,44 +30,21 @@ struct CentreGradient {
 }
 
 impl ClassLoss {
-    /// New centres, with the rows that `fill` pushes.
-    pub(crate) fn create(
-        folder: &Path,
-        shape: CentreShape,
-        settings: AmSoftmaxLoss,
-        seed: u64,
-        fill: impl FnOnce(&mut CentreRows) -> Result<()>,
-    ) -> Result<Self> {
-        if shape.classes < 2 || shape.dimension == 0 || u32::try_from(shape.classes).is_err() {
-            let allowed = "at least 2, and at most 4294967295".to_string();
-            return Err(Error::Setting { name: "the number of classes", value: shape.classes.to_string(), allowed });
-        }
-        Ok(Self { centres: Centres::create(folder, shape, seed, fill)?, settings, seed, last: None })
-    }
-
-    /// The centres of the checkpoint of `step`.
-    pub(crate) fn restore(
-        folder: &Path,
-        shape: CentreShape,
-        settings: AmSoftmaxLoss,
-        seed: u64,
-        step: u64,
-    ) -> Result<Self> {
-        Ok(Self { centres: Centres::restore(folder, shape, step)?, settings, seed, last: None })
+    /// The loss over `centres`; `seed` is that of the sampled classes.
+    pub(crate) fn new(centres: Centres, settings: AmSoftmaxLoss, seed: u64) -> Self {
+        Self { centres, settings, seed, last: None }
     }
 
     /// The loss of `views` (each `[texts, dimension]`, not yet normalised) whose rows are of the classes `labels`: a
     /// scalar that can be differentiated by the views. It is the mean over all views, of which one at a time has its
     /// matrix of `texts × sampled classes` in memory. It is not finite when the gradient of the centres is not.
     pub(crate) fn value<T: Number>(&mut self, views: &[Tensor], labels: &[u32], step: u64) -> Result<Tensor> {
-        let classes = self.centres.shape().classes;
+        let classes = self.centres.shape.classes;
         let mut own = labels.to_vec();
         own.sort_unstable();
         own.dedup();
-        if own.last().is_some_and(|&last| last as usize >= classes) || views.is_empty() {
-            let value = own.last().map_or(0, |&last| last as usize + 1).to_string();
-            return Err(Error::Setting { name: "the number of classes", value, allowed: format!("at most {classes}") });
-        }
+        let needed = own.last().map_or(0, |&last| last as usize + 1);
+        Error::require(needed <= classes && !views.is_empty(), CLASSES, needed, &format!("at most {classes}"))?;
         let mut random = Random::new(self.seed, &[SAMPLE, step]);
         let sampled = sample(&own, classes, self.settings.sampled_classes, &mut random);
         let (value, gradient) = self.sampled::<T>(views, labels, &sampled).map_err(Error::tensor("AM-softmax"))?;
@@ -88,7 +63,7 @@ impl ClassLoss {
         let AmSoftmaxLoss { scale, margin, .. } = self.settings;
         let within: Vec<u32> =
             labels.iter().map(|label| sampled.partition_point(|class| class < label) as u32).collect();
-        let shape = (sampled.len(), self.centres.shape().dimension);
+        let shape = (sampled.len(), self.centres.shape.dimension);
         let rows = Tensor::from_vec(self.centres.rows(sampled), shape, views[0].device())?;
         let rows = rows.to_dtype(views[0].dtype())?;
         let share = 1.0 / views.len() as f64;
@@ -119,16 +94,11 @@ impl ClassLoss {
             self.centres.update(&classes, &gradient, (self.settings.centre_rate * share) as f32);
         }
     }
+}
 
-    /// Saves the centres for the checkpoint of `step`.
-    pub(crate) fn before_checkpoint(&self, step: u64) -> Result<()> {
-        self.centres.save_copy(step)
-    }
-
-    /// Removes the centres that only checkpoints before `step` needed.
-    pub(crate) fn after_checkpoint(&self, step: u64) -> Result<()> {
-        self.centres.remove_other_copies(step)
-    }
+/// The error when AM-softmax has no centres.
+pub(crate) fn no_centres() -> Error {
+    Error::tensor("AM-softmax")(candle_core::Error::Msg("the class centres are missing".into()))
 }
 
 fn sum(total: Option<Tensor>, part: Tensor) -> TensorResult<Tensor> {
@@ -140,16 +110,20 @@ fn sum(total: Option<Tensor>, part: Tensor) -> TensorResult<Tensor> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use candle_core::{Device, Var};
     use limbeck_training::losses::am_softmax;
 
+    use super::super::centres::CentreShape;
     use super::*;
 
     const SHAPE: CentreShape = CentreShape { classes: 30, dimension: 6 };
 
     fn loss(folder: &Path, sampled_classes: usize, scale: f64) -> ClassLoss {
         let settings = AmSoftmaxLoss { sampled_classes, scale, centre_rate: 1.0, ..AmSoftmaxLoss::default() };
-        ClassLoss::create(folder, SHAPE, settings, 5, |rows| rows.fill_random()).unwrap()
+        let centres = Centres::create(folder, SHAPE, 5, |rows| rows.fill_random()).unwrap();
+        ClassLoss::new(centres, settings, 5)
     }
 
     fn view(seed: u64) -> Var {

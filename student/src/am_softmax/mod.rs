@@ -20,13 +20,12 @@ use std::path::{Path, PathBuf};
 use limbeck_data::cache::Cache;
 use limbeck_data::{Monitor, files};
 use limbeck_training::contrastive::{ContrastiveSummary, Dev, ExampleBatches, TrainingExamples};
-use limbeck_training::fit::remove_checkpoints;
-use limbeck_training::{FitJob, fit};
+use limbeck_training::fit::{FitJob, fit, remove_checkpoints};
 use serde_json::json;
 
-pub(crate) use self::centres::{CentreRows, CentreShape, remove_centres};
+pub(crate) use self::centres::{CentreRows, CentreShape, Centres, remove_centres};
 use self::learner::{CentreSources, ClassLearner, needs_cache};
-pub(crate) use self::loss::ClassLoss;
+pub(crate) use self::loss::{ClassLoss, no_centres};
 pub use self::settings::{AmSoftmaxLoss, AmSoftmaxSettings, CentreStart};
 use crate::contrast::EncodingStudent;
 use crate::distil::Targets;
@@ -92,10 +91,10 @@ pub fn train(student: StudentFolder, job: &AmSoftmaxJob, monitor: Monitor) -> Re
     let examples = TrainingExamples::Texts(texts);
     let batches = ExampleBatches::new(examples, &training, |texts| student.tokenise(texts))?;
     let sources = CentreSources { texts, cache, vectors };
-    let mut learner = ClassLearner::new(student, settings, sources, job.folder);
+    let mut learner = ClassLearner { student, settings, sources, folder: job.folder, classes: None };
     let of_fit = FitJob { folder: job.folder, metrics: &job.metrics, stage: job.stage, patience: settings.patience };
     let summary = fit(&mut learner, &batches, &training, &of_fit, monitor)?;
-    learner.into_student().into_folder(origin).save(job.folder)?;
+    learner.student.into_folder(origin).save(job.folder)?;
     remove_checkpoints(job.folder)?;
     remove_centres(job.folder)?;
     Ok(ContrastiveSummary::new(texts.len(), summary))
@@ -105,7 +104,7 @@ pub fn train(student: StudentFolder, job: &AmSoftmaxJob, monitor: Monitor) -> Re
 fn hash_of_vectors(cache: &Cache, dimension: usize) -> Result<String> {
     if cache.dimension() != dimension {
         let reason = format!("has vectors of {} numbers, the student's have {dimension}", cache.dimension());
-        return Err(Error::Targets { path: cache.path().to_path_buf(), reason });
+        return Err(Error::targets(cache.path(), reason));
     }
     let mut hash = String::new();
     for shard in 0..cache.shards() {

@@ -5,7 +5,7 @@ use limbeck_training::training_settings;
 use serde::{Deserialize, Serialize};
 
 use crate::config::StudentConfig;
-use crate::contrast::ContrastSettings;
+use crate::contrast::{ContrastSettings, check_rate};
 use crate::error::{Error, Result};
 
 /// Where the class centres start.
@@ -53,25 +53,19 @@ impl Default for AmSoftmaxLoss {
 impl AmSoftmaxLoss {
     /// Refuses values that are out of range; `has_views` says whether dropout views differ.
     pub(crate) fn check_keys(&self, has_views: bool) -> Result<()> {
-        let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        if self.views == 0 || (self.views > 1 && !has_views) {
-            let allowed = "at least 1, and 1 where nothing is dropped: the views differ by their dropout";
-            return refuse("am_softmax.views", self.views.to_string(), allowed);
-        }
-        if !(self.scale > 0.0 && self.scale.is_finite()) {
-            return refuse("am_softmax.scale", self.scale.to_string(), "above 0");
-        }
-        if !(0.0..2.0).contains(&self.margin) {
-            let allowed = "from 0 to below 2: it is taken from a cosine";
-            return refuse("am_softmax.margin", self.margin.to_string(), allowed);
-        }
-        if self.sampled_classes < 2 {
-            return refuse("am_softmax.sampled_classes", self.sampled_classes.to_string(), "at least 2");
-        }
-        if !(0.0..=1.0).contains(&self.centre_rate) {
-            return refuse("am_softmax.centre_rate", self.centre_rate.to_string(), "from 0 to 1");
-        }
-        Ok(())
+        let &Self { views, scale, margin, sampled_classes, centre_rate, .. } = self;
+        let allowed = "at least 1, and 1 where nothing is dropped: the views differ by their dropout";
+        Error::require(views == 1 || (views > 1 && has_views), "am_softmax.views", views, allowed)?;
+        Error::require(scale > 0.0 && scale.is_finite(), "am_softmax.scale", scale, "above 0")?;
+        let allowed = "from 0 to below 2: it is taken from a cosine";
+        Error::require((0.0..2.0).contains(&margin), "am_softmax.margin", margin, allowed)?;
+        Error::require(sampled_classes >= 2, "am_softmax.sampled_classes", sampled_classes, "at least 2")?;
+        Error::require((0.0..=1.0).contains(&centre_rate), "am_softmax.centre_rate", centre_rate, "from 0 to 1")
+    }
+
+    /// Whether it has no weight; then a recipe does not show it.
+    pub(crate) fn is_off(&self) -> bool {
+        self.weight == 0.0
     }
 }
 
@@ -120,17 +114,9 @@ impl AmSoftmaxSettings {
         at_least_one(section, "epochs", self.epochs as u64)?;
         at_least_one(section, "patience", self.patience)?;
         at_least_one(section, "limit", self.limit.unwrap_or(1) as u64)?;
-        let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        if self.batch < 2 {
-            return refuse("am_softmax.batch", self.batch.to_string(), "at least 2");
-        }
-        for (name, value) in
-            [("am_softmax.dropout", self.dropout), ("am_softmax.embedding_dropout", self.embedding_dropout)]
-        {
-            if !(0.0..1.0).contains(&value) {
-                return refuse(name, value.to_string(), "from 0 to below 1");
-            }
-        }
+        Error::require(self.batch >= 2, "am_softmax.batch", self.batch, "at least 2")?;
+        check_rate("am_softmax.dropout", self.dropout)?;
+        check_rate("am_softmax.embedding_dropout", self.embedding_dropout)?;
         self.loss().check_keys(self.dropout > 0.0 || self.embedding_dropout > 0.0)?;
         Ok(self.training().check(section)?)
     }

@@ -38,7 +38,7 @@ impl<'a> EncodingStudent<'a> {
 
     /// What a checkpoint depends on.
     pub(crate) fn identity(&self) -> Value {
-        json!({"config": self.config(), "start": self.student.start_hash(), "dev": self.dev.map(Dev::hash)})
+        json!({"config": self.config(), "start": self.student.start_hash, "dev": self.dev.map(Dev::hash)})
     }
 
     /// The tokens of texts as the student reads them.

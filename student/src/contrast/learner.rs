@@ -1,7 +1,5 @@
 //! A student that learns by SimCSE.
 
-use std::sync::Arc;
-
 use candle_core::Tensor;
 use limbeck_data::Monitor;
 use limbeck_training::checkpoint::{NamedTensors, SavedTensors};
@@ -12,9 +10,8 @@ use serde_json::{Value, json};
 
 use super::ContrastSettings;
 use super::encoding::EncodingStudent;
-use super::views::{dropped_embeddings, views};
+use super::views::{pooled_apart, views};
 use crate::error::{Error, Result};
-use crate::graph::pool;
 use crate::model::TokenRows;
 
 /// The random stream of dropout.
@@ -22,26 +19,12 @@ const DROPOUT: u64 = 31;
 
 /// A student in SimCSE training.
 pub(super) struct StudentLearner<'a> {
-    student: EncodingStudent<'a>,
-    settings: &'a ContrastSettings,
-    simcse: &'a ContrastiveSettings,
+    pub(super) student: EncodingStudent<'a>,
+    pub(super) settings: &'a ContrastSettings,
+    pub(super) simcse: &'a ContrastiveSettings,
 }
 
-impl<'a> StudentLearner<'a> {
-    /// `student` before its first step.
-    pub(super) fn new(
-        student: EncodingStudent<'a>,
-        settings: &'a ContrastSettings,
-        simcse: &'a ContrastiveSettings,
-    ) -> Self {
-        Self { student, settings, simcse }
-    }
-
-    /// The student as it is.
-    pub(super) fn into_student(self) -> EncodingStudent<'a> {
-        self.student
-    }
-
+impl StudentLearner<'_> {
     /// The vectors of all views, one view after another, and the rows that they come from. The views of the same texts
     /// share one pooling.
     fn vectors(&self, batch: &ExampleBatch, random: &mut Random) -> Result<(Tensor, TokenRows)> {
@@ -56,18 +39,8 @@ impl<'a> StudentLearner<'a> {
             let rows = student.model.rows(texts)?;
             return Ok((views(student, (texts, &rows), count, self.settings, random)?, rows));
         }
-        let all = batch.side_by_side();
-        let rows = student.model.rows(&all)?;
-        let (table, tokens) = match self.settings.embedding_dropout {
-            0.0 => (rows.variable.as_tensor().clone(), rows.tokens.clone()),
-            rate => {
-                let (table, tokens) = dropped_embeddings(&rows, &rows.tokens, count, rate, random)?;
-                (table, Arc::new(tokens))
-            }
-        };
-        let pooled = pool(student.backend, &student.model.config, &student.model.dense, &table, &tokens)?;
-        let masks = student.model.masks(all.rows(), self.settings.dropout, random)?;
-        Ok((student.model.project(&pooled, masks.as_ref())?, rows))
+        let rows = student.model.rows(&batch.side_by_side())?;
+        Ok((pooled_apart(student, &rows, &rows.tokens, count, self.settings, random)?, rows))
     }
 }
 
@@ -90,20 +63,20 @@ impl Learner for StudentLearner<'_> {
         self.student.measure()
     }
 
-    fn weights(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.student.weights())
+    fn weights(&self) -> NamedTensors<'_> {
+        self.student.student.model.weights()
     }
 
-    fn moments(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.student.moments())
+    fn moments(&self) -> NamedTensors<'_> {
+        self.student.student.moments()
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
         self.student.student.set_weights(saved)
     }
 
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
-        self.student.student.set_moments(saved)
+    fn restore(&mut self, saved: &SavedTensors, _step: u64) -> Result<()> {
+        self.student.student.restore(saved)
     }
 }
 
@@ -140,7 +113,7 @@ mod tests {
 
     fn learner<'a>(settings: &'a ContrastSettings, simcse: &'a ContrastiveSettings) -> StudentLearner<'a> {
         let student = EncodingStudent::new(student(), simcse.weight_decay, None).unwrap();
-        StudentLearner::new(student, settings, simcse)
+        StudentLearner { student, settings, simcse }
     }
 
     fn batch(learner: &StudentLearner) -> ExampleBatch {
@@ -168,7 +141,7 @@ mod tests {
         let [one, two] = [&mut shared, &mut apart].map(|learner| learner.step(&batch, 1, 1e-3).unwrap());
         assert!((one.loss - two.loss).abs() < 1e-5, "{one:?}, {two:?}");
         assert!((one.gradient_norm - two.gradient_norm).abs() < 1e-4 * one.gradient_norm, "{one:?}, {two:?}");
-        assert!(close(&shared.moments().unwrap(), &apart.moments().unwrap()) < 1e-5);
+        assert!(close(&shared.moments(), &apart.moments()) < 1e-5);
     }
 
     #[test]
@@ -193,15 +166,14 @@ mod tests {
         for step in 1..=2 {
             whole.step(&batch, step, 1e-2).unwrap();
         }
-        let mut kept = whole.weights().unwrap();
-        kept.extend(whole.moments().unwrap());
+        let mut kept = whole.weights();
+        kept.extend(whole.moments());
         let saved = SavedTensors::copy_of(&kept).unwrap();
         let mut resumed = learner(&settings, &simcse);
-        resumed.set_weights(&saved).unwrap();
-        resumed.set_moments(&saved).unwrap();
+        resumed.restore(&saved, 2).unwrap();
         for learner in [&mut whole, &mut resumed] {
             learner.step(&batch, 3, 1e-2).unwrap();
         }
-        assert_eq!(close(&whole.weights().unwrap(), &resumed.weights().unwrap()), 0.0);
+        assert_eq!(close(&whole.weights(), &resumed.weights()), 0.0);
     }
 }

@@ -11,8 +11,7 @@ use candle_core::{DType, Device};
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
 use limbeck_training::contrastive::{ContrastiveSummary, ExampleBatches, Job, TrainingExamples};
-use limbeck_training::fit;
-use limbeck_training::fit::remove_checkpoints;
+use limbeck_training::fit::{fit, remove_checkpoints};
 use limbeck_training::random::Random;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -52,18 +51,19 @@ impl ContrastSettings {
     /// # Errors
     /// Names the key.
     pub fn check(&self) -> Result<()> {
-        for (name, value) in [("simcse.dropout", self.dropout), ("simcse.embedding_dropout", self.embedding_dropout)] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(Error::Setting { name, value: value.to_string(), allowed: "from 0 to below 1".into() });
-            }
-        }
-        Ok(())
+        check_rate("simcse.dropout", self.dropout)?;
+        check_rate("simcse.embedding_dropout", self.embedding_dropout)
     }
 
     /// Whether two views of a text differ for a student of this shape: dropout needs features to drop.
     pub fn varies(&self, config: &StudentConfig) -> bool {
         self.embedding_dropout > 0.0 || (self.dropout > 0.0 && config.has_features())
     }
+}
+
+/// Refuses a dropout rate that is out of range.
+pub(crate) fn check_rate(name: &'static str, rate: f64) -> Result<()> {
+    Error::require((0.0..1.0).contains(&rate), name, rate, "from 0 to below 1")
 }
 
 /// Trains `student` and writes it to the job's folder. A training that was stopped resumes from its checkpoint there.
@@ -87,9 +87,9 @@ pub fn train(
     let training = job.settings.training();
     let student = EncodingStudent::new(student, training.weight_decay, job.dev)?;
     let batches = ExampleBatches::new(job.examples, &training, |texts| student.tokenise(texts))?;
-    let mut learner = StudentLearner::new(student, settings, job.settings);
+    let mut learner = StudentLearner { student, settings, simcse: job.settings };
     let summary = fit(&mut learner, &batches, &training, &job.fit_job(), monitor)?;
-    learner.into_student().into_folder(origin).save(job.folder)?;
+    learner.student.into_folder(origin).save(job.folder)?;
     remove_checkpoints(job.folder)?;
     Ok(ContrastiveSummary::new(job.examples.len(), summary))
 }
@@ -110,22 +110,17 @@ pub fn of_words(
     Ok(StudentFolder { model, tokenizer, origin: json!({"start": "word vectors", "seed": seed}) })
 }
 
-/// An untrained student of this shape: a random table, and random weights.
+/// An untrained student of this shape: the table is uniform with the variance of a unit vector's values, the rest is
+/// initialised as PyTorch does.
 ///
 /// # Errors
 /// A shape that can't be built, and tensor errors.
 pub fn unlearned(config: StudentConfig, tokenizer: Tokenizer, seed: u64) -> Result<StudentFolder> {
-    let model = random(config, seed, &Device::Cpu)?;
-    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
-}
-
-/// A student of random weights: the table is uniform with the variance of a unit vector's values, the rest is
-/// initialised as PyTorch does.
-fn random(config: StudentConfig, seed: u64, device: &Device) -> Result<TextCnn> {
     let bound = (3.0 / config.embedding as f64).sqrt();
     let shape = [config.vocabulary, config.embedding];
     let table = Random::new(seed, &[RANDOM_TABLE]).uniform_tensor(&shape, bound, DType::F32, &Device::Cpu)?;
     let table = table.flatten_all().and_then(|table| table.to_vec1()).map_err(Error::tensor("a random table"))?;
-    let dense = DenseParameters::random(&config, seed, DType::F32, device)?;
-    TextCnn::new(config, table, dense, device.clone())
+    let dense = DenseParameters::random(&config, seed, DType::F32, &Device::Cpu)?;
+    let model = TextCnn::new(config, table, dense, Device::Cpu)?;
+    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
 }

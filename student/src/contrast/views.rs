@@ -21,34 +21,45 @@ pub(crate) fn views(
     settings: &ContrastSettings,
     random: &mut Random,
 ) -> Result<Tensor> {
-    let (model, texts) = (&student.model, batch.rows());
+    let texts = batch.rows();
     if settings.embedding_dropout == 0.0 {
         // Masks over one pooling: every view after the first costs little.
-        let pooled = model.pool(rows, student.backend)?;
-        let mut view = || -> Result<Tensor> {
-            let masks = model.masks(texts, settings.dropout, random)?;
-            model.project(&pooled, masks.as_ref())
-        };
-        let views = (0..count).map(|_| view()).collect::<Result<Vec<_>>>()?;
+        let pooled = student.model.pool(rows, student.backend)?;
+        let views = (0..count).map(|_| student.masked(&pooled, texts, settings.dropout, random));
+        let views = views.collect::<Result<Vec<_>>>()?;
         return Tensor::cat(&views, 0).map_err(Error::tensor("dropout views"));
     }
     let repeated: TokenBatch = (0..count * texts).map(|row| batch.row(row % texts)).collect();
-    let tokens = DistinctTokens::new(&repeated);
-    let (table, tokens) = dropped_embeddings(rows, &tokens, count, settings.embedding_dropout, random)?;
-    let pooled = pool(student.backend, &model.config, &model.dense, &table, &Arc::new(tokens))?;
-    let masks = model.masks(count * texts, settings.dropout, random)?;
-    model.project(&pooled, masks.as_ref())
+    pooled_apart(student, rows, &Arc::new(DistinctTokens::new(&repeated)), count, settings, random)
+}
+
+/// The vectors of `tokens`, which hold `views` views of the same number of texts, each pooled by itself; `rows` are
+/// those of the same distinct tokens.
+pub(super) fn pooled_apart(
+    student: &TrainableStudent,
+    rows: &TokenRows,
+    tokens: &Arc<DistinctTokens>,
+    views: usize,
+    settings: &ContrastSettings,
+    random: &mut Random,
+) -> Result<Tensor> {
+    let (table, tokens) = match settings.embedding_dropout {
+        0.0 => (rows.variable.as_tensor().clone(), tokens.clone()),
+        rate => dropped_embeddings(rows, tokens, views, rate, random)?,
+    };
+    let pooled = pool(student.backend, &student.model.config, &student.model.dense, &table, &tokens)?;
+    student.masked(&pooled, tokens.texts(), settings.dropout, random)
 }
 
 /// The batch with a token of its own for each token of each view, and their embeddings: those of `rows` (`[distinct,
 /// d]`) under a mask of the view's own. `tokens` holds `views` views of the same number of texts.
-pub(super) fn dropped_embeddings(
+fn dropped_embeddings(
     rows: &TokenRows,
     tokens: &DistinctTokens,
     views: usize,
     rate: f64,
     random: &mut Random,
-) -> Result<(Tensor, DistinctTokens)> {
+) -> Result<(Tensor, Arc<DistinctTokens>)> {
     let rows = rows.variable.as_tensor();
     let masks = (0..views).map(|_| random.dropout_mask(rows.dims(), rate, DType::F32, rows.device()));
     let masks = masks.collect::<limbeck_training::Result<Vec<_>>>()?;
@@ -58,7 +69,7 @@ pub(super) fn dropped_embeddings(
         tokens.local()[tokens.span(text)].iter().map(|local| local + shift).collect()
     };
     let batch: Vec<Vec<u32>> = (0..tokens.texts()).map(own).collect();
-    let tokens = DistinctTokens::new(&batch.iter().map(Vec::as_slice).collect());
+    let tokens = Arc::new(DistinctTokens::new(&batch.iter().map(Vec::as_slice).collect()));
     let table = || -> TensorResult<Tensor> {
         let tables = masks.iter().map(|mask| rows.mul(mask)).collect::<TensorResult<Vec<_>>>()?;
         Tensor::cat(&tables, 0)?.index_select(&Tensor::new(tokens.tokens(), rows.device())?, 0)

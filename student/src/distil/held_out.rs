@@ -36,12 +36,13 @@ impl HeldOutBatches {
 
     /// The mean cosine of the student's vectors to the teacher's, and the uniformity of the first batch.
     pub(super) fn measure(&self, model: &TextCnn, backend: Backend, monitor: Monitor) -> Result<Measurement> {
+        let dot = |vectors: &Tensor, targets| vectors.mul(targets)?.sum_all()?.to_scalar::<f32>();
         let mut sum = 0.0;
         let mut uniformity = None;
         for (tokens, targets) in &self.batches {
             monitor.check()?;
             let vectors = model.embed(tokens, backend)?;
-            sum += dot(&vectors, targets).map_err(Error::tensor("held-out fidelity"))?;
+            sum += f64::from(dot(&vectors, targets).map_err(Error::tensor("held-out fidelity"))?);
             if uniformity.is_none() {
                 uniformity = uniformity_of(&vectors).map_err(Error::tensor("uniformity"))?;
             }
@@ -50,11 +51,6 @@ impl HeldOutBatches {
         // The student's and the teacher's vector of a text are the pair whose alignment this is.
         Ok(Measurement { metric: HELD_OUT_COSINE, score, alignment: Some(2.0 - 2.0 * score), uniformity })
     }
-}
-
-/// The sum of the dot products of rows.
-fn dot(vectors: &Tensor, targets: &Tensor) -> TensorResult<f64> {
-    Ok(f64::from(vectors.mul(targets)?.sum_all()?.to_scalar::<f32>()?))
 }
 
 fn uniformity_of(vectors: &Tensor) -> TensorResult<Option<f64>> {

@@ -75,16 +75,13 @@ fn static_start(job: &DistilJob, survey: &Survey, monitor: Monitor) -> Result<St
 
 /// A copy of `student`, which must be of the job's shape.
 fn copy(job: &DistilJob, student: &TextCnn) -> Result<TextCnn> {
-    let refuse = |value: String, allowed: String| Error::Setting { name: "the student to go on from", value, allowed };
-    if student.config != job.config {
-        let allowed = "of the shape that [student] and the targets ask for".into();
-        return Err(refuse("of another shape".into(), allowed));
-    }
-    let (rows, width) = (job.targets.vocabulary(), job.targets.dimension());
-    if student.config.vocabulary != rows || student.config.dimension != width {
-        let value = format!("of {} tokens and {} numbers", student.config.vocabulary, student.config.dimension);
-        return Err(refuse(value, format!("of {rows} tokens and {width} numbers, as the targets are")));
-    }
+    let name = "the student to go on from";
+    let allowed = "of the shape that [student] and the targets ask for";
+    Error::require(student.config == job.config, name, "of another shape", allowed)?;
+    let of = |tokens, dimensions| format!("of {tokens} tokens and {dimensions} numbers");
+    let found = of(student.config.vocabulary, student.config.dimension);
+    let wanted = of(job.targets.vocabulary(), job.targets.dimension());
+    Error::require(found == wanted, name, &found, &format!("{wanted}, as the targets are"))?;
     let find = |name: &str| student.dense.get(name).ok().and_then(|tensor| tensor.copy().ok());
     let dense = DenseParameters::new(&job.config, find)?;
     TextCnn::new(job.config.clone(), student.table.values().to_vec(), dense, job.device.clone())

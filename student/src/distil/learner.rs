@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::held_out::HeldOutBatches;
 use super::job::DistilJob;
-use super::losses::LossInput;
+use super::losses::{LossInput, Losses};
+use super::settings::DistilSettings;
 use super::targets::Survey;
 use super::windows::DistilBatch;
-use crate::am_softmax::{AmSoftmaxLoss, CentreRows, CentreShape, CentreStart, ClassLoss};
+use crate::am_softmax::{CentreRows, CentreShape, CentreStart, Centres, ClassLoss};
 use crate::error::{Error, Result};
 use crate::model::TextCnn;
 use crate::trainable::TrainableStudent;
@@ -27,7 +28,7 @@ const BATCH: usize = 256;
 pub(super) struct DistilLearner<'a> {
     job: &'a DistilJob<'a>,
     survey: &'a Survey,
-    student: TrainableStudent,
+    pub(super) student: TrainableStudent,
     held_out: HeldOutBatches,
     /// The mean of all targets, `[1, dimension]`.
     mean: Tensor,
@@ -45,25 +46,15 @@ impl<'a> DistilLearner<'a> {
         Ok(Self { job, survey, student, held_out, mean, classes: None })
     }
 
-    /// The student as it is.
-    pub(super) fn into_model(self) -> TextCnn {
-        self.student.model
-    }
-
-    /// The settings of AM-softmax, where class centres are needed: it has a weight, and there is a step to take.
-    fn class_settings(&self) -> Option<AmSoftmaxLoss> {
-        let settings = self.job.settings.losses.am_softmax;
-        (settings.weight > 0.0 && self.job.settings.epochs > 0).then_some(settings)
-    }
-
-    /// The class centres as `open` makes them, one class a text to train on.
-    fn open_classes(
-        &self,
-        open: impl FnOnce(CentreShape, AmSoftmaxLoss, u64) -> Result<ClassLoss>,
-    ) -> Result<Option<ClassLoss>> {
-        let Some(settings) = self.class_settings() else { return Ok(None) };
+    /// AM-softmax over the centres that `open` returns, one class a text to train on; `None` where it has no weight, or
+    /// there is no step to take.
+    fn class_loss(&self, open: impl FnOnce(CentreShape) -> Result<Centres>) -> Result<Option<ClassLoss>> {
+        let &DistilSettings { epochs, seed, losses: Losses { am_softmax, .. }, .. } = self.job.settings;
+        if am_softmax.is_off() || epochs == 0 {
+            return Ok(None);
+        }
         let shape = CentreShape { classes: self.survey.train_rows.iter().sum(), dimension: self.job.config.dimension };
-        open(shape, settings, self.job.settings.seed).map(Some)
+        Ok(Some(ClassLoss::new(open(shape)?, am_softmax, seed)))
     }
 
     /// The starting centres, in the order of the texts.
@@ -98,36 +89,31 @@ impl Learner for DistilLearner<'_> {
 
     fn identity(&self) -> Value {
         json!({
-            "config": self.job.config, "settings": self.job.settings, "start": self.student.start_hash(),
+            "config": self.job.config, "settings": self.job.settings, "start": self.student.start_hash,
             "held_out": self.survey.held_out.hash(),
         })
     }
 
     fn start(&mut self, monitor: Monitor) -> Result<()> {
-        self.classes = self.open_classes(|shape, settings, seed| {
-            let fill = |rows: &mut CentreRows| self.fill_centres(rows, settings.centres, monitor);
-            ClassLoss::create(self.job.folder, shape, settings, seed, fill)
-        })?;
+        let DistilSettings { seed, losses, .. } = self.job.settings;
+        let fill = |rows: &mut CentreRows| self.fill_centres(rows, losses.am_softmax.centres, monitor);
+        self.classes = self.class_loss(|shape| Centres::create(self.job.folder, shape, *seed, fill))?;
         Ok(())
     }
 
-    fn restore(&mut self, step: u64) -> Result<()> {
-        let restore = |shape, settings, seed| ClassLoss::restore(self.job.folder, shape, settings, seed, step);
-        self.classes = self.open_classes(restore)?;
+    fn restore(&mut self, saved: &SavedTensors, step: u64) -> Result<()> {
+        self.student.restore(saved)?;
+        self.classes = self.class_loss(|shape| Centres::restore(self.job.folder, shape, step))?;
         Ok(())
     }
 
     fn step(&mut self, batch: &DistilBatch, step: u64, rate: f64) -> Result<StepOutcome> {
         let settings = self.job.settings;
         let mut random = Random::new(settings.seed, &[DROPOUT, step]);
-        let model = &self.student.model;
-        let rows = model.rows(&batch.tokens)?;
-        let pooled = model.pool(&rows, self.student.backend)?;
+        let rows = self.student.model.rows(&batch.tokens)?;
+        let pooled = self.student.model.pool(&rows, self.student.backend)?;
         // Every view has its own mask over the one pooling.
-        let mut view = || -> Result<Tensor> {
-            let mask = model.masks(batch.tokens.rows(), settings.dropout, &mut random)?;
-            model.project(&pooled, mask.as_ref())
-        };
+        let mut view = || self.student.masked(&pooled, batch.tokens.rows(), settings.dropout, &mut random);
         let output = view()?;
         let loss = settings.losses.value(&mut LossInput {
             output: &output,
@@ -148,27 +134,23 @@ impl Learner for DistilLearner<'_> {
         self.held_out.measure(&self.student.model, self.student.backend, monitor).map(Some)
     }
 
-    fn weights(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.weights())
+    fn weights(&self) -> NamedTensors<'_> {
+        self.student.model.weights()
     }
 
-    fn moments(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.student.moments())
+    fn moments(&self) -> NamedTensors<'_> {
+        self.student.moments()
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
         self.student.set_weights(saved)
     }
 
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
-        self.student.set_moments(saved)
-    }
-
     fn before_checkpoint(&mut self, step: u64) -> Result<()> {
-        self.classes.as_ref().map_or(Ok(()), |classes| classes.before_checkpoint(step))
+        self.classes.as_ref().map_or(Ok(()), |classes| classes.centres.save_copy(step))
     }
 
     fn after_checkpoint(&mut self, step: u64) -> Result<()> {
-        self.classes.as_ref().map_or(Ok(()), |classes| classes.after_checkpoint(step))
+        self.classes.as_ref().map_or(Ok(()), |classes| classes.centres.remove_other_copies(step))
     }
 }

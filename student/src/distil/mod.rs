@@ -26,7 +26,7 @@ use limbeck_training::{FitJob, fit, settings::PATIENCE};
 pub use self::init::start_student;
 pub use self::job::{DistilJob, DistilSummary, remove_checkpoints};
 use self::learner::DistilLearner;
-pub use self::losses::{CentredDistance, ContrastiveKd, CosineDistance, InfoNce, Losses, Matryoshka, RelationalKl};
+pub use self::losses::{InfoNce, Losses, Matryoshka, SoftmaxLoss};
 pub use self::settings::DistilSettings;
 pub use self::targets::{Examples, HELD_OUT, HeldOut, Survey, Targets};
 use self::windows::CacheBatches;
@@ -48,5 +48,5 @@ pub fn distil(job: &DistilJob, monitor: Monitor) -> Result<(TextCnn, DistilSumma
     let summary = fit(&mut learner, &batches, &job.settings.training(), &of_fit, monitor)?;
     let (best, best_step) = summary.best.unwrap_or_default();
     let (start, texts) = (summary.start.unwrap_or_default(), survey.train_rows.iter().sum());
-    Ok((learner.into_model(), DistilSummary { steps: summary.steps, start, best, best_step, texts }))
+    Ok((learner.student.model, DistilSummary { steps: summary.steps, start, best, best_step, texts }))
 }

@@ -3,8 +3,9 @@
 use limbeck_training::settings::at_least_one;
 use limbeck_training::training_settings;
 
-use super::losses::{CheckedStudent, Losses};
+use super::losses::Losses;
 use crate::config::StudentConfig;
+use crate::contrast::check_rate;
 use crate::error::{Error, Result};
 
 training_settings! {
@@ -41,13 +42,12 @@ impl DistilSettings {
     /// # Errors
     /// Names the first such key.
     pub fn check_for(&self, config: &StudentConfig) -> Result<()> {
-        self.check_student(&CheckedStudent { dropout: self.dropout, config: Some(config), dimension: None })
+        self.check_student(Some(config), None)
     }
 
     /// [`DistilSettings::check_for`], and refuses what the width of the student's vectors rules out.
     pub(super) fn check_with_dimension(&self, config: &StudentConfig) -> Result<()> {
-        let dimension = Some(config.dimension);
-        self.check_student(&CheckedStudent { dropout: self.dropout, config: Some(config), dimension })
+        self.check_student(Some(config), Some(config.dimension))
     }
 
     /// Refuses values that are out of range.
@@ -55,18 +55,15 @@ impl DistilSettings {
     /// # Errors
     /// Names the first such key.
     pub fn check(&self) -> Result<()> {
-        self.check_student(&CheckedStudent { dropout: self.dropout, config: None, dimension: None })
+        self.check_student(None, None)
     }
 
-    fn check_student(&self, student: &CheckedStudent) -> Result<()> {
-        let refuse = |name, value: String, allowed: String| Err(Error::Setting { name, value, allowed });
-        if self.epochs > MOST_EPOCHS {
-            return refuse("distil.epochs", self.epochs.to_string(), format!("at most {MOST_EPOCHS}"));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("distil.dropout", self.dropout.to_string(), "from 0 to below 1".into());
-        }
-        self.losses.check(student)?;
+    /// Refuses values that are out of range for a student of this shape and width, where these are known.
+    fn check_student(&self, config: Option<&StudentConfig>, dimension: Option<usize>) -> Result<()> {
+        let most = &format!("at most {MOST_EPOCHS}");
+        Error::require(self.epochs <= MOST_EPOCHS, "distil.epochs", self.epochs, most)?;
+        check_rate("distil.dropout", self.dropout)?;
+        self.losses.check(self.dropout, config, dimension)?;
         at_least_one("distil", "batch", self.batch as u64)?;
         at_least_one("distil", "window", self.window as u64)?;
         Ok(self.training().check("distil")?)
@@ -75,7 +72,7 @@ impl DistilSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::losses::{CentredDistance, CosineDistance, InfoNce};
+    use super::super::losses::InfoNce;
     use super::*;
 
     #[test]
@@ -91,12 +88,11 @@ mod tests {
     fn the_static_control_takes_the_cosine_where_no_other_loss_is_left() {
         let of = |cosine: f64, centred: f64| {
             let infonce = InfoNce { weight: 0.5, ..InfoNce::default() };
-            let (cosine, centred) = (CosineDistance(cosine), CentredDistance(centred));
             let losses = Losses { cosine, centred, infonce, ..Losses::default() };
             DistilSettings { dropout: 0.1, losses, ..DistilSettings::default() }.static_control()
         };
         assert!(of(0.0, 0.0).check().is_ok());
-        assert_eq!([of(0.0, 0.0), of(0.0, 1.0), of(0.5, 0.0)].map(|control| control.losses.cosine.0), [1.0, 0.0, 0.5]);
+        assert_eq!([of(0.0, 0.0), of(0.0, 1.0), of(0.5, 0.0)].map(|control| control.losses.cosine), [1.0, 0.0, 0.5]);
     }
 
     #[test]
@@ -117,10 +113,7 @@ mod tests {
             DistilSettings { batch: 0, ..Default::default() },
             DistilSettings { learning_rate: f64::NAN, ..Default::default() },
             DistilSettings { dropout: 1.0, ..Default::default() },
-            DistilSettings {
-                losses: Losses { cosine: CosineDistance(0.0), ..Default::default() },
-                ..Default::default()
-            },
+            DistilSettings { losses: Losses { cosine: 0.0, ..Default::default() }, ..Default::default() },
         ];
         assert!(broken.iter().all(|settings| settings.check().is_err()));
     }

@@ -46,7 +46,7 @@ impl HeldOut {
             return Ok(self);
         }
         let reason = format!("{} texts to measure fidelity on are too few", self.texts.len());
-        Err(Error::Targets { path: cache.path().to_path_buf(), reason })
+        Err(Error::targets(cache.path(), reason))
     }
 
     /// A hash of the texts.
@@ -90,6 +90,17 @@ fn is_below(hash: u64, share: f64) -> bool {
     (hash as f64) < share * u64::MAX as f64
 }
 
+/// Appends `vector`, scaled to length 1; whether it has a direction, without which nothing is appended.
+fn push_unit(all: &mut Vec<f32>, vector: &[f32]) -> bool {
+    let start = all.len();
+    all.extend_from_slice(vector);
+    let has_direction = to_unit(&mut all[start..]);
+    if !has_direction {
+        all.truncate(start);
+    }
+    has_direction
+}
+
 /// The share of `rows` that is about [`HELD_OUT`] texts, at most `most`.
 fn share(rows: u64, most: f64) -> f64 {
     (HELD_OUT as f64 / rows.max(1) as f64).min(most)
@@ -115,7 +126,7 @@ impl Targets<'_> {
         let of_width = |vectors: Option<TokenVectors>| match vectors.as_ref().map(|vectors| vectors.dimension) {
             Some(width) if width != self.dimension() => {
                 let reason = format!("its tokens have vectors of {width} numbers, its texts of {}", self.dimension());
-                Err(Error::Targets { path: self.cache.path().to_path_buf(), reason })
+                Err(Error::targets(self.cache.path(), reason))
             }
             _ => Ok(vectors),
         };
@@ -135,27 +146,28 @@ impl Targets<'_> {
     /// # Errors
     /// Names the cache.
     pub fn check(&self) -> Result<()> {
-        let broken = |cache: &Cache, reason: String| Err(Error::Targets { path: cache.path().to_path_buf(), reason });
         for cache in std::iter::once(self.cache).chain(self.held_out) {
             if !cache.complete() {
-                return broken(cache, format!("the cache is not complete ({} rows are there)", cache.rows()));
+                let reason = format!("the cache is not complete ({} rows are there)", cache.rows());
+                return Err(Error::targets(cache.path(), reason));
             }
             if cache.rows() == 0 {
-                return broken(cache, "the cache holds no text".into());
+                return Err(Error::targets(cache.path(), "the cache holds no text"));
             }
         }
         let Some(held_out) = self.held_out else { return Ok(()) };
         if held_out.dimension() != self.cache.dimension() {
             let reason =
                 format!("has vectors of {} numbers, the targets have {}", held_out.dimension(), self.dimension());
-            return broken(held_out, reason);
+            return Err(Error::targets(held_out.path(), reason));
         }
         let makers = [self.cache, held_out].map(|cache| {
             cache.fingerprint().map(|fingerprint| Fingerprint { text: String::new(), ..fingerprint.clone() })
         });
         match &makers {
             [Some(one), Some(other)] if one != other => {
-                broken(held_out, "was made by another teacher, or in another way, than the targets".into())
+                let reason = "was made by another teacher, or in another way, than the targets";
+                Err(Error::targets(held_out.path(), reason))
             }
             _ => Ok(()),
         }
@@ -196,8 +208,7 @@ impl Targets<'_> {
         }
         let texts = train_rows.iter().sum::<usize>();
         if texts == 0 {
-            let path = self.cache.path().to_path_buf();
-            return Err(Error::Targets { path, reason: "no text is left to train on".into() });
+            return Err(Error::targets(self.cache.path(), "no text is left to train on"));
         }
         let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
         let held_out = if self.held_out.is_some() { self.held_out()? } else { held_out.enough(self.cache)? };
@@ -222,19 +233,13 @@ impl Targets<'_> {
     /// Adds the texts of a shard to measure fidelity on. The shard is of the held-out cache where there is one, else of
     /// the cache to learn from.
     fn hold_out(&self, shard: &Shard, held_out: &mut HeldOut) {
-        let share = share(self.held_out.unwrap_or(self.cache).rows(), if self.held_out.is_some() { 1.0 } else { 0.05 });
+        let measures = |text: &str| match self.held_out.map(|cache| share(cache.rows(), 1.0)) {
+            Some(share) => share == 1.0 || is_below(text::hash(text), share),
+            None => !self.trains_on(text),
+        };
         for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(held_out.dimension)) {
-            let measures = match self.held_out {
-                Some(_) => share == 1.0 || is_below(text::hash(text), share),
-                None => is_held_out(text, share),
-            };
-            if measures {
-                let start = held_out.vectors.len();
-                held_out.vectors.extend_from_slice(vector);
-                match to_unit(&mut held_out.vectors[start..]) {
-                    true => held_out.texts.push(text.clone()),
-                    false => held_out.vectors.truncate(start),
-                }
+            if measures(text) && push_unit(&mut held_out.vectors, vector) {
+                held_out.texts.push(text.clone());
             }
         }
     }
@@ -277,21 +282,12 @@ impl Targets<'_> {
     /// The texts of `shard` that are trained on, and their rows in the shard, in order.
     fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
         let dimension = self.dimension();
-        let share = if self.held_out.is_some() { 0.0 } else { share(self.cache.rows(), 0.05) };
         let (mut kept, mut rows) = (Vec::with_capacity(shard.texts.len()), Vec::with_capacity(shard.texts.len()));
         let mut targets = Vec::with_capacity(shard.embeddings.len());
         for (row, (text, vector)) in shard.texts.iter().zip(shard.embeddings.chunks_exact(dimension)).enumerate() {
-            if is_held_out(text, share) {
-                continue;
-            }
-            let start = targets.len();
-            targets.extend_from_slice(vector);
-            match to_unit(&mut targets[start..]) {
-                true => {
-                    kept.push(text.as_str());
-                    rows.push(row);
-                }
-                false => targets.truncate(start),
+            if self.trains_on(text) && push_unit(&mut targets, vector) {
+                kept.push(text.as_str());
+                rows.push(row);
             }
         }
         Ok((Examples { tokens: self.tokenise(&kept)?, targets }, rows))

@@ -166,7 +166,7 @@ impl Batches for CacheBatches<'_> {
         }
         if all.tokens.rows() != window.rows {
             let reason = format!("changed while it was read: {} texts instead of {}", all.tokens.rows(), window.rows);
-            return Err(Error::Targets { path: cache.path().to_path_buf(), reason });
+            return Err(Error::targets(cache.path(), reason));
         }
         let (permutation, classes) = (window.permutation(self.seed), window.classes(&self.survey.train_rows));
         Ok(ReadWindow { examples: all, permutation, classes })

@@ -121,13 +121,13 @@ impl Learner for BertLearner<'_> {
         Ok(measure(self.dev, &self.model)?)
     }
 
-    fn weights(&self) -> Result<NamedTensors<'_>> {
+    fn weights(&self) -> NamedTensors<'_> {
         let stored = |(name, variable): (&str, &Var)| (name.to_owned(), Stored::Tensor(variable.as_tensor().clone()));
-        Ok(self.parameters().iter().map(stored).collect())
+        self.parameters().iter().map(stored).collect()
     }
 
-    fn moments(&self) -> Result<NamedTensors<'_>> {
-        Ok(self.optimiser.moments())
+    fn moments(&self) -> NamedTensors<'_> {
+        self.optimiser.moments()
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
@@ -139,7 +139,8 @@ impl Learner for BertLearner<'_> {
         Ok(())
     }
 
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
+    fn restore(&mut self, saved: &SavedTensors, _step: u64) -> Result<()> {
+        self.set_weights(saved)?;
         Ok(self.optimiser.restore(saved)?)
     }
 }

@@ -30,9 +30,6 @@ pub fn loss_and_gradient(settings: &ContrastiveSettings, vectors: &Tensor, views
     let vectors = Var::from_tensor(vectors)?;
     let loss = loss(settings, &vectors, views)?;
     let value = loss.to_dtype(DType::F64)?.to_scalar()?;
-    let gradients = loss.backward()?;
-    match gradients.get(&vectors) {
-        Some(gradient) => Ok((value, gradient.clone())),
-        None => Ok((value, vectors.zeros_like()?)),
-    }
+    let gradient = loss.backward()?.remove(&vectors);
+    Ok((value, gradient.map_or_else(|| vectors.zeros_like(), Ok)?))
 }

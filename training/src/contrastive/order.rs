@@ -16,25 +16,19 @@ const ORDER: u64 = 20;
 pub(super) struct ShuffledOrder {
     examples: usize,
     steps_per_epoch: u64,
-    steps: u64,
+    pub(super) steps: u64,
     seed: u64,
 }
 
 impl ShuffledOrder {
     /// The order of so many examples, in batches of about `settings.batch`, and at least two.
     pub(super) fn new(examples: usize, settings: &TrainingSettings) -> Result<Self> {
-        if examples < 2 {
-            return Err(Error::setting("the number of examples", examples, "at least 2"));
-        }
+        Error::require(examples >= 2, "the number of examples", examples, "at least 2")?;
         let most = (examples / 2) as f64;
         let steps_per_epoch = (examples as f64 / settings.batch as f64).round().clamp(1.0, most) as u64;
         let too_many = || Error::setting("epochs", settings.epochs, "so many that their steps can be counted");
         let steps = steps_per_epoch.checked_mul(settings.epochs as u64).ok_or_else(too_many)?;
         Ok(Self { examples, steps_per_epoch, steps, seed: settings.seed })
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.steps
     }
 
     pub(super) fn span(&self, step: u64) -> Span {
@@ -68,7 +62,7 @@ mod tests {
     #[test]
     fn every_example_comes_once_an_epoch_and_each_epoch_has_its_own_order() {
         let order = order(2).unwrap();
-        assert_eq!(order.steps(), 20);
+        assert_eq!(order.steps, 20);
         let mut epochs = Vec::new();
         for epoch in 0..2 {
             let permutation = order.permutation(epoch);

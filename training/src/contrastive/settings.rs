@@ -32,20 +32,12 @@ impl ContrastiveSettings {
         let section = "simcse";
         at_least_one(section, "epochs", self.epochs as u64)?;
         at_least_one(section, "patience", self.patience)?;
-        let refuse =
-            |key: &str, value: String, allowed| Err(Error::setting(format!("{section}.{key}"), value, allowed));
-        if self.batch < 2 {
-            return refuse("batch", self.batch.to_string(), "at least 2: the others are the negatives");
-        }
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return refuse("temperature", self.temperature.to_string(), "above 0");
-        }
-        if !self.hard_negative_weight.is_finite() {
-            return refuse("hard_negative_weight", self.hard_negative_weight.to_string(), "a number");
-        }
-        if hard_negatives && self.denominator == Denominator::TwoNMinusOne {
-            return refuse("denominator", "2n-1".into(), "n where there are hard negatives");
-        }
+        let &Self { batch, temperature, hard_negative_weight: weight, denominator, .. } = self;
+        Error::require(batch >= 2, "simcse.batch", batch, "at least 2: the others are the negatives")?;
+        Error::require(temperature > 0.0 && temperature.is_finite(), "simcse.temperature", temperature, "above 0")?;
+        Error::require(weight.is_finite(), "simcse.hard_negative_weight", weight, "a number")?;
+        let fits = !hard_negatives || denominator == Denominator::N;
+        Error::require(fits, "simcse.denominator", "2n-1", "n where there are hard negatives")?;
         self.training().check(section)
     }
 }

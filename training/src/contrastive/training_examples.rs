@@ -75,10 +75,8 @@ impl ExampleBatch {
 
     /// All views in one batch, one after another.
     pub fn side_by_side(&self) -> TokenBatch {
-        let views = (0..self.view_count()).map(|view| self.views.get(view).unwrap_or(&self.views[0]));
-        let mut all = TokenBatch::new();
-        views.for_each(|view| view.iter().for_each(|row| all.push(row)));
-        all
+        let view = |at: usize| self.views.get(at).unwrap_or(&self.views[0]);
+        (0..self.view_count()).flat_map(|at| view(at).iter()).collect()
     }
 }
 
@@ -120,7 +118,7 @@ impl Batches for ExampleBatches<'_> {
     type Error = Error;
 
     fn steps(&self) -> u64 {
-        self.order.steps()
+        self.order.steps
     }
 
     fn span(&self, step: u64) -> Span {

@@ -40,16 +40,10 @@ pub trait Learner {
     fn measure(&self, monitor: Monitor) -> Result<Option<Measurement>, Self::Error>;
 
     /// The weights by name.
-    ///
-    /// # Errors
-    /// Those of the learner.
-    fn weights(&self) -> Result<NamedTensors<'_>, Self::Error>;
+    fn weights(&self) -> NamedTensors<'_>;
 
     /// The optimiser's moments by name.
-    ///
-    /// # Errors
-    /// Those of the learner.
-    fn moments(&self) -> Result<NamedTensors<'_>, Self::Error>;
+    fn moments(&self) -> NamedTensors<'_>;
 
     /// Puts back what [`Learner::weights`] gave.
     ///
@@ -57,11 +51,11 @@ pub trait Learner {
     /// A tensor that is missing or of another shape.
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<(), Self::Error>;
 
-    /// Puts back what [`Learner::moments`] gave; called after [`Learner::set_weights`].
+    /// Puts back the checkpoint of `step`: weights and moments, and the files that [`Learner::before_checkpoint`] saved.
     ///
     /// # Errors
-    /// A tensor that is missing or of another shape.
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<(), Self::Error>;
+    /// A tensor or a file that is missing or of another shape.
+    fn restore(&mut self, saved: &SavedTensors, step: u64) -> Result<(), Self::Error>;
 
     /// Called before the checkpoint of `step` is written: saves the files that the learner keeps itself.
     ///
@@ -76,14 +70,6 @@ pub trait Learner {
     /// # Errors
     /// Those of the learner.
     fn after_checkpoint(&mut self, _step: u64) -> Result<(), Self::Error> {
-        Ok(())
-    }
-
-    /// Brings back the files that [`Learner::before_checkpoint`] saved at `step`.
-    ///
-    /// # Errors
-    /// Those of the learner.
-    fn restore(&mut self, _step: u64) -> Result<(), Self::Error> {
         Ok(())
     }
 }

@@ -92,7 +92,7 @@ where
                     let outcome = learner.step(&batches.batch(window, step)?, step, rate)?;
                     if !outcome.is_finite() {
                         let examples = batches.describe(window, step)?;
-                        return Err(diverged(learner, &files, &state, job, &examples));
+                        return Err(diverged(learner, &files, &state, job, &examples)?.into());
                     }
                     state.step = step;
                     bar.add(1);
@@ -163,7 +163,7 @@ fn record<L: Learner>(
     }
     if state.best.is_none_or(|(best, _)| score > best) {
         state.best = Some((score, step));
-        files.save_best(&learner.weights()?, step)?;
+        files.save_best(&learner.weights(), step)?;
     }
     Ok(())
 }
@@ -186,22 +186,19 @@ fn warn_of_falling_score(
     }
 }
 
-/// Saves the state before a step that diverged, and the examples of that step.
+/// Saves the state before a step that diverged, and the examples of that step; returns the error that names both.
 fn diverged<L: Learner>(
     learner: &mut L,
     files: &CheckpointFiles,
     state: &TrainingState,
     job: &FitJob,
     examples: &str,
-) -> L::Error {
+) -> Result<Error, L::Error> {
     let batch = job.folder.join("diverged.tsv");
-    let (step, checkpoint) = (state.step + 1, files.checkpoint());
-    if let Err(error) = files::write_bytes(&batch, examples.as_bytes()) {
-        return Error::from(error).into();
-    }
+    files::write_bytes(&batch, examples.as_bytes()).map_err(Error::from)?;
     // When the weights are not finite either, an older checkpoint is the one to keep.
-    match is_finite(learner).and_then(|finite| if finite { state.save(files, learner) } else { Ok(()) }) {
-        Ok(()) => Error::Diverged { step, batch, checkpoint }.into(),
-        Err(error) => error,
+    if is_finite(learner) {
+        state.save(files, learner)?;
     }
+    Ok(Error::Diverged { step: state.step + 1, batch, checkpoint: files.checkpoint() })
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::learner::Learner;
-use crate::checkpoint::CheckpointFiles;
+use crate::checkpoint::{CheckpointFiles, NamedTensors};
 use crate::error::Error;
 
 /// Raised when a checkpoint can no longer be resumed from by an older version, or an older one by this.
@@ -45,15 +45,13 @@ impl TrainingState {
     /// # Errors
     /// A weight that is not finite: then the checkpoint before stays.
     pub(super) fn save<L: Learner>(&self, files: &CheckpointFiles, learner: &mut L) -> Result<(), L::Error> {
-        if !is_finite(learner)? {
+        if !is_finite(learner) {
             return Err(Error::NotFinite { what: "a parameter".into(), step: self.step }.into());
         }
         learner.before_checkpoint(self.step)?;
-        {
-            let mut tensors = learner.weights()?;
-            tensors.extend(learner.moments()?);
-            files.save(&tensors, self)?;
-        }
+        let tensors: NamedTensors = learner.weights().into_iter().chain(learner.moments()).collect();
+        files.save(&tensors, self)?;
+        drop(tensors);
         learner.after_checkpoint(self.step)
     }
 
@@ -74,14 +72,12 @@ impl TrainingState {
         if state.identity != identity {
             return Err(Error::OtherTraining { path }.into());
         }
-        learner.set_weights(&saved)?;
-        learner.set_moments(&saved)?;
-        learner.restore(state.step)?;
+        learner.restore(&saved, state.step)?;
         Ok(Some(state))
     }
 }
 
 /// Whether every weight is finite.
-pub(super) fn is_finite<L: Learner>(learner: &L) -> Result<bool, L::Error> {
-    Ok(learner.weights()?.iter().all(|(_, stored)| stored.is_finite()))
+pub(super) fn is_finite(learner: &impl Learner) -> bool {
+    learner.weights().iter().all(|(_, stored)| stored.is_finite())
 }

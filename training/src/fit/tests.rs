@@ -104,12 +104,12 @@ impl Learner for Follower<'_> {
         Ok(Some(Measurement { metric, score: (self.score)(self), alignment: Some(1.0), uniformity: None }))
     }
 
-    fn weights(&self) -> Result<NamedTensors<'_>> {
-        Ok(vec![("weight".into(), Stored::rows(std::slice::from_ref(&self.weight), 1))])
+    fn weights(&self) -> NamedTensors<'_> {
+        vec![("weight".into(), Stored::rows(std::slice::from_ref(&self.weight), 1))]
     }
 
-    fn moments(&self) -> Result<NamedTensors<'_>> {
-        Ok(vec![("weight.m".into(), Stored::rows(std::slice::from_ref(&self.moment), 1))])
+    fn moments(&self) -> NamedTensors<'_> {
+        vec![("weight.m".into(), Stored::rows(std::slice::from_ref(&self.moment), 1))]
     }
 
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<()> {
@@ -117,8 +117,10 @@ impl Learner for Follower<'_> {
         Ok(())
     }
 
-    fn set_moments(&mut self, saved: &SavedTensors) -> Result<()> {
+    fn restore(&mut self, saved: &SavedTensors, step: u64) -> Result<()> {
+        self.set_weights(saved)?;
         self.moment = saved.fitting("weight.m", &[1, 1], DType::F32)?.to_vec2().unwrap()[0][0];
+        self.counted = u64::from_le_bytes(std::fs::read(self.file(step)).unwrap().try_into().unwrap());
         Ok(())
     }
 
@@ -128,11 +130,6 @@ impl Learner for Follower<'_> {
 
     fn after_checkpoint(&mut self, step: u64) -> Result<()> {
         (0..step).for_each(|step| drop(std::fs::remove_file(self.file(step))));
-        Ok(())
-    }
-
-    fn restore(&mut self, step: u64) -> Result<()> {
-        self.counted = u64::from_le_bytes(std::fs::read(self.file(step)).unwrap().try_into().unwrap());
         Ok(())
     }
 }

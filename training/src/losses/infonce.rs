@@ -71,6 +71,11 @@ mod tests {
     }
 
     #[test]
+    fn between_student_and_teacher_it_is_contrastive_distillation() {
+        golden::check("contrastive_kd", &["h1", "teacher"], |h| infonce(&h[0], &h[1], 0.05, Denominator::N));
+    }
+
+    #[test]
     fn hard_negatives_equal_pytorch_with_and_without_weight() {
         let names = ["h1", "h2", "h3"];
         golden::check("infonce_hard_negative", &names, |h| infonce_hard_negative(&h[0], &h[1], &h[2], 0.05, 0.0));

@@ -2,7 +2,6 @@
 //! gives a scalar tensor that candle can differentiate. Their errors are candle's.
 
 mod am_softmax;
-mod contrastive_kd;
 mod cosine;
 mod infonce;
 mod matryoshka;
@@ -10,7 +9,6 @@ mod relational;
 mod rows;
 
 pub use am_softmax::{AmSoftmax, am_softmax, am_softmax_gradients};
-pub use contrastive_kd::contrastive_kd;
 pub use cosine::{centred_distance, cosine_distance};
 pub use infonce::{Denominator, infonce, infonce_hard_negative};
 pub use matryoshka::matryoshka;

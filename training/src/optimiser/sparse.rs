@@ -26,9 +26,8 @@ impl<T: Number> SparseTable<T> {
     /// # Errors
     /// When `values` is not a whole number of rows.
     pub fn new(mut values: Vec<T>, width: usize) -> Result<Self> {
-        if width == 0 || !values.len().is_multiple_of(width) {
-            return Err(Error::setting("the embedding table's size", values.len(), "a multiple of its rows' width"));
-        }
+        let whole = width > 0 && values.len().is_multiple_of(width);
+        Error::require(whole, "the embedding table's size", values.len(), "a multiple of its rows' width")?;
         values.iter_mut().take(width).for_each(|x| *x = T::zero());
         let zeros = vec![T::zero(); values.len()];
         Ok(Self { width, m: zeros.clone(), v: zeros, theta: values })
