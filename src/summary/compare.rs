@@ -1,9 +1,7 @@
 //! The students of several runs as one Markdown table, in which the models that the runs share stand once.
 
-use std::fmt::Write as _;
-
 use super::format::{count, percent, speed, times};
-use super::{ModelRole, ModelSummary, Summary, extra, sts_sets};
+use super::{ModelRole, ModelSummary, Summary, TableCells, extra, sts_sets};
 
 /// A row: one model with one seed or with several.
 struct ComparedModel<'a> {
@@ -76,14 +74,9 @@ fn seedless(name: &str) -> (&str, bool) {
 /// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out.
 pub fn markdown(summaries: &[Summary]) -> String {
     let rows = rows(summaries);
-    let mut heads = vec!["model".to_owned()];
-    let mut columns: Vec<Vec<String>> = vec![rows.iter().map(ComparedModel::label).collect()];
+    let mut table = TableCells { head: vec!["model".into()], rows: rows.iter().map(|row| vec![row.label()]).collect() };
     let mut column = |head: &str, cell: &dyn Fn(&ComparedModel<'_>) -> Option<String>| {
-        let cells: Vec<Option<String>> = rows.iter().map(cell).collect();
-        if cells.iter().any(Option::is_some) {
-            heads.push(head.to_owned());
-            columns.push(cells.into_iter().map(Option::unwrap_or_default).collect());
-        }
+        table.add_column(head, &rows, "", cell);
     };
     for set in sts_sets(rows.iter().flat_map(|row| &row.seeds).map(|seed| seed.model)) {
         column(set, &|row| row.figure(2, |model| model.scores.get(set).map(|score| score.spearman)));
@@ -97,12 +90,10 @@ pub fn markdown(summaries: &[Summary]) -> String {
     column("sentences/s", &|row| row.mean(|seed| seed.model.sentences_per_second).map(speed));
     column("x teacher", &|row| row.over_teacher(|model| model.sentences_per_second).map(times));
 
-    let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
-    for row in 0..rows.len() {
-        let cells: Vec<&str> = columns.iter().map(|column| column[row].as_str()).collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    text
+    let rule = format!("|{}", "---|".repeat(table.head.len()));
+    let line = |cells: &Vec<String>| format!("| {} |", cells.join(" | "));
+    let lines = [line(&table.head), rule].into_iter().chain(table.rows.iter().map(line));
+    lines.map(|line| line + "\n").collect()
 }
 
 impl ComparedModel<'_> {
