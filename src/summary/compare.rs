@@ -1,5 +1,7 @@
 //! The students of several runs as one Markdown table, in which the models that the runs share stand once.
 
+use indexmap::IndexMap;
+
 use super::format::{count, percent, speed, times};
 use super::{ModelRole, ModelSummary, Summary, TableCells, extra, sts_sets};
 
@@ -21,7 +23,7 @@ struct Seed<'a> {
 /// run's student under the run's name. Runs whose names differ in `-seedN` alone are one row. int8 exports are left
 /// out.
 fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
-    let (mut shared, mut students): (Vec<ComparedModel<'_>>, Vec<ComparedModel<'_>>) = (Vec::new(), Vec::new());
+    let (mut shared, mut students): (Vec<ComparedModel<'_>>, IndexMap<&str, Vec<Seed<'_>>>) = Default::default();
     for (at, summary) in summaries.iter().enumerate() {
         // The teacher and the baselines of one run stand for all of its seeds: of the run without a seed, else of the
         // first.
@@ -33,22 +35,19 @@ fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
         let is_another_seed = is_seed && summaries.iter().enumerate().any(stands_for);
         for model in summary.models.iter().filter(|model| model.precision != "int8") {
             let seed = Seed { model, teacher: summary.teacher() };
-            let row = |name: String| ComparedModel { name, seeds: vec![seed] };
             if model.role == ModelRole::Student {
-                match students.iter_mut().find(|row| row.name == name) {
-                    Some(row) => row.seeds.push(seed),
-                    None => students.push(row(name.to_owned())),
-                }
+                students.entry(name).or_default().push(seed);
                 continue;
             }
             if is_another_seed || shared.iter().any(|row| is_same_model(row.seeds[0].model, model)) {
                 continue;
             }
             let is_taken = shared.iter().any(|row| row.name == model.name);
-            shared.push(row(if is_taken { format!("{}, {}", summary.name, model.name) } else { model.name.clone() }));
+            let name = if is_taken { format!("{}, {}", summary.name, model.name) } else { model.name.clone() };
+            shared.push(ComparedModel { name, seeds: vec![seed] });
         }
     }
-    shared.extend(students);
+    shared.extend(students.into_iter().map(|(name, seeds)| ComparedModel { name: name.to_owned(), seeds }));
     shared
 }
 

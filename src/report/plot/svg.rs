@@ -153,12 +153,7 @@ fn filled(color: BackendColor) -> String {
 }
 
 fn points(path: impl IntoIterator<Item = BackendCoord>) -> String {
-    let mut text = String::new();
-    for (x, y) in path {
-        let gap = if text.is_empty() { "" } else { " " };
-        let _ = write!(text, "{gap}{x},{y}");
-    }
-    text
+    path.into_iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
 }
 
 impl DrawingBackend for Canvas<'_> {
