@@ -31,6 +31,7 @@
 
 pub mod commands;
 pub mod error;
+mod json_file;
 pub mod measure;
 pub mod models;
 pub mod output;

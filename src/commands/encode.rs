@@ -1,11 +1,11 @@
 //! `limbeck encode`: a vector for every row.
 
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::output::{JsonLines, Npy, Parquet, VectorSink};
+use crate::output::{Format, VectorWriter};
 use crate::vectors::truncated;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use limbeck_data::VectorType;
 use limbeck_data::text::{TextReader, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
@@ -73,16 +73,6 @@ fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Format {
-    /// A matrix for NumPy
-    Npy,
-    /// Columns `text` and `embedding`
-    Parquet,
-    /// An array of values a line
-    Jsonl,
-}
-
 pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     if let Some(extension) = compressed(arguments.to.as_deref()) {
         return Err(Error::Usage(format!("--to: nothing is written compressed; leave .{extension} out")));
@@ -104,12 +94,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     check_dimension(dimension, model)?;
     let kind = arguments.precision;
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
-    let mut sink: Box<dyn VectorSink> = match (format, &arguments.to) {
-        (Format::Jsonl, None) => Box::new(JsonLines::new(BufWriter::new(std::io::stdout()), kind)),
+    let mut writer = match (format, &arguments.to) {
+        (_, Some(path)) => VectorWriter::create(path, format, dimension, kind)?,
+        (Format::Jsonl, None) => VectorWriter::to_stdout(dimension, kind),
         (_, None) => return Err(Error::Usage("this format goes to a file: name it with --to".into())),
-        (Format::Jsonl, Some(path)) => Box::new(JsonLines::to_file(path, kind)?),
-        (Format::Npy, Some(path)) => Box::new(Npy::create(path, dimension, kind)?),
-        (Format::Parquet, Some(path)) => Box::new(Parquet::create(path, dimension, kind)?),
     };
     let bar = session.monitor.progress.stage("encoding", None, "texts");
     loop {
@@ -129,10 +117,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
             let what = format!("{} texts", rows.len());
             Error::Encode { model: model.name.clone(), what, source }
         })?;
-        sink.write(&chunk, &truncated(vectors, dimension))?;
+        writer.write(&chunk, &truncated(vectors, dimension))?;
         bar.add(chunk.len() as u64);
     }
-    let rows = sink.finish()?;
+    let rows = writer.finish()?;
     drop(bar);
     if arguments.to.is_some() || !std::io::stdout().is_terminal() {
         session.monitor.progress.note(&format!("{rows} vectors of {dimension} dimensions"));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::measure::fidelity::FidelitySummary;
 use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
 use crate::measure::sts::{StsSet, read_sets, sts};
 use crate::measure::{NamedModel, word_order};
-use crate::summary::FidelitySummary;
 use crate::vectors::TruncatedEncoder;
 use clap::{ArgGroup, Args};
 use limbeck_data::Monitor;
@@ -195,7 +195,7 @@ impl Kind {
 
     fn agreement(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<FidelitySummary> {
         let vectors = encode(model, &self.texts, &self.name, monitor)?;
-        Ok(FidelitySummary::from(&self.teacher.compare(&vectors)?))
+        Ok(self.teacher.compare(&vectors)?.agreement)
     }
 }
 

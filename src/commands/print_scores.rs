@@ -1,10 +1,10 @@
 //! What `limbeck evaluate` says of a model, as JSON or for people.
 
 use crate::error::Result;
+use crate::measure::fidelity::FidelitySummary;
 use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
 use crate::measure::word_order::WordOrder;
-use crate::summary::FidelitySummary;
 use serde_json::{Map, Value, json};
 
 /// A model's figures, those that were asked for.
@@ -81,7 +81,7 @@ fn print_sts(scores: &StsScores) -> Result<()> {
 fn print_order(order: &WordOrder) -> Result<()> {
     say!("  {:20} {:6.2}", "word order", order.average);
     for kind in &order.kinds {
-        say!("  {:20} {:6.2}  ({} pairs)", format!("  {}", kind.kind.name()), kind.spearman, kind.pairs);
+        say!("  {:20} {:6.2}  ({} pairs)", format!("  {}", kind.kind), kind.spearman, kind.pairs);
     }
     Ok(())
 }

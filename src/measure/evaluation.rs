@@ -1,6 +1,5 @@
 //! The quality of a run's models: one row of the table for each.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use limbeck_data::{Monitor, files};
@@ -15,7 +14,8 @@ use super::model::NamedModel;
 use super::sts::{StsSet, sts};
 use super::word_order::{self, ReorderedPair};
 use crate::error::{Error, Result};
-use crate::summary::{FidelitySummary, ModelRole, ModelSummary, extra};
+use crate::json_file;
+use crate::summary::{ModelRole, ModelSummary, extra};
 
 /// A model of the table.
 pub struct Candidate {
@@ -69,14 +69,12 @@ impl TeacherFigures {
     /// # Errors
     /// A file that cannot be read or written, or holds something else; an error of `measure`.
     pub fn read_or_measure(path: &Path, measure: impl FnOnce() -> Result<Self>) -> Result<Self> {
-        let json = |source| Error::Json { what: "teacher's figures", path: path.to_owned(), source };
-        match std::fs::read(path) {
-            Ok(bytes) => return serde_json::from_slice(&bytes).map_err(json),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(limbeck_data::Error::io("read", path)(source).into()),
+        let what = "teacher's figures";
+        if let Some(stored) = json_file::read_if_present(path, what)? {
+            return Ok(stored);
         }
         let measured = measure()?;
-        files::write_bytes(path, &serde_json::to_vec(&measured).map_err(json)?)?;
+        files::write_bytes(path, &serde_json::to_vec(&measured).map_err(Error::json(what, path))?)?;
         Ok(measured)
     }
 }
@@ -102,7 +100,7 @@ pub fn evaluate(
     monitor: Monitor<'_>,
 ) -> Result<Evaluation> {
     let mut held_out = HeldOutCollector::new(&data.held_out);
-    held_out.add_with_neighbours(ModelRole::Teacher.name(), data.teacher.vectors())?;
+    held_out.add_with_neighbours(ModelRole::Teacher.into_str(), &data.teacher.vectors)?;
     let (mut rows, mut order) = (Vec::new(), None);
     for candidate in candidates {
         monitor.check()?;
@@ -113,13 +111,13 @@ pub fn evaluate(
             continue;
         }
         let (row, vectors) = measure_row(candidate, data, order.as_deref(), monitor)?;
-        match candidate.name == ModelRole::Student.name() {
+        match candidate.name == ModelRole::Student.into_str() {
             true => held_out.add_with_neighbours(&candidate.name, &vectors)?,
             false => held_out.add(&candidate.name, &vectors)?,
         }
         rows.push(row);
     }
-    Ok(Evaluation { rows, held_out: held_out.finish() })
+    Ok(Evaluation { rows, held_out: held_out.figures })
 }
 
 /// Measures a teacher: the row, and the similarities that the students' word order is compared with.
@@ -172,7 +170,7 @@ fn measure_row(
         alignment: scores.as_ref().and_then(|scores| scores.alignment),
         uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
         scores: scores.map(|scores| scores.scores).unwrap_or_default(),
-        fidelity: Some(FidelitySummary::from(&fidelity)),
+        fidelity: Some(fidelity.agreement),
         engine: info.engine.into(),
         precision: info.precision.into(),
         threads: info.threads,

@@ -1,13 +1,14 @@
 //! Fidelity: how well a student's vectors stand in for its teacher's. It needs no labels, only text that was not
 //! trained on.
 
+use indexmap::IndexSet;
 use limbeck_data::Monitor;
 use limbeck_encoder::Embeddings;
 use ndarray::{Array2, Axis, s};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::correlation::{mean, pearson, ranks};
-use super::distinct::DistinctTexts;
 use super::sample;
 use super::similarity::{cosine, nearest, unit_rows, without_jitter};
 use crate::error::{Error, Result};
@@ -27,30 +28,35 @@ pub const TEXTS: usize = 10_000;
 const BLOCK: usize = 256;
 const SEED: u64 = 0xf1de;
 
-/// How well a student agrees with its teacher on the same texts.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fidelity {
+/// How well a student agrees with its teacher on the same texts, as [`ModelSummary`](crate::summary::ModelSummary)
+/// stores it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FidelitySummary {
     /// Mean cosine of the student's vector with the teacher's; `None` where their widths differ.
     pub cosine: Option<f64>,
-    /// The same with each model's mean vector subtracted first. A teacher whose vectors crowd together makes `cosine`
-    /// high for every student; this figure does not rise with the crowding.
-    pub cosine_centred: Option<f64>,
     /// Spearman's ρ (-1 to 1) of the similarities of pairs of texts, student against teacher.
     pub spearman: f64,
     /// The share (0 to 1) of each text's ten nearest neighbours by the teacher that are among its ten by the student.
     pub neighbours_at_10: f64,
-    /// The same share where the student embeds the queries and the teacher the documents: each student vector is
-    /// compared with the teacher's vectors. `None` where their widths differ.
+}
+
+/// All that is measured of a student's agreement with its teacher.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fidelity {
+    /// The main figures.
+    pub agreement: FidelitySummary,
+    /// The mean cosine with each model's mean vector subtracted first. A teacher whose vectors crowd together makes the
+    /// plain cosine high for every student; this figure does not rise with the crowding. `None` where the widths differ.
+    pub cosine_centred: Option<f64>,
+    /// The share of the nearest neighbours where the student embeds the queries and the teacher the documents: each
+    /// student vector is compared with the teacher's vectors. `None` where the widths differ.
     pub shared_space_at_10: Option<f64>,
-    /// The number of texts measured on.
-    pub sentences: usize,
 }
 
 /// The texts of a file that fidelity is measured on: the distinct ones, and of many a fixed sample of [`TEXTS`].
 pub fn sampled(texts: &[String]) -> Vec<String> {
-    let distinct: DistinctTexts<'_> = texts.iter().map(String::as_str).collect();
-    let texts = distinct.texts();
-    sample::indices(texts.len(), TEXTS, SEED).into_iter().map(|place| texts[place].to_owned()).collect()
+    let distinct: IndexSet<&String> = texts.iter().collect();
+    sample::indices(distinct.len(), TEXTS, SEED).into_iter().map(|place| distinct[place].clone()).collect()
 }
 
 /// Notes that `found` texts are too few for the share of the ten nearest neighbours to tell anything, where they are.
@@ -62,7 +68,8 @@ pub fn note_few(name: &str, found: usize, monitor: Monitor) {
 
 /// A teacher's vectors, and what every comparison needs of them, worked out once for all students.
 pub struct Reference {
-    vectors: Embeddings,
+    /// The vectors themselves.
+    pub vectors: Embeddings,
     unit: Array2<f32>,
     centred: Embeddings,
     pairs: Vec<(usize, usize)>,
@@ -89,30 +96,25 @@ impl Reference {
         Ok(Self { vectors, unit, centred, pairs, ranks, neighbours })
     }
 
-    /// The vectors themselves.
-    pub fn vectors(&self) -> &Embeddings {
-        &self.vectors
-    }
-
     /// Compares a student's vectors of the same texts, row by row.
     ///
     /// # Errors
     /// Where the numbers of rows differ.
     pub fn compare(&self, student: &Embeddings) -> Result<Fidelity> {
-        let sentences = self.vectors.rows();
-        if sentences != student.rows() {
+        if self.vectors.rows() != student.rows() {
             let what = "the teacher's vectors against the student's".into();
-            return Err(Error::Lengths { what, left: sentences, right: student.rows() });
+            return Err(Error::Lengths { what, left: self.vectors.rows(), right: student.rows() });
         }
         let same_width = self.vectors.dimension() == student.dimension();
         let unit = unit_rows(student);
         Ok(Fidelity {
-            cosine: same_width.then(|| mean_cosine(&self.vectors, student)),
+            agreement: FidelitySummary {
+                cosine: same_width.then(|| mean_cosine(&self.vectors, student)),
+                spearman: pearson(&ranks(&similarities(student, &self.pairs)), &self.ranks),
+                neighbours_at_10: self.share_found(&neighbours(&unit, &unit)),
+            },
             cosine_centred: same_width.then(|| mean_cosine(&self.centred, &without_mean(student))),
-            spearman: pearson(&ranks(&similarities(student, &self.pairs)), &self.ranks),
-            neighbours_at_10: self.share_found(&neighbours(&unit, &unit)),
             shared_space_at_10: same_width.then(|| self.share_found(&neighbours(&unit, &self.unit))),
-            sentences,
         })
     }
 
@@ -181,11 +183,10 @@ mod tests {
         // Length doesn't matter, direction does.
         let student = map(&teacher, 16, |i, row| row.iter().map(|value| value * (1.0 + i as f32)).collect());
         let fidelity = fidelity(&teacher, &student).unwrap();
-        assert!((fidelity.cosine.unwrap() - 1.0).abs() < 1e-6);
+        assert!((fidelity.agreement.cosine.unwrap() - 1.0).abs() < 1e-6);
         assert!((fidelity.cosine_centred.unwrap() - 1.0).abs() < 1e-5);
-        assert!((fidelity.spearman - 1.0).abs() < 1e-6, "{}", fidelity.spearman);
-        assert!(fidelity.neighbours_at_10 > 0.999);
-        assert_eq!(fidelity.sentences, 600);
+        assert!((fidelity.agreement.spearman - 1.0).abs() < 1e-6, "{}", fidelity.agreement.spearman);
+        assert!(fidelity.agreement.neighbours_at_10 > 0.999);
     }
 
     #[test]
@@ -199,10 +200,10 @@ mod tests {
     #[test]
     fn an_unrelated_student_scores_like_chance() {
         let fidelity = fidelity(&vectors(500, 16, "t"), &vectors(500, 16, "s")).unwrap();
-        assert!(fidelity.cosine.unwrap().abs() < 0.05 && fidelity.cosine_centred.unwrap().abs() < 0.05);
-        assert!(fidelity.spearman.abs() < 0.05);
+        assert!(fidelity.agreement.cosine.unwrap().abs() < 0.05 && fidelity.cosine_centred.unwrap().abs() < 0.05);
+        assert!(fidelity.agreement.spearman.abs() < 0.05);
         // By chance 10 of 499.
-        assert!(fidelity.neighbours_at_10 < 0.05);
+        assert!(fidelity.agreement.neighbours_at_10 < 0.05);
     }
 
     #[test]
@@ -215,7 +216,7 @@ mod tests {
             })
         };
         let fidelity = fidelity(&crowd("t"), &crowd("s")).unwrap();
-        assert!(fidelity.cosine.unwrap() > 0.99);
+        assert!(fidelity.agreement.cosine.unwrap() > 0.99);
         assert!(fidelity.cosine_centred.unwrap().abs() < 0.1);
     }
 
@@ -225,8 +226,8 @@ mod tests {
         // A zero more changes no similarity.
         let student = map(&teacher, 17, |_, row| [row, &[0.0]].concat());
         let fidelity = fidelity(&teacher, &student).unwrap();
-        assert_eq!((fidelity.cosine, fidelity.cosine_centred), (None, None));
-        assert!(fidelity.spearman > 0.9999 && fidelity.neighbours_at_10 > 0.999);
+        assert_eq!((fidelity.agreement.cosine, fidelity.cosine_centred), (None, None));
+        assert!(fidelity.agreement.spearman > 0.9999 && fidelity.agreement.neighbours_at_10 > 0.999);
     }
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
         let shared: usize = (0..300).map(|i| sorted(&teacher, i).intersection(&sorted(&noisy, i)).count()).sum();
         let expected = shared as f64 / 3_000.0;
         assert!(expected > 0.1 && expected < 0.9, "{expected}");
-        let found = fidelity(&of(teacher), &of(noisy)).unwrap().neighbours_at_10;
+        let found = fidelity(&of(teacher), &of(noisy)).unwrap().agreement.neighbours_at_10;
         assert!((found - expected).abs() < 0.002, "{found} against {expected}");
     }
 
@@ -253,7 +254,7 @@ mod tests {
         let teacher = vectors(300, 16, "t");
         let turned = map(&teacher, 16, |_, row| row.iter().rev().copied().collect());
         let apart = fidelity(&teacher, &turned).unwrap();
-        assert!(apart.neighbours_at_10 > 0.999, "{apart:?}");
+        assert!(apart.agreement.neighbours_at_10 > 0.999, "{apart:?}");
         assert!(apart.shared_space_at_10.unwrap() < 0.2, "{apart:?}");
         // In the teacher's own space both are the same.
         assert!(fidelity(&teacher, &teacher).unwrap().shared_space_at_10.unwrap() > 0.999);
@@ -265,13 +266,13 @@ mod tests {
     fn a_collapsed_student_has_no_correlation() {
         // The same direction at many lengths: cosines of 1 but for rounding.
         let collapsed = Embeddings::new((1..=200).flat_map(|i| [0.1 * i as f32, 0.7 * i as f32]).collect(), 2);
-        assert_eq!(fidelity(&vectors(200, 2, "t"), &collapsed).unwrap().spearman, 0.0);
+        assert_eq!(fidelity(&vectors(200, 2, "t"), &collapsed).unwrap().agreement.spearman, 0.0);
     }
 
     #[test]
     fn a_handful_of_texts_has_fewer_neighbours() {
         let few = vectors(4, 8, "t");
-        assert_eq!(fidelity(&few, &few).unwrap().neighbours_at_10, 1.0);
+        assert_eq!(fidelity(&few, &few).unwrap().agreement.neighbours_at_10, 1.0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::sample;
 use super::similarity::{cosine, nearest, unit_rows};
 use crate::error::{Error, Result};
+use crate::json_file;
 
 /// The file's name in a run's folder.
 pub const FILE: &str = "held-out.json";
@@ -66,7 +67,8 @@ pub struct HeldOutCollector<'a> {
     texts: &'a [String],
     pairs: Vec<(usize, usize)>,
     shown: Vec<usize>,
-    figures: HeldOutFigures,
+    /// The figures of all models added so far.
+    pub figures: HeldOutFigures,
 }
 
 impl<'a> HeldOutCollector<'a> {
@@ -118,11 +120,6 @@ impl<'a> HeldOutCollector<'a> {
         }
         Ok(())
     }
-
-    /// The figures of all models added.
-    pub fn finish(self) -> HeldOutFigures {
-        self.figures
-    }
 }
 
 impl HeldOutFigures {
@@ -131,13 +128,7 @@ impl HeldOutFigures {
     /// # Errors
     /// A file that cannot be read, or holds something else.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        let bytes = match std::fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(limbeck_data::Error::io("read", path)(error).into()),
-        };
-        let what = "record of held-out texts";
-        serde_json::from_slice(&bytes).map(Some).map_err(|source| Error::Json { what, path: path.to_owned(), source })
+        json_file::read_if_present(path, "record of held-out texts")
     }
 }
 
@@ -174,7 +165,7 @@ mod tests {
         let mut collector = HeldOutCollector::new(&texts);
         let vectors = Embeddings::new(vec![1.0, 0.0, 2.0, 0.0, -1.0, 0.0], 2);
         collector.add("m", &vectors).unwrap();
-        let figures = collector.finish();
+        let figures = collector.figures;
         let counts = &figures.similarities["m"];
         assert_eq!((counts.len(), counts[0], counts[BINS - 1]), (BINS, 2, 1));
         assert_eq!(counts.iter().sum::<u64>() as usize, figures.pairs);
@@ -185,7 +176,7 @@ mod tests {
         let (texts, vectors) = (texts(50), vectors(50));
         let mut collector = HeldOutCollector::new(&texts);
         collector.add_with_neighbours("m", &vectors).unwrap();
-        let figures = collector.finish();
+        let figures = collector.figures;
         assert_eq!(figures.neighbours.len(), SHOWN);
         for neighbourhood in &figures.neighbours {
             let place = texts.iter().position(|text| *text == neighbourhood.text).unwrap();
@@ -207,7 +198,7 @@ mod tests {
     fn readable_texts_are_shown_before_scraps() {
         let mut mixed = vec!["x".to_owned(); 100];
         mixed.extend(texts(SHOWN));
-        let figures = HeldOutCollector::new(&mixed).finish();
+        let figures = HeldOutCollector::new(&mixed).figures;
         assert!(figures.neighbours.iter().all(|shown| shown.text.starts_with("a sentence")), "{figures:?}");
     }
 
@@ -228,6 +219,6 @@ mod tests {
     fn no_texts_have_no_pairs() {
         let mut empty = HeldOutCollector::new(&[]);
         empty.add_with_neighbours("m", &Embeddings::new(Vec::new(), 8)).unwrap();
-        assert_eq!(empty.finish().pairs, 0);
+        assert_eq!(empty.figures.pairs, 0);
     }
 }

@@ -18,7 +18,6 @@
 
 pub mod alignment;
 pub mod correlation;
-mod distinct;
 pub mod evaluation;
 pub mod fidelity;
 pub mod held_out;

@@ -1,5 +1,7 @@
 //! The model under test, and how texts go through it.
 
+use std::borrow::Cow;
+
 use limbeck_data::Monitor;
 use limbeck_encoder::{Embeddings, Encoder};
 
@@ -52,9 +54,9 @@ impl<'a> NamedModel<'a> {
     fn call(&self, texts: &[&str], what: &str) -> Result<Embeddings> {
         let (model, what) = (|| self.name.to_owned(), || what.to_owned());
         let prefixed = self.prefixed(texts);
-        let prefixed: Option<Vec<&str>> = prefixed.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
-        let vectors = self.encoder.encode(prefixed.as_deref().unwrap_or(texts));
-        let vectors = vectors.map_err(|source| Error::Encode { model: model(), what: what(), source })?;
+        let prefixed: Vec<&str> = prefixed.iter().map(|text| &**text).collect();
+        let vectors =
+            self.encoder.encode(&prefixed).map_err(|source| Error::Encode { model: model(), what: what(), source })?;
         if vectors.rows() != texts.len() {
             let (rows, texts) = (vectors.rows(), texts.len());
             return Err(Error::Rows { model: model(), what: what(), rows, texts });
@@ -68,9 +70,12 @@ impl<'a> NamedModel<'a> {
         Ok(vectors)
     }
 
-    /// `texts` with the prefix before each, or `None` where there is no prefix.
-    pub(super) fn prefixed(&self, texts: &[&str]) -> Option<Vec<String>> {
-        (!self.prefix.is_empty()).then(|| texts.iter().map(|text| format!("{}{text}", self.prefix)).collect())
+    /// `texts` with the prefix before each.
+    pub(super) fn prefixed<'t>(&self, texts: &[&'t str]) -> Vec<Cow<'t, str>> {
+        let prefixed = |text: &&'t str| {
+            if self.prefix.is_empty() { Cow::from(*text) } else { (self.prefix.to_owned() + text).into() }
+        };
+        texts.iter().map(prefixed).collect()
     }
 }
 

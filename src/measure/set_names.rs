@@ -21,14 +21,9 @@ pub fn set_names(files: &[PathBuf]) -> Result<Vec<String>> {
         let Some(twins) = (0..names.len()).map(twins).find(|twins| twins.len() > 1) else {
             return Ok(names);
         };
-        let mut longer = false;
-        for &twin in &twins {
-            if depths[twin] < parts[twin].len() {
-                depths[twin] += 1;
-                longer = true;
-            }
-        }
-        if longer {
+        let (longer, _): (Vec<usize>, Vec<usize>) = twins.iter().partition(|&&twin| depths[twin] < parts[twin].len());
+        longer.iter().for_each(|&twin| depths[twin] += 1);
+        if !longer.is_empty() {
             continue;
         }
         let place = |at: usize| std::path::absolute(&files[at]).unwrap_or_else(|_| files[at].clone());

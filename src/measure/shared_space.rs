@@ -2,10 +2,10 @@
 //! so it can answer queries over an index that its teacher made; this measures how many of the teacher's own results it
 //! finds.
 
+use indexmap::IndexSet;
 use limbeck_data::Monitor;
 use serde::Serialize;
 
-use super::distinct::DistinctTexts;
 use super::fidelity::Reference;
 use super::model::NamedModel;
 use crate::error::{Error, Result};
@@ -43,14 +43,15 @@ pub fn shared_space(
             right,
         });
     }
-    let distinct: DistinctTexts<'_> = texts.iter().copied().collect();
-    let index = Reference::new(documents.encode(distinct.texts(), "documents", monitor)?)?;
-    let found = index.compare(&queries.encode(distinct.texts(), "queries", monitor)?)?;
+    let distinct: IndexSet<&str> = texts.iter().copied().collect();
+    let texts: Vec<&str> = distinct.into_iter().collect();
+    let index = Reference::new(documents.encode(&texts, "documents", monitor)?)?;
+    let found = index.compare(&queries.encode(&texts, "queries", monitor)?)?;
     Ok(SharedSpace {
         documents: documents.name.to_owned(),
-        texts: found.sentences,
+        texts: texts.len(),
         neighbours_at_10: found.shared_space_at_10.unwrap_or(0.0),
-        own_neighbours_at_10: found.neighbours_at_10,
+        own_neighbours_at_10: found.agreement.neighbours_at_10,
     })
 }
 

@@ -1,8 +1,8 @@
 //! Semantic textual similarity (STS): do cosines rank pairs of sentences as people do?
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use limbeck_data::files::sha256_bytes;
 use limbeck_data::progress::Silent;
 use limbeck_data::sts::GradedPairs;
@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::alignment::{alignment, uniformity};
 use super::correlation::{mean, pearson, spearman};
-use super::distinct::DistinctTexts;
 use super::model::NamedModel;
 use super::set_names::set_names;
 use super::similarity::cosine;
@@ -32,10 +31,12 @@ pub struct StsSet {
 ///
 /// # Errors
 /// As [`GradedPairs::read`] and [`set_names`].
-pub fn read_sets(files: &[impl AsRef<Path>]) -> Result<Vec<StsSet>> {
-    let files: Vec<PathBuf> = files.iter().map(|file| file.as_ref().to_path_buf()).collect();
-    let names = set_names(&files)?;
-    names.into_iter().zip(&files).map(|(name, file)| Ok(StsSet { name, pairs: GradedPairs::read(file)? })).collect()
+pub fn read_sets(files: &[PathBuf]) -> Result<Vec<StsSet>> {
+    set_names(files)?
+        .into_iter()
+        .zip(files)
+        .map(|(name, file)| Ok(StsSet { name, pairs: GradedPairs::read(file)? }))
+        .collect()
 }
 
 /// A model's correlations with one set's grades.
@@ -72,20 +73,20 @@ pub struct StsScores {
 ///
 /// # Errors
 /// No set; a set of fewer than two pairs, or whose pairs all have one grade; two sets of one name; what encoding gives.
-pub fn sts(model: &NamedModel<'_>, sets: &[StsSet], monitor: Monitor<'_>) -> Result<StsScores> {
+pub fn sts<'a>(model: &NamedModel<'_>, sets: &'a [StsSet], monitor: Monitor<'_>) -> Result<StsScores> {
     if sets.is_empty() {
         return Err(Error::TooFew { what: "STS sets".into(), found: 0, needed: 1 });
     }
     let grades = sets.iter().map(grades_of).collect::<Result<Vec<_>>>()?;
-    let mut texts = DistinctTexts::default();
-    let places: Vec<Vec<(usize, usize)>> = sets
-        .iter()
-        .map(|set| {
-            let pairs = set.pairs.left.iter().zip(&set.pairs.right);
-            pairs.map(|(left, right)| (texts.place(left), texts.place(right))).collect()
-        })
-        .collect();
-    let vectors = model.encode(texts.texts(), &format!("sentences of {} STS sets", sets.len()), monitor)?;
+    let mut texts = IndexSet::new();
+    let mut place = |text| texts.insert_full(text).0;
+    let mut places_of = |set: &'a StsSet| -> Vec<(usize, usize)> {
+        let pairs = set.pairs.left.iter().zip(&set.pairs.right);
+        pairs.map(|(left, right)| (place(left.as_str()), place(right.as_str()))).collect()
+    };
+    let places: Vec<Vec<(usize, usize)>> = sets.iter().map(&mut places_of).collect();
+    let texts: Vec<&str> = texts.into_iter().collect();
+    let vectors = model.encode(&texts, &format!("sentences of {} STS sets", sets.len()), monitor)?;
 
     let (mut scores, mut alike) = (IndexMap::new(), Vec::new());
     for ((set, places), grades) in sets.iter().zip(&places).zip(grades) {
@@ -136,7 +137,7 @@ impl<'a> DevSets<'a> {
     ///
     /// # Errors
     /// As [`read_sets`].
-    pub fn read(files: &[impl AsRef<Path>], interrupt: &'a Interrupt) -> Result<Option<Self>> {
+    pub fn read(files: &[PathBuf], interrupt: &'a Interrupt) -> Result<Option<Self>> {
         let sets = read_sets(files)?;
         Ok((!sets.is_empty()).then_some(Self { sets, interrupt }))
     }

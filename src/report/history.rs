@@ -1,5 +1,6 @@
 //! Training curves, from `metrics.jsonl`.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
 /// The most points of a curve.
@@ -25,26 +26,23 @@ pub struct History {
 /// Reads the log: a history a stage, in the order in which the stages began. Lines that are torn or concern other
 /// things are passed over.
 pub(super) fn read_histories(log: &str) -> Vec<History> {
-    let mut histories: Vec<History> = Vec::new();
+    let mut histories: IndexMap<String, History> = IndexMap::new();
     for line in log.lines() {
         let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
         let (Some(stage), Some(step)) = (entry["stage"].as_str(), entry["step"].as_f64()) else { continue };
-        let place = histories.iter().position(|history| history.stage == stage).unwrap_or_else(|| {
-            histories.push(History { stage: stage.to_owned(), ..History::default() });
-            histories.len() - 1
-        });
-        let history = &mut histories[place];
+        let history = histories.entry(stage.to_owned()).or_default();
         let number = |key: &str| entry[key].as_f64().filter(|number| number.is_finite());
         history.loss.extend(number("loss").map(|loss| (step, loss)));
         history.cosine.extend(number("fidelity_cosine").map(|cosine| (step, cosine)));
         history.dev.extend(number("dev_spearman").map(|dev| (step, dev)));
         history.space.extend(number("uniformity").zip(number("alignment")));
     }
-    for history in &mut histories {
+    for (stage, history) in &mut histories {
+        history.stage = stage.clone();
         history.steps_a_point = history.loss.len().div_ceil(POINTS).max(1);
         history.loss = means(&history.loss, history.steps_a_point);
     }
-    histories
+    histories.into_values().collect()
 }
 
 /// The mean of each `size` values, at the step of the last.

@@ -51,11 +51,10 @@ impl FinishedRun {
 /// As [`FinishedRun::read`].
 pub fn read_all(folders: &[PathBuf]) -> Result<Vec<FinishedRun>> {
     let mut runs: Vec<FinishedRun> = folders.iter().map(|folder| FinishedRun::read(folder)).collect::<Result<_>>()?;
-    let names: Vec<String> = runs.iter().map(|run| run.name.clone()).collect();
-    for ((run, folder), name) in runs.iter_mut().zip(folders).zip(&names) {
-        if names.iter().filter(|other| *other == name).count() > 1 {
-            run.name = folder.display().to_string();
-        }
+    let is_shared = |run: &FinishedRun| runs.iter().filter(|other| other.name == run.name).count() > 1;
+    let shared: Vec<bool> = runs.iter().map(is_shared).collect();
+    for ((run, folder), _) in runs.iter_mut().zip(folders).zip(shared).filter(|(_, shared)| *shared) {
+        run.name = folder.display().to_string();
     }
     Ok(runs)
 }

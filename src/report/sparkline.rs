@@ -22,21 +22,16 @@ pub fn sparkline(values: &[f64]) -> String {
 
 /// A line for each training curve: the stage, the quantity, the sparkline, the first and the last value.
 pub fn curves(histories: &[History]) -> Vec<String> {
-    let kinds = |history: &History| {
-        let name = &history.stage;
-        [(&history.loss, "loss", 4), (&history.cosine, "held-out cosine", 4), (&history.dev, "dev Spearman", 2)]
-            .into_iter()
-            .filter_map(|(points, what, digits)| {
-                let ((_, first), (steps, last)) = (*points.first()?, *points.last()?);
-                let values: Vec<f64> = points.iter().map(|point| point.1).collect();
-                let label = format!("{name}: {what}");
-                let line = sparkline(&values);
-                (points.len() > 1)
-                    .then(|| format!("{label:32} {line} {first:.digits$} to {last:.digits$} in {steps} steps"))
-            })
-            .collect::<Vec<_>>()
-    };
-    histories.iter().flat_map(kinds).collect()
+    let mut lines = Vec::new();
+    for History { stage, loss, cosine, dev, .. } in histories {
+        for (points, what, digits) in [(loss, "loss", 4), (cosine, "held-out cosine", 4), (dev, "dev Spearman", 2)] {
+            let [(_, first), .., (steps, last)] = points.as_slice() else { continue };
+            let line = sparkline(&points.iter().map(|point| point.1).collect::<Vec<_>>());
+            let label = format!("{stage}: {what}");
+            lines.push(format!("{label:32} {line} {first:.digits$} to {last:.digits$} in {steps} steps"));
+        }
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The students of several runs as one Markdown table, in which the models that the runs share stand once.
 
-use std::fmt::Write as _;
+use indexmap::IndexMap;
 
 use super::format::{count, percent, speed, times};
-use super::{ModelRole, ModelSummary, Summary, extra, sts_sets};
+use super::{ModelRole, ModelSummary, Summary, TableCells, extra, sts_sets};
 
 /// A row: one model with one seed or with several.
 struct ComparedModel<'a> {
@@ -23,7 +23,7 @@ struct Seed<'a> {
 /// run's student under the run's name. Runs whose names differ in `-seedN` alone are one row. int8 exports are left
 /// out.
 fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
-    let (mut shared, mut students): (Vec<ComparedModel<'_>>, Vec<ComparedModel<'_>>) = (Vec::new(), Vec::new());
+    let (mut shared, mut students): (Vec<ComparedModel<'_>>, IndexMap<&str, Vec<Seed<'_>>>) = Default::default();
     for (at, summary) in summaries.iter().enumerate() {
         // The teacher and the baselines of one run stand for all of its seeds: of the run without a seed, else of the
         // first.
@@ -35,22 +35,19 @@ fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
         let is_another_seed = is_seed && summaries.iter().enumerate().any(stands_for);
         for model in summary.models.iter().filter(|model| model.precision != "int8") {
             let seed = Seed { model, teacher: summary.teacher() };
-            let row = |name: String| ComparedModel { name, seeds: vec![seed] };
             if model.role == ModelRole::Student {
-                match students.iter_mut().find(|row| row.name == name) {
-                    Some(row) => row.seeds.push(seed),
-                    None => students.push(row(name.to_owned())),
-                }
+                students.entry(name).or_default().push(seed);
                 continue;
             }
             if is_another_seed || shared.iter().any(|row| is_same_model(row.seeds[0].model, model)) {
                 continue;
             }
             let is_taken = shared.iter().any(|row| row.name == model.name);
-            shared.push(row(if is_taken { format!("{}, {}", summary.name, model.name) } else { model.name.clone() }));
+            let name = if is_taken { format!("{}, {}", summary.name, model.name) } else { model.name.clone() };
+            shared.push(ComparedModel { name, seeds: vec![seed] });
         }
     }
-    shared.extend(students);
+    shared.extend(students.into_iter().map(|(name, seeds)| ComparedModel { name: name.to_owned(), seeds }));
     shared
 }
 
@@ -76,14 +73,9 @@ fn seedless(name: &str) -> (&str, bool) {
 /// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out.
 pub fn markdown(summaries: &[Summary]) -> String {
     let rows = rows(summaries);
-    let mut heads = vec!["model".to_owned()];
-    let mut columns: Vec<Vec<String>> = vec![rows.iter().map(ComparedModel::label).collect()];
+    let mut table = TableCells { head: vec!["model".into()], rows: rows.iter().map(|row| vec![row.label()]).collect() };
     let mut column = |head: &str, cell: &dyn Fn(&ComparedModel<'_>) -> Option<String>| {
-        let cells: Vec<Option<String>> = rows.iter().map(cell).collect();
-        if cells.iter().any(Option::is_some) {
-            heads.push(head.to_owned());
-            columns.push(cells.into_iter().map(Option::unwrap_or_default).collect());
-        }
+        table.add_column(head, &rows, "", cell);
     };
     for set in sts_sets(rows.iter().flat_map(|row| &row.seeds).map(|seed| seed.model)) {
         column(set, &|row| row.figure(2, |model| model.scores.get(set).map(|score| score.spearman)));
@@ -97,12 +89,10 @@ pub fn markdown(summaries: &[Summary]) -> String {
     column("sentences/s", &|row| row.mean(|seed| seed.model.sentences_per_second).map(speed));
     column("x teacher", &|row| row.over_teacher(|model| model.sentences_per_second).map(times));
 
-    let mut text = format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
-    for row in 0..rows.len() {
-        let cells: Vec<&str> = columns.iter().map(|column| column[row].as_str()).collect();
-        let _ = writeln!(text, "| {} |", cells.join(" | "));
-    }
-    text
+    let rule = format!("|{}", "---|".repeat(table.head.len()));
+    let line = |cells: &Vec<String>| format!("| {} |", cells.join(" | "));
+    let lines = [line(&table.head), rule].into_iter().chain(table.rows.iter().map(line));
+    lines.map(|line| line + "\n").collect()
 }
 
 impl ComparedModel<'_> {

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use limbeck_data::files;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::measure::fidelity::Fidelity;
+use crate::json_file;
+use crate::measure::fidelity::FidelitySummary;
 use crate::measure::speed::Speed;
 use crate::measure::sts::StsScore;
 
@@ -85,8 +86,9 @@ pub struct ModelSummary {
 }
 
 /// A model's part in a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum ModelRole {
     /// The model that made the targets.
     Teacher,
@@ -94,34 +96,6 @@ pub enum ModelRole {
     Student,
     /// A model measured for comparison.
     Baseline,
-}
-
-impl ModelRole {
-    /// The name in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Teacher => "teacher",
-            Self::Student => "student",
-            Self::Baseline => "baseline",
-        }
-    }
-}
-
-/// A model's agreement with the teacher; see [`Fidelity`].
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct FidelitySummary {
-    /// The mean cosine with the teacher's vector; null where the widths differ.
-    pub cosine: Option<f64>,
-    /// Spearman's ρ of pair similarities, -1 to 1.
-    pub spearman: f64,
-    /// The share of the teacher's ten nearest neighbours that the model finds, 0 to 1.
-    pub neighbours_at_10: f64,
-}
-
-impl From<&Fidelity> for FidelitySummary {
-    fn from(measured: &Fidelity) -> Self {
-        Self { cosine: measured.cosine, spearman: measured.spearman, neighbours_at_10: measured.neighbours_at_10 }
-    }
 }
 
 /// A stage of a run.
@@ -156,13 +130,8 @@ impl ModelSummary {
 
 /// The STS sets that any of `models` was scored on, in the order in which they first occur.
 pub(crate) fn sts_sets<'a>(models: impl IntoIterator<Item = &'a ModelSummary>) -> Vec<&'a str> {
-    let mut sets: Vec<&str> = Vec::new();
-    for set in models.into_iter().flat_map(|model| model.scores.keys()) {
-        if !sets.contains(&set.as_str()) {
-            sets.push(set);
-        }
-    }
-    sets
+    let sets: IndexSet<&str> = models.into_iter().flat_map(|model| model.scores.keys()).map(String::as_str).collect();
+    sets.into_iter().collect()
 }
 
 impl Summary {
@@ -188,10 +157,8 @@ impl Summary {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let json = |source| Error::Json { what: "summary", path: path.to_owned(), source };
-        let mut text = serde_json::to_string_pretty(self).map_err(json)?;
-        text.push('\n');
-        Ok(files::write_bytes(path, text.as_bytes())?)
+        let text = serde_json::to_string_pretty(self).map_err(Error::json("summary", path))?;
+        Ok(files::write_bytes(path, format!("{text}\n").as_bytes())?)
     }
 
     /// Reads the summary of the run in the folder `path`, or the file `path` itself.
@@ -211,8 +178,7 @@ impl Summary {
     /// # Errors
     /// A file that cannot be read, or is no summary.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Json { what: "summary", path: path.to_owned(), source })
+        json_file::read(path, "summary")
     }
 }
 

@@ -25,6 +25,17 @@ impl TableCells {
     pub(crate) fn push(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
+
+    /// Adds a column with a cell for each of `items`, `none` for an item without a value; no column where no item has a
+    /// value.
+    pub(super) fn add_column<T>(&mut self, head: &str, items: &[T], none: &str, cell: impl Fn(&T) -> Option<String>) {
+        let cells: Vec<Option<String>> = items.iter().map(cell).collect();
+        if cells.iter().any(Option::is_some) {
+            self.head.push(head.to_owned());
+            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| none.to_owned()));
+            self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
+        }
+    }
 }
 
 /// A row a model, a column a figure. A figure that no model has gets no column; shares and accuracies are in percent.
@@ -44,66 +55,43 @@ pub fn table(summary: &Summary) -> String {
 
 /// The cells of [`table`].
 pub fn table_cells(summary: &Summary) -> TableCells {
-    let has_figures = |column: &Column<'_>| summary.models.iter().any(|model| (column.cell)(model).is_some());
-    let columns: Vec<Column<'_>> = columns(summary).into_iter().filter(has_figures).collect();
-    let cells = |model| columns.iter().map(|column| (column.cell)(model).unwrap_or_else(|| "-".into())).collect();
-    TableCells {
-        head: columns.iter().map(|column| column.head.clone()).collect(),
-        rows: summary.models.iter().map(cells).collect(),
-    }
-}
-
-/// The text of a model's figure; `None` where the model has none.
-type Cell<'a> = dyn Fn(&ModelSummary) -> Option<String> + 'a;
-
-struct Column<'a> {
-    head: String,
-    cell: Box<Cell<'a>>,
-}
-
-fn column<'a>(head: &str, cell: impl Fn(&ModelSummary) -> Option<String> + 'a) -> Column<'a> {
-    Column { head: head.to_owned(), cell: Box::new(cell) }
-}
-
-fn columns(summary: &Summary) -> Vec<Column<'_>> {
-    let mut columns = vec![
-        column("model", |model| Some(model.name.clone())),
-        column("role", |model| Some(model.role.name().to_owned())),
-        column("parameters", |model| (model.parameters > 0).then(|| count(model.parameters))),
-        column("size", |model| (model.bytes > 0).then(|| size(model.bytes))),
-        column("sentences/s", |model| model.sentences_per_second.map(speed)),
-    ];
-    if summary.times_teacher(1.0).is_some() {
-        let ratio = |model: &ModelSummary| summary.times_teacher(model.sentences_per_second?);
-        columns.push(column("x teacher", move |model| ratio(model).map(times)));
-    }
+    let mut table = TableCells { head: Vec::new(), rows: vec![Vec::new(); summary.models.len()] };
+    let mut column = |head: &str, cell: &dyn Fn(&ModelSummary) -> Option<String>| {
+        table.add_column(head, &summary.models, "-", cell);
+    };
+    column("model", &|model| Some(model.name.clone()));
+    column("role", &|model| Some(model.role.into_str().to_owned()));
+    column("parameters", &|model| (model.parameters > 0).then(|| count(model.parameters)));
+    column("size", &|model| (model.bytes > 0).then(|| size(model.bytes)));
+    column("sentences/s", &|model| model.sentences_per_second.map(speed));
+    column("x teacher", &|model| summary.times_teacher(model.sentences_per_second?).map(times));
     let sets = sts_sets(&summary.models);
+    let mut average = format!("STS ({} sets)", sets.len());
     if sets.len() <= MOST_SETS {
-        for &set in &sets {
-            columns.push(column(set, move |model| model.scores.get(set).map(|score| format!("{:.2}", score.spearman))));
+        for set in &sets {
+            column(set, &|model| model.scores.get(*set).map(|score| format!("{:.2}", score.spearman)));
         }
+        average = "average".to_owned();
     }
     if sets.len() > 1 {
-        let head = if sets.len() <= MOST_SETS { "average".to_owned() } else { format!("STS ({} sets)", sets.len()) };
-        columns.push(column(&head, |model| model.average.map(|average| format!("{average:.2}"))));
+        column(&average, &|model| model.average.map(|average| format!("{average:.2}")));
     }
-    columns.extend([
-        column("cosine", |model| model.fidelity?.cosine.map(|cosine| format!("{cosine:.3}"))),
-        column("spearman", |model| Some(format!("{:.3}", model.fidelity?.spearman))),
-        column("nn@10", |model| Some(percent(model.fidelity?.neighbours_at_10))),
-        column("one space", |model| Some(percent(model.extra_number(extra::SHARED_SPACE)?))),
-        column("word order", |model| Some(format!("{:.2}", model.extra_number(extra::WORD_ORDER)?))),
-        column("topics", |model| Some(percent(model.extra_number(extra::TOPIC_ACCURACY)?))),
-    ]);
-    columns
+    column("cosine", &|model| model.fidelity?.cosine.map(|cosine| format!("{cosine:.3}")));
+    column("spearman", &|model| Some(format!("{:.3}", model.fidelity?.spearman)));
+    column("nn@10", &|model| Some(percent(model.fidelity?.neighbours_at_10)));
+    column("one space", &|model| Some(percent(model.extra_number(extra::SHARED_SPACE)?)));
+    column("word order", &|model| Some(format!("{:.2}", model.extra_number(extra::WORD_ORDER)?)));
+    column("topics", &|model| Some(percent(model.extra_number(extra::TOPIC_ACCURACY)?)));
+    table
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::model;
     use super::*;
+    use crate::measure::fidelity::FidelitySummary;
     use crate::measure::sts::StsScore;
-    use crate::summary::{FidelitySummary, ModelRole};
+    use crate::summary::ModelRole;
 
     fn score(spearman: f64) -> StsScore {
         StsScore { spearman, pearson: spearman, pairs: 10 }

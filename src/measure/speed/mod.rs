@@ -6,6 +6,7 @@
 //! both rounds last about as long (a short text is repeated). In each round every model has one turn, and another model
 //! begins, so that a machine that slows down slows all of them; medians are reported.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use limbeck_data::Monitor;
@@ -101,18 +102,25 @@ fn measure_with_clock(
     // A short text is repeated, so that no call is small.
     let length = shuffled.len().max(TEXTS_PER_CALL);
     let texts: Vec<&str> = shuffled.into_iter().cycle().take(length).collect();
-    let prefixed: Vec<Option<Vec<String>>> = models.iter().map(|model| model.prefixed(&texts)).collect();
+    let prefixed: Vec<Vec<Cow<'_, str>>> = models.iter().map(|model| model.prefixed(&texts)).collect();
 
     let rounds = settings.rounds.max(1);
     let bar = monitor.stage("bench", Some((models.len() * (rounds + 1)) as u64), "turns");
     let mut contestants = Vec::with_capacity(models.len());
     for (model, prefixed) in models.iter().zip(&prefixed) {
         bar.set(&format!("{}: warm-up", model.name));
-        let texts = match prefixed {
-            Some(prefixed) => prefixed.iter().map(String::as_str).collect(),
-            None => texts.clone(),
+        let mut contestant = Contestant {
+            model: *model,
+            clock,
+            monitor,
+            texts: prefixed.iter().map(|text| &**text).collect(),
+            sentences: 1,
+            per_second: Vec::new(),
+            next_alone: 0,
+            milliseconds_alone: Vec::new(),
         };
-        contestants.push(Contestant::new(*model, texts, clock, monitor).warmed_up(settings.round)?);
+        contestant.warm_up(settings.round)?;
+        contestants.push(contestant);
         bar.add(1);
     }
     for round in 0..rounds {
@@ -140,20 +148,15 @@ struct Contestant<'a> {
     milliseconds_alone: Vec<f64>,
 }
 
-impl<'a> Contestant<'a> {
-    fn new(model: NamedModel<'a>, texts: Vec<&'a str>, clock: Clock<'a>, monitor: Monitor<'a>) -> Self {
-        let (per_second, milliseconds_alone) = (Vec::new(), Vec::new());
-        Self { model, clock, monitor, texts, sentences: 1, per_second, next_alone: 0, milliseconds_alone }
-    }
-
+impl Contestant<'_> {
     /// Finds how many sentences fill a round.
-    fn warmed_up(mut self, round: Duration) -> Result<Self> {
+    fn warm_up(&mut self, round: Duration) -> Result<()> {
         loop {
             let seconds = self.encode_batches()?.as_secs_f64();
             if seconds >= round.as_secs_f64() / 4.0 || self.sentences >= MOST_SENTENCES {
                 let fill = self.sentences as f64 * round.as_secs_f64() / seconds.max(1e-9);
                 self.sentences = (fill.round() as usize).clamp(1, MOST_SENTENCES);
-                return Ok(self);
+                return Ok(());
             }
             self.sentences *= 2;
         }
@@ -228,12 +231,7 @@ impl<'a> Contestant<'a> {
 /// The median of `values`, of an even number the mean of the two in the middle; 0 of none.
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
-    let upper = values.len() / 2;
-    match (values.get(upper.wrapping_sub(1)), values.get(upper)) {
-        (Some(below), Some(above)) if values.len().is_multiple_of(2) => (below + above) / 2.0,
-        (_, Some(middle)) => *middle,
-        _ => 0.0,
-    }
+    if values.is_empty() { 0.0 } else { (values[(values.len() - 1) / 2] + values[values.len() / 2]) / 2.0 }
 }
 
 /// The percentile of `values` by nearest rank: the smallest that at least `percent` % of them do not exceed; 0 of none.

@@ -12,13 +12,14 @@ pub use reorder::another_order;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use indexmap::IndexSet;
 use limbeck_data::{Monitor, files};
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use reorder::{SentenceWords, random_of};
 
 use super::correlation::{mean, spearman};
-use super::distinct::DistinctTexts;
 use super::model::NamedModel;
 use super::similarity::{cosine, without_jitter};
 use crate::error::{Error, Result};
@@ -31,8 +32,11 @@ pub const FEWEST_PAIRS: usize = 10;
 const HEADER: &str = "kind\tsentence\treordered";
 
 /// A way to reorder the words of a sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::Display, strum::EnumString, VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Reordering {
     /// Two of the words changed places.
     Swapped,
@@ -42,21 +46,6 @@ pub enum Reordering {
     Reversed,
     /// A random order.
     Shuffled,
-}
-
-impl Reordering {
-    /// All of them, in the order of every table.
-    pub const ALL: [Self; 4] = [Self::Swapped, Self::Halves, Self::Reversed, Self::Shuffled];
-
-    /// The name in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Swapped => "swapped",
-            Self::Halves => "halves",
-            Self::Reversed => "reversed",
-            Self::Shuffled => "shuffled",
-        }
-    }
 }
 
 /// A sentence and its words in another order.
@@ -109,9 +98,9 @@ fn pairs_of(sentence: &str, seed: u64) -> Vec<ReorderedPair> {
     }
     let mut random = random_of(sentence, seed);
     let original = words.original();
-    Reordering::ALL
-        .into_iter()
-        .filter_map(|kind| {
+    Reordering::VARIANTS
+        .iter()
+        .filter_map(|&kind| {
             Some(ReorderedPair {
                 kind,
                 sentence: original.clone(),
@@ -126,16 +115,17 @@ fn pairs_of(sentence: &str, seed: u64) -> Vec<ReorderedPair> {
 /// # Errors
 /// What encoding gives.
 pub fn similarities(model: &NamedModel<'_>, pairs: &[ReorderedPair], monitor: Monitor<'_>) -> Result<Vec<f64>> {
-    let mut texts = DistinctTexts::default();
+    let mut texts = IndexSet::new();
+    let mut place = |text| texts.insert_full(text).0;
     let places: Vec<(usize, usize)> =
-        pairs.iter().map(|pair| (texts.place(&pair.sentence), texts.place(&pair.reordered))).collect();
-    let vectors = model.encode(texts.texts(), "word order", monitor)?;
+        pairs.iter().map(|pair| (place(pair.sentence.as_str()), place(pair.reordered.as_str()))).collect();
+    let vectors = model.encode(&texts.into_iter().collect::<Vec<_>>(), "word order", monitor)?;
     Ok(places.into_iter().map(|(one, other)| cosine(vectors.row(one), vectors.row(other))).collect())
 }
 
 /// Whether every kind has at least [`FEWEST_PAIRS`] pairs.
 pub fn has_enough_pairs(pairs: &[ReorderedPair]) -> bool {
-    Reordering::ALL.iter().all(|&kind| pairs.iter().filter(|pair| pair.kind == kind).count() >= FEWEST_PAIRS)
+    Reordering::VARIANTS.iter().all(|&kind| pairs.iter().filter(|pair| pair.kind == kind).count() >= FEWEST_PAIRS)
 }
 
 /// Compares a student's [`similarities`] of `pairs` with the teacher's.
@@ -149,13 +139,13 @@ pub fn score(pairs: &[ReorderedPair], student: &[f64], teacher: &[f64]) -> Resul
             return Err(Error::Lengths { what, left: pairs.len(), right: list.len() });
         }
     }
-    let kinds = Reordering::ALL.into_iter().map(|kind| {
+    let kinds = Reordering::VARIANTS.iter().map(|&kind| {
         let of_kind = |list: &[f64]| -> Vec<f64> {
             pairs.iter().zip(list).filter(|(pair, _)| pair.kind == kind).map(|(_, &similarity)| similarity).collect()
         };
         let (student, teacher) = (of_kind(student), of_kind(teacher));
         if student.len() < FEWEST_PAIRS {
-            let what = format!("pairs with words {}, for word order", kind.name());
+            let what = format!("pairs with words {}, for word order", kind);
             return Err(Error::TooFew { what, found: student.len(), needed: FEWEST_PAIRS });
         }
         let ranked = |list: &[f64]| -> Vec<f64> { list.iter().map(|&similarity| without_jitter(similarity)).collect() };
@@ -182,7 +172,7 @@ pub fn write(path: &Path, pairs: &[ReorderedPair]) -> Result<()> {
     for pair in pairs {
         let plain = |text: &str| text.replace(['\t', '\n', '\r'], " ");
         // Writing to a String can't fail.
-        let _ = writeln!(text, "{}\t{}\t{}", pair.kind.name(), plain(&pair.sentence), plain(&pair.reordered));
+        let _ = writeln!(text, "{}\t{}\t{}", pair.kind, plain(&pair.sentence), plain(&pair.reordered));
     }
     Ok(files::write_bytes(path, text.as_bytes())?)
 }
@@ -199,9 +189,8 @@ pub fn read(path: &Path) -> Result<Vec<ReorderedPair>> {
         error(before + 1, "the text is not UTF-8".into())
     })?;
     let mut lines = text.lines().enumerate();
-    match lines.next() {
-        Some((_, HEADER)) => {}
-        _ => return Err(error(1, format!("expected the header {HEADER:?}"))),
+    if lines.next().is_none_or(|(_, line)| line != HEADER) {
+        return Err(error(1, format!("expected the header {HEADER:?}")));
     }
     lines
         .map(|(at, line)| {
@@ -209,7 +198,7 @@ pub fn read(path: &Path) -> Result<Vec<ReorderedPair>> {
             let &[kind, sentence, reordered] = columns.as_slice() else {
                 return Err(error(at + 1, format!("expected 3 columns, found {}", columns.len())));
             };
-            let kind = Reordering::ALL.into_iter().find(|known| known.name() == kind).ok_or_else(|| {
+            let kind = kind.parse().map_err(|_| {
                 error(at + 1, format!("unknown kind {kind:?}, expected swapped, halves, reversed or shuffled"))
             })?;
             Ok(ReorderedPair { kind, sentence: sentence.to_owned(), reordered: reordered.to_owned() })

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use limbeck_training::random::Random;
+use strum::VariantArray;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{FEWEST_WORDS, Reordering};
@@ -23,7 +24,7 @@ pub fn another_order(text: &str, share: f64, seed: u64) -> Option<String> {
     if words.len() < FEWEST_WORDS {
         return None;
     }
-    let kind = Reordering::ALL[random.below(Reordering::ALL.len())];
+    let kind = Reordering::VARIANTS[random.below(Reordering::VARIANTS.len())];
     words.reordered(&words.original(), kind, &mut random)
 }
 

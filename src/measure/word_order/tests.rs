@@ -39,7 +39,7 @@ fn score_of(
 #[test]
 fn each_kind_reorders_as_its_name_says() {
     let pairs = pairs(&["The cat  sat on the\tmat."], 5);
-    assert_eq!(pairs.iter().map(|pair| pair.kind).collect::<Vec<_>>(), Reordering::ALL);
+    assert_eq!(pairs.iter().map(|pair| pair.kind).collect::<Vec<_>>(), Reordering::VARIANTS);
     assert!(pairs.iter().all(|pair| pair.sentence == "The cat sat on the mat."));
     assert!(pairs.iter().all(|pair| sorted_words(&pair.reordered) == sorted_words(&pair.sentence)));
     assert_eq!(pairs[1].reordered, "on the mat. The cat sat");

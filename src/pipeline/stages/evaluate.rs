@@ -1,14 +1,12 @@
 //! `evaluate`: the quality of the run's models, side by side.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use limbeck_data::files::write_bytes;
 use limbeck_encoder::{Embeddings, Precision, Student};
 use serde_json::{Value, json};
 
 use super::{baselines, embed, export_student, export_teacher, text};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
 use crate::measure::linear_probe::TopicCorpus;
@@ -54,10 +52,11 @@ impl Stage for Evaluate {
 
     fn run(&self, context: &Context) -> Result<()> {
         let (candidates, data) = (candidates(context)?, evaluation_data(context)?);
-        let teacher_figures = |teacher: &Candidate| {
-            stored_figures(context, &teacher.name, || measure_teacher(teacher, &data, context.monitor))
+        let stored_or_measured = |teacher: &Candidate| {
+            let measure = || measure_teacher(teacher, &data, context.monitor);
+            TeacherFigures::read_or_measure(&teacher_figures(context, &teacher.name), measure)
         };
-        let evaluation = evaluation::evaluate(&candidates, &data, teacher_figures, context.monitor)?;
+        let evaluation = evaluation::evaluate(&candidates, &data, stored_or_measured, context.monitor)?;
         let own = context.folder();
         own.write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
         own.write_json(&own.evaluation(), &json!(evaluation.rows))
@@ -130,12 +129,8 @@ fn reordered_pairs(context: &Context, held_out: &[String]) -> Result<Vec<word_or
     Ok(pairs)
 }
 
-/// The figures that `measure` gives for the teacher `name`, or gave before on the same data.
-fn stored_figures(
-    context: &Context,
-    name: &str,
-    measure: impl FnOnce() -> Result<TeacherFigures>,
-) -> Result<TeacherFigures> {
+/// Where the figures of the teacher `name` are stored: under a name made from all that they depend on.
+fn teacher_figures(context: &Context, name: &str) -> PathBuf {
     let key = json!([
         env!("CARGO_PKG_VERSION"),
         name,
@@ -146,14 +141,5 @@ fn stored_figures(
         Evaluate.inputs(context.plan()),
     ]);
     let key = blake3::hash(key.to_string().as_bytes()).to_hex();
-    let path = context.folder_of(export_teacher::ID).measured().join(format!("{}.json", &key[..16]));
-    match std::fs::read(&path) {
-        Ok(bytes) => return serde_json::from_slice(&bytes).map_err(Error::json("teacher's figures", &path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(source) => return Err(limbeck_data::Error::io("read", &path)(source).into()),
-    }
-    let figures = measure()?;
-    let text = serde_json::to_vec(&figures).map_err(Error::json("teacher's figures", &path))?;
-    write_bytes(&path, &text)?;
-    Ok(figures)
+    context.folder_of(export_teacher::ID).measured().join(format!("{}.json", &key[..16]))
 }

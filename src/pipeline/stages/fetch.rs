@@ -7,6 +7,7 @@ use limbeck_teacher::TeacherFolder;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::json_file;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Plan, TeacherSection};
 
@@ -79,10 +80,7 @@ fn entry(asset: &Asset) -> Value {
 pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
     let asset = context.store.fetch(uri, None, context.monitor)?;
     let path = context.folder().assets();
-    let mut listed: Map<String, Value> = match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::json("list of assets", &path)(source))?,
-        Err(_) => Map::new(),
-    };
+    let mut listed: Map<String, Value> = json_file::read_if_present(&path, "list of assets")?.unwrap_or_default();
     listed.insert(uri.to_string(), entry(&asset));
     context.folder().write_json(&path, &listed.into())?;
     Ok(asset.path)

@@ -1,22 +1,17 @@
 //! Figures of the models side by side: speed, scores, agreement, sizes.
 
 use super::super::plot::svg::COLOURS;
-use super::super::plot::{Axes, BarChart, BarGroup, BarValue, Mark, Plane, Scale, TickFormat, bars, plane};
+use super::super::plot::{Axes, BarGroup, BarValue, Scale, TickFormat, bars, plane};
 use super::super::run::FinishedRun;
-use super::{Figure, axis, colour, legend_of_runs, models, place_of, shape, within};
+use super::{Figure, ShownModel, cell, legend_of_runs, models};
 use crate::error::Result;
 use crate::summary::format::{count, size, speed, thousands};
 use crate::summary::{ModelSummary, TableCells, extra, sts_sets};
 
-/// The text of a figure, `-` without one.
-fn cell<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
-    figure.map_or_else(|| "-".to_owned(), text)
-}
-
 /// Quality against speed; every model is a point.
 pub(super) fn speed_and_quality(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     // All models are shown by one measure: STS scores, unless more models have an agreement with the teacher.
-    let having = |wanted: fn(&ModelSummary) -> bool| models(runs).filter(|(_, model)| wanted(model)).count();
+    let having = |wanted: fn(&ModelSummary) -> bool| models(runs).filter(|shown| wanted(shown.model)).count();
     let has_scores = having(|model| model.average.is_some()) >= having(|model| model.fidelity.is_some()).max(1);
     let (name, short) = if has_scores {
         ("STS: mean Spearman × 100", "STS average")
@@ -37,10 +32,11 @@ pub(super) fn speed_and_quality(runs: &[FinishedRun]) -> Result<Option<Figure>> 
         short,
     ]);
     let mut marks = Vec::new();
-    for (run, model) in models(runs) {
+    for shown in models(runs) {
+        let model = shown.model;
         let latency = |percentile: &str| cell(model.latency(percentile), |milliseconds| format!("{milliseconds:.3}"));
         table.push([
-            within(runs, run, &model.name),
+            shown.name.clone(),
             cell(model.sentences_per_second, speed),
             latency("p50"),
             latency("p99"),
@@ -51,50 +47,45 @@ pub(super) fn speed_and_quality(runs: &[FinishedRun]) -> Result<Option<Figure>> 
         ]);
         if let (Some(speed), Some(quality)) = (model.sentences_per_second.filter(|&speed| speed > 0.0), quality(model))
         {
-            let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &model.name) };
-            marks.push(Mark { name: model.name.clone(), at: (speed, quality), colour, shape: shape(model) });
+            marks.push(shown.mark(runs, (speed, quality)));
         }
     }
     if marks.is_empty() {
         return Ok(None);
     }
-    let axes =
-        Axes { x: axis("sentences a second (logarithmic)", TickFormat::Prefixed), y: axis(name, TickFormat::Decimal) };
+    let axes = Axes { x: "sentences a second (logarithmic)", ticks: TickFormat::Prefixed, y: Some(name) };
     let title = "Quality against speed";
     let mut note =
         "Right is faster, up is better. Squares are teachers, circles students, triangles static models. The \
                     models of a run read the same text on the same machine in turn."
             .to_owned();
     let sets = |model: &ModelSummary| model.scores.keys().cloned().collect::<Vec<_>>();
-    let mut averaged = models(runs).filter(|(_, model)| model.average.is_some()).map(|(_, model)| sets(model));
+    let mut averaged = models(runs).filter(|shown| shown.model.average.is_some()).map(|shown| sets(shown.model));
     let first = averaged.next();
     if has_scores && averaged.any(|sets| Some(&sets) != first.as_ref()) {
         note += " The runs averaged over different sets, so their averages cannot be compared.";
     }
     Ok(Some(Figure {
         id: "speed",
-        title: title.into(),
+        title,
         note,
         legend: legend_of_runs(runs),
-        svg: plane(Plane { title, axes, scale: Scale::Logarithmic, marks: &marks, paths: &[] })?,
+        svg: plane(title, axes, Scale::Logarithmic, &marks, &[])?,
         table,
     }))
 }
 
 /// The models; those of one name in several runs stand side by side.
-fn by_name(runs: &[FinishedRun]) -> Vec<(&FinishedRun, &ModelSummary)> {
+fn by_name(runs: &[FinishedRun]) -> Vec<ShownModel<'_>> {
     let mut all: Vec<_> = models(runs).collect();
-    all.sort_by_key(|(run, model)| colour(runs, run, &model.name) % COLOURS);
+    all.sort_by_key(|shown| shown.colour % COLOURS);
     all
 }
 
 /// The models as series: their names and the indices of their colours.
 fn legend(runs: &[FinishedRun], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
-    by_name(runs)
-        .into_iter()
-        .filter(|(_, model)| wanted(model))
-        .map(|(run, model)| (within(runs, run, &model.name), colour(runs, run, &model.name)))
-        .collect()
+    let wanted = by_name(runs).into_iter().filter(|shown| wanted(shown.model));
+    wanted.map(|shown| (shown.name, shown.colour)).collect()
 }
 
 /// A group of bars for each of `kinds`, with a bar for each model that has the figure; and the same as a table.
@@ -105,16 +96,12 @@ fn grouped(
     figure: impl Fn(&ModelSummary, &str) -> Option<f64>,
 ) -> (Vec<BarGroup>, TableCells) {
     let all = by_name(runs);
-    let names = all.iter().map(|(run, model)| within(runs, run, &model.name));
-    let head = [what.to_owned()].into_iter().chain(names);
+    let head = [what].into_iter().chain(all.iter().map(|shown| shown.name.as_str()));
     let (mut groups, mut table) = (Vec::new(), TableCells::new(head));
     for kind in kinds {
-        let figures: Vec<Option<f64>> = all.iter().map(|(_, model)| figure(model, kind)).collect();
-        let known = all.iter().zip(&figures).filter_map(|((run, model), value)| {
-            Some(BarValue { value: (*value)?, colour: colour(runs, run, &model.name) })
-        });
-        groups.push(BarGroup { name: kind.to_string(), bars: known.collect() });
-        let cells = figures.iter().map(|value| cell(*value, |value| format!("{value:.2}")));
+        let bar = |shown: &ShownModel<'_>| Some(BarValue { value: figure(shown.model, kind)?, colour: shown.colour });
+        groups.push(BarGroup { name: kind.to_string(), bars: all.iter().filter_map(bar).collect() });
+        let cells = all.iter().map(|shown| cell(figure(shown.model, kind), |value| format!("{value:.2}")));
         table.push([kind.to_string()].into_iter().chain(cells));
     }
     (groups, table)
@@ -122,7 +109,7 @@ fn grouped(
 
 /// The scores of each STS set.
 pub(super) fn scores(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let sets = sts_sets(models(runs).map(|(_, model)| model));
+    let sets = sts_sets(models(runs).map(|shown| shown.model));
     if sets.is_empty() {
         return Ok(None);
     }
@@ -130,10 +117,10 @@ pub(super) fn scores(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let title = "Scores by set";
     Ok(Some(Figure {
         id: "scores",
-        title: title.into(),
+        title,
         note: "Spearman's rank correlation of cosines with people's grades, × 100; higher is better.".into(),
         legend: legend(runs, |model| !model.scores.is_empty()),
-        svg: bars(BarChart { title, value: "Spearman × 100", group: "STS set", groups: &groups })?,
+        svg: bars(title, "Spearman × 100", "STS set", &groups)?,
         table,
     }))
 }
@@ -152,7 +139,7 @@ pub(super) fn agreement(runs: &[FinishedRun]) -> Result<Option<Figure>> {
         };
         part.map(|part| 100.0 * part)
     };
-    let is_known = |kind: &&str| models(runs).any(|(_, model)| figure(model, kind).is_some());
+    let is_known = |kind: &&str| models(runs).any(|shown| figure(shown.model, kind).is_some());
     let kinds: Vec<&str> = KINDS.into_iter().filter(is_known).collect();
     if kinds.is_empty() {
         return Ok(None);
@@ -161,14 +148,14 @@ pub(super) fn agreement(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let title = "Agreement with the teacher";
     Ok(Some(Figure {
         id: "agreement",
-        title: title.into(),
+        title,
         note: "On held-out text, × 100. Cosine: with the teacher's vector of the same text. Pairs: Spearman of the \
                similarities of pairs of texts. Neighbours: the share of the teacher's ten nearest neighbours that are \
                among the model's ten. Shared space: the same share where the model embeds the query and the teacher \
                the documents. Topics: accuracy of a linear probe on labelled documents."
             .into(),
         legend: legend(runs, |model| model.fidelity.is_some()),
-        svg: bars(BarChart { title, value: "share or correlation × 100", group: "measure", groups: &groups })?,
+        svg: bars(title, "share or correlation × 100", "measure", &groups)?,
         table,
     }))
 }
@@ -177,12 +164,9 @@ pub(super) fn agreement(runs: &[FinishedRun]) -> Result<Option<Figure>> {
 pub(super) fn sizes(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let mut table = TableCells::new(["model", "size", "bytes", "parameters", "vector"]);
     let mut groups = Vec::new();
-    for (run, model) in by_name(runs).into_iter().filter(|(_, model)| model.bytes > 0) {
-        let name = within(runs, run, &model.name);
-        groups.push(BarGroup {
-            name: name.clone(),
-            bars: vec![BarValue { value: model.bytes as f64 / 1e6, colour: colour(runs, run, &model.name) }],
-        });
+    for ShownModel { name, model, colour, .. } in by_name(runs).into_iter().filter(|shown| shown.model.bytes > 0) {
+        let bars = vec![BarValue { value: model.bytes as f64 / 1e6, colour }];
+        groups.push(BarGroup { name: name.clone(), bars });
         let parameters = if model.parameters > 0 { count(model.parameters) } else { "-".into() };
         table.push([name, size(model.bytes), thousands(model.bytes as f64), parameters, model.dimension.to_string()]);
     }
@@ -192,10 +176,10 @@ pub(super) fn sizes(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let title = "Sizes";
     Ok(Some(Figure {
         id: "sizes",
-        title: title.into(),
+        title,
         note: "The size of each model's file.".into(),
         legend: Vec::new(),
-        svg: bars(BarChart { title, value: "megabytes (MB)", group: "model", groups: &groups })?,
+        svg: bars(title, "megabytes (MB)", "model", &groups)?,
         table,
     }))
 }

@@ -1,9 +1,10 @@
 //! Figures of training: losses, agreement with the teacher, and alignment against uniformity.
 
 use super::super::history::History;
-use super::super::plot::{Axes, Baseline, Curve, Mark, Plane, Scale, TickFormat, lines, plane};
+use super::super::plot::svg::COLOURS;
+use super::super::plot::{Axes, Baseline, Curve, Scale, TickFormat, lines, plane};
 use super::super::run::FinishedRun;
-use super::{Figure, axis, colour, exact, legend_of_runs, models, place_of, shape, within};
+use super::{Figure, colour, exact, legend_of_runs, models, within};
 use crate::error::Result;
 use crate::summary::TableCells;
 use crate::summary::format::thousands;
@@ -13,16 +14,14 @@ const TEACHERS_STAGE: &str = "train-teacher";
 
 /// The curves of the stages that `wanted` takes.
 fn curves(runs: &[FinishedRun], wanted: fn(&History) -> bool, points: fn(&History) -> &Vec<(f64, f64)>) -> Vec<Curve> {
-    let histories = runs.iter().flat_map(|run| run.histories.iter().map(move |history| (run, history)));
-    histories
-        .filter(|(_, history)| wanted(history))
-        .map(|(run, history)| Curve {
-            name: within(runs, run, &history.stage),
-            colour: colour(runs, run, &history.stage),
-            points: points(history).clone(),
-        })
-        .filter(|line| !line.points.is_empty())
-        .collect()
+    let mut curves = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        for history in run.histories.iter().filter(|history| wanted(history) && !points(history).is_empty()) {
+            let (name, colour) = (within(runs, at, &history.stage), colour(runs, at, &history.stage));
+            curves.push(Curve { name, colour, points: points(history).clone() });
+        }
+    }
+    curves
 }
 
 /// A row a point: the curve, the step and the value.
@@ -36,27 +35,25 @@ fn table(curves: &[Curve], value: &str) -> TableCells {
     table
 }
 
-/// What a figure of curves says.
-struct CurveTexts {
+/// A figure of `curves`, which show `value`.
+fn figure(
     id: &'static str,
     title: &'static str,
     note: String,
-    value: &'static str,
-}
-
-fn figure(texts: CurveTexts, curves: Vec<Curve>) -> Result<Option<Figure>> {
+    value: &str,
+    curves: &[Curve],
+) -> Result<Option<Figure>> {
     if curves.is_empty() {
         return Ok(None);
     }
-    let CurveTexts { id, title, note, value } = texts;
-    let axes = Axes { x: axis("training step", TickFormat::Whole), y: axis(value, TickFormat::Decimal) };
+    let axes = Axes { x: "training step", ticks: TickFormat::Whole, y: Some(value) };
     Ok(Some(Figure {
         id,
-        title: title.into(),
+        title,
         note,
         legend: curves.iter().map(|curve| (curve.name.clone(), curve.colour)).collect(),
-        svg: lines(title, axes, &curves, Baseline::Data)?,
-        table: table(&curves, value),
+        svg: lines(title, axes, curves, Baseline::Data)?,
+        table: table(curves, value),
     }))
 }
 
@@ -79,71 +76,55 @@ fn loss_note(runs: &[FinishedRun], wanted: fn(&History) -> bool) -> String {
 
 /// The students' loss.
 pub(super) fn losses(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let note = loss_note(runs, of_students);
-    let texts = CurveTexts { id: "loss", title: "Loss of distillation", note, value: "loss" };
-    figure(texts, curves(runs, of_students, |history| &history.loss))
+    let curves = curves(runs, of_students, |history| &history.loss);
+    figure("loss", "Loss of distillation", loss_note(runs, of_students), "loss", &curves)
 }
 
 /// The students' agreement with their targets on held-out text during training.
 pub(super) fn held_out(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let texts = CurveTexts {
-        id: "held-out",
-        title: "Held-out cosine during training",
-        note: "The mean cosine with the teacher's vectors of texts that are not trained on; the best state is kept."
-            .into(),
-        value: "cosine with the teacher",
-    };
-    figure(texts, curves(runs, of_students, |history| &history.cosine))
+    let curves = curves(runs, of_students, |history| &history.cosine);
+    let note = "The mean cosine with the teacher's vectors of texts that are not trained on; the best state is kept.";
+    figure("held-out", "Held-out cosine during training", note.into(), "cosine with the teacher", &curves)
 }
 
 /// The loss of a teacher that was trained here.
 pub(super) fn teachers_loss(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let note = loss_note(runs, of_teachers);
-    let texts = CurveTexts { id: "teacher-loss", title: "Loss of the teacher's training", note, value: "loss" };
-    figure(texts, curves(runs, of_teachers, |history| &history.loss))
+    let curves = curves(runs, of_teachers, |history| &history.loss);
+    figure("teacher-loss", "Loss of the teacher's training", loss_note(runs, of_teachers), "loss", &curves)
 }
 
 /// The development score of a teacher that was trained here.
 pub(super) fn teachers_dev(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let texts = CurveTexts {
-        id: "teacher-dev",
-        title: "Development score of the teacher",
-        note: "Spearman × 100 on the development set during the teacher's training; the best state is kept.".into(),
-        value: "dev Spearman",
-    };
-    figure(texts, curves(runs, of_teachers, |history| &history.dev))
+    let curves = curves(runs, of_teachers, |history| &history.dev);
+    let note = "Spearman × 100 on the development set during the teacher's training; the best state is kept.";
+    figure("teacher-dev", "Development score of the teacher", note.into(), "dev Spearman", &curves)
 }
 
 /// Alignment against uniformity: the finished models, and the paths of trainings that logged both.
 pub(super) fn space(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let mut table = TableCells::new(["model or stage", "evaluation", "uniformity", "alignment"]);
-    let mut paths: Vec<Curve> = Vec::new();
-    for run in runs {
-        for history in run.histories.iter().filter(|history| !history.space.is_empty()) {
-            let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &history.stage) };
-            paths.push(Curve { name: within(runs, run, &history.stage), colour, points: history.space.clone() });
+    let mut paths = curves(runs, |_| true, |history| &history.space);
+    for path in &mut paths {
+        if runs.len() > 1 {
+            // Of the run, as the legend says.
+            path.colour /= COLOURS;
         }
-    }
-    for path in &paths {
         for (at, (uniformity, alignment)) in path.points.iter().enumerate() {
             table.push([path.name.clone(), (at + 1).to_string(), exact(*uniformity), exact(*alignment)]);
         }
     }
     let mut marks = Vec::new();
-    for (run, model) in models(runs) {
-        let (Some(uniformity), Some(alignment)) = (model.uniformity, model.alignment) else { continue };
-        table.push([within(runs, run, &model.name), "end".into(), exact(uniformity), exact(alignment)]);
-        let colour = if runs.len() > 1 { place_of(runs, run) } else { colour(runs, run, &model.name) };
-        marks.push(Mark { name: model.name.clone(), at: (uniformity, alignment), colour, shape: shape(model) });
+    for shown in models(runs) {
+        let (Some(uniformity), Some(alignment)) = (shown.model.uniformity, shown.model.alignment) else { continue };
+        table.push([shown.name.clone(), "end".into(), exact(uniformity), exact(alignment)]);
+        marks.push(shown.mark(runs, (uniformity, alignment)));
     }
     if marks.is_empty() && paths.is_empty() {
         return Ok(None);
     }
     let title = "Alignment against uniformity";
-    let axes = Axes {
-        x: axis("uniformity (lower is better)", TickFormat::Decimal),
-        y: axis("alignment (lower is better)", TickFormat::Decimal),
-    };
+    let (x, y) = ("uniformity (lower is better)", Some("alignment (lower is better)"));
+    let axes = Axes { x, ticks: TickFormat::Decimal, y };
     let mut note = "Alignment is the mean squared distance of vectors of equal meaning; uniformity tells how evenly \
                     vectors cover the sphere (Wang and Isola 2020)."
         .to_owned();
@@ -158,6 +139,6 @@ pub(super) fn space(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     if legend.is_empty() {
         legend.extend(paths.iter().map(|path| (path.name.clone(), path.colour)));
     }
-    let svg = plane(Plane { title, axes, scale: Scale::Linear, marks: &marks, paths: &paths })?;
-    Ok(Some(Figure { id: "space", title: title.into(), note, legend, svg, table }))
+    let svg = plane(title, axes, Scale::Linear, &marks, &paths)?;
+    Ok(Some(Figure { id: "space", title, note, legend, svg, table }))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use indexmap::IndexSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{Figure, figures};
@@ -84,18 +85,12 @@ fn overview(runs: &[FinishedRun]) -> Markup {
     }
     // A column for each figure that any of the runs has.
     let tables: Vec<(&FinishedRun, TableCells)> = runs.iter().map(|run| (run, table_cells(&run.summary))).collect();
-    let mut all = TableCells::new(["run"]);
-    for name in tables.iter().flat_map(|(_, table)| &table.head) {
-        if !all.head.contains(name) {
-            all.head.push(name.clone());
-        }
-    }
+    let names: IndexSet<&str> = tables.iter().flat_map(|(_, table)| &table.head).map(String::as_str).collect();
+    let mut all = TableCells::new(["run"].into_iter().chain(names.iter().copied()));
     for (run, TableCells { head, rows }) in &tables {
         for row in rows {
-            let cell = |name: &String| head.iter().position(|other| other == name).and_then(|at| row.get(at)).cloned();
-            let cells = all.head.iter().skip(1).map(|name| cell(name).unwrap_or_else(|| "-".into()));
-            let cells: Vec<String> = [run.name.clone()].into_iter().chain(cells).collect();
-            all.rows.push(cells);
+            let cell = |name: &&str| head.iter().position(|other| other == name).map_or("-", |at| &row[at]);
+            all.push([run.name.as_str()].into_iter().chain(names.iter().map(cell)));
         }
     }
     tabled(&all)
@@ -128,19 +123,15 @@ fn key(place: usize) -> String {
 
 /// A table: columns of words are aligned left, columns of numbers right.
 fn tabled(table: &TableCells) -> Markup {
-    let is_words = |at: usize| {
-        let begins = |row: &Vec<String>| row.get(at).is_some_and(|cell| cell.starts_with(char::is_alphabetic));
-        table.rows.iter().any(begins)
-    };
+    let is_words = |at: usize| table.rows.iter().any(|row| row[at].starts_with(char::is_alphabetic));
     let words: Vec<bool> = (0..table.head.len()).map(is_words).collect();
-    let word = |at: usize| words.get(at) == Some(&true);
     html! {
         div.scroll tabindex="0" {
             table {
                 thead {
                     tr {
                         @for (at, head) in table.head.iter().enumerate() {
-                            th.word[word(at)] scope="col" { (head) }
+                            th.word[words[at]] scope="col" { (head) }
                         }
                     }
                 }
@@ -148,7 +139,7 @@ fn tabled(table: &TableCells) -> Markup {
                     @for row in &table.rows {
                         tr {
                             @for (at, cell) in row.iter().enumerate() {
-                                @if at == 0 { th scope="row" { (cell) } } @else { td.word[word(at)] { (cell) } }
+                                @if at == 0 { th scope="row" { (cell) } } @else { td.word[words[at]] { (cell) } }
                             }
                         }
                     }

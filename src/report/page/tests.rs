@@ -1,11 +1,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::measure::fidelity::FidelitySummary;
 use crate::measure::held_out::{BINS, HeldOutFigures, Neighbourhood};
 use crate::measure::sts::StsScore;
 use crate::report::History;
 use crate::summary::tests::model;
-use crate::summary::{FidelitySummary, StageSummary, extra};
+use crate::summary::{StageSummary, extra};
 
 /// A run with all data that a report can show.
 fn complete(name: &str) -> FinishedRun {

@@ -16,21 +16,30 @@ const X_TICKS: usize = 5;
 /// The most ticks of the y axis.
 const Y_TICKS: usize = 6;
 
-/// An axis.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Axis<'a> {
-    /// The quantity, with its unit.
-    pub name: &'a str,
-    /// How tick labels are written.
-    pub ticks: TickFormat,
-}
-
-/// The axes of a figure.
+/// The axes of a figure: their quantities, with units.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Axes<'a> {
-    pub x: Axis<'a>,
-    pub y: Axis<'a>,
+    pub x: &'a str,
+    /// How the tick labels of the x axis are written; those of the y axis are decimal.
+    pub ticks: TickFormat,
+    /// `None` for an axis without ticks and lines.
+    pub y: Option<&'a str>,
 }
+
+/// The space at the sides of a chart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides {
+    /// For the names and labels of the y axis.
+    pub left: i32,
+    pub right: i32,
+}
+
+/// The sides of most charts.
+pub(super) const SIDES: Sides = Sides { left: 60 * FINE, right: 26 * FINE };
+/// The height of the x axis with its labels and name.
+pub(super) const FOOT: i32 = 44 * FINE;
+/// The space above a chart.
+pub(super) const TOP: i32 = 6 * FINE;
 
 /// How tick labels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,11 +103,12 @@ pub(super) fn letters<'a>() -> TextStyle<'a> {
     ("sans-serif", LETTERS).into_font().color(&INK)
 }
 
-/// Draws two axes over `ranges` (x, then y), and returns the chart between them.
+/// Draws two axes over `ranges` (x, then y) with `sides` beside them, and returns the chart between them.
 pub(super) fn chart<'a, 'b, X, Y>(
     area: &'a Area<'b>,
     ranges: (X, Y),
     axes: Axes<'_>,
+    sides: Sides,
 ) -> Result<Chart<'a, 'b, X::CoordDescType, Y::CoordDescType>, DrawingAreaErrorKind<std::convert::Infallible>>
 where
     X: AsRangedCoord<Value = f64>,
@@ -107,23 +117,23 @@ where
     Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
     let mut chart = ChartBuilder::on(area)
-        .margin_top(6 * FINE)
-        .margin_right(26 * FINE)
+        .margin_top(TOP)
+        .margin_right(sides.right)
         .margin_left(4 * FINE)
-        .x_label_area_size(44 * FINE)
-        .y_label_area_size(56 * FINE)
+        .x_label_area_size(FOOT)
+        .y_label_area_size(sides.left - 4 * FINE)
         .build_cartesian_2d(ranges.0, ranges.1)?;
     let coordinates = chart.plotting_area().as_coord_spec();
-    let x_labels = axes.x.ticks.labels(coordinates.x_spec(), X_TICKS);
-    let y_labels = axes.y.ticks.labels(coordinates.y_spec(), Y_TICKS);
-    chart
-        .configure_mesh()
-        .x_labels(X_TICKS)
-        .y_labels(Y_TICKS)
-        .x_desc(axes.x.name)
-        .y_desc(axes.y.name)
+    let x_labels = axes.ticks.labels(coordinates.x_spec(), X_TICKS);
+    let y_labels = axes.y.map(|_| TickFormat::Decimal.labels(coordinates.y_spec(), Y_TICKS));
+    let mut mesh = chart.configure_mesh();
+    match (axes.y, &y_labels) {
+        (Some(name), Some(labels)) => mesh.y_labels(Y_TICKS).y_desc(name).y_label_formatter(labels),
+        _ => mesh.y_labels(0).disable_y_mesh(),
+    };
+    mesh.x_labels(X_TICKS)
+        .x_desc(axes.x)
         .x_label_formatter(&x_labels)
-        .y_label_formatter(&y_labels)
         .label_style(letters())
         .axis_desc_style(letters())
         .bold_line_style(GRID.stroke_width(FINE as u32))

@@ -1,26 +1,12 @@
 //! Horizontal bars in groups, so that long names and many groups have room.
 
-use plotters::chart::ChartBuilder;
 use plotters::element::{Rectangle, Text};
-use plotters::style::{Color, RGBAColor};
+use plotters::style::Color;
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 
-use super::axes::{TickFormat, around, letters};
-use super::svg::{FINE, FigureFrame, GRID, INK, LETTERS, WIDTH, series, shortened, svg, text_width};
+use super::axes::{Axes, FOOT, Sides, TOP, TickFormat, around, chart, letters};
+use super::svg::{FINE, LETTERS, WIDTH, series, shortened, svg, text_width};
 use crate::error::Result;
-
-/// Groups of bars with their axes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BarChart<'a> {
-    /// The title.
-    pub title: &'a str,
-    /// The quantity that the bars show, with its unit.
-    pub value: &'a str,
-    /// What the groups are.
-    pub group: &'a str,
-    /// The groups from above.
-    pub groups: &'a [BarGroup],
-}
 
 /// Bars of one group.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,15 +30,10 @@ pub(crate) struct BarValue {
 const ROW: i32 = 16 * FINE;
 /// The space between two groups.
 const GAP: i32 = 8 * FINE;
-/// The height of the axis with its name.
-const FOOT: i32 = 44 * FINE;
-const TOP: i32 = 6 * FINE;
-/// The most ticks of the value axis.
-const TICKS: usize = 5;
 
-/// Draws bars from 0; the value, to one decimal, stands at each bar's end.
-pub(crate) fn bars(chart: BarChart<'_>) -> Result<String> {
-    let BarChart { title, value, group, groups } = chart;
+/// Draws bars from 0; the value, to one decimal, stands at each bar's end. `value` names what the bars show, with its
+/// unit, and `group` what the groups are.
+pub(crate) fn bars(title: &str, value: &str, group: &str, groups: &[BarGroup]) -> Result<String> {
     let text_of = |bar: &BarValue| format!("{:.1}", bar.value);
     let all = || groups.iter().flat_map(|group| &group.bars);
     let inner: i32 = groups.iter().map(|group| height(group) + GAP).sum::<i32>().max(ROW);
@@ -62,30 +43,12 @@ pub(crate) fn bars(chart: BarChart<'_>) -> Result<String> {
     // Left of the bars stand the groups' names and, turned, the name of their axis.
     let left = names.min(WIDTH / 2) + 10 * FINE + LETTERS + 8 * FINE;
     // Right of them stands the longest value.
-    let room = f64::from(longest + 10 * FINE) / f64::from(WIDTH - left - 14 * FINE);
+    let sides = Sides { left, right: 14 * FINE };
+    let room = f64::from(longest + 10 * FINE) / f64::from(WIDTH - left - sides.right);
     range.end += (range.end - range.start) * room / (1.0 - room.min(0.8));
-    svg(FigureFrame { title, height: inner + FOOT + TOP }, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin_top(TOP)
-            .margin_right(14 * FINE)
-            .x_label_area_size(FOOT)
-            .y_label_area_size(left)
-            .build_cartesian_2d(range, f64::from(inner)..0.0)?;
-        let labels = TickFormat::Decimal.labels(chart.plotting_area().as_coord_spec().x_spec(), TICKS);
-        chart
-            .configure_mesh()
-            .disable_y_mesh()
-            .x_labels(TICKS)
-            .y_labels(0)
-            .x_desc(value)
-            .x_label_formatter(&labels)
-            .label_style(letters())
-            .axis_desc_style(letters())
-            .bold_line_style(GRID.stroke_width(FINE as u32))
-            .light_line_style(RGBAColor(0, 0, 0, 0.0))
-            .axis_style(INK.stroke_width(FINE as u32))
-            .set_all_tick_mark_size(4 * FINE)
-            .draw()?;
+    svg(title, inner + FOOT + TOP, |area| {
+        let axes = Axes { x: value, ticks: TickFormat::Decimal, y: None };
+        let mut chart = chart(area, (range, f64::from(inner)..0.0), axes, sides)?;
         let turned =
             letters().transform(plotters::style::FontTransform::Rotate270).pos(Pos::new(HPos::Center, VPos::Center));
         area.draw(&Text::new(group, (LETTERS, TOP + inner / 2), turned))?;

@@ -48,17 +48,7 @@ pub(super) fn place(points: &[Place], sizes: &[(i32, i32)], radius: i32, bounds:
             // A label on another can be half read; one that is cut off cannot.
             on_others + 4 * label.area.outside(&bounds)
         };
-        let mut best: Option<(i64, PlacedLabel)> = None;
-        for label in candidates(point, size, radius) {
-            let cost = cost(&label);
-            if best.is_none_or(|(least, _)| cost < least) {
-                best = Some((cost, label));
-            }
-            if cost == 0 {
-                break;
-            }
-        }
-        if let Some((_, label)) = best {
+        if let Some(label) = candidates(point, size, radius).min_by_key(cost) {
             taken.push(label.area);
             labels.push(label);
         }

@@ -3,8 +3,8 @@
 use plotters::element::{Circle, PathElement, Polygon};
 use plotters::style::Color;
 
-use super::axes::{Axes, around, chart};
-use super::svg::{FINE, FigureFrame, HEIGHT, series, svg};
+use super::axes::{Axes, SIDES, around, chart};
+use super::svg::{FINE, HEIGHT, series, svg};
 use crate::error::Result;
 
 /// A curve.
@@ -35,8 +35,8 @@ pub(crate) fn lines(title: &str, axes: Axes<'_>, curves: &[Curve], baseline: Bas
     if baseline == Baseline::Zero {
         up.start = 0.0;
     }
-    svg(FigureFrame { title, height: HEIGHT }, |area| {
-        let mut chart = chart(area, (across, up), axes)?;
+    svg(title, HEIGHT, |area| {
+        let mut chart = chart(area, (across, up), axes, SIDES)?;
         for curve in curves {
             let colour = series(curve.colour);
             match curve.points.as_slice() {

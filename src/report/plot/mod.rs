@@ -7,7 +7,7 @@ mod lines;
 mod plane;
 pub(super) mod svg;
 
-pub(super) use axes::{Axes, Axis, TickFormat};
-pub(super) use bars::{BarChart, BarGroup, BarValue, bars};
+pub(super) use axes::{Axes, TickFormat};
+pub(super) use bars::{BarGroup, BarValue, bars};
 pub(super) use lines::{Baseline, Curve, lines};
-pub(super) use plane::{Mark, MarkShape, Plane, Scale, plane};
+pub(super) use plane::{Mark, MarkShape, Scale, plane};

@@ -5,10 +5,10 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::Color;
 
-use super::axes::{Axes, around, around_log, chart, letters};
+use super::axes::{Axes, SIDES, around, around_log, chart, letters};
 use super::labels::{PlacedLabel, Rect, place};
 use super::lines::Curve;
-use super::svg::{Area, Drawn, FINE, FigureFrame, HEIGHT, INK, LETTERS, WIDTH, series, svg, text_width};
+use super::svg::{Area, Drawn, FINE, HEIGHT, INK, LETTERS, WIDTH, series, svg, text_width};
 use crate::error::Result;
 
 /// A named point.
@@ -39,45 +39,28 @@ pub(crate) enum Scale {
     Logarithmic,
 }
 
-/// Points and paths with their axes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plane<'a> {
-    /// The title.
-    pub title: &'a str,
-    /// The axes.
-    pub axes: Axes<'a>,
-    /// The scale of the x axis.
-    pub scale: Scale,
-    /// The points.
-    pub marks: &'a [Mark],
-    /// The paths.
-    pub paths: &'a [Curve],
-}
-
 /// Half a mark's width.
 const RADIUS: i32 = 5 * FINE;
 
 /// Draws points and paths.
-pub(crate) fn plane(plane: Plane<'_>) -> Result<String> {
-    let Plane { title, marks, paths, .. } = plane;
+pub(crate) fn plane(title: &str, axes: Axes<'_>, scale: Scale, marks: &[Mark], paths: &[Curve]) -> Result<String> {
     let all = || marks.iter().map(|mark| mark.at).chain(paths.iter().flat_map(|path| path.points.iter().copied()));
     let across = all().map(|point| point.0);
     let up = around(all().map(|point| point.1), 0.12);
-    svg(FigureFrame { title, height: HEIGHT }, |area| match plane.scale {
-        Scale::Linear => draw(area, (around(across, 0.16), up), plane),
-        Scale::Logarithmic => draw(area, (around_log(across, 0.16).log_scale(), up), plane),
+    svg(title, HEIGHT, |area| match scale {
+        Scale::Linear => draw(area, (around(across, 0.16), up), axes, marks, paths),
+        Scale::Logarithmic => draw(area, (around_log(across, 0.16).log_scale(), up), axes, marks, paths),
     })
 }
 
-fn draw<X, Y>(area: &Area<'_>, ranges: (X, Y), plane: Plane<'_>) -> Drawn
+fn draw<X, Y>(area: &Area<'_>, ranges: (X, Y), axes: Axes<'_>, marks: &[Mark], paths: &[Curve]) -> Drawn
 where
     X: AsRangedCoord<Value = f64>,
     Y: AsRangedCoord<Value = f64>,
     X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
 {
-    let Plane { axes, marks, paths, .. } = plane;
-    let mut chart = chart(area, ranges, axes)?;
+    let mut chart = chart(area, ranges, axes, SIDES)?;
     for path in paths {
         let colour = series(path.colour);
         chart.draw_series([PathElement::new(path.points.clone(), colour.stroke_width(2 * FINE as u32))])?;

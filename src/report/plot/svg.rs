@@ -66,21 +66,12 @@ pub(crate) type Drawn = std::result::Result<(), DrawingAreaErrorKind<Infallible>
 /// The area that figures are drawn on.
 pub(crate) type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
 
-/// The title and the height of a figure.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FigureFrame<'a> {
-    /// The title, which screen readers read out in place of the drawing.
-    pub title: &'a str,
-    /// The height in drawing units.
-    pub height: i32,
-}
-
-/// Draws a figure as an `<svg>` element of [`WIDTH`] units, with a title.
+/// Draws a figure as an `<svg>` element, [`WIDTH`] units wide, with a title, which screen readers read out in place of
+/// the drawing.
 ///
 /// # Errors
 /// A figure without room for its axes.
-pub(crate) fn svg(frame: FigureFrame<'_>, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
-    let FigureFrame { title, height } = frame;
+pub(crate) fn svg(title: &str, height: i32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
     let mut text = String::new();
     let drawn = {
         let area = Canvas { text: &mut text, height }.into_drawing_area();
@@ -133,18 +124,13 @@ impl Canvas<'_> {
     }
 }
 
-fn colour(BackendColor { rgb: (kind, flag, which), .. }: BackendColor) -> String {
-    css(RGBColor(kind, flag, which))
-}
-
-/// The round of a series' colour; 0 of any other colour.
-fn round_of(color: BackendColor) -> usize {
-    if color.rgb.0 == 1 { usize::from(color.rgb.1) } else { 0 }
+fn colour(BackendColor { rgb: (kind, round, which), .. }: BackendColor) -> String {
+    css(RGBColor(kind, round, which))
 }
 
 /// The opacity that a colour is drawn with.
 fn opacity(color: BackendColor) -> f64 {
-    color.alpha * ROUNDS.get(round_of(color)).copied().unwrap_or(1.0)
+    color.alpha * ROUNDS[usize::from(color.rgb.1)]
 }
 
 fn stroke(style: &impl BackendStyle) -> String {
@@ -154,8 +140,8 @@ fn stroke(style: &impl BackendStyle) -> String {
     if opacity < 1.0 {
         let _ = write!(text, " stroke-opacity=\"{opacity}\"");
     }
-    if let round @ 1.. = round_of(color) {
-        let _ = write!(text, " stroke-dasharray=\"{} {}\"", 8 / round as i32 * FINE, 3 * FINE);
+    if let round @ 1.. = color.rgb.1 {
+        let _ = write!(text, " stroke-dasharray=\"{} {}\"", 8 / i32::from(round) * FINE, 3 * FINE);
     }
     text
 }
@@ -167,12 +153,7 @@ fn filled(color: BackendColor) -> String {
 }
 
 fn points(path: impl IntoIterator<Item = BackendCoord>) -> String {
-    let mut text = String::new();
-    for (x, y) in path {
-        let gap = if text.is_empty() { "" } else { " " };
-        let _ = write!(text, "{gap}{x},{y}");
-    }
-    text
+    path.into_iter().map(|(x, y)| format!("{x},{y}")).collect::<Vec<_>>().join(" ")
 }
 
 impl DrawingBackend for Canvas<'_> {
@@ -262,11 +243,6 @@ impl DrawingBackend for Canvas<'_> {
         let size = style.size().ceil() as i32;
         Ok((text_width(text, size).unsigned_abs(), size.unsigned_abs()))
     }
-
-    fn blit_bitmap(&mut self, _at: BackendCoord, _size: (u32, u32), _bytes: &[u8]) -> Wrote {
-        // No figure holds a bitmap.
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -278,8 +254,7 @@ mod tests {
 
     #[test]
     fn colours_are_variables_and_text_is_escaped() {
-        let frame = FigureFrame { title: "a < b", height: HEIGHT };
-        let drawn = svg(frame, |area| {
+        let drawn = svg("a < b", HEIGHT, |area| {
             area.draw(&Circle::new((4, 8), 3, series(2).filled()))?;
             area.draw(&Circle::new((4, 8), 3, series(COLOURS + 2).filled()))?;
             let font = ("sans-serif", LETTERS).into_font().color(&INK);
