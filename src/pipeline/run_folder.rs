@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use limbeck_data::files::write_bytes;
 use limbeck_data::text::{DOCUMENTS_FILE, TRAIN_FILE};
 use limbeck_encoder::Precision;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recipe::Method;
 
 /// The folder of a run and every path in it.
@@ -110,9 +111,15 @@ impl RunFolder {
     pub fn folded(&self, name: &str, precision: Precision) -> PathBuf {
         self.exports().join(format!("{name}.{}.limbeck", precision.name()))
     }
+}
 
-    /// Writes `value` to `path`, which is one of this folder's.
-    pub fn write_json(&self, path: &Path, value: &Value) -> Result<()> {
-        Ok(write_bytes(path, format!("{value:#}\n").as_bytes())?)
-    }
+/// Reads the JSON file `path`, which should be `what`.
+pub fn read_json<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
+    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(Error::json(what, path))
+}
+
+/// Writes `value` to the file `path`.
+pub fn write_json(path: &Path, value: &Value) -> Result<()> {
+    Ok(write_bytes(path, format!("{value:#}\n").as_bytes())?)
 }

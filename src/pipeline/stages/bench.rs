@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::measure::NamedModel;
 use crate::measure::evaluation::Candidate;
 use crate::measure::speed::{Settings, measure_speed};
+use crate::pipeline::run_folder::write_json;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 
@@ -51,7 +52,7 @@ impl Stage for Bench {
         let round = Duration::from_secs_f64(recipe.seconds);
         let settings = Settings { rounds: recipe.rounds, round, ..Settings::default() };
         let measured = measure_speed(&models, &texts, &settings, context.monitor)?;
-        context.folder().write_json(&context.folder().bench(), &json!(measured))
+        write_json(&context.folder().bench(), &json!(measured))
     }
 }
 

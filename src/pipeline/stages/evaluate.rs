@@ -1,6 +1,5 @@
 //! `evaluate`: the quality of the run's models, side by side.
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use limbeck_data::files::write_bytes;
@@ -15,6 +14,7 @@ use crate::measure::linear_probe::TopicCorpus;
 use crate::measure::sts::read_sets;
 use crate::measure::{evaluation, word_order};
 use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::run_folder::{read_json, write_json};
 use crate::pipeline::stage::remove_folder;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
@@ -41,7 +41,7 @@ impl Stage for Evaluate {
     }
 
     fn inputs(&self, plan: &Plan) -> Value {
-        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.sts)})
+        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.recipe.evaluate.sts)})
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
@@ -59,8 +59,8 @@ impl Stage for Evaluate {
         };
         let evaluation = evaluation::evaluate(&candidates, &data, teacher_figures, context.monitor)?;
         let own = context.folder();
-        own.write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
-        own.write_json(&own.evaluation(), &json!(evaluation.rows))
+        write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
+        write_json(&own.evaluation(), &json!(evaluation.rows))
     }
 
     fn clear(&self, context: &Context) -> Result<()> {
@@ -82,7 +82,7 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
             let file = teacher.untrained_teacher_onnx();
             all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(file)?));
         }
-        if plan.has_int8_teacher() {
+        if plan.teacher_precision() == Precision::Int8 {
             let file = teacher.teacher_onnx(Precision::Int8);
             all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(file)?));
         }
@@ -105,7 +105,7 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
     let documents = context.folder_of(text::ID).documents();
     let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
     Ok(EvaluationData {
-        sets: read_sets(&context.plan().sts)?,
+        sets: read_sets(&recipe.evaluate.sts)?,
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,
@@ -147,10 +147,8 @@ fn stored_figures(
     ]);
     let key = blake3::hash(key.to_string().as_bytes()).to_hex();
     let path = context.folder_of(export_teacher::ID).measured().join(format!("{}.json", &key[..16]));
-    match std::fs::read(&path) {
-        Ok(bytes) => return serde_json::from_slice(&bytes).map_err(Error::json("teacher's figures", &path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(source) => return Err(limbeck_data::Error::io("read", &path)(source).into()),
+    if path.is_file() {
+        return read_json(&path, "teacher's figures");
     }
     let figures = measure()?;
     let text = serde_json::to_vec(&figures).map_err(Error::json("teacher's figures", &path))?;

@@ -7,8 +7,9 @@ use limbeck_teacher::TeacherFolder;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::pipeline::run_folder::{read_json, write_json};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
-use crate::recipe::{Plan, TeacherSection};
+use crate::recipe::Plan;
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("fetch");
@@ -67,7 +68,7 @@ impl Stage for Fetch {
             // Before the embedding rather than after it.
             check_width(context, named_teacher(context)?.config.hidden_size)?;
         }
-        context.folder().write_json(&context.folder().assets(), &fetched.into())
+        write_json(&context.folder().assets(), &fetched.into())
     }
 }
 
@@ -79,25 +80,19 @@ fn entry(asset: &Asset) -> Value {
 pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
     let asset = context.store.fetch(uri, None, context.monitor)?;
     let path = context.folder().assets();
-    let mut listed: Map<String, Value> = match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::json("list of assets", &path)(source))?,
-        Err(_) => Map::new(),
-    };
+    let mut listed: Map<String, Value> = if path.is_file() { read_json(&path, "list of assets")? } else { Map::new() };
     listed.insert(uri.to_string(), entry(&asset));
-    context.folder().write_json(&path, &listed.into())?;
+    write_json(&path, &listed.into())?;
     Ok(asset.path)
-}
-
-/// The recipe's `[teacher]`.
-pub fn teacher_section<'a>(context: &Context<'a>) -> Result<&'a TeacherSection> {
-    context.plan().recipe.teacher.as_ref().ok_or_else(no_teacher)
 }
 
 /// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.
 pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
-    let section = teacher_section(context)?;
-    let uri = &context.plan().teacher().ok_or_else(no_teacher)?.uri;
-    let mut folder = TeacherFolder::open(&context.asset(uri, section.sha256.as_deref())?)?;
+    let plan = context.plan();
+    let (Some(section), Some(teacher)) = (&plan.recipe.teacher, plan.teacher()) else {
+        return Err(Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() });
+    };
+    let mut folder = TeacherFolder::open(&context.asset(&teacher.uri, section.sha256.as_deref())?)?;
     folder.pooler = section.pooler.unwrap_or(folder.pooler);
     folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
     if let Some(max_tokens) = section.max_tokens {
@@ -105,10 +100,6 @@ pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
         folder.max_tokens = max_tokens;
     }
     Ok(folder)
-}
-
-fn no_teacher() -> Error {
-    Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() }
 }
 
 /// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends

@@ -1,15 +1,13 @@
 //! `report`: puts together what was measured: `summary.json`, the student's model card and `report.html`.
 
-use std::path::Path;
-
 use indexmap::IndexMap;
 use limbeck_data::files;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{bench, evaluate};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::measure::speed::Speed;
+use crate::pipeline::run_folder::read_json;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::report::{self, card::card};
@@ -46,8 +44,8 @@ impl Stage for Report {
 
     fn run(&self, context: &Context) -> Result<()> {
         let (plan, own) = (context.plan(), context.folder());
-        let mut models: Vec<ModelSummary> = read(&own.evaluation(), "list of evaluations")?;
-        let speeds: Vec<Speed> = read(&own.bench(), "list of measurements")?;
+        let mut models: Vec<ModelSummary> = read_json(&own.evaluation(), "list of evaluations")?;
+        let speeds: Vec<Speed> = read_json(&own.bench(), "list of measurements")?;
         for model in &mut models {
             if let Some(speed) = speeds.iter().find(|speed| speed.model == model.name) {
                 model.add_speed(speed);
@@ -65,9 +63,4 @@ impl Stage for Report {
         let page = report::page(&[report::FinishedRun::read(own.root())?])?;
         Ok(files::write_bytes(&own.report(), page.as_bytes())?)
     }
-}
-
-fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<T> {
-    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
-    serde_json::from_slice(&bytes).map_err(Error::json(what, path))
 }
