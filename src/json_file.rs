@@ -1,9 +1,11 @@
-//! Reading files of JSON.
+//! Files of JSON.
 
 use std::io::ErrorKind;
 use std::path::Path;
 
+use limbeck_data::files::write_bytes;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -19,4 +21,9 @@ pub(crate) fn read_if_present<T: DeserializeOwned>(path: &Path, what: &'static s
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         _ => read(path, what).map(Some),
     }
+}
+
+/// Writes `value` to the file at `path`, indented.
+pub(crate) fn write(path: &Path, value: &Value) -> Result<()> {
+    Ok(write_bytes(path, format!("{value:#}\n").as_bytes())?)
 }

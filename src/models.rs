@@ -7,6 +7,7 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri, runtime_uri as member_of_wheel};
 use limbeck_data::files;
 use limbeck_encoder::{Encoder, Precision, Student, Tokenizer};
+use limbeck_student::encoder::CandleStudent;
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::{StudentFolder, files_of, is_student};
 use limbeck_student::static_folder::{self, StaticEncoder, StaticFolder};
@@ -107,45 +108,44 @@ const STATIC: &str = "is a static model, where a teacher is needed; `limbeck enc
 /// # Errors
 /// A path without a model, or with several.
 pub fn find_model(path: &Path) -> Result<ModelFiles> {
-    let no_model = |what: &str| Error::NoModel { path: path.to_path_buf(), what: what.into() };
+    let is_onnx = |path: &Path| path.extension().is_some_and(|extension| extension == "onnx");
     if path.is_file() {
-        if path.extension().is_some_and(|extension| extension == "onnx") {
-            return with_tokenizer(path.to_path_buf(), path.parent().unwrap_or(Path::new(".")));
-        }
-        return Ok(ModelFiles::Folded(path.to_path_buf()));
+        return match is_onnx(path) {
+            true => with_tokenizer(path.to_path_buf(), path.parent().unwrap_or(Path::new("."))),
+            false => Ok(ModelFiles::Folded(path.to_path_buf())),
+        };
     }
     if !path.is_dir() {
-        return Err(no_model("there is no such file or folder"));
+        return Err(no_model(path, "there is no such file or folder"));
     }
-    if is_student(path) {
-        return Ok(ModelFiles::Student(path.to_path_buf()));
-    }
-    if path.join("student").is_dir() && is_student(&path.join("student")) {
-        return Ok(ModelFiles::Student(path.join("student")));
+    if let Some(folder) = [path.to_path_buf(), path.join("student")].into_iter().find(|folder| is_student(folder)) {
+        return Ok(ModelFiles::Student(folder));
     }
     if static_folder::is_static(path) {
         return Ok(ModelFiles::Static(path.to_path_buf()));
     }
-    for (folder, name) in [("", "model.onnx"), ("onnx", "model.onnx")] {
-        let file = path.join(folder).join(name);
-        if file.is_file() && !path.join("model.safetensors").is_file() {
-            return with_tokenizer(file, path);
-        }
+    let mut exports = ["model.onnx", "onnx/model.onnx"].map(|name| path.join(name)).into_iter();
+    if let Some(file) = exports.find(|file| file.is_file() && !path.join("model.safetensors").is_file()) {
+        return with_tokenizer(file, path);
     }
     if path.join("config.json").is_file() || path.join("modules.json").is_file() {
         return Ok(ModelFiles::Bert(path.to_path_buf()));
     }
-    let only: Vec<PathBuf> = std::fs::read_dir(path)
-        .map_err(|error| no_model(&format!("cannot be read ({error})")))?
+    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(|error| no_model(path, format!("cannot be read ({error})")))?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "onnx" || extension == "limbeck"))
+        .filter(|path| is_onnx(path) || path.extension().is_some_and(|extension| extension == "limbeck"))
         .collect();
-    match only.as_slice() {
-        [file] if file.extension().is_some_and(|extension| extension == "onnx") => with_tokenizer(file.clone(), path),
-        [file] => Ok(ModelFiles::Folded(file.clone())),
-        [] => Err(no_model("holds no config.json, no ONNX file and no folded file")),
-        _ => Err(no_model("holds several models; name one of the files")),
+    match (files.pop(), files.is_empty()) {
+        (Some(file), true) if is_onnx(&file) => with_tokenizer(file, path),
+        (Some(file), true) => Ok(ModelFiles::Folded(file)),
+        (None, _) => Err(no_model(path, "holds no config.json, no ONNX file and no folded file")),
+        (Some(_), false) => Err(no_model(path, "holds several models; name one of the files")),
     }
+}
+
+fn no_model(path: impl Into<PathBuf>, what: impl Into<String>) -> Error {
+    Error::NoModel { path: path.into(), what: what.into() }
 }
 
 /// The tokenizer.json at `path`: the file itself, or the one in that folder.
@@ -157,53 +157,34 @@ fn with_tokenizer(file: PathBuf, folder: &Path) -> Result<ModelFiles> {
     let places = [file.parent().unwrap_or(folder).join("tokenizer.json"), folder.join("tokenizer.json")];
     match places.into_iter().find(|path| path.is_file()) {
         Some(tokenizer) => Ok(ModelFiles::Onnx { file, tokenizer }),
-        None => Err(Error::NoModel { path: file, what: "has no tokenizer.json beside it".into() }),
+        None => Err(no_model(file, "has no tokenizer.json beside it")),
     }
 }
 
 impl Opener<'_> {
     /// Opens the model that `name` (a path or URI) stands for.
     pub fn open(&self, name: &str, options: &ModelOptions) -> Result<Box<dyn Encoder>> {
-        let uri: Uri = name.parse()?;
-        self.open_path(&self.store.locate(&uri, self.monitor)?, options)
-    }
-
-    /// Opens the model at `path`.
-    pub fn open_path(&self, path: &Path, options: &ModelOptions) -> Result<Box<dyn Encoder>> {
-        let is_candle = options.engine == StudentEngine::Candle;
-        match find_model(path)? {
-            ModelFiles::Student(folder) if is_candle => {
-                if options.precision.is_some_and(|precision| precision != Precision::F32) {
-                    return Err(Error::NoModel { path: folder, what: "is computed by candle in f32 only".into() });
-                }
-                let student = StudentFolder::open(&folder, &Device::Cpu)?;
-                Ok(Box::new(limbeck_student::encoder::CandleStudent::new(student)))
-            }
+        let path = self.store.locate(&name.parse()?, self.monitor)?;
+        let found = find_model(&path)?;
+        if options.engine == StudentEngine::Candle {
+            return Ok(Box::new(candle_student(found, options.precision)?));
+        }
+        let load = |file: &Path| -> Result<Student> { Ok(Student::load(file)?.with_threads(self.threads)?) };
+        Ok(match found {
             ModelFiles::Student(folder) => {
-                let file = self.folded(&folder, options.precision.or(options.folded).unwrap_or(Precision::F32))?;
-                Ok(Box::new(Student::load(&file)?.with_threads(self.threads)?))
+                Box::new(load(&self.folded(&folder, options.precision.or(options.folded).unwrap_or(Precision::F32))?)?)
             }
             ModelFiles::Folded(file) => {
-                let student = Student::load(&file)?;
+                let student = load(&file)?;
                 check_precision(&file, options.precision, student.info().precision)?;
-                if is_candle {
-                    let what = "is folded already; candle computes a student's folder".into();
-                    return Err(Error::NoModel { path: file, what });
-                }
-                Ok(Box::new(student.with_threads(self.threads)?))
-            }
-            ModelFiles::Bert(path) | ModelFiles::Onnx { file: path, .. } if is_candle => {
-                Err(Error::NoModel { path, what: "is a teacher; candle computes a student's folder".into() })
-            }
-            ModelFiles::Static(path) if is_candle => {
-                Err(Error::NoModel { path, what: "is a static model; candle computes a student's folder".into() })
+                Box::new(student)
             }
             ModelFiles::Static(folder) => {
                 let file = self.folded_static(&folder, options.precision.unwrap_or(Precision::F32))?;
-                Ok(Box::new(StaticEncoder::new(Student::load(&file)?.with_threads(self.threads)?)))
+                Box::new(StaticEncoder::new(load(&file)?))
             }
-            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Ok(Box::new(self.open_teacher(path, options)?)),
-        }
+            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Box::new(self.open_teacher(&path, options)?),
+        })
     }
 
     /// Opens a teacher: a BERT folder, which is exported to ONNX first, or an ONNX file.
@@ -213,18 +194,14 @@ impl Opener<'_> {
         let is_onnx = matches!(found, ModelFiles::Onnx { .. });
         let (file, tokenizer) = match found {
             ModelFiles::Onnx { file, tokenizer } => (file, tokenizer),
-            ModelFiles::Bert(folder) => {
-                if precision == Some(Precision::F16) {
-                    let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables".into();
-                    return Err(Error::NoModel { path: folder, what });
-                }
-                self.exported(&folder, options, precision.unwrap_or(Precision::F32))?
+            ModelFiles::Bert(folder) if precision == Some(Precision::F16) => {
+                let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables";
+                return Err(no_model(folder, what));
             }
-            ModelFiles::Static(path) => {
-                return Err(Error::NoModel { path, what: STATIC.into() });
-            }
+            ModelFiles::Bert(folder) => self.exported(&folder, options, precision.unwrap_or(Precision::F32))?,
+            ModelFiles::Static(path) => return Err(no_model(path, STATIC)),
             ModelFiles::Student(path) | ModelFiles::Folded(path) => {
-                return Err(Error::NoModel { path, what: "is a student, where a teacher is needed".into() });
+                return Err(no_model(path, "is a student, where a teacher is needed"));
             }
         };
         let options = OnnxOptions {
@@ -262,59 +239,73 @@ impl Opener<'_> {
         // The config holds what the weights' shapes don't tell, such as the number of heads.
         let config = serde_json::Value::from(teacher.config_json.clone());
         let (most, prefix) = (teacher.max_tokens, &teacher.prefix);
-        let all = format!("{weights} {config} {pooler} {} {most} {prefix} {EXPORT}", precision.name());
-        let name = blake3::hash(all.as_bytes());
-        let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("model.onnx");
-        if !to.is_file() {
+        let key = format!("{weights} {config} {pooler} {} {most} {prefix}", precision.name());
+        let file = self.cached_export(&key, "model.onnx", |to| {
             let _bar = self.monitor.stage("exporting the model to ONNX", None, "");
-            onnx::export(&teacher, pooler, precision, &to)?;
-        }
-        Ok((to, teacher.tokenizer))
+            Ok(onnx::export(&teacher, pooler, precision, to)?)
+        })?;
+        Ok((file, teacher.tokenizer))
     }
 
     /// The folded file of a student's folder.
     fn folded(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
-        self.cached_export(&files_of(folder), precision, |to| {
-            let student = StudentFolder::open(folder, &Device::Cpu)?;
-            Ok(write_folded(&student, precision, to)?)
+        self.cached_export(&key_of(&files_of(folder), precision)?, "student.limbeck", |to| {
+            write_folded(&StudentFolder::open(folder, &Device::Cpu)?, precision, to)?;
+            Ok(())
         })
     }
 
     /// The folded file of a static model's folder.
     fn folded_static(&self, folder: &Path, precision: Precision) -> Result<PathBuf> {
-        self.cached_export(&static_folder::files_of(folder)?, precision, |to| {
-            Ok(static_folder::write_folded(StaticFolder::open(folder)?, precision, to)?)
+        self.cached_export(&key_of(&static_folder::files_of(folder)?, precision)?, "student.limbeck", |to| {
+            static_folder::write_folded(StaticFolder::open(folder)?, precision, to)?;
+            Ok(())
         })
     }
 
-    /// The folded file that `write` makes from `files`, stored in the user's cache by their hash.
-    fn cached_export(
-        &self,
-        files: &[PathBuf],
-        precision: Precision,
-        write: impl FnOnce(&Path) -> Result<u64>,
-    ) -> Result<PathBuf> {
-        let mut parts = String::new();
-        for file in files {
-            parts += &files::sha256_file(file)?;
-        }
-        let name = blake3::hash(format!("{parts} {} {EXPORT}", precision.name()).as_bytes());
-        let to = self.store.root().join("exports").join(name.to_hex().as_str()).join("student.limbeck");
+    /// The export `name` that `write` makes, stored in the user's cache by the hash of `key`: all that it depends on.
+    fn cached_export(&self, key: &str, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        let hash = blake3::hash(format!("{key} {EXPORT}").as_bytes());
+        let folder = self.store.root().join("exports").join(hash.to_hex().as_str());
+        let to = folder.join(name);
         if !to.is_file() {
-            let beside = to.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(beside).map_err(limbeck_data::Error::io("create the folder", beside))?;
+            std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
             write(&to)?;
         }
         Ok(to)
     }
 }
 
+/// What a folded file depends on: the contents of `files`, and its precision.
+fn key_of(files: &[PathBuf], precision: Precision) -> Result<String> {
+    let hashes = files.iter().map(|file| files::sha256_file(file)).collect::<limbeck_data::Result<String>>()?;
+    Ok(format!("{hashes} {}", precision.name()))
+}
+
+/// The student that `found` names, computed by candle.
+fn candle_student(found: ModelFiles, precision: Option<Precision>) -> Result<CandleStudent> {
+    let (path, what) = match found {
+        ModelFiles::Student(folder) if precision.is_none_or(|precision| precision == Precision::F32) => {
+            return Ok(CandleStudent::new(StudentFolder::open(&folder, &Device::Cpu)?));
+        }
+        ModelFiles::Student(folder) => (folder, "is computed by candle in f32 only"),
+        ModelFiles::Folded(file) => {
+            check_precision(&file, precision, Student::load(&file)?.info().precision)?;
+            (file, "is folded already; candle computes a student's folder")
+        }
+        ModelFiles::Bert(path) | ModelFiles::Onnx { file: path, .. } => {
+            (path, "is a teacher; candle computes a student's folder")
+        }
+        ModelFiles::Static(path) => (path, "is a static model; candle computes a student's folder"),
+    };
+    Err(no_model(path, what))
+}
+
 /// Refuses another precision than that of a file, which is fixed.
 fn check_precision(file: &Path, asked: Option<Precision>, found: &str) -> Result<()> {
     match asked {
         Some(asked) if asked.name() != found => {
-            let what = format!("is in {found}, and can't be run in {}", asked.name());
-            Err(Error::NoModel { path: file.to_path_buf(), what })
+            Err(no_model(file, format!("is in {found}, and can't be run in {}", asked.name())))
         }
         _ => Ok(()),
     }

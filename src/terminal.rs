@@ -34,67 +34,75 @@ pub enum Log {
 /// Progress on stderr.
 pub struct Terminal {
     bars: MultiProgress,
-    log: Log,
-    is_quiet: bool,
-    shows_bars: bool,
+    shown: Shown,
+}
+
+/// What [`Terminal`] shows.
+enum Shown {
+    Nothing,
+    Bars,
+    Lines(Log),
 }
 
 impl Terminal {
     /// The terminal, or whatever stderr is; a quiet one shows nothing.
     pub fn new(log: Log, is_quiet: bool) -> Self {
-        let shows_bars = !is_quiet && log == Log::Text && std::io::stderr().is_terminal();
-        let target = if shows_bars { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
-        Self { bars: MultiProgress::with_draw_target(target), log, is_quiet, shows_bars }
+        let shown = match log {
+            _ if is_quiet => Shown::Nothing,
+            Log::Text if std::io::stderr().is_terminal() => Shown::Bars,
+            _ => Shown::Lines(log),
+        };
+        let target = match shown {
+            Shown::Bars => ProgressDrawTarget::stderr_with_hz(8),
+            _ => ProgressDrawTarget::hidden(),
+        };
+        Self { bars: MultiProgress::with_draw_target(target), shown }
     }
 }
 
 impl Progress for Terminal {
     fn stage(&self, what: &str, total: Option<u64>, unit: &str) -> Box<dyn Bar + '_> {
-        if self.is_quiet {
-            return Box::new(Silent);
+        match self.shown {
+            Shown::Nothing => return Box::new(Silent),
+            Shown::Lines(log) => return Box::new(Counted::begin(log, what, total, unit)),
+            Shown::Bars => {}
         }
-        if !self.shows_bars {
-            return Box::new(Counted::begin(self.log, what, total, unit));
-        }
+        let [of_total, alone] = match unit {
+            "bytes" => ["{bytes}/{total_bytes} {bytes_per_sec}", "{bytes} {bytes_per_sec}"].map(str::to_owned),
+            _ => ["{human_pos}/{human_len}", "{human_pos}"].map(|done| format!("{done} {unit} {{per_sec}}")),
+        };
         let (style, bar) = match total {
             Some(total) if total > 0 => {
-                let style = format!("{{prefix}} [{{bar:30}}] {}, {{eta}} left {{msg}}", counts(unit, true));
-                (style, ProgressBar::new(total))
+                (format!("{{prefix}} [{{bar:30}}] {of_total}, {{eta}} left {{msg}}"), ProgressBar::new(total))
             }
             _ if unit.is_empty() => ("{prefix} {spinner} {elapsed} {msg}".to_owned(), ProgressBar::new_spinner()),
-            _ => {
-                let style = format!("{{prefix}} {{spinner}} {}, {{elapsed}} {{msg}}", counts(unit, false));
-                (style, ProgressBar::new_spinner())
-            }
+            _ => (format!("{{prefix}} {{spinner}} {alone}, {{elapsed}} {{msg}}"), ProgressBar::new_spinner()),
         };
         let style = ProgressStyle::with_template(&style).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = self.bars.add(bar.with_style(style.progress_chars("=> ")).with_prefix(what.to_string()));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Box::new(Shown(bar))
+        Box::new(ShownBar(bar))
     }
 
     fn note(&self, line: &str) {
-        match self.log {
-            _ if self.is_quiet => {}
-            Log::Json => tell!("{}", json!({"event": "note", "text": line})),
-            Log::Text => self.bars.suspend(|| tell!("{line}")),
+        match self.shown {
+            Shown::Nothing => {}
+            Shown::Bars => self.bars.suspend(|| tell_note(Log::Text, line)),
+            Shown::Lines(log) => tell_note(log, line),
         }
     }
 }
 
-/// indicatif's template for the units done, their total and their rate.
-fn counts(unit: &str, has_total: bool) -> String {
-    match (unit, has_total) {
-        ("bytes", true) => "{bytes}/{total_bytes} {bytes_per_sec}".into(),
-        ("bytes", false) => "{bytes} {bytes_per_sec}".into(),
-        (unit, true) => format!("{{human_pos}}/{{human_len}} {unit} {{per_sec}}"),
-        (unit, false) => format!("{{human_pos}} {unit} {{per_sec}}"),
+fn tell_note(log: Log, line: &str) {
+    match log {
+        Log::Json => tell!("{}", json!({"event": "note", "text": line})),
+        Log::Text => tell!("{line}"),
     }
 }
 
-struct Shown(ProgressBar);
+struct ShownBar(ProgressBar);
 
-impl Bar for Shown {
+impl Bar for ShownBar {
     fn add(&self, n: u64) {
         self.0.inc(n);
     }
@@ -104,7 +112,7 @@ impl Bar for Shown {
     }
 }
 
-impl Drop for Shown {
+impl Drop for ShownBar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
@@ -143,11 +151,7 @@ pub fn interrupt(log: Log) -> Result<Interrupt> {
             std::process::exit(1);
         }
         flag.set();
-        let text = "stopping at the next safe place; once more to stop at once";
-        match log {
-            Log::Json => tell!("{}", json!({"event": "note", "text": text})),
-            Log::Text => tell!("{text}"),
-        }
+        tell_note(log, "stopping at the next safe place; once more to stop at once");
     })
     .map_err(|source| Error::Signal { source: source.into() })?;
     Ok(interrupt)

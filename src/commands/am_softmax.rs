@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 
-use candle_core::Device;
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::cache::Cache;
-use limbeck_student::am_softmax::Sentences;
-use limbeck_student::contrast::unlearned;
-use limbeck_student::folder::StudentFolder;
+use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences};
+use limbeck_training::contrastive::Dev;
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, print_path};
 use super::input::distinct_texts;
 use super::overwrite_guard::lock_student_folder;
+use super::training_examples::StartArguments;
 use crate::error::{Error, Result};
-use crate::pipeline::stages::am_softmax::{AmSoftmaxInput, am_softmax_into};
+use crate::measure::sts::DevSets;
+use crate::pipeline::stages::am_softmax::{ID, am_softmax_into};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck am-softmax --student runs/quickstart/student --input corpus.txt.gz \
@@ -21,13 +22,8 @@ use crate::pipeline::stages::am_softmax::{AmSoftmaxInput, am_softmax_into};
                         limbeck am-softmax --student student --cache cache --to classes \
                         --set am_softmax.centres=teacher --set am_softmax.views=4")]
 pub(super) struct Arguments {
-    /// The student's folder to start from
-    #[arg(long, value_name = "DIR")]
-    student: PathBuf,
-
-    /// Keep its shape, and start from random weights
-    #[arg(long)]
-    random: bool,
+    #[command(flatten)]
+    start: StartArguments,
 
     /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
     #[arg(long, value_name = "TEXT", required_unless_present = "cache", conflicts_with = "cache")]
@@ -49,14 +45,11 @@ pub(super) struct Arguments {
     recipe: RecipeArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let settings = arguments.recipe.read(&["am_softmax"], &[])?.am_softmax;
-    let inputs = [Some(&arguments.student), arguments.cache.as_ref(), arguments.input.as_ref()];
+    let inputs = [Some(&arguments.start.student), arguments.cache.as_ref(), arguments.input.as_ref()];
     let _lock = lock_student_folder(&arguments.to, inputs.into_iter().flatten())?;
-    let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
-    if arguments.random {
-        student = unlearned(student.model.config, student.tokenizer, settings.seed)?;
-    }
+    let student = arguments.start.open(settings.seed)?;
     let (texts, cache);
     let sentences = match (&arguments.cache, &arguments.input) {
         (Some(path), _) => {
@@ -70,14 +63,15 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         }
         (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),
     };
-    let input = AmSoftmaxInput {
+    let dev = DevSets::read(&arguments.dev, monitor.interrupt)?;
+    let job = AmSoftmaxJob {
         sentences,
         settings: &settings,
-        dev: arguments.dev.clone(),
+        dev: dev.as_ref().map(|dev| dev as &dyn Dev),
         folder: &arguments.to,
         metrics: arguments.to.join("metrics.jsonl"),
+        stage: ID.name(),
     };
-    am_softmax_into(input, student, session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    am_softmax_into(&job, student, monitor)?;
+    print_path(&arguments.to)
 }

@@ -7,10 +7,11 @@ use crate::measure::NamedModel;
 use crate::measure::speed::{Settings, measure_speed};
 use crate::models::ModelOptions;
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
-use super::common::{ModelArguments, Session, check_teachers, is_teacher, open_with};
+use super::common::{ModelArguments, is_teacher, open_all, refuse_teacher_options};
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -45,7 +46,7 @@ pub(super) struct Arguments {
     run: ModelArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
         return Err(Error::Usage("--rounds must be above 0, --seconds too and at most 3600".into()));
     }
@@ -55,12 +56,14 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     // A student's folder is benched as it is meant to be used where speed counts.
     let options = ModelOptions { folded: Some(Precision::Int8), ..arguments.run.options(None) };
-    let opened = open_with(&arguments.model, &arguments.run, &options, session)?;
-    check_teachers(&arguments.run, opened.iter().any(is_teacher))?;
+    let opened = open_all(&arguments.model, &arguments.run, &options, monitor)?;
+    if !opened.iter().any(is_teacher) {
+        refuse_teacher_options(&arguments.run)?;
+    }
     let models: Vec<NamedModel> = opened.iter().map(|model| NamedModel::new(&model.name, &*model.encoder)).collect();
     let settings =
         Settings { rounds: arguments.rounds, round: Duration::from_secs_f64(arguments.seconds), ..Settings::default() };
-    let measured = measure_speed(&models, &texts, &settings, session.monitor)?;
+    let measured = measure_speed(&models, &texts, &settings, monitor)?;
     for row in &measured {
         if arguments.json {
             say!("{}", serde_json::json!(row));

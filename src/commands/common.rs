@@ -12,22 +12,9 @@ use limbeck_teacher::{OnnxDevice, Pooler};
 
 use crate::error::{Error, Result};
 
-/// What every command gets beside its arguments.
-pub(super) struct Session<'a> {
-    /// Shows progress, and stops the work.
-    pub(super) monitor: Monitor<'a>,
-}
-
-impl Session<'_> {
-    /// The user's asset store.
-    pub(super) fn store(&self) -> Result<AssetStore> {
-        Ok(AssetStore::of_user()?)
-    }
-
-    /// The local path of an asset, which is fetched if it isn't there.
-    pub(super) fn locate(&self, uri: &Uri) -> Result<PathBuf> {
-        Ok(self.store()?.locate(uri, self.monitor)?)
-    }
+/// The local path of an asset, which is fetched into the user's store if it isn't there.
+pub(super) fn locate(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
+    Ok(AssetStore::of_user()?.locate(uri, monitor)?)
 }
 
 // How models are run, and in which precision.
@@ -84,7 +71,7 @@ impl RecipeArguments {
         if let Some(asked) = asked {
             possible(asked).map_err(|expected| Error::Usage(format!("threads is {asked}: {expected}")))?;
         }
-        set_threads(asked.unwrap_or(available_threads()));
+        set_threads(asked);
         Ok(recipe)
     }
 
@@ -123,17 +110,11 @@ pub(super) struct RunArguments {
 }
 
 impl ModelArguments {
-    /// The number of threads asked for, at least 1.
-    pub(super) fn threads(&self) -> usize {
-        self.run.threads.unwrap_or(available_threads())
-    }
-
     /// The opener of models, with rayon's threads set too.
-    pub(super) fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> Result<Opener<'a>> {
-        let threads = self.threads();
-        set_threads(threads);
+    pub(super) fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> Opener<'a> {
         let run = &self.run;
-        Ok(Opener { store, monitor, threads, runtime: run.runtime.clone(), device: run.device })
+        let threads = set_threads(run.threads);
+        Opener { store, monitor, threads, runtime: run.runtime.clone(), device: run.device }
     }
 
     /// How the model is to be run, with `prefix` before every text of a teacher.
@@ -149,15 +130,13 @@ impl ModelArguments {
     }
 }
 
-/// The number of cores.
-pub(super) fn available_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get())
-}
-
-/// Sets the threads that candle, tokenizers and the training use; only the first call of a process counts.
-pub(super) fn set_threads(threads: usize) {
+/// Sets the threads that candle, tokenizers and the training use, all cores by default, and gives their number. Only
+/// the first call of a process counts.
+pub(super) fn set_threads(asked: Option<usize>) -> usize {
+    let threads = asked.unwrap_or_else(recipe::available_threads);
     // An error says that a pool is there already, with the threads of the first call.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    threads
 }
 
 /// Parses a number of threads.
@@ -168,10 +147,10 @@ pub(super) fn threads(number: &str) -> std::result::Result<usize, String> {
 
 /// The same number of threads where it is possible, else what is.
 fn possible(threads: usize) -> std::result::Result<usize, String> {
-    let all = 1..=recipe::MOST_THREADS;
-    all.contains(&threads)
-        .then_some(threads)
-        .ok_or_else(|| format!("1 to {} is expected; leave it out for all cores", all.end()))
+    match threads {
+        1..=recipe::MOST_THREADS => Ok(threads),
+        _ => Err(format!("1 to {} is expected; leave it out for all cores", recipe::MOST_THREADS)),
+    }
 }
 
 /// Parses a precision.
@@ -198,28 +177,16 @@ pub(super) fn check_dimension(dimension: usize, model: &Opened) -> Result<()> {
     Ok(())
 }
 
-/// Opens several models in order, with `prefix` in place of a teacher's own.
+/// Opens several models in order.
 pub(super) fn open_all(
     names: &[String],
     arguments: &ModelArguments,
-    prefix: Option<&str>,
-    session: &Session,
-) -> Result<Vec<Opened>> {
-    open_with(names, arguments, &arguments.options(prefix), session)
-}
-
-/// Opens several models in order.
-pub(super) fn open_with(
-    names: &[String],
-    arguments: &ModelArguments,
     options: &ModelOptions,
-    session: &Session,
+    monitor: Monitor,
 ) -> Result<Vec<Opened>> {
-    let store = session.store()?;
-    let opener = arguments.opener(&store, session.monitor)?;
-    let open =
-        |name: &String| -> Result<Opened> { Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? }) };
-    names.iter().map(open).collect()
+    let store = AssetStore::of_user()?;
+    let opener = arguments.opener(&store, monitor);
+    names.iter().map(|name| Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })).collect()
 }
 
 /// Whether the model is a teacher: ONNX Runtime computes it, on the device that was asked for.
@@ -227,22 +194,23 @@ pub(super) fn is_teacher(model: &Opened) -> bool {
     model.encoder.info().engine == "onnxruntime"
 }
 
-/// An error where an option is given that only teachers have, and no model of the command, as `any` says, is one.
-pub(super) fn check_teachers(arguments: &ModelArguments, any: bool) -> Result<()> {
+/// An error where an option is given that only teachers have: for commands none of whose models is one.
+pub(super) fn refuse_teacher_options(arguments: &ModelArguments) -> Result<()> {
     let run = &arguments.run;
     let given = [
         ("--device", run.device != OnnxDevice::Cpu),
         ("--pooler", run.pooler.is_some()),
         ("--max-tokens", run.max_tokens.is_some()),
     ];
-    match given.iter().find(|(_, given)| *given && !any) {
-        Some((option, _)) => {
-            let what =
-                format!("{option} is for teachers, and none is among the models; students run on the CPU as they are");
-            Err(Error::Usage(what))
-        }
-        None => Ok(()),
-    }
+    let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
+    let what = format!("{option} is for teachers, and none is among the models; students run on the CPU as they are");
+    Err(Error::Usage(what))
+}
+
+/// Prints where a command's result lies.
+pub(super) fn print_path(path: &Path) -> Result<()> {
+    say!("{}", path.display());
+    Ok(())
 }
 
 /// An error of writing to standard output.

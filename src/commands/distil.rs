@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
@@ -11,12 +12,12 @@ use limbeck_student::distil::{DistilJob, Targets};
 use limbeck_student::folder::StudentFolder;
 use serde_json::{Map, json};
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, locate, print_path};
 use super::overwrite_guard::lock_student_folder;
 use crate::error::{Error, Result};
 use crate::models::tokenizer_file;
 use crate::pipeline::stages::distil::{ID, distil_into};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, VocabularySource};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
@@ -61,7 +62,7 @@ const NOT_READ: [(&str, &str); 2] = [
     ("student.vocabulary", "make one with `limbeck vocabulary` and name it with --tokenizer"),
 ];
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let recipe = arguments.recipe.read(&["student", "distil"], &NOT_READ)?;
     let mut overridden = arguments.recipe.overridden();
     if let Some(key) = overridden.find(|key| arguments.student.is_some() && key.starts_with("student")) {
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let (cache, held_out) = (open(&arguments.cache)?, arguments.held_out.as_deref().map(open).transpose()?);
     let student = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
     let opened;
-    let tokenizer = match (tokenizer_path(arguments, &recipe, session)?, &student) {
+    let tokenizer = match (tokenizer_path(arguments, &recipe, monitor)?, &student) {
         (None, Some(student)) => &student.tokenizer,
         (named, _) => {
             let none = || Error::Usage("the cache has no tokenizer.json: name one with --tokenizer".into());
@@ -99,18 +100,17 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         stage: ID.name(),
         device: Device::Cpu,
     };
-    distil_into(&job, Map::from_iter([("cache".into(), json!(arguments.cache))]), session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    distil_into(&job, Map::from_iter([("cache".into(), json!(arguments.cache))]), monitor)?;
+    print_path(&arguments.to)
 }
 
 /// The tokenizer that the command line or, for a new student, the recipe names.
-fn tokenizer_path(arguments: &Arguments, recipe: &Recipe, session: &Session) -> Result<Option<PathBuf>> {
+fn tokenizer_path(arguments: &Arguments, recipe: &Recipe, monitor: Monitor) -> Result<Option<PathBuf>> {
     let in_recipe: Option<Uri> = recipe.student.tokenizer.as_deref().map(str::parse).transpose()?;
     let in_recipe = in_recipe.as_ref().filter(|_| arguments.student.is_none());
     match arguments.tokenizer.as_ref().or(in_recipe) {
-        Some(uri) => Ok(Some(tokenizer_file(session.locate(uri)?))),
-        None if !recipe.student.vocabulary.is_teacher() => {
+        Some(uri) => Ok(Some(tokenizer_file(locate(uri, monitor)?))),
+        None if recipe.student.vocabulary != VocabularySource::Teacher => {
             let what = "student.vocabulary is for `limbeck run`; make one with `limbeck vocabulary` and name it with \
                         --tokenizer";
             Err(Error::Usage(what.into()))

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::Monitor;
+use limbeck_data::assets::AssetStore;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::CacheSpec;
 use limbeck_data::text::read_texts;
@@ -10,7 +12,7 @@ use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, Teacher, run as embed};
 
-use super::common::{ModelArguments, Session};
+use super::common::{ModelArguments, locate, print_path};
 use super::input::chunks;
 use super::overwrite_guard::refuse_cache;
 use crate::error::{Error, Result};
@@ -71,18 +73,18 @@ fn part(text: &str) -> std::result::Result<(u32, u32), String> {
     numbers.filter(|(i, n)| i < n).ok_or_else(|| "I/N with I from 0 to N - 1 is expected".into())
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.model.run.engine != StudentEngine::Folded {
         return Err(Error::Usage("--engine is for students; a teacher runs in ONNX Runtime".into()));
     }
-    let store = session.store()?;
-    let opener = arguments.model.opener(&store, session.monitor)?;
-    let path = session.locate(&arguments.teacher)?;
+    let store = AssetStore::of_user()?;
+    let opener = arguments.model.opener(&store, monitor);
+    let path = locate(&arguments.teacher, monitor)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
     let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
     let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
-        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(session.locate(uri)?))?),
+        Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(locate(uri, monitor)?))?),
         None => None,
     };
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();
@@ -100,10 +102,9 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         tokens: true,
         student: student.as_ref(),
     };
-    let summary = embed(job, session.monitor)?;
-    note("all", &summary, session.monitor);
-    say!("{}", arguments.to.display());
-    Ok(())
+    let summary = embed(job, monitor)?;
+    note("all", &summary, monitor);
+    print_path(&arguments.to)
 }
 
 /// The hash of all input files.

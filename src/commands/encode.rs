@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::output::{Format, VectorWriter};
 use crate::vectors::truncated;
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::VectorType;
 use limbeck_data::text::{TextReader, read_lines, read_texts};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::common::{
-    ModelArguments, RunArguments, Session, check_dimension, check_teachers, is_teacher, open_all, precision,
+    ModelArguments, RunArguments, check_dimension, is_teacher, open_all, precision, refuse_teacher_options,
 };
 use super::overwrite_guard::refuse_kept;
 use crate::error::{Error, Result};
@@ -73,7 +74,7 @@ fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if let Some(extension) = compressed(arguments.to.as_deref()) {
         return Err(Error::Usage(format!("--to: nothing is written compressed; leave .{extension} out")));
     }
@@ -81,9 +82,11 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     // The prefix given here stands in place of the model's own.
     let own = arguments.prefix.as_ref().map(|_| "");
     let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
-    let opened = open_all(std::slice::from_ref(&arguments.model), &run, own, session)?;
+    let opened = open_all(std::slice::from_ref(&arguments.model), &run, &run.options(own), monitor)?;
     let [model] = opened.as_slice() else { return Ok(()) };
-    check_teachers(&run, is_teacher(model))?;
+    if !is_teacher(model) {
+        refuse_teacher_options(&run)?;
+    }
     if let Some(to) = &arguments.to {
         refuse_kept(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
@@ -99,20 +102,16 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         (Format::Jsonl, None) => VectorWriter::to_stdout(dimension, kind),
         (_, None) => return Err(Error::Usage("this format goes to a file: name it with --to".into())),
     };
-    let bar = session.monitor.progress.stage("encoding", None, "texts");
+    let bar = monitor.stage("encoding", None, "texts");
     loop {
-        session.monitor.check()?;
+        monitor.check()?;
         let chunk: Vec<String> = texts.by_ref().take(at_once).collect::<limbeck_data::Result<_>>()?;
         if chunk.is_empty() {
             break;
         }
-        let prefixed: Vec<String>;
-        let rows: Vec<&str> = if prefix.is_empty() {
-            chunk.iter().map(String::as_str).collect()
-        } else {
-            prefixed = chunk.iter().map(|text| format!("{prefix}{text}")).collect();
-            prefixed.iter().map(String::as_str).collect()
-        };
+        let with_prefix = || chunk.iter().map(|text| format!("{prefix}{text}")).collect::<Vec<_>>();
+        let prefixed = (!prefix.is_empty()).then(with_prefix);
+        let rows: Vec<&str> = prefixed.as_ref().unwrap_or(&chunk).iter().map(String::as_str).collect();
         let vectors = model.encoder.encode(&rows).map_err(|source| {
             let what = format!("{} texts", rows.len());
             Error::Encode { model: model.name.clone(), what, source }
@@ -123,7 +122,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     let rows = writer.finish()?;
     drop(bar);
     if arguments.to.is_some() || !std::io::stdout().is_terminal() {
-        session.monitor.progress.note(&format!("{rows} vectors of {dimension} dimensions"));
+        monitor.note(&format!("{rows} vectors of {dimension} dimensions"));
     }
     std::io::stdout().flush().map_err(super::common::stdout_failed)?;
     Ok(())

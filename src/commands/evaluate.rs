@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::measure::fidelity::FidelitySummary;
 use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
@@ -14,8 +13,8 @@ use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
-use super::common::{ModelArguments, Opened, Session, check_dimension, check_teachers, is_teacher, open_all};
-use super::print_scores::{OfKind, Scored};
+use super::common::{ModelArguments, Opened, check_dimension, is_teacher, open_all, refuse_teacher_options};
+use super::print_scores::{Agreement, Scored};
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -77,12 +76,14 @@ pub(super) struct Arguments {
     run: ModelArguments,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
-    let tasks = Tasks::new(arguments, session)?;
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
+    let tasks = Tasks::new(arguments, monitor)?;
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let (prefix, own) = (arguments.prefix.as_deref().unwrap_or_default(), arguments.prefix.as_ref().map(|_| ""));
-    let all = open_all(&arguments.model, &arguments.run, own, session)?;
-    check_teachers(&arguments.run, tasks.has_teacher || all.iter().any(is_teacher))?;
+    let all = open_all(&arguments.model, &arguments.run, &arguments.run.options(own), monitor)?;
+    if !tasks.has_teacher && !all.iter().any(is_teacher) {
+        refuse_teacher_options(&arguments.run)?;
+    }
     for mut opened in all {
         if let Some(dimension) = arguments.dimension {
             check_dimension(dimension, &opened)?;
@@ -91,7 +92,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         let model = NamedModel::new(&opened.name, &*opened.encoder).with_prefix(prefix);
         let scored = tasks.score(&model)?;
         match arguments.json {
-            true => say!("{}", scored.json()),
+            true => say!("{}", serde_json::json!(scored)),
             false => scored.print()?,
         }
     }
@@ -112,12 +113,14 @@ struct Tasks<'a> {
 }
 
 impl<'a> Tasks<'a> {
-    fn new(arguments: &Arguments, session: &'a Session) -> Result<Self> {
+    fn new(arguments: &Arguments, monitor: Monitor<'a>) -> Result<Self> {
         let sets = read_sets(&arguments.sts)?;
-        let monitor = session.monitor;
         // These have a prefix of their own: the other one is the students', or the queries'.
-        let own = arguments.teacher_prefix.as_deref();
-        let documents = match open_all(arguments.documents.as_slice(), &arguments.run, own, session)?.pop() {
+        let options = arguments.run.options(arguments.teacher_prefix.as_deref());
+        let open = |name: &Option<String>| -> Result<Option<Opened>> {
+            Ok(open_all(name.as_slice(), &arguments.run, &options, monitor)?.pop())
+        };
+        let documents = match open(&arguments.documents)? {
             Some(documents) => {
                 let texts = texts_of(arguments, &sets)?;
                 note_few("shared space", texts.len(), monitor);
@@ -128,7 +131,7 @@ impl<'a> Tasks<'a> {
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
         let mut has_teacher = documents.as_ref().is_some_and(|(documents, _)| is_teacher(documents));
         let (mut kinds, mut order) = (Vec::new(), None);
-        if let Some(teacher) = open_all(arguments.teacher.as_slice(), &arguments.run, own, session)?.pop() {
+        if let Some(teacher) = open(&arguments.teacher)? {
             has_teacher |= is_teacher(&teacher);
             let teacher = NamedModel::new(&teacher.name, &*teacher.encoder);
             let named = arguments.fidelity.iter().zip(set_names(&arguments.fidelity)?);
@@ -145,28 +148,21 @@ impl<'a> Tasks<'a> {
         Ok(Self { sets, documents, kinds, order, has_teacher, monitor })
     }
 
-    fn score(&self, model: &NamedModel<'_>) -> Result<Scored<'_>> {
-        let sts = if self.sets.is_empty() { None } else { Some(sts(model, &self.sets, self.monitor)?) };
-        let space = match &self.documents {
-            Some((documents, texts)) => {
-                let documents = NamedModel::new(&documents.name, &*documents.encoder);
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                Some(shared_space(model, &documents, &texts, self.monitor)?)
-            }
-            None => None,
-        };
-        let mut kinds = Vec::with_capacity(self.kinds.len());
-        for kind in &self.kinds {
-            let agreement = kind.agreement(model, self.monitor)?;
-            kinds.push(OfKind { name: &kind.name, texts: kind.texts.len(), agreement });
-        }
-        let order = match &self.order {
-            Some((pairs, followed)) => {
-                Some(word_order::score(pairs, &word_order::similarities(model, pairs, self.monitor)?, followed)?)
-            }
-            None => None,
-        };
-        Ok(Scored { model: model.name.to_owned(), sts, space, kinds, order })
+    fn score<'t>(&'t self, model: &NamedModel<'t>) -> Result<Scored<'t>> {
+        let sts = (!self.sets.is_empty()).then(|| sts(model, &self.sets, self.monitor)).transpose()?;
+        let space = self.documents.as_ref().map(|(documents, texts)| {
+            let documents = NamedModel::new(&documents.name, &*documents.encoder);
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            shared_space(model, &documents, &texts, self.monitor)
+        });
+        let space = space.transpose()?;
+        let agreement = |kind: &'t Kind| Ok((&*kind.name, kind.agreement(model, self.monitor)?));
+        let kinds = self.kinds.iter().map(agreement).collect::<Result<_>>()?;
+        let order = self.order.as_ref().map(|(pairs, followed)| {
+            word_order::score(pairs, &word_order::similarities(model, pairs, self.monitor)?, followed)
+        });
+        let order = order.transpose()?;
+        Ok(Scored { model: model.name, sts, space, kinds, order })
     }
 }
 
@@ -193,9 +189,9 @@ impl Kind {
         Ok(Self { name, texts, teacher })
     }
 
-    fn agreement(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<FidelitySummary> {
+    fn agreement(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<Agreement> {
         let vectors = encode(model, &self.texts, &self.name, monitor)?;
-        Ok(self.teacher.compare(&vectors)?.agreement)
+        Ok(Agreement { fidelity: self.teacher.compare(&vectors)?.agreement, texts: self.texts.len() })
     }
 }
 

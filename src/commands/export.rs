@@ -1,11 +1,12 @@
 //! `limbeck export`: a student in other formats.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::models::{ModelFiles, find_model};
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck_data::Error as DataError;
+use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_data::files::{folder_of, remove_leftovers};
 use limbeck_encoder::Precision;
@@ -15,7 +16,7 @@ use limbeck_student::export::{
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
-use super::common::{Session, precision};
+use super::common::{locate, precision, print_path};
 use super::overwrite_guard::{refuse_folded_over, refuse_inputs};
 use crate::error::{Error, Result};
 
@@ -55,7 +56,7 @@ enum Format {
     Safetensors,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let &Arguments { format, ref to, .. } = arguments;
     let precision = arguments.precision.unwrap_or(Precision::F32);
     let possible: &[Precision] = match format {
@@ -72,8 +73,10 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
     if matches!(format, Format::Folded) {
         refuse_folded_over(to)?;
     }
-    let path = session.locate(&arguments.model)?;
-    let folder = student_folder(&path)?;
+    let path = locate(&arguments.model, monitor)?;
+    let ModelFiles::Student(folder) = find_model(&path)? else {
+        return Err(Error::NoModel { path, what: "is no student's folder".into() });
+    };
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     // An export that was killed may have left hundreds of megabytes there.
     let beside = folder_of(to);
@@ -82,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         Format::Folded => {
             std::fs::create_dir_all(&beside).map_err(DataError::io("create the folder", &beside))?;
             let bytes = write_folded(&student, precision, to)?;
-            session.monitor.note(&format!("{bytes} bytes"));
+            monitor.note(&format!("{bytes} bytes"));
         }
         Format::Onnx if to.extension().is_some_and(|extension| extension == "onnx") => {
             write_onnx(&student, precision, to)?;
@@ -98,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
             if !has_own_modules(&student) {
                 let note = "attention heads are no module of sentence-transformers: load this folder with \
                             trust_remote_code=True, which runs its limbeck_student.py";
-                session.monitor.note(note);
+                monitor.note(note);
             }
         }
         Format::Safetensors => {
@@ -107,13 +110,5 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
             student.save(to)?;
         }
     }
-    say!("{}", to.display());
-    Ok(())
-}
-
-fn student_folder(path: &Path) -> Result<PathBuf> {
-    match find_model(path)? {
-        ModelFiles::Student(folder) => Ok(folder),
-        _ => Err(Error::NoModel { path: path.to_path_buf(), what: "is no student's folder".into() }),
-    }
+    print_path(to)
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_encoder::Precision;
 use limbeck_teacher::{Pooler, TeacherFolder};
 
-use super::common::{Session, precision};
+use super::common::{locate, precision, print_path};
 use super::overwrite_guard::refuse_inputs;
 use crate::error::Result;
 use crate::pipeline::stages::export_teacher::export_teacher_into;
@@ -33,12 +34,11 @@ pub(super) struct Arguments {
     to: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
-    let folder = TeacherFolder::open(&session.locate(&arguments.model)?)?;
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
+    let folder = TeacherFolder::open(&locate(&arguments.model, monitor)?)?;
     refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
     let pooler = arguments.pooler.unwrap_or(folder.pooler);
     let precision = arguments.quantize.unwrap_or(Precision::F32);
-    export_teacher_into(&folder, pooler, precision, &arguments.to, session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    export_teacher_into(&folder, pooler, precision, &arguments.to, monitor)?;
+    print_path(&arguments.to)
 }

@@ -1,9 +1,11 @@
 //! `limbeck fetch`: brings an asset to this machine.
 
 use clap::Args;
+use limbeck_data::Monitor;
+use limbeck_data::assets::AssetStore;
 use limbeck_data::assets::Uri;
 
-use super::common::Session;
+use super::common::print_path;
 use crate::error::Result;
 
 #[derive(Args)]
@@ -18,9 +20,8 @@ pub(super) struct Arguments {
     sha256: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
-    let asset = session.store()?.fetch(&arguments.uri, arguments.sha256.as_deref(), session.monitor)?;
-    session.monitor.note(&format!("sha256 {}", asset.sha256));
-    say!("{}", asset.path.display());
-    Ok(())
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
+    let asset = AssetStore::of_user()?.fetch(&arguments.uri, arguments.sha256.as_deref(), monitor)?;
+    monitor.note(&format!("sha256 {}", asset.sha256));
+    print_path(&asset.path)
 }

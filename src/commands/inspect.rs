@@ -15,7 +15,6 @@ use limbeck_teacher::TeacherFolder;
 use limbeck_training::checkpoint::CheckpointFiles;
 use serde_json::Value;
 
-use super::common::Session;
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -25,7 +24,7 @@ pub(super) struct Arguments {
     path: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let path = &arguments.path;
     std::fs::metadata(path).map_err(DataError::io("read", path))?;
     let has_cache = path.is_dir()

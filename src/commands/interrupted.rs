@@ -8,10 +8,7 @@ use crate::error::Error;
 
 /// `error`, or where it is an interruption, one that says what is kept and how the same command goes on.
 pub(super) fn with_next_step(error: Error, kept: &str, interrupt: &Interrupt) -> Error {
-    match is_interruption(&error, interrupt) {
-        true => stopped(&error, kept, &command_line(given(), &[])),
-        false => error,
-    }
+    if is_interruption(&error, interrupt) { stopped(&error, kept) } else { error }
 }
 
 /// Whether the command stopped because it was asked to, and nothing more exact has been said about it.
@@ -20,32 +17,25 @@ pub(super) fn is_interruption(error: &Error, interrupt: &Interrupt) -> bool {
 }
 
 /// An interruption, with what is kept and the command that goes on in place of the general hint.
-pub(super) fn stopped(error: &Error, kept: &str, command: &str) -> Error {
-    Error::Stopped { message: error.message(), next: format!("{kept}; go on with: {command}") }
+pub(super) fn stopped(error: &Error, kept: &str) -> Error {
+    // What of a file's name is no Unicode is replaced.
+    let given = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    Error::Stopped { message: error.message(), next: format!("{kept}; go on with: {}", command_line(given)) }
 }
 
-/// The words of the command line; what of a file's name is no Unicode is replaced.
-pub(super) fn given() -> impl Iterator<Item = String> {
-    std::env::args_os().map(|word| word.to_string_lossy().into_owned())
-}
-
-/// The command line as it can be typed again, without the options `without` and their values.
-pub(super) fn command_line(arguments: impl IntoIterator<Item = String>, without: &[&str]) -> String {
+/// The command line as it can be typed again, without `--from`: that would discard what the stage has kept.
+fn command_line(given: impl IntoIterator<Item = String>) -> String {
+    let mut given = given.into_iter();
     let mut words: Vec<String> = Vec::new();
-    let mut is_value = false;
-    for argument in arguments {
-        let is_left_out = |option: &&str| argument.strip_prefix(*option).is_some_and(|rest| rest.starts_with('='));
-        if std::mem::take(&mut is_value) || without.iter().any(is_left_out) {
-            continue;
+    while let Some(word) = given.next() {
+        if word == "--from" {
+            given.next();
+        } else if !word.starts_with("--from=") {
+            words.push(match word.split_once('=') {
+                Some((key, value)) => format!("{}={}", quoted(key), quoted(value)),
+                None => quoted(&word).into_owned(),
+            });
         }
-        if without.contains(&argument.as_str()) {
-            is_value = true;
-            continue;
-        }
-        words.push(match argument.split_once('=') {
-            Some((key, value)) => format!("{}={}", quoted(key), quoted(value)),
-            None => quoted(&argument).into_owned(),
-        });
     }
     words.join(" ")
 }
@@ -70,7 +60,7 @@ mod tests {
     #[test]
     fn a_command_line_can_be_typed_again() {
         let line = ["limbeck", "run", "my recipe.toml", "--from", "distil", "--set", "a=it's", "--from=embed", ""];
-        let again = command_line(words(&line), &["--from"]);
+        let again = command_line(words(&line));
         let left = ["limbeck", "run", "my recipe.toml", "--set", "a=it's", ""];
         assert_eq!(shlex::split(&again).unwrap(), words(&left), "{again}");
     }

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::VectorType;
 use limbeck_data::cache::Cache;
 use limbeck_data::files::lock_folder;
 use limbeck_student::join::{Join, JoinJob, Settings, join};
 
-use super::common::Session;
+use super::common::print_path;
 use super::embed::storage;
 use super::overwrite_guard::refuse_nested;
 use crate::error::{Error, Result};
@@ -50,7 +51,7 @@ pub(super) struct Arguments {
     to: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let count = arguments.caches.len();
     if count < 2 {
         return Err(Error::Usage("--cache: two or more caches can be joined".into()));
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         like.check(&caches)?;
     }
     let _lock = lock_folder(&arguments.to)?;
-    let monitor = session.monitor;
+    let monitor = monitor;
     let map = match like {
         Some(like) => like,
         None => {
@@ -89,6 +90,5 @@ pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
         monitor.note(&format!("{} rows that some cache lacks are left out", summary.left_out));
     }
     monitor.note(&format!("{} sentences, {} dimensions", summary.rows, map.map.dimension()));
-    say!("{}", arguments.to.display());
-    Ok(())
+    print_path(&arguments.to)
 }

@@ -38,7 +38,6 @@ mod word_order;
 use clap::{Parser, Subcommand};
 use limbeck_data::Monitor;
 
-use self::common::Session;
 use self::interrupted::with_next_step;
 use crate::error::Result;
 use crate::terminal::{Log, Terminal, interrupt};
@@ -180,26 +179,26 @@ enum Command {
 pub fn run(cli: Cli) -> Result<()> {
     let terminal = Terminal::new(cli.log, cli.quiet);
     let interrupt = interrupt(cli.log)?;
-    let session = Session { monitor: Monitor::new(&terminal, &interrupt) };
+    let monitor = Monitor::new(&terminal, &interrupt);
     let (done, kept) = match cli.command {
-        Command::Run(arguments) => (run::run(&arguments, &session), "what was finished is kept"),
-        Command::Fetch(arguments) => (fetch::run(&arguments, &session), "what was fetched whole is kept"),
-        Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, &session), CHECKPOINT_KEPT),
-        Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, &session), NOTHING_KEPT),
-        Command::Vocabulary(arguments) => (vocabulary::run(&arguments, &session), NOTHING_KEPT),
-        Command::Embed(arguments) => (embed::run(&arguments, &session), SHARDS_KEPT),
-        Command::Join(arguments) => (join::run(&arguments, &session), SHARDS_KEPT),
-        Command::Distil(arguments) => (distil::run(&arguments, &session), CHECKPOINT_KEPT),
-        Command::Simcse(arguments) => (simcse::run(&arguments, &session), CHECKPOINT_KEPT),
-        Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, &session), CHECKPOINT_KEPT),
-        Command::Export(arguments) => (export::run(&arguments, &session), NOTHING_KEPT),
-        Command::Encode(arguments) => (encode::run(&arguments, &session), NOTHING_KEPT),
-        Command::Evaluate(arguments) => (evaluate::run(&arguments, &session), NOTHING_KEPT),
-        Command::WordOrder(arguments) => (word_order::run(&arguments, &session), NOTHING_KEPT),
-        Command::Bench(arguments) => (bench::run(&arguments, &session), NOTHING_KEPT),
-        Command::Report(arguments) => (report::run(&arguments, &session), NOTHING_KEPT),
-        Command::Table(arguments) => (table::run(&arguments, &session), NOTHING_KEPT),
-        Command::Inspect(arguments) => (inspect::run(&arguments, &session), NOTHING_KEPT),
+        Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
+        Command::Fetch(arguments) => (fetch::run(&arguments, monitor), "what was fetched whole is kept"),
+        Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, monitor), CHECKPOINT_KEPT),
+        Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Vocabulary(arguments) => (vocabulary::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Embed(arguments) => (embed::run(&arguments, monitor), SHARDS_KEPT),
+        Command::Join(arguments) => (join::run(&arguments, monitor), SHARDS_KEPT),
+        Command::Distil(arguments) => (distil::run(&arguments, monitor), CHECKPOINT_KEPT),
+        Command::Simcse(arguments) => (simcse::run(&arguments, monitor), CHECKPOINT_KEPT),
+        Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, monitor), CHECKPOINT_KEPT),
+        Command::Export(arguments) => (export::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Encode(arguments) => (encode::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Evaluate(arguments) => (evaluate::run(&arguments, monitor), NOTHING_KEPT),
+        Command::WordOrder(arguments) => (word_order::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Bench(arguments) => (bench::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Report(arguments) => (report::run(&arguments), NOTHING_KEPT),
+        Command::Table(arguments) => (table::run(&arguments), NOTHING_KEPT),
+        Command::Inspect(arguments) => (inspect::run(&arguments), NOTHING_KEPT),
         Command::Completions(arguments) => (completions::run(&arguments), NOTHING_KEPT),
         Command::Man(arguments) => (man::run(&arguments), NOTHING_KEPT),
     };

@@ -21,9 +21,7 @@ pub(super) fn refuse_inputs(to: &Path, inputs: impl IntoIterator<Item = impl AsR
 /// Refuses to write to the file `to` where it is one of `inputs`, or, by its name or first bytes, a file of a model, a
 /// cache or a run.
 pub(super) fn refuse_kept(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<()> {
-    if is_folded(to) {
-        return Err(refuse_file_of(to, "a folded student"));
-    }
+    refuse_file_of(to, is_folded(to).then_some("a folded student"))?;
     refuse_part(to, inputs)
 }
 
@@ -36,28 +34,21 @@ fn refuse_part(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) ->
     let of_model = MODEL_FILES.contains(&&*name)
         || [".safetensors", ".onnx"].iter().any(|ending| name.ends_with(ending))
         || name.starts_with("shard-") && name.ends_with(".parquet");
-    if of_model {
-        return Err(refuse_file_of(to, "a model or a cache"));
-    }
-    match RUN_FILES.contains(&&*name) && folder.join("state.json").is_file() {
-        true => Err(refuse_file_of(to, "a run")),
-        false => Ok(()),
-    }
+    let of_run = RUN_FILES.contains(&&*name) && folder.join("state.json").is_file();
+    refuse_file_of(to, of_model.then_some("a model or a cache").or(of_run.then_some("a run")))
 }
 
-fn refuse_file_of(to: &Path, what: &str) -> Error {
-    let to = to.display();
-    Error::Usage(format!("--to {to}: this is a file of {what}, and would be written over; name another place"))
+/// An error where `to` is a file of a model, a cache or a run, as `owner` says.
+fn refuse_file_of(to: &Path, owner: Option<&str>) -> Result<()> {
+    let (to, Some(owner)) = (to.display(), owner) else { return Ok(()) };
+    Err(Error::Usage(format!("--to {to}: this is a file of {owner}, and would be written over; name another place")))
 }
 
 /// Refuses to write a folded student over anything but another one.
 pub(super) fn refuse_folded_over(to: &Path) -> Result<()> {
     refuse_part(to, [""; 0])?;
     let is_other = std::fs::metadata(to).is_ok_and(|found| found.is_file() && found.len() > 0) && !is_folded(to);
-    match is_other {
-        true => Err(refuse_occupied(to, "a file of another kind")),
-        false => Ok(()),
-    }
+    refuse_occupied(to, is_other.then_some("a file of another kind"))
 }
 
 /// Files of models and caches beside weights and shards.
@@ -114,11 +105,7 @@ pub(super) fn refuse_cache(to: &Path, teacher: &Path, input: &Path) -> Result<()
         );
         return Err(Error::Usage(what));
     }
-    refuse_student(to)?;
-    match other_kind(to).filter(|_| !to.join("cache.json").is_file()) {
-        Some(what) => Err(refuse_occupied(to, what)),
-        None => Ok(()),
-    }
+    refuse_occupied(to, student_at(to).or(other_kind(to).filter(|_| !to.join("cache.json").is_file())))
 }
 
 /// Makes the folder `to` for a student, and keeps other processes out of it while the lock is held.
@@ -127,33 +114,29 @@ pub(super) fn refuse_cache(to: &Path, teacher: &Path, input: &Path) -> Result<()
 /// A folder that is one of `inputs`, or holds files of another kind.
 pub(super) fn lock_student_folder(to: &Path, inputs: impl IntoIterator<Item = impl AsRef<Path>>) -> Result<FolderLock> {
     refuse_inputs(to, inputs)?;
-    match other_kind(to) {
-        Some(what) => Err(refuse_occupied(to, what)),
-        None => Ok(lock_folder(to)?),
-    }
+    refuse_occupied(to, other_kind(to))?;
+    Ok(lock_folder(to)?)
 }
 
 /// [`lock_student_folder`] for a teacher; a teacher that was trained in the folder may be trained again.
 pub(super) fn lock_teacher_folder(to: &Path, input: &Path) -> Result<FolderLock> {
     refuse_inputs(to, [input])?;
-    refuse_student(to)?;
-    if let Some(what) = other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file()) {
-        return Err(refuse_occupied(to, what));
-    }
+    refuse_occupied(to, student_at(to).or(other_kind(to).filter(|_| !to.join("metrics.jsonl").is_file())))?;
     Ok(lock_folder(to)?)
 }
 
-fn refuse_student(to: &Path) -> Result<()> {
-    if is_student(to) { Err(refuse_occupied(to, "a student")) } else { Ok(()) }
+fn student_at(folder: &Path) -> Option<&'static str> {
+    is_student(folder).then_some("a student")
 }
 
 /// Refuses to write over the tokenizer.json of a model or cache.
 pub(super) fn refuse_tokenizer(to: &Path) -> Result<()> {
     let folder = to.parent().filter(|_| to.file_name().is_some_and(|name| name == "tokenizer.json"));
-    let what = folder.and_then(|folder| if is_student(folder) { Some("a student") } else { other_kind(folder) });
-    what.map_or(Ok(()), |what| Err(refuse_occupied(to, what)))
+    refuse_occupied(to, folder.and_then(|folder| student_at(folder).or(other_kind(folder))))
 }
 
-fn refuse_occupied(to: &Path, what: &str) -> Error {
-    Error::Usage(format!("--to {}: {what} lies there, and would be written over; name another folder", to.display()))
+/// An error where something lies at `to` already, as `found` says.
+fn refuse_occupied(to: &Path, found: Option<&str>) -> Result<()> {
+    let (to, Some(found)) = (to.display(), found) else { return Ok(()) };
+    Err(Error::Usage(format!("--to {to}: {found} lies there, and would be written over; name another folder")))
 }

@@ -5,48 +5,33 @@ use crate::measure::fidelity::FidelitySummary;
 use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
 use crate::measure::word_order::WordOrder;
-use serde_json::{Map, Value, json};
+use indexmap::IndexMap;
+use serde::Serialize;
 
 /// A model's figures, those that were asked for.
+#[derive(Serialize)]
 pub(super) struct Scored<'a> {
-    pub(super) model: String,
+    pub(super) model: &'a str,
+    #[serde(flatten)]
     pub(super) sts: Option<StsScores>,
+    #[serde(rename = "one_space", skip_serializing_if = "Option::is_none")]
     pub(super) space: Option<SharedSpace>,
-    pub(super) kinds: Vec<OfKind<'a>>,
+    /// By the kind of text.
+    #[serde(rename = "fidelity", skip_serializing_if = "IndexMap::is_empty")]
+    pub(super) kinds: IndexMap<&'a str, Agreement>,
+    #[serde(rename = "word_order", skip_serializing_if = "Option::is_none")]
     pub(super) order: Option<WordOrder>,
 }
 
-/// Agreement on one kind of text.
-pub(super) struct OfKind<'a> {
-    pub(super) name: &'a str,
+/// Agreement with the teacher on one kind of text.
+#[derive(Serialize)]
+pub(super) struct Agreement {
+    #[serde(flatten)]
+    pub(super) fidelity: FidelitySummary,
     pub(super) texts: usize,
-    pub(super) agreement: FidelitySummary,
 }
 
 impl Scored<'_> {
-    /// One object.
-    pub(super) fn json(&self) -> Value {
-        let mut object = Map::from_iter([("model".to_owned(), Value::from(self.model.as_str()))]);
-        if let Some(Value::Object(scores)) = self.sts.as_ref().map(|scores| json!(scores)) {
-            object.extend(scores);
-        }
-        if let Some(space) = &self.space {
-            object.insert("one_space".into(), json!(space));
-        }
-        if !self.kinds.is_empty() {
-            let figures = self.kinds.iter().map(|kind| {
-                let mut figures = json!(kind.agreement);
-                figures["texts"] = kind.texts.into();
-                (kind.name.to_owned(), figures)
-            });
-            object.insert("fidelity".into(), figures.collect());
-        }
-        if let Some(order) = &self.order {
-            object.insert("word_order".into(), json!(order));
-        }
-        Value::Object(object)
-    }
-
     /// Lines under the model's name.
     pub(super) fn print(&self) -> Result<()> {
         say!("{}", self.model);
@@ -56,7 +41,8 @@ impl Scored<'_> {
             say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "shared space", space.documents);
             say!("  {:20} {own:6.2} %  documents by {} too; {} texts", "own space", self.model, space.texts);
         }
-        for OfKind { name, texts, agreement: FidelitySummary { cosine, spearman, neighbours_at_10 } } in &self.kinds {
+        for (name, Agreement { texts, fidelity }) in &self.kinds {
+            let FidelitySummary { cosine, spearman, neighbours_at_10 } = fidelity;
             let cosine = cosine.map_or("-".to_owned(), |cosine| format!("{cosine:.3}"));
             let found = 100.0 * neighbours_at_10;
             say!("  {name:20} {cosine:>6}  cosine, spearman {spearman:.3}, nn@10 {found:.1} %  ({texts} texts)");

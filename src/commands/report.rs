@@ -7,7 +7,7 @@ use crate::summary::table;
 use clap::Args;
 use limbeck_data::files::write_bytes;
 
-use super::common::Session;
+use super::common::print_path;
 use super::overwrite_guard::{RUN_FILES, refuse_kept};
 use crate::error::Result;
 
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     to: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
     // A run may be named by its summary too.
     let folder = |run: &PathBuf| match run.parent() {
         Some(parent) if run.is_file() => parent.to_path_buf(),
@@ -45,6 +45,5 @@ pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
     });
     refuse_kept(&to, folders.iter().flat_map(|folder| RUN_FILES.map(|name| folder.join(name))))?;
     write_bytes(&to, page(&runs)?.as_bytes())?;
-    say!("{}", to.display());
-    Ok(())
+    print_path(&to)
 }

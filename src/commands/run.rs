@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use limbeck_data::Monitor;
+use limbeck_data::assets::AssetStore;
 
-use super::common::{Session, set_threads};
-use super::interrupted::{command_line, given, is_interruption, stopped};
+use super::common::set_threads;
+use super::interrupted::{is_interruption, stopped};
 use crate::error::{Error, Result};
 use crate::pipeline::{Decision, Pipeline, PlannedRun, RunFolder, RunOptions, StageId, stages};
 use crate::recipe::{self, Plan, Recipe};
@@ -48,11 +50,11 @@ fn stage(name: &str) -> std::result::Result<StageId, String> {
     })
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
     let chain = plan_chain(recipe, &arguments.recipe, &arguments.runs)?;
-    set_threads(chain[0].plan.threads);
-    let pipeline = Pipeline { chain, store: session.store()?, monitor: session.monitor };
+    set_threads(Some(chain[0].plan.threads));
+    let pipeline = Pipeline { chain, store: AssetStore::of_user()?, monitor: monitor };
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
         return print_plan(&pipeline, &options);
@@ -83,7 +85,7 @@ fn plan_chain(recipe: Recipe, path: &Path, runs: &Path) -> Result<Vec<PlannedRun
 fn print_plan(pipeline: &Pipeline, options: &RunOptions) -> Result<()> {
     say!("{}", pipeline.folder().root().display());
     for planned in pipeline.decide(options)? {
-        let (stage, place) = (planned.stage.id(), planned.place());
+        let (stage, place) = (planned.stage.id(), planned.place);
         match planned.decision {
             Decision::Run(reason) => say!("  {stage:15} run: {reason}{place}"),
             Decision::Skip => say!("  {stage:15} skip: up to date{place}"),
@@ -128,6 +130,5 @@ fn interruption(error: Error, pipeline: &Pipeline, options: &RunOptions) -> Erro
         Some((stage, None)) => format!("kept are {done}; {stage} starts from nothing"),
         None => format!("kept are {done}"),
     };
-    // With --from the stage would be discarded and started from nothing.
-    stopped(&error, &kept, &command_line(given(), &["--from"]))
+    stopped(&error, &kept)
 }

@@ -2,17 +2,15 @@
 
 use std::path::PathBuf;
 
-use candle_core::Device;
 use clap::Args;
-use limbeck_student::contrast::unlearned;
-use limbeck_student::folder::StudentFolder;
+use limbeck_data::Monitor;
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, print_path};
 use super::overwrite_guard::lock_student_folder;
-use super::training_examples::ExamplesArguments;
+use super::training_examples::{ExamplesArguments, StartArguments};
 use crate::error::Result;
+use crate::measure::sts::DevSets;
 use crate::pipeline::stages::simcse::{ID, simcse_into};
-use crate::pipeline::training_examples::SimcseInput;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck simcse --student runs/quickstart/student --examples pairs.tsv \
@@ -20,13 +18,8 @@ use crate::pipeline::training_examples::SimcseInput;
                         limbeck simcse --student runs/quickstart/student --random --input corpus.txt.gz --to direct \
                         --set train_student.dropout=0.2")]
 pub(super) struct Arguments {
-    /// The student's folder to start from
-    #[arg(long, value_name = "DIR")]
-    student: PathBuf,
-
-    /// Keep its shape, and start from random weights
-    #[arg(long)]
-    random: bool,
+    #[command(flatten)]
+    start: StartArguments,
 
     #[command(flatten)]
     examples: ExamplesArguments,
@@ -46,22 +39,14 @@ const NOT_READ: [(&str, &str); 3] = [
     ("train_student.start", "here it is --student, and --random"),
 ];
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let section = arguments.recipe.read(&["train_student"], &NOT_READ)?.train_student;
-    let _lock = lock_student_folder(&arguments.to, [&arguments.student])?;
-    let mut student = StudentFolder::open(&arguments.student, &Device::Cpu)?;
-    if arguments.random {
-        student = unlearned(student.model.config, student.tokenizer, section.simcse.seed)?;
-    }
-    let input = SimcseInput {
-        stage: ID,
-        examples: &arguments.examples.read(&section.columns, section.limit, ID, session)?,
-        settings: &section.simcse,
-        dev: arguments.examples.dev.clone(),
-        folder: &arguments.to,
-        metrics: arguments.to.join("metrics.jsonl"),
-    };
-    simcse_into(&input, student, &section.contrast(), session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    let _lock = lock_student_folder(&arguments.to, [&arguments.start.student])?;
+    let student = arguments.start.open(section.simcse.seed)?;
+    let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
+    let dev = DevSets::read(&arguments.examples.dev, monitor.interrupt)?;
+    let metrics = arguments.to.join("metrics.jsonl");
+    let job = examples.job(&section.simcse, dev.as_ref(), &arguments.to, metrics, ID);
+    simcse_into(&job, student, &section.contrast(), monitor)?;
+    print_path(&arguments.to)
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use crate::summary::{Summary, compare};
 use clap::Args;
 
-use super::common::Session;
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -17,7 +16,7 @@ pub(super) struct Arguments {
     runs: Vec<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments, _session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let mut summaries = Vec::with_capacity(arguments.runs.len());
     for (at, run) in arguments.runs.iter().enumerate() {
         let place = |run: &PathBuf| run.canonicalize().unwrap_or_else(|_| run.clone());

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 
-use super::common::{RecipeArguments, Session};
+use super::common::{RecipeArguments, locate, print_path};
 use super::overwrite_guard::lock_teacher_folder;
 use super::training_examples::ExamplesArguments;
 use crate::error::Result;
+use crate::measure::sts::DevSets;
 use crate::pipeline::stages::train_teacher::{ID, train_teacher_into};
-use crate::pipeline::training_examples::SimcseInput;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck train-teacher --teacher ./bert --pooler cls-before-pooler \
@@ -50,22 +51,17 @@ pub(super) struct Arguments {
 const NOT_READ: [(&str, &str); 2] =
     [("train_teacher.dev", "here it is --dev"), ("train_teacher.examples", "here it is --examples")];
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let section = arguments.recipe.read(&["train_teacher"], &NOT_READ)?.train_teacher.unwrap_or_default();
-    let path = session.locate(&arguments.teacher)?;
+    let path = locate(&arguments.teacher, monitor)?;
     let _lock = lock_teacher_folder(&arguments.to, &path)?;
     let mut start = TeacherFolder::open(&path)?;
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
-    let input = SimcseInput {
-        stage: ID,
-        examples: &arguments.examples.read(&section.columns, section.limit, ID, session)?,
-        settings: &section.simcse,
-        dev: arguments.examples.dev.clone(),
-        folder: &arguments.to,
-        metrics: arguments.to.join("metrics.jsonl"),
-    };
-    train_teacher_into(&input, &start, &section.bert, arguments.device, session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
+    let dev = DevSets::read(&arguments.examples.dev, monitor.interrupt)?;
+    let metrics = arguments.to.join("metrics.jsonl");
+    let job = examples.job(&section.simcse, dev.as_ref(), &arguments.to, metrics, ID);
+    train_teacher_into(&job, &start, &section.bert, arguments.device, monitor)?;
+    print_path(&arguments.to)
 }

@@ -1,15 +1,41 @@
-//! The examples that the SimCSE commands learn from.
+//! What the contrastive commands start from, and the examples that the SimCSE commands learn from.
 
 use std::path::PathBuf;
 
+use candle_core::Device;
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::examples::ExampleColumns;
+use limbeck_student::contrast::unlearned;
+use limbeck_student::folder::StudentFolder;
 
-use super::common::Session;
 use super::input::distinct_texts;
 use crate::error::{Error, Result};
 use crate::pipeline::StageId;
 use crate::pipeline::training_examples::LoadedExamples;
+
+// The student that a training starts from.
+#[derive(Args)]
+pub(super) struct StartArguments {
+    /// The student's folder to start from
+    #[arg(long, value_name = "DIR")]
+    pub(super) student: PathBuf,
+
+    /// Keep its shape, and start from random weights
+    #[arg(long)]
+    random: bool,
+}
+
+impl StartArguments {
+    /// Opens the student; random weights come from `seed`.
+    pub(super) fn open(&self, seed: u64) -> Result<StudentFolder> {
+        let student = StudentFolder::open(&self.student, &Device::Cpu)?;
+        match self.random {
+            true => Ok(unlearned(student.model.config, student.tokenizer, seed)?),
+            false => Ok(student),
+        }
+    }
+}
 
 // Text or labelled examples, and the sets that the best weights are chosen by.
 #[derive(Args)]
@@ -34,10 +60,10 @@ impl ExamplesArguments {
         columns: &ExampleColumns,
         limit: Option<usize>,
         stage: StageId,
-        session: &Session,
+        monitor: Monitor,
     ) -> Result<LoadedExamples> {
         match (&self.examples, &self.input) {
-            (Some(path), _) => LoadedExamples::read_labelled(path, columns, limit, stage, session.monitor),
+            (Some(path), _) => LoadedExamples::read_labelled(path, columns, limit, stage, monitor),
             (None, Some(input)) => {
                 let texts = distinct_texts(input, None, None)?.take(limit.unwrap_or(usize::MAX));
                 Ok(LoadedExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))

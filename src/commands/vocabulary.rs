@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::Vocabulary;
 
-use super::common::{Session, available_threads, set_threads, threads};
+use super::common::{locate, print_path, set_threads, threads};
 use super::input::chunks;
 use super::overwrite_guard::{refuse_inputs, refuse_tokenizer};
 use crate::error::{Error, Result};
@@ -77,16 +78,15 @@ impl Arguments {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let vocabulary = arguments.vocabulary()?;
     vocabulary.check()?;
-    set_threads(arguments.threads.unwrap_or(available_threads()));
-    let path = tokenizer_file(session.locate(&arguments.teacher)?);
+    set_threads(arguments.threads);
+    let path = tokenizer_file(locate(&arguments.teacher, monitor)?);
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
     let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
-    vocabulary_into(vocabulary, &base, &mut texts, &arguments.to, session.monitor)?;
-    say!("{}", arguments.to.display());
-    Ok(())
+    vocabulary_into(vocabulary, &base, &mut texts, &arguments.to, monitor)?;
+    print_path(&arguments.to)
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::measure::word_order::{pairs, write};
 use clap::Args;
+use limbeck_data::Monitor;
 use limbeck_data::text::read_texts;
 
-use super::common::Session;
 use super::overwrite_guard::refuse_kept;
 use crate::error::Result;
 
@@ -38,11 +38,11 @@ pub(super) struct Arguments {
     to: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, session: &Session) -> Result<()> {
+pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     refuse_kept(&arguments.to, [&arguments.input])?;
     let (mut all, mut sentences) = (Vec::new(), 0);
     for text in read_texts(&arguments.input, arguments.column.as_deref(), None)? {
-        session.monitor.check()?;
+        monitor.check()?;
         let of_text = pairs(&[&text?], arguments.seed);
         sentences += usize::from(!of_text.is_empty());
         all.extend(of_text);

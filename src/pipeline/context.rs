@@ -50,8 +50,7 @@ impl<'a> Context<'a> {
 
     /// The run that owns the output of `stage`.
     pub fn owner_of(&self, stage: StageId) -> &'a PlannedRun {
-        let owner = self.resolution.stage(self.at, stage).map_or(self.at, |resolved| resolved.owner);
-        &self.chain[owner]
+        &self.chain[self.resolution.owner(self.at, stage)]
     }
 
     /// The folder with the output of `stage`.

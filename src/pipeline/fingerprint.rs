@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use limbeck_data::assets::Uri;
+use limbeck_data::files::sha256_file;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -86,14 +87,9 @@ pub fn stamp_path(path: &Path) -> Value {
     json!(entries)
 }
 
-/// What tells a small file from a changed one: its path and the hash of its content.
-pub fn stamp_content(path: &Path) -> Value {
-    json!([path.display().to_string(), limbeck_data::files::sha256_file(path).unwrap_or_default()])
-}
-
-/// [`stamp_content`] of several files.
-pub fn stamp_contents(paths: &[impl AsRef<Path>]) -> Vec<Value> {
-    paths.iter().map(|path| stamp_content(path.as_ref())).collect()
+/// What tells small files from changed ones: their paths and the hashes of their contents.
+pub fn stamp_contents(paths: &[PathBuf]) -> Vec<Value> {
+    paths.iter().map(|path| json!([path, sha256_file(path).unwrap_or_default()])).collect()
 }
 
 fn collect_stamps(path: &Path, entries: &mut Vec<(String, u64, u64)>) {

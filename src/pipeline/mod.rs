@@ -93,15 +93,8 @@ pub struct PlannedStage {
     pub stage: &'static dyn Stage,
     /// What is to happen.
     pub decision: Decision,
-    /// The folder of the run that owns its output, where that is another run.
-    pub elsewhere: Option<RunFolder>,
-}
-
-impl PlannedStage {
-    /// `, in runs/zh` where another run owns the output.
-    pub fn place(&self) -> String {
-        self.elsewhere.as_ref().map_or_else(String::new, |folder| format!(", in {}", folder.root().display()))
-    }
+    /// `, in runs/zh` where another run owns its output, else empty.
+    pub place: String,
 }
 
 impl Pipeline<'_> {
@@ -110,69 +103,68 @@ impl Pipeline<'_> {
         &self.chain[0].folder
     }
 
-    fn stages(&self) -> Vec<&'static dyn Stage> {
-        stages::of(&self.chain[0].plan)
+    /// The stages in order, each with the cause for which it would run; none after `--to`. Refuses stages that the recipe
+    /// lacks, and files that it names and that aren't there.
+    fn stages(&self, options: &RunOptions) -> Result<Vec<(&'static dyn Stage, Option<Cause>)>> {
+        let plan = &self.chain[0].plan;
+        let stages = stages::of(plan);
+        let place = |wanted: StageId| {
+            let missing = || Error::Stage { stage: wanted.name(), problem: "is not in this recipe".into() };
+            stages.iter().position(|stage| stage.id() == wanted).ok_or_else(missing)
+        };
+        let (from, to) = (options.from.map(place).transpose()?, options.to.map(place).transpose()?);
+        if let (Some(from), Some(to)) = (from, to)
+            && to < from
+        {
+            let problem = format!("comes before {}, which --from names", stages[from].id());
+            return Err(Error::Stage { stage: stages[to].id().name(), problem });
+        }
+        plan.check_files()?;
+        let cause = |at| if from.is_some_and(|from| from <= at) { Cause::Forced } else { Cause::Stale };
+        let with_cause = |(at, stage)| (stage, to.is_none_or(|to| at <= to).then(|| cause(at)));
+        Ok(stages.into_iter().enumerate().map(with_cause).collect())
     }
 
     /// What is to happen with each stage, without doing it. (A stage may turn out to leave the same content as before:
     /// then the stages that read it are skipped after all.)
     pub fn decide(&self, options: &RunOptions) -> Result<Vec<PlannedStage>> {
-        self.check(options)?;
+        let stages = self.stages(options)?;
         let resolution = resolve(&self.chain)?;
-        let (mut cause, mut ended) = (Cause::Stale, false);
-        let mut planned = Vec::new();
-        for stage in self.stages() {
-            if options.from == Some(stage.id()) {
-                cause = Cause::Forced;
-            }
-            let owner = self.owner(stage, &resolution);
-            let decision = match ended {
-                true => Decision::AfterEnd,
-                false => self.reason(stage, &resolution, cause)?.map_or(Decision::Skip, Decision::Run),
+        let planned = |(stage, cause): (&'static dyn Stage, Option<Cause>)| {
+            let decision = match cause {
+                None => Decision::AfterEnd,
+                Some(cause) => self.reason(stage, &resolution, cause)?.map_or(Decision::Skip, Decision::Run),
             };
-            let elsewhere = (owner > 0).then(|| self.chain[owner].folder.clone());
-            planned.push(PlannedStage { stage, decision, elsewhere });
-            ended |= options.to == Some(stage.id());
-        }
-        Ok(planned)
+            Ok(PlannedStage { stage, decision, place: self.place(resolution.owner(0, stage.id())) })
+        };
+        stages.into_iter().map(planned).collect()
     }
 
     /// Runs the stages and gives the summary, if the run has come to one.
     pub fn run(&self, options: &RunOptions) -> Result<Option<Summary>> {
-        self.check(options)?;
+        let stages = self.stages(options)?;
         let _lock = lock_run(self.folder())?;
         let recipe = crate::recipe::resolved(&self.chain[0].plan.recipe);
         write_bytes(&self.folder().recipe(), recipe.as_bytes())?;
         let mut resolution = resolve(&self.chain)?;
         let mut rows = Vec::new();
-        let mut cause = Cause::Stale;
-        for stage in self.stages() {
-            if options.from == Some(stage.id()) {
-                cause = Cause::Forced;
+        for (stage, cause) in stages {
+            let (id, Some(cause)) = (stage.id(), cause) else { break };
+            let owner = resolution.owner(0, id);
+            let folder = &self.chain[owner].folder;
+            let reason = self.reason(stage, &resolution, cause)?;
+            let skipped = reason.is_none();
+            if let Some(reason) = reason {
+                self.monitor.check()?;
+                self.monitor.note(&format!("{id}: {reason}{}", self.place(owner)));
+                let _lock = (owner > 0).then(|| lock_run(folder)).transpose()?;
+                self.run_stage(stage, owner, cause, &resolution, &rows)?;
+                resolution = resolve(&self.chain)?;
+            } else {
+                self.monitor.note(&format!("{id}: up to date, skipped"));
             }
-            let owner = self.owner(stage, &resolution);
-            let skipped = match self.reason(stage, &resolution, cause)? {
-                Some(reason) => {
-                    self.monitor.check()?;
-                    let folder = &self.chain[owner].folder;
-                    let place = if owner > 0 { format!(", in {}", folder.root().display()) } else { String::new() };
-                    self.monitor.note(&format!("{}: {reason}{place}", stage.id()));
-                    let _lock = (owner > 0).then(|| lock_run(folder)).transpose()?;
-                    self.run_stage(stage, owner, cause, &resolution, &rows)?;
-                    resolution = resolve(&self.chain)?;
-                    false
-                }
-                None => {
-                    self.monitor.note(&format!("{}: up to date, skipped", stage.id()));
-                    true
-                }
-            };
-            let state = State::read(&self.chain[owner].folder)?;
-            let seconds = state.record_of(stage.id()).map_or(0.0, |record| record.seconds);
-            rows.push(StageSummary { name: stage.id().name().into(), seconds, skipped });
-            if options.to == Some(stage.id()) {
-                break;
-            }
+            let seconds = State::read(folder)?.record_of(id).map_or(0.0, |record| record.seconds);
+            rows.push(StageSummary { name: id.name().into(), seconds, skipped });
         }
         self.finish(rows)
     }
@@ -189,31 +181,14 @@ impl Pipeline<'_> {
         Ok(Some(summary))
     }
 
-    /// Refuses stages that the recipe lacks, and files that it names and that aren't there.
-    fn check(&self, options: &RunOptions) -> Result<()> {
-        let stages = self.stages();
-        let place = |wanted: StageId| {
-            let missing = || Error::Stage { stage: wanted.name(), problem: "is not in this recipe".into() };
-            stages.iter().position(|stage| stage.id() == wanted).ok_or_else(missing)
-        };
-        let (from, to) = (options.from.map(place).transpose()?, options.to.map(place).transpose()?);
-        if let (Some(from), Some(to)) = (from, to)
-            && to < from
-        {
-            let problem = format!("comes before {}, which --from names", stages[from].id());
-            return Err(Error::Stage { stage: stages[to].id().name(), problem });
-        }
-        self.chain[0].plan.check_files()
-    }
-
-    /// The run that owns the output of `stage`, by its place in the chain.
-    fn owner(&self, stage: &dyn Stage, resolution: &Resolution) -> usize {
-        resolution.stage(0, stage.id()).map_or(0, |resolved| resolved.owner)
+    /// What a note says of the run that owns a stage's output, where it is not the run asked for.
+    fn place(&self, owner: usize) -> String {
+        if owner > 0 { format!(", in {}", self.chain[owner].folder.root().display()) } else { String::new() }
     }
 
     /// Why `stage` is to run now; `None` where it is up to date.
     fn reason(&self, stage: &dyn Stage, resolution: &Resolution, cause: Cause) -> Result<Option<String>> {
-        let owner = self.owner(stage, resolution);
+        let owner = resolution.owner(0, stage.id());
         let run = &self.chain[owner];
         let Some(resolved) = resolution.stage(owner, stage.id()) else { return Ok(None) };
         let state = State::read(&run.folder)?;

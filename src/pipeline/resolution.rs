@@ -29,4 +29,9 @@ impl Resolution {
     pub fn stage(&self, at: usize, id: StageId) -> Option<&ResolvedStage> {
         self.runs.get(at)?.get(&id)
     }
+
+    /// The run that owns the output of that stage, by its place in the chain.
+    pub fn owner(&self, at: usize, id: StageId) -> usize {
+        self.stage(at, id).map_or(at, |resolved| resolved.owner)
+    }
 }

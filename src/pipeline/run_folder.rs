@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use limbeck_data::files::write_bytes;
 use limbeck_data::text::{DOCUMENTS_FILE, TRAIN_FILE};
 use limbeck_encoder::Precision;
-use serde_json::Value;
 
-use crate::error::Result;
 use crate::recipe::Method;
 
 /// The folder of a run and every path in it.
@@ -109,10 +106,5 @@ impl RunFolder {
     /// The folded file of `name` (the student or a static one) in `precision`.
     pub fn folded(&self, name: &str, precision: Precision) -> PathBuf {
         self.exports().join(format!("{name}.{}.limbeck", precision.name()))
-    }
-
-    /// Writes `value` to `path`, which is one of this folder's.
-    pub fn write_json(&self, path: &Path, value: &Value) -> Result<()> {
-        Ok(write_bytes(path, format!("{value:#}\n").as_bytes())?)
     }
 }

@@ -15,9 +15,9 @@ pub trait Stage: Sync {
     /// Its name.
     fn id(&self) -> StageId;
 
-    /// The training method that the stage does: such stages run in the order of `student.methods`.
+    /// The training method of the same name: such stages run in the order of `student.methods`.
     fn method(&self) -> Option<Method> {
-        None
+        self.id().name().parse().ok()
     }
 
     /// Whether the plan has this stage.
@@ -44,7 +44,7 @@ pub trait Stage: Sync {
 
     /// What an interruption keeps for the next start, in words; `None` where the stage starts again from nothing.
     fn resumes(&self) -> Option<&'static str> {
-        None
+        self.method().map(|_| "the last checkpoint")
     }
 
     /// Does the work in the folder of `context`'s run.

@@ -1,17 +1,14 @@
 //! The student that a training method starts from.
 
-use std::path::PathBuf;
-
 use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_student::contrast::{of_words, unlearned};
-use limbeck_student::distil::{DistilJob, Targets, start_student};
+use limbeck_student::distil::{Targets, start_student};
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::start::Cooccurrence;
 use serde_json::json;
 
 use super::context::Context;
-use super::stage_id::StageId;
 use super::stages::embed::TargetFiles;
 use crate::error::Result;
 use crate::recipe::{Method, StudentStart};
@@ -33,30 +30,19 @@ pub fn student_of(context: &Context, method: Method) -> Result<StudentFolder> {
 fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
     let recipe = &context.plan().recipe;
     let files = TargetFiles::open(context)?;
-    let targets = files.view(recipe.student.max_tokens);
-    let config = recipe.student.config(targets.vocabulary(), targets.dimension());
-    let seed = recipe.distil.seed;
-    if recipe.train_student.start != StudentStart::Static {
-        targets.check()?;
+    let folder = context.run().student_folder(method);
+    let job = files.job(context, &recipe.distil, &folder, method.name());
+    let (start, seed) = (recipe.train_student.start, recipe.distil.seed);
+    if start != StudentStart::Static {
+        job.targets.check()?;
     }
-    match recipe.train_student.start {
-        StudentStart::Random => Ok(unlearned(config, files.tokenizer, seed)?),
+    match start {
+        StudentStart::Random => Ok(unlearned(job.config, files.tokenizer, seed)?),
         StudentStart::WordVectors => {
-            let neighbours = count_cooccurrence(&targets, context.monitor)?;
-            Ok(of_words(config, files.tokenizer, neighbours, seed)?)
+            let neighbours = count_cooccurrence(&job.targets, context.monitor)?;
+            Ok(of_words(job.config, files.tokenizer, neighbours, seed)?)
         }
         StudentStart::Static => {
-            let folder: PathBuf = context.run().student_folder(method);
-            let job = DistilJob {
-                config,
-                targets,
-                settings: &recipe.distil,
-                student: None,
-                folder: &folder,
-                metrics: context.folder().metrics(),
-                stage: StageId::from(method).name(),
-                device: Device::Cpu,
-            };
             let model = start_student(&job, context.monitor)?;
             Ok(StudentFolder { model, tokenizer: files.tokenizer, origin: json!({"start": "static"}) })
         }

@@ -33,51 +33,19 @@ impl LoadedExamples {
         Ok(Self::Labelled(found))
     }
 
-    fn view(&self) -> TrainingExamples<'_> {
-        match self {
+    /// The training on them; the best weights are those that score best on `dev`.
+    pub fn job<'a>(
+        &'a self,
+        settings: &'a ContrastiveSettings,
+        dev: Option<&'a DevSets>,
+        folder: &'a Path,
+        metrics: PathBuf,
+        stage: StageId,
+    ) -> Job<'a> {
+        let examples = match self {
             Self::Texts(texts) => TrainingExamples::Texts(texts),
             Self::Labelled(examples) => TrainingExamples::Labelled(examples),
-        }
-    }
-}
-
-/// What a SimCSE training of a teacher or student is made from beside the model.
-pub struct SimcseInput<'a> {
-    /// The stage that bars, notes and the metrics log name.
-    pub stage: StageId,
-    /// What to learn from.
-    pub examples: &'a LoadedExamples,
-    /// How to learn.
-    pub settings: &'a ContrastiveSettings,
-    /// STS files that the best weights are chosen by.
-    pub dev: Vec<PathBuf>,
-    /// Where the trained model and its checkpoints lie.
-    pub folder: &'a Path,
-    /// The metrics log.
-    pub metrics: PathBuf,
-}
-
-impl SimcseInput<'_> {
-    /// Reads the dev sets, trains by `train`, and notes what came of it.
-    pub fn train<S: std::fmt::Display, E>(
-        &self,
-        monitor: Monitor,
-        train: impl FnOnce(&Job) -> std::result::Result<S, E>,
-    ) -> Result<()>
-    where
-        crate::Error: From<E>,
-    {
-        let dev = DevSets::read(&self.dev, monitor.interrupt)?;
-        let job = Job {
-            examples: self.examples.view(),
-            settings: self.settings,
-            dev: dev.as_ref().map(|dev| dev as &dyn Dev),
-            folder: self.folder,
-            metrics: self.metrics.clone(),
-            stage: self.stage.name(),
         };
-        let summary = train(&job)?;
-        monitor.note(&format!("{}: {summary}", self.stage));
-        Ok(())
+        Job { examples, settings, dev: dev.map(|dev| dev as &dyn Dev), folder, metrics, stage: stage.name() }
     }
 }

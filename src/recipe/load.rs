@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 
 /// The most recipes in a chain of `base`.
 const DEPTH: usize = 8;
+/// The place that errors in overrides name.
+const COMMAND_LINE: &str = "the command line";
 
 /// Reads the recipe at `path`, laid over the one that it names as `base`, with `overrides` (`a.b=value`) put over both.
 ///
@@ -21,21 +23,17 @@ pub fn read(path: &Path, overrides: &[String]) -> Result<Recipe> {
 
 /// The recipe at `path` over its bases: as a table, and as what the table means.
 fn read_table(path: &Path, overrides: &[String], depth: usize) -> Result<(Table, Recipe)> {
-    let bad = |what: String, hint: Option<String>| Error::Recipe { path: path.to_path_buf(), what, hint };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        let hint = (error.kind() == std::io::ErrorKind::NotFound).then(|| "recipes lie in pipelines/".to_string());
-        bad(format!("cannot be read ({error})"), hint)
+        let hint = (error.kind() == std::io::ErrorKind::NotFound).then_some("recipes lie in pipelines/");
+        wrong(path, format!("cannot be read ({error})"), hint)
     })?;
     // First alone, so that an error shows its line; then over its base and under the overrides.
-    let alone: Recipe = toml::from_str(&text).map_err(|error| explain(&error, &bad))?;
-    let mut table: Table = text.parse().map_err(|error| explain(&error, &bad))?;
+    let alone: Recipe = toml::from_str(&text).map_err(|error| explain(&error, path))?;
+    let mut table: Table = text.parse().map_err(|error| explain(&error, path))?;
     let mut over = None;
     if let Some(base) = &alone.base {
         if depth == 0 {
-            return Err(bad(
-                "lies over recipes that end nowhere".into(),
-                Some("`base` must not lead in a circle".into()),
-            ));
+            return Err(wrong(path, "lies over recipes that end nowhere", Some("`base` must not lead in a circle")));
         }
         let base = path.parent().unwrap_or(Path::new("")).join(base);
         let (mut below, recipe) = read_table(&base, &[], depth - 1)?;
@@ -45,9 +43,9 @@ fn read_table(path: &Path, overrides: &[String], depth: usize) -> Result<(Table,
         over = Some(Box::new((base, recipe)));
     }
     // The file's own mistakes first: any error after that comes from the overrides.
-    let mut recipe = put_over(table.clone(), &[], &bad)?;
+    let mut recipe = put_over(table.clone(), &[], path)?;
     if !overrides.is_empty() {
-        recipe = put_over(table.clone(), overrides, &of_command_line)?;
+        recipe = put_over(table.clone(), overrides, Path::new(COMMAND_LINE))?;
     }
     recipe.over = over;
     if recipe.name.is_empty() {
@@ -70,23 +68,24 @@ fn lay_over(lower: &mut Table, upper: Table) {
 
 /// A recipe of `overrides` alone.
 pub fn from_overrides(overrides: &[String]) -> Result<Recipe> {
-    put_over(Table::new(), overrides, &of_command_line)
+    put_over(Table::new(), overrides, Path::new(COMMAND_LINE))
 }
 
-fn of_command_line(what: String, hint: Option<String>) -> Error {
-    Error::Recipe { path: "the command line".into(), what, hint }
-}
-
-fn put_over(mut table: Table, overrides: &[String], bad: &dyn Fn(String, Option<String>) -> Error) -> Result<Recipe> {
+/// The recipe of `table` under `overrides`; errors name `place`.
+fn put_over(mut table: Table, overrides: &[String], place: &Path) -> Result<Recipe> {
     for assignment in overrides {
-        let wrong = |what: &str| bad(format!("--set {assignment}: {what}"), Some("write --set distil.epochs=3".into()));
-        let (key, value) = assignment.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
+        let bad = |what| wrong(place, format!("--set {assignment}: {what}"), Some("write --set distil.epochs=3"));
+        let (key, value) = assignment.split_once('=').ok_or_else(|| bad("there is no `=`"))?;
         if key.trim() == "base" {
-            return Err(wrong("a recipe's base stands in its file"));
+            return Err(bad("a recipe's base stands in its file"));
         }
-        set(&mut table, key.trim(), value.trim()).map_err(wrong)?;
+        set(&mut table, key.trim(), value.trim()).map_err(bad)?;
     }
-    table.try_into().map_err(|error| explain(&error, bad))
+    table.try_into().map_err(|error| explain(&error, place))
+}
+
+fn wrong(place: &Path, what: impl Into<String>, hint: Option<&str>) -> Error {
+    Error::Recipe { path: place.into(), what: what.into(), hint: hint.map(Into::into) }
 }
 
 /// The whole recipe, defaults and all, as TOML.
@@ -112,19 +111,15 @@ fn set(table: &mut Table, key: &str, value: &str) -> std::result::Result<(), &'s
     Ok(())
 }
 
-/// The parser's message with its line; of an unknown key, the nearest known one.
-fn explain(error: &toml::de::Error, bad: &dyn Fn(String, Option<String>) -> Error) -> Error {
-    let message = error.message();
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    let hint = match quoted.split_first() {
-        Some((wrong, known)) if message.starts_with("unknown ") => {
-            let near = |name: &&&str| (strsim::jaro_winkler(wrong, name) * 1e6) as u64;
-            known.iter().max_by_key(near).map(|name| format!("the nearest known one is `{name}`"))
-        }
-        _ => None,
-    };
-    let shown = error.to_string();
-    bad(shown.trim_end().to_string(), hint)
+/// The parser's message with its line; of an unknown key, the nearest known one. serde tells an unknown key, and the
+/// known ones, in its message alone: hence the look at the words.
+fn explain(error: &toml::de::Error, place: &Path) -> Error {
+    let mut quoted = error.message().split('`').skip(1).step_by(2);
+    let unknown = quoted.next().filter(|_| error.message().starts_with("unknown "));
+    let near = |name: &&str| unknown.map(|unknown| (strsim::jaro_winkler(unknown, name) * 1e6) as u64);
+    let nearest = quoted.max_by_key(near).filter(|_| unknown.is_some());
+    let hint = nearest.map(|name| format!("the nearest known one is `{name}`"));
+    wrong(place, error.to_string().trim_end(), hint.as_deref())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::Columns;
+use limbeck_encoder::Precision;
 use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
 
@@ -13,6 +14,11 @@ use crate::error::{Error, Result};
 
 /// More threads than this are taken for a mistake.
 pub const MOST_THREADS: usize = 1024;
+
+/// The number of cores.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get())
+}
 
 /// What a recipe means: checked, with names parsed.
 #[derive(Debug, Clone)]
@@ -33,8 +39,6 @@ pub struct Plan {
     pub text: Vec<Uri>,
     /// Files whose sentences are never trained on.
     pub exclude: Vec<Uri>,
-    /// The STS files that models are measured on.
-    pub sts: Vec<PathBuf>,
     /// The labelled examples that the teacher is trained on.
     pub examples: Option<Uri>,
     /// The labelled examples that the student is trained on by SimCSE.
@@ -73,19 +77,17 @@ impl Plan {
         let in_recipe = |Problem { what, hint }: Problem| Error::Recipe { path: path.to_path_buf(), what, hint };
         check(&recipe).map_err(in_recipe)?;
         let vocabulary = recipe.student.own_vocabulary().map_err(in_recipe)?;
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let by_simcse = recipe.student.methods.contains(&Method::Simcse);
         let student_examples = recipe.train_student.examples.as_deref().filter(|_| by_simcse);
         let examples = recipe.train_teacher.as_ref().and_then(|train| train.examples.as_deref());
         Ok(Self {
-            threads: recipe.threads.unwrap_or(cores),
+            threads: recipe.threads.unwrap_or_else(available_threads),
             runtime: crate::models::runtime_uri(&recipe.runtime.library)?,
             cache: cache_origin(&recipe).map_err(in_recipe)?,
             tokenizer: recipe.student.tokenizer.as_deref().map(str::parse).transpose()?,
             vocabulary,
             text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
-            sts: recipe.evaluate.sts.iter().map(PathBuf::from).collect(),
             examples: examples.map(str::parse).transpose()?,
             student_examples: student_examples.map(str::parse).transpose()?,
             recipe,
@@ -139,9 +141,9 @@ impl Plan {
         }
     }
 
-    /// Whether the teacher fills the cache in int8.
-    pub fn has_int8_teacher(&self) -> bool {
-        self.recipe.teacher.as_ref().is_some_and(|teacher| teacher.precision == limbeck_encoder::Precision::Int8)
+    /// The precision in which the teacher fills the cache.
+    pub fn teacher_precision(&self) -> Precision {
+        self.recipe.teacher.as_ref().map_or(Precision::F32, |teacher| teacher.precision)
     }
 
     /// The method whose student is the run's.

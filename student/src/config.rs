@@ -3,7 +3,7 @@
 use limbeck_encoder::folded::{AttentionShape, ConvolutionShape, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 
 /// The value of `architecture` in a student's `config.json`.
 pub const ARCHITECTURE: &str = "limbeck-textcnn";
@@ -122,24 +122,24 @@ impl StudentConfig {
 
     /// Refuses impossible shapes.
     pub fn check(&self) -> Result<()> {
-        require(self.architecture == ARCHITECTURE, "architecture", &self.architecture, ARCHITECTURE)?;
+        Error::require(self.architecture == ARCHITECTURE, "architecture", &self.architecture, ARCHITECTURE)?;
         let score = self.attention.map(|attention| (attention.width, attention.filters, attention.heads));
         let banks = self.convolutions.iter().map(|bank| (bank.width, bank.filters, 1));
         for (width, filters, heads) in banks.chain(score) {
-            require(width % 2 == 1, "a convolution's width", width, "odd")?;
+            Error::require(width % 2 == 1, "a convolution's width", width, "odd")?;
             let has_none = filters == 0 || heads == 0 || self.own_values() == Some(0);
-            require(!has_none, "a number of filters, heads or values", 0, "at least 1")?;
+            Error::require(!has_none, "a number of filters, heads or values", 0, "at least 1")?;
         }
         let mut widths: Vec<usize> = self.convolutions.iter().map(|bank| bank.width).collect();
         widths.sort_unstable();
         let are_distinct = widths.windows(2).all(|pair| pair[0] < pair[1]);
-        require(are_distinct, "convolutions", format!("{widths:?}"), "of distinct widths")?;
+        Error::require(are_distinct, "convolutions", format!("{widths:?}"), "of distinct widths")?;
         let has_parts = self.has_features() || self.skip;
-        require(has_parts, "the student", "empty", "given convolutions, attention or the skip")?;
+        Error::require(has_parts, "the student", "empty", "given convolutions, attention or the skip")?;
         let has_sizes = self.vocabulary > 1 && self.embedding > 0 && self.dimension > 0 && self.max_tokens != Some(0);
-        require(has_sizes, "a size of the student", 0, "at least 1")?;
+        Error::require(has_sizes, "a size of the student", 0, "at least 1")?;
         for width in [self.embedding, self.dimension] {
-            require(width <= MAX_WIDTH, "a width of the student", width, format!("at most {MAX_WIDTH}"))?;
+            Error::require(width <= MAX_WIDTH, "a width of the student", width, format!("at most {MAX_WIDTH}"))?;
         }
         Ok(())
     }

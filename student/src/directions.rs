@@ -2,13 +2,13 @@
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
-use crate::error::{Result, require};
+use crate::error::{Error, Result};
 
 /// The `width` eigenvectors of `scatter` (`dimension × dimension`, symmetric) with the largest eigenvalues, as
 /// `width × dimension` values, the largest first. Signs are fixed, so that the same input gives the same directions.
 pub(crate) fn principal_directions(scatter: &[f64], dimension: usize, width: usize) -> Result<Vec<f32>> {
     let allowed = format!("at most the teacher's width, {dimension}");
-    require(width <= dimension, "student.embedding", width, allowed)?;
+    Error::require(width <= dimension, "student.embedding", width, allowed)?;
     let eigen = SymmetricEigen::new(DMatrix::from_row_slice(dimension, dimension, scatter));
     let mut order: Vec<usize> = (0..dimension).collect();
     order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));

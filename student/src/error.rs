@@ -86,13 +86,13 @@ impl Error {
         move |source| Self::Tensor { operation, source }
     }
 
-    /// A setting that is out of range.
-    pub(crate) fn setting(name: &'static str, value: impl ToString, allowed: &str) -> Self {
-        Self::Setting { name, value: value.to_string(), allowed: allowed.into() }
-    }
-
     /// Refuses a setting that is not `valid`.
-    pub(crate) fn require(valid: bool, name: &'static str, value: impl ToString, allowed: &str) -> Result<()> {
+    pub(crate) fn require(
+        valid: bool,
+        name: &'static str,
+        value: impl ToString,
+        allowed: impl Into<String>,
+    ) -> Result<()> {
         if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
     }
 
@@ -116,11 +116,6 @@ impl Error {
     pub(crate) fn targets(path: &Path, reason: impl ToString) -> Self {
         Self::Targets { path: path.to_path_buf(), reason: reason.to_string() }
     }
-}
-
-/// Refuses the value of a setting unless `holds`, which says that the value is allowed.
-pub(crate) fn require(holds: bool, name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::setting(name, value, allowed)) }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use limbeck_training::random::Random;
 
 use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 use crate::graph::{Backend, DistinctTokens, PooledTexts, pool};
 
 /// The name of the embedding table in files.
@@ -47,7 +47,12 @@ impl<T: Number> TextCnn<T> {
     pub fn new(config: StudentConfig, table: Vec<T>, dense: DenseParameters, device: Device) -> Result<Self> {
         config.check()?;
         let (rows, width) = (config.vocabulary, config.embedding);
-        require(table.len() == rows * width, "the embedding table's size", table.len(), format!("{rows} · {width}"))?;
+        Error::require(
+            table.len() == rows * width,
+            "the embedding table's size",
+            table.len(),
+            format!("{rows} · {width}"),
+        )?;
         let table = SparseTable::new(table, config.embedding)?;
         Ok(Self { config, table, dense, device })
     }

@@ -1,10 +1,8 @@
 //! `am-softmax`: trains the student with every sentence its own class.
 
-use std::path::{Path, PathBuf};
-
 use limbeck_data::Monitor;
 use limbeck_data::files::lock_folder;
-use limbeck_student::am_softmax::{AmSoftmaxJob, AmSoftmaxSettings, Sentences, train};
+use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences, train};
 use limbeck_student::folder::StudentFolder;
 use limbeck_training::contrastive::Dev;
 use serde_json::{Value, json};
@@ -28,10 +26,6 @@ impl Stage for AmSoftmax {
         ID
     }
 
-    fn method(&self) -> Option<Method> {
-        Some(Method::AmSoftmax)
-    }
-
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
         let before = plan.method_before(Method::AmSoftmax).map(StageId::from);
         [embed::ID].into_iter().chain(before).collect()
@@ -48,48 +42,28 @@ impl Stage for AmSoftmax {
         Outputs::student(run.student_folder(Method::AmSoftmax))
     }
 
-    fn resumes(&self) -> Option<&'static str> {
-        Some("the last checkpoint")
-    }
-
     fn run(&self, context: &Context) -> Result<()> {
         let recipe = &context.plan().recipe;
         let student = start_of(context, Method::AmSoftmax)?;
         let (cache, held_out) = embed::open_caches(context)?;
         let folder = context.run().student_folder(Method::AmSoftmax);
         let _lock = lock_folder(&folder)?;
-        let input = AmSoftmaxInput {
+        let dev = DevSets::read(&recipe.train_student.dev, context.monitor.interrupt)?;
+        let job = AmSoftmaxJob {
             sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
             settings: &recipe.am_softmax,
-            dev: recipe.train_student.dev.iter().map(Into::into).collect(),
+            dev: dev.as_ref().map(|dev| dev as &dyn Dev),
             folder: &folder,
             metrics: context.folder().metrics(),
+            stage: ID.name(),
         };
-        am_softmax_into(input, student, context.monitor)
+        am_softmax_into(&job, student, context.monitor)
     }
 }
 
-/// What an AM-softmax training is made from beside the student.
-pub struct AmSoftmaxInput<'a> {
-    /// The classes.
-    pub sentences: Sentences<'a>,
-    /// How to learn.
-    pub settings: &'a AmSoftmaxSettings,
-    /// STS files that the best weights are chosen by.
-    pub dev: Vec<PathBuf>,
-    /// Where the trained student and its checkpoints lie.
-    pub folder: &'a Path,
-    /// The metrics log.
-    pub metrics: PathBuf,
-}
-
-/// Trains `student` by AM-softmax and writes it to the input's folder.
-pub fn am_softmax_into(input: AmSoftmaxInput, student: StudentFolder, monitor: Monitor) -> Result<()> {
-    let AmSoftmaxInput { sentences, settings, dev, folder, metrics } = input;
-    let dev = DevSets::read(&dev, monitor.interrupt)?;
-    let dev = dev.as_ref().map(|dev| dev as &dyn Dev);
-    let job = AmSoftmaxJob { sentences, settings, dev, folder, metrics, stage: ID.name() };
-    let summary = train(student, &job, monitor)?;
+/// Trains `student` by AM-softmax and writes it to the job's folder.
+pub fn am_softmax_into(job: &AmSoftmaxJob, student: StudentFolder, monitor: Monitor) -> Result<()> {
+    let summary = train(student, job, monitor)?;
     monitor.note(&format!("{ID}: {summary}"));
     Ok(())
 }

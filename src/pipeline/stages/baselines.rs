@@ -1,8 +1,7 @@
 //! `baselines`: the static students that the student is compared with.
 
-use candle_core::Device;
 use limbeck_data::files::lock_folder;
-use limbeck_student::distil::{DistilJob, DistilSettings};
+use limbeck_student::distil::DistilSettings;
 use serde_json::{Value, json};
 
 use super::distil::{distil_into, origin_of_run};
@@ -67,22 +66,12 @@ impl Stage for Baselines {
     }
 
     fn run(&self, context: &Context) -> Result<()> {
-        let student = &context.plan().recipe.student;
         let files = embed::TargetFiles::open(context)?;
         for baseline in of(context.plan()) {
-            let targets = files.view(student.max_tokens);
             let folder = context.folder().baseline(baseline.name);
             let _lock = lock_folder(&folder)?;
-            let job = DistilJob {
-                config: student.config(targets.vocabulary(), targets.dimension()).static_control(),
-                targets,
-                settings: &baseline.settings,
-                student: None,
-                folder: &folder,
-                metrics: context.folder().metrics(),
-                stage: baseline.name,
-                device: Device::Cpu,
-            };
+            let mut job = files.job(context, &baseline.settings, &folder, baseline.name);
+            job.config = job.config.static_control();
             distil_into(&job, origin_of_run(context), context.monitor)?;
         }
         Ok(())

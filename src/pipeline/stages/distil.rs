@@ -1,6 +1,5 @@
 //! `distil`: trains the student on the cached vectors.
 
-use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::files::lock_folder;
 use limbeck_student::distil::{DistilJob, distil, remove_checkpoints};
@@ -24,10 +23,6 @@ impl Stage for Distil {
         ID
     }
 
-    fn method(&self) -> Option<Method> {
-        Some(Method::Distil)
-    }
-
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
         let before = plan.method_before(Method::Distil).map(StageId::from);
         [embed::ID].into_iter().chain(before).collect()
@@ -41,28 +36,14 @@ impl Stage for Distil {
         Outputs::student(run.student_folder(Method::Distil))
     }
 
-    fn resumes(&self) -> Option<&'static str> {
-        Some("the last checkpoint")
-    }
-
     fn run(&self, context: &Context) -> Result<()> {
-        let recipe = &context.plan().recipe;
         let before = context.plan().method_before(Method::Distil);
         let student = before.map(|method| student_of(context, method)).transpose()?;
         let files = embed::TargetFiles::open(context)?;
-        let targets = files.view(recipe.student.max_tokens);
         let folder = context.run().student_folder(Method::Distil);
         let _lock = lock_folder(&folder)?;
-        let job = DistilJob {
-            config: recipe.student.config(targets.vocabulary(), targets.dimension()),
-            targets,
-            settings: &recipe.distil,
-            student: student.as_ref().map(|student| &student.model),
-            folder: &folder,
-            metrics: context.folder().metrics(),
-            stage: ID.name(),
-            device: Device::Cpu,
-        };
+        let mut job = files.job(context, &context.plan().recipe.distil, &folder, ID.name());
+        job.student = student.as_ref().map(|student| &student.model);
         distil_into(&job, origin_of_run(context), context.monitor)
     }
 }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, CacheSpec, Columns, SHARD_ROWS};
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
-use limbeck_student::distil::Targets;
+use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
 use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run as embed};
 use serde_json::{Value, json};
 
@@ -65,7 +66,7 @@ impl Stage for Embed {
             context.monitor.note(&note);
             return Ok(());
         }
-        let precision = fetch::teacher_section(context)?.precision;
+        let precision = context.plan().teacher_precision();
         let file = context.folder_of(export_teacher::ID).teacher_onnx(precision);
         let teacher = export_teacher::open_onnx(context, &file)?;
         let student = vocabulary::student_tokenizer(context)?.map(|path| Tokenizer::from_file(&path)).transpose()?;
@@ -139,6 +140,21 @@ impl TargetFiles {
             }
         };
         Ok(Self { cache, held_out, tokenizer })
+    }
+
+    /// The distillation of a new student that the run's recipe describes.
+    pub fn job<'a>(
+        &'a self,
+        context: &Context<'a>,
+        settings: &'a DistilSettings,
+        folder: &'a Path,
+        stage: &'a str,
+    ) -> DistilJob<'a> {
+        let section = &context.plan().recipe.student;
+        let targets = self.view(section.max_tokens);
+        let config = section.config(targets.vocabulary(), targets.dimension());
+        let metrics = context.folder().metrics();
+        DistilJob { targets, config, settings, student: None, folder, metrics, stage, device: Device::Cpu }
     }
 
     /// The targets of a student whose longest input is `max_tokens`.

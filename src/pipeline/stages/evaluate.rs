@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{baselines, embed, export_student, export_teacher, text};
 use crate::error::Result;
+use crate::json_file;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
 use crate::measure::linear_probe::TopicCorpus;
@@ -39,7 +40,7 @@ impl Stage for Evaluate {
     }
 
     fn inputs(&self, plan: &Plan) -> Value {
-        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.sts)})
+        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.recipe.evaluate.sts)})
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
@@ -58,8 +59,8 @@ impl Stage for Evaluate {
         };
         let evaluation = evaluation::evaluate(&candidates, &data, stored_or_measured, context.monitor)?;
         let own = context.folder();
-        own.write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
-        own.write_json(&own.evaluation(), &json!(evaluation.rows))
+        json_file::write(&own.held_out_figures(), &json!(evaluation.held_out))?;
+        json_file::write(&own.evaluation(), &json!(evaluation.rows))
     }
 
     fn clear(&self, context: &Context) -> Result<()> {
@@ -81,7 +82,7 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
             let file = teacher.untrained_teacher_onnx();
             all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(file)?));
         }
-        if plan.has_int8_teacher() {
+        if plan.teacher_precision() == Precision::Int8 {
             let file = teacher.teacher_onnx(Precision::Int8);
             all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(file)?));
         }
@@ -104,7 +105,7 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
     let documents = context.folder_of(text::ID).documents();
     let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
     Ok(EvaluationData {
-        sets: read_sets(&context.plan().sts)?,
+        sets: read_sets(&recipe.evaluate.sts)?,
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,

@@ -11,7 +11,7 @@ use super::{fetch, train_teacher};
 use crate::error::Result;
 use crate::pipeline::fingerprint::stamp;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
-use crate::recipe::{CacheOrigin, Plan};
+use crate::recipe::Plan;
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("export-teacher");
@@ -25,7 +25,7 @@ impl Stage for ExportTeacher {
     }
 
     fn is_planned(&self, plan: &Plan) -> bool {
-        matches!(plan.cache, CacheOrigin::Teacher(_))
+        plan.teacher().is_some()
     }
 
     fn reads(&self, _plan: &Plan) -> Vec<StageId> {
@@ -38,8 +38,7 @@ impl Stage for ExportTeacher {
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
-        let int8 = run.plan.has_int8_teacher().then_some(Precision::Int8);
-        Outputs::files([Precision::F32].into_iter().chain(int8).map(|precision| run.folder.teacher_onnx(precision)))
+        Outputs::files(precisions(&run.plan).into_iter().map(|precision| run.folder.teacher_onnx(precision)))
     }
 
     fn run(&self, context: &Context) -> Result<()> {
@@ -47,9 +46,8 @@ impl Stage for ExportTeacher {
         let folder = train_teacher::teacher_of(context)?;
         let _bar = context.monitor.stage("exporting the teacher to ONNX", None, "");
         let export = |folder: &TeacherFolder, precision, to: &Path| onnx::export(folder, folder.pooler, precision, to);
-        export(&folder, Precision::F32, &to.teacher_onnx(Precision::F32))?;
-        if plan.has_int8_teacher() {
-            export(&folder, Precision::Int8, &to.teacher_onnx(Precision::Int8))?;
+        for precision in precisions(plan) {
+            export(&folder, precision, &to.teacher_onnx(precision))?;
         }
         if plan.recipe.train_teacher.is_some() {
             // The trained teacher is measured against it.
@@ -57,6 +55,13 @@ impl Stage for ExportTeacher {
         }
         write_tokenizer(&folder, &to.teacher_tokenizer())
     }
+}
+
+/// The precisions of the exports: f32 to be measured, and that of the vectors in the cache.
+fn precisions(plan: &Plan) -> Vec<Precision> {
+    let mut all = vec![Precision::F32, plan.teacher_precision()];
+    all.dedup();
+    all
 }
 
 /// Exports a teacher to the file `to`, with its tokenizer.json beside it.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::json_file;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
-use crate::recipe::{Plan, TeacherSection};
+use crate::recipe::Plan;
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("fetch");
@@ -68,7 +68,7 @@ impl Stage for Fetch {
             // Before the embedding rather than after it.
             check_width(context, named_teacher(context)?.config.hidden_size)?;
         }
-        context.folder().write_json(&context.folder().assets(), &fetched.into())
+        json_file::write(&context.folder().assets(), &fetched.into())
     }
 }
 
@@ -82,20 +82,17 @@ pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
     let path = context.folder().assets();
     let mut listed: Map<String, Value> = json_file::read_if_present(&path, "list of assets")?.unwrap_or_default();
     listed.insert(uri.to_string(), entry(&asset));
-    context.folder().write_json(&path, &listed.into())?;
+    json_file::write(&path, &listed.into())?;
     Ok(asset.path)
-}
-
-/// The recipe's `[teacher]`.
-pub fn teacher_section<'a>(context: &Context<'a>) -> Result<&'a TeacherSection> {
-    context.plan().recipe.teacher.as_ref().ok_or_else(no_teacher)
 }
 
 /// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.
 pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
-    let section = teacher_section(context)?;
-    let uri = &context.plan().teacher().ok_or_else(no_teacher)?.uri;
-    let mut folder = TeacherFolder::open(&context.asset(uri, section.sha256.as_deref())?)?;
+    let plan = context.plan();
+    let (Some(section), Some(teacher)) = (&plan.recipe.teacher, plan.teacher()) else {
+        return Err(Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() });
+    };
+    let mut folder = TeacherFolder::open(&context.asset(&teacher.uri, section.sha256.as_deref())?)?;
     folder.pooler = section.pooler.unwrap_or(folder.pooler);
     folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
     if let Some(max_tokens) = section.max_tokens {
@@ -103,10 +100,6 @@ pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
         folder.max_tokens = max_tokens;
     }
     Ok(folder)
-}
-
-fn no_teacher() -> Error {
-    Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() }
 }
 
 /// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends

@@ -5,13 +5,15 @@ use limbeck_data::files::lock_folder;
 use limbeck_student::contrast::{ContrastSettings, train};
 use limbeck_student::distil::Targets;
 use limbeck_student::folder::StudentFolder;
+use limbeck_training::contrastive::Job;
 use serde_json::{Value, json};
 
 use super::{embed, fetch, text};
 use crate::error::Result;
+use crate::measure::sts::DevSets;
 use crate::pipeline::fingerprint::{stamp, stamp_contents};
 use crate::pipeline::student_start::start_of;
-use crate::pipeline::training_examples::{LoadedExamples, SimcseInput};
+use crate::pipeline::training_examples::LoadedExamples;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Method, Plan};
 
@@ -24,10 +26,6 @@ pub struct Simcse;
 impl Stage for Simcse {
     fn id(&self) -> StageId {
         ID
-    }
-
-    fn method(&self) -> Option<Method> {
-        Some(Method::Simcse)
     }
 
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
@@ -46,10 +44,6 @@ impl Stage for Simcse {
         Outputs::student(run.student_folder(Method::Simcse))
     }
 
-    fn resumes(&self) -> Option<&'static str> {
-        Some("the last checkpoint")
-    }
-
     fn run(&self, context: &Context) -> Result<()> {
         let section = &context.plan().recipe.train_student;
         let student = start_of(context, Method::Simcse)?;
@@ -62,26 +56,17 @@ impl Stage for Simcse {
         };
         let folder = context.run().student_folder(Method::Simcse);
         let _lock = lock_folder(&folder)?;
-        let input = SimcseInput {
-            stage: ID,
-            examples: &examples,
-            settings: &section.simcse,
-            dev: section.dev.iter().map(Into::into).collect(),
-            folder: &folder,
-            metrics: context.folder().metrics(),
-        };
-        simcse_into(&input, student, &section.contrast(), context.monitor)
+        let dev = DevSets::read(&section.dev, context.monitor.interrupt)?;
+        let job = examples.job(&section.simcse, dev.as_ref(), &folder, context.folder().metrics(), ID);
+        simcse_into(&job, student, &section.contrast(), context.monitor)
     }
 }
 
-/// Trains `student` by SimCSE and writes it to the folder of `input`.
-pub fn simcse_into(
-    input: &SimcseInput,
-    student: StudentFolder,
-    settings: &ContrastSettings,
-    monitor: Monitor,
-) -> Result<()> {
-    input.train(monitor, |job| train(student, settings, job, monitor))
+/// Trains `student` by SimCSE and writes it to the job's folder.
+pub fn simcse_into(job: &Job, student: StudentFolder, settings: &ContrastSettings, monitor: Monitor) -> Result<()> {
+    let summary = train(student, settings, job, monitor)?;
+    monitor.note(&format!("{ID}: {summary}"));
+    Ok(())
 }
 
 /// The recipe's text without what is held out, or that of a cache made elsewhere.

@@ -9,7 +9,7 @@ use crate::measure::fidelity;
 use crate::measure::word_order::another_order;
 use crate::pipeline::fingerprint::stamp;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
-use crate::recipe::{CacheOrigin, Plan};
+use crate::recipe::Plan;
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("text");
@@ -24,7 +24,7 @@ impl Stage for Text {
     }
 
     fn is_planned(&self, plan: &Plan) -> bool {
-        matches!(plan.cache, CacheOrigin::Teacher(_))
+        plan.teacher().is_some()
     }
 
     fn reads(&self, _plan: &Plan) -> Vec<StageId> {

@@ -4,13 +4,15 @@ use limbeck_data::Monitor;
 use limbeck_data::files::lock_folder;
 use limbeck_teacher::train::{BertSettings, train};
 use limbeck_teacher::{OnnxDevice, TeacherFolder};
+use limbeck_training::contrastive::Job;
 use serde_json::{Value, json};
 
 use super::{fetch, text};
 use crate::error::{Error, Result};
+use crate::measure::sts::DevSets;
 use crate::models::candle_device;
-use crate::pipeline::fingerprint::{stamp, stamp_content};
-use crate::pipeline::training_examples::{LoadedExamples, SimcseInput};
+use crate::pipeline::fingerprint::{stamp, stamp_contents};
+use crate::pipeline::training_examples::LoadedExamples;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 
@@ -36,9 +38,9 @@ impl Stage for TrainTeacher {
     fn inputs(&self, plan: &Plan) -> Value {
         let recipe = &plan.recipe;
         let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, &t.device));
-        let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev);
+        let dev = recipe.train_teacher.iter().flat_map(|train| stamp_contents(&train.dev));
         let uris = plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&plan.examples);
-        let files: Vec<_> = uris.map(stamp).chain(dev.map(|file| stamp_content(file.as_ref()))).collect();
+        let files: Vec<_> = uris.map(stamp).chain(dev).collect();
         json!({"train_teacher": recipe.train_teacher, "teacher": teacher, "files": files})
     }
 
@@ -65,28 +67,23 @@ impl Stage for TrainTeacher {
         };
         let folder = context.folder().teacher();
         let _lock = lock_folder(&folder)?;
-        let input = SimcseInput {
-            stage: ID,
-            examples: &examples,
-            settings: &section.simcse,
-            dev: section.dev.iter().map(Into::into).collect(),
-            folder: &folder,
-            metrics: context.folder().metrics(),
-        };
-        train_teacher_into(&input, &start, &section.bert, context.opener().device, context.monitor)
+        let dev = DevSets::read(&section.dev, context.monitor.interrupt)?;
+        let job = examples.job(&section.simcse, dev.as_ref(), &folder, context.folder().metrics(), ID);
+        train_teacher_into(&job, &start, &section.bert, context.opener().device, context.monitor)
     }
 }
 
-/// Trains a teacher that starts from the model `start`, and writes it to the folder of `input`.
+/// Trains a teacher that starts from the model `start`, and writes it to the job's folder.
 pub fn train_teacher_into(
-    input: &SimcseInput,
+    job: &Job,
     start: &TeacherFolder,
     settings: &BertSettings,
     device: OnnxDevice,
     monitor: Monitor,
 ) -> Result<()> {
-    let device = candle_device(device)?;
-    input.train(monitor, |job| train(start, settings, job, &device, monitor))
+    let summary = train(start, settings, job, &candle_device(device)?, monitor)?;
+    monitor.note(&format!("{ID}: {summary}"));
+    Ok(())
 }
 
 /// The run's teacher: what was trained, else what `[teacher]` names.

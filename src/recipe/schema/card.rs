@@ -32,9 +32,3 @@ pub struct CardSection {
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
     pub licenses: IndexMap<String, String>,
 }
-
-impl CardSection {
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}

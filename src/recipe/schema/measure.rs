@@ -1,5 +1,7 @@
 //! `[baselines]`, `[evaluate]` and `[bench]`: what the student is compared with, and what is measured.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, check_files, problem};
@@ -25,7 +27,7 @@ impl Default for BaselineSection {
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSection {
     /// STS files with the columns `sentence1`, `sentence2` and `score`: TSV, CSV, JSON lines or Parquet.
-    pub sts: Vec<String>,
+    pub sts: Vec<PathBuf>,
     /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.

@@ -70,19 +70,25 @@ pub struct Recipe {
     /// `[bench]`.
     pub bench: BenchSection,
     /// `[card]`.
-    #[serde(skip_serializing_if = "CardSection::is_empty")]
+    #[serde(skip_serializing_if = "is_default")]
     pub card: CardSection,
+}
+
+/// Whether a key has its default, and is then not written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Recipe {
     /// Refuses a name that can't be a folder's.
     pub(super) fn check_name(&self) -> Check {
         let is_odd = self.name.contains(['/', '\\']) || self.name.starts_with('.') || self.name.is_empty();
-        match is_odd {
-            true => {
-                problem(format!("name {:?} can't be a folder's name", self.name), "choose letters, digits and dashes")
-            }
-            false => Ok(()),
+        if is_odd {
+            return problem(
+                format!("name {:?} can't be a folder's name", self.name),
+                "choose letters, digits and dashes",
+            );
         }
+        Ok(())
     }
 }

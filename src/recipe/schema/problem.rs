@@ -1,5 +1,7 @@
 //! [`Problem`]: what is wrong with a section.
 
+use std::path::PathBuf;
+
 /// What is wrong with a section of a recipe; the recipe's path is added by [`super::super::Plan::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -31,9 +33,9 @@ macro_rules! from_error {
 from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error, limbeck_student::Error);
 
 /// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
-pub fn check_files(key: &str, files: &[String]) -> Check {
-    match files.iter().find(|file| !std::path::Path::new(file).is_file()) {
-        Some(missing) => problem(format!("{key}: there is no file {missing}"), ""),
+pub fn check_files(key: &str, files: &[PathBuf]) -> Check {
+    match files.iter().find(|file| !file.is_file()) {
+        Some(missing) => problem(format!("{key}: there is no file {}", missing.display()), ""),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ use super::problem::{Check, problem};
 use super::vocabulary::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE, VocabularyKind, VocabularySource};
 
 /// A training method of a student; each is a stage of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum Method {
@@ -18,6 +18,13 @@ pub enum Method {
     Simcse,
     /// AM-softmax with every sentence a class.
     AmSoftmax,
+}
+
+impl Method {
+    /// Its name in recipes, which is that of its stage.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// `[student]`: the student's shape, and how it learns.
@@ -40,7 +47,7 @@ pub struct StudentSection {
     pub tokenizer: Option<String>,
     /// `teacher`; `corpus` (the teacher's tokens that the training text uses); `extended` (the teacher's tokens and the
     /// most frequent words of the text); or `trained` on the training text.
-    #[serde(skip_serializing_if = "VocabularySource::is_teacher")]
+    #[serde(skip_serializing_if = "super::is_default")]
     pub vocabulary: VocabularySource,
     /// With `corpus`: how often a token must occur in the text to stay; 2 by default.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,16 +105,7 @@ impl StudentSection {
             max_tokens: self.max_tokens,
         }
     }
-}
 
-impl Method {
-    /// Its name in recipes, which is that of its stage.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
-impl StudentSection {
     /// Refuses what can't be; the shape is checked for the default width.
     pub fn check(&self) -> Check {
         let methods = &self.methods;
@@ -140,10 +138,7 @@ impl StudentSection {
         if self.vocabulary != VocabularySource::Corpus && self.vocabulary_min_count.is_some() {
             return problem("student.vocabulary_min_count is for student.vocabulary = \"corpus\"", hint);
         }
-        let size = self.vocabulary_size.unwrap_or(match trained {
-            true => DEFAULT_SIZE,
-            false => DEFAULT_EXTENDED_SIZE,
-        });
+        let size = self.vocabulary_size.unwrap_or(if trained { DEFAULT_SIZE } else { DEFAULT_EXTENDED_SIZE });
         let vocabulary = match (self.vocabulary, self.vocabulary_kind.unwrap_or_default()) {
             (VocabularySource::Teacher, _) => None,
             (VocabularySource::Corpus, _) => {

@@ -1,5 +1,7 @@
 //! `[teacher]` and `[train_teacher]`.
 
+use std::path::PathBuf;
+
 use limbeck_data::examples::ExampleColumns;
 use limbeck_encoder::Precision;
 use limbeck_teacher::Pooler;
@@ -56,7 +58,7 @@ pub struct TrainTeacherSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
-    pub dev: Vec<String>,
+    pub dev: Vec<PathBuf>,
     /// Dropout and the like of the model.
     pub bert: BertSettings,
     /// How it learns.

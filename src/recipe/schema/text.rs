@@ -52,7 +52,7 @@ pub struct TextSection {
     pub hold_out: f64,
     /// The share of the training texts that are added once more with their words in another order: a student learns
     /// from them what the order of words is worth.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "super::is_default")]
     pub reordered: f64,
 }
 
@@ -70,10 +70,6 @@ impl Default for TextSection {
             reordered: 0.0,
         }
     }
-}
-
-fn is_zero(number: &f64) -> bool {
-    *number == 0.0
 }
 
 impl TextSection {

@@ -1,5 +1,7 @@
 //! `[train_student]`: SimCSE training of a student.
 
+use std::path::PathBuf;
+
 use limbeck_data::examples::ExampleColumns;
 use limbeck_student::contrast::ContrastSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
@@ -30,7 +32,7 @@ pub struct TrainStudentSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub examples: Option<String>,
     /// Of a run: STS files, never test sets; the mean of their Spearman chooses the best weights.
-    pub dev: Vec<String>,
+    pub dev: Vec<PathBuf>,
     /// Of a run: where its first method starts, unless that is `distil`.
     pub start: StudentStart,
     /// The columns of the examples, where their header doesn't tell.

@@ -17,13 +17,6 @@ pub enum VocabularySource {
     Trained,
 }
 
-impl VocabularySource {
-    /// Whether it is the teacher's.
-    pub fn is_teacher(&self) -> bool {
-        *self == Self::Teacher
-    }
-}
-
 /// The algorithm of a trained vocabulary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -22,7 +22,7 @@ use limbeck_onnx::{Attribute, ElementType, Value, write_f32};
 
 use super::int8::channel_factors;
 use crate::config::StudentConfig;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 use crate::model::TextCnn;
 
@@ -44,7 +44,7 @@ const SHORTEST: f32 = 1e-12;
 /// # Errors
 /// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
 pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
-    require(precision != Precision::F16, "the precision of an ONNX file", precision.name(), "f32 or int8")?;
+    Error::require(precision != Precision::F16, "the precision of an ONNX file", precision.name(), "f32 or int8")?;
     let graph = graph(&student.model, precision)?;
     let config = &student.model.config;
     let max_tokens = config.max_tokens.map_or("none".to_owned(), |tokens| tokens.to_string());

@@ -5,7 +5,7 @@ use std::path::Path;
 use limbeck_encoder::{Special, Tokenizer};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 
 /// The longest input where there is no limit: libraries want a whole number.
 const NO_LIMIT: usize = 1_000_000_000;
@@ -90,7 +90,7 @@ impl TokenizerFiles {
         read.encode_into("", Special::With, None, &mut ids)?;
         let is_next = ids == [id as u32] && read.id(token) == Some(id as u32);
         let allowed = format!("{id}, the first above its vocabulary");
-        require(is_next, "the tokenizer's next id", format!("{ids:?}"), allowed)?;
+        Error::require(is_next, "the tokenizer's next id", format!("{ids:?}"), allowed)?;
         Ok(files)
     }
 }

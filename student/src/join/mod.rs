@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use self::aligned::{AlignedRows, side_by_side};
 pub use self::join_file::{FILE, Join, JoinSource};
 pub use self::map::JoinMap;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 
 /// The weight of each teacher, and the width of the joined vectors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,17 +40,17 @@ impl Settings {
         let widths: Vec<usize> = caches.iter().map(Cache::dimension).collect();
         let is_one_a_cache = widths.len() >= 2 && self.weights.len() == widths.len();
         let value = format!("{:?} of {} caches", self.weights, widths.len());
-        require(is_one_a_cache, "weights", value, "one a cache, of at least two caches")?;
+        Error::require(is_one_a_cache, "weights", value, "one a cache, of at least two caches")?;
         let sum: f64 = self.weights.iter().sum();
         let is_bad = |weight: f64| weight.is_nan() || weight <= 0.0;
         let shares = || self.weights.iter().filter(|&&weight| is_bad(weight / sum));
         if let Some(weight) = self.weights.iter().find(|&&weight| is_bad(weight)).or_else(|| shares().next()) {
             return Err(Error::setting("weights", format!("{weight:e}"), "above 0, and their sum a number"));
         }
-        require((0.0..=1.0).contains(&self.centre), "centre", self.centre, "from 0 to 1")?;
+        Error::require((0.0..=1.0).contains(&self.centre), "centre", self.centre, "from 0 to 1")?;
         let total: usize = widths.iter().sum();
         let allowed = format!("from 1 to {total}, all widths together");
-        require((1..=total).contains(&self.dimension), "dimension", self.dimension, allowed)
+        Error::require((1..=total).contains(&self.dimension), "dimension", self.dimension, allowed)
     }
 }
 

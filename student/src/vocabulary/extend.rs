@@ -12,7 +12,7 @@ use limbeck_encoder::Tokenizer;
 use super::characters::is_ideograph;
 use super::tokenizer_json::TokenizerJson;
 use super::{TextChunks, words};
-use crate::error::{Result, require};
+use crate::error::{Error, Result};
 
 /// The fewest occurrences of a word that becomes a token: from fewer a student learns too little.
 const MIN_FREQUENCY: u64 = 5;
@@ -23,7 +23,7 @@ pub(super) fn extend(base: &Tokenizer, texts: TextChunks, size: usize, monitor: 
     let json = TokenizerJson::parse(base.json())?;
     let value = format!("\"extended\", the tokenizer's model {:?}", json.kind());
     let allowed = "\"teacher\" or \"trained\" there: WordPiece can be extended";
-    require(json.kind() == "WordPiece", "student.vocabulary", value, allowed)?;
+    Error::require(json.kind() == "WordPiece", "student.vocabulary", value, allowed)?;
     let longest = json.longest_word();
     let mut tokens: Vec<String> = json.words().into_iter().map(|(_, token)| token).collect();
     tokens.extend(json.outside(&tokens));

@@ -26,7 +26,7 @@ mod tests;
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
 
-use crate::error::{Result, require};
+use crate::error::{Error, Result};
 
 /// The smallest trained vocabulary: it has room for ASCII's letters, digits and signs, at the start of words and
 /// inside.
@@ -67,11 +67,11 @@ impl Vocabulary {
     pub fn check(&self) -> Result<()> {
         match *self {
             Self::Corpus { min_count } => {
-                require(min_count > 0, "student.vocabulary_min_count", min_count, "at least 1")
+                Error::require(min_count > 0, "student.vocabulary_min_count", min_count, "at least 1")
             }
             Self::Extended { size } | Self::WordPiece { size } | Self::Unigram { size } => {
                 let allowed = format!("between {MIN_SIZE} and {MAX_SIZE}");
-                require((MIN_SIZE..=MAX_SIZE).contains(&size), "student.vocabulary_size", size, allowed)
+                Error::require((MIN_SIZE..=MAX_SIZE).contains(&size), "student.vocabulary_size", size, allowed)
             }
         }
     }

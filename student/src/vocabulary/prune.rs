@@ -8,7 +8,7 @@ use limbeck_encoder::{Special, Tokenizer};
 use super::TextChunks;
 use super::characters::{is_ideograph, single};
 use super::tokenizer_json::TokenizerJson;
-use crate::error::{Error, Result, require};
+use crate::error::{Error, Result};
 
 /// The tokenizer.json of `base` without the tokens that occur fewer than `min_count` times in the texts.
 ///
@@ -20,7 +20,7 @@ pub(super) fn prune(base: &Tokenizer, texts: TextChunks, min_count: u64, monitor
     let kind = json.kind().to_owned();
     let value = format!("\"corpus\", the tokenizer's model {kind:?}");
     let allowed = "\"teacher\" or \"trained\" there: WordPiece and Unigram can be pruned";
-    require(["WordPiece", "Unigram"].contains(&kind.as_str()), "student.vocabulary", value, allowed)?;
+    Error::require(["WordPiece", "Unigram"].contains(&kind.as_str()), "student.vocabulary", value, allowed)?;
     let counts = count(base, texts, monitor)?;
     let special: HashSet<String> = json.special().into_iter().collect();
     let stays = |id: usize, token: &str| {
