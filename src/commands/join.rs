@@ -70,7 +70,6 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         like.check(&caches)?;
     }
     let _lock = lock_folder(&arguments.to)?;
-    let monitor = monitor;
     let map = match like {
         Some(like) => like,
         None => {

@@ -53,9 +53,9 @@ impl Stage for Report {
         }
         let mut versions = IndexMap::from([("limbeck".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
         if let Some(runtime) = limbeck_teacher::Runtime::loaded() {
-            versions.insert("onnxruntime".into(), runtime.version.into());
+            versions.insert("onnxruntime".into(), runtime.version);
         } else if plan.teacher().is_some() {
-            versions.insert("onnxruntime".into(), context.opener().runtime()?.version.into());
+            versions.insert("onnxruntime".into(), context.opener().runtime()?.version);
         }
         let summary = Summary { name: plan.recipe.name.clone(), models, stages: context.finished.to_vec(), versions };
         summary.write(&own.summary())?;

@@ -44,7 +44,7 @@ impl ClassLoss {
         own.sort_unstable();
         own.dedup();
         let needed = own.last().map_or(0, |&last| last as usize + 1);
-        Error::require(needed <= classes && !views.is_empty(), CLASSES, needed, &format!("at most {classes}"))?;
+        Error::require(needed <= classes && !views.is_empty(), CLASSES, needed, format!("at most {classes}"))?;
         let mut random = Random::new(self.seed, &[SAMPLE, step]);
         let sampled = sample(&own, classes, self.settings.sampled_classes, &mut random);
         let (value, gradient) = self.sampled::<T>(views, labels, &sampled).map_err(Error::tensor("AM-softmax"))?;

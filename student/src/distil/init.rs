@@ -81,7 +81,7 @@ fn copy(job: &DistilJob, student: &TextCnn) -> Result<TextCnn> {
     let of = |tokens, dimensions| format!("of {tokens} tokens and {dimensions} numbers");
     let found = of(student.config.vocabulary, student.config.dimension);
     let wanted = of(job.targets.vocabulary(), job.targets.dimension());
-    Error::require(found == wanted, name, &found, &format!("{wanted}, as the targets are"))?;
+    Error::require(found == wanted, name, &found, format!("{wanted}, as the targets are"))?;
     let find = |name: &str| student.dense.get(name).ok().and_then(|tensor| tensor.copy().ok());
     let dense = DenseParameters::new(&job.config, find)?;
     TextCnn::new(job.config.clone(), student.table.values().to_vec(), dense, job.device.clone())

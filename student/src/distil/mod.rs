@@ -26,7 +26,7 @@ use limbeck_training::{FitJob, fit, settings::PATIENCE};
 pub use self::init::start_student;
 pub use self::job::{DistilJob, DistilSummary, remove_checkpoints};
 use self::learner::DistilLearner;
-pub use self::losses::{InfoNce, Losses, Matryoshka, SoftmaxLoss};
+pub use self::losses::{CentredDistance, ContrastiveKd, CosineDistance, InfoNce, Losses, Matryoshka, RelationalKl};
 pub use self::settings::DistilSettings;
 pub use self::targets::{Examples, HELD_OUT, HeldOut, Survey, Targets};
 use self::windows::CacheBatches;

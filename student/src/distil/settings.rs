@@ -3,7 +3,7 @@
 use limbeck_training::settings::at_least_one;
 use limbeck_training::training_settings;
 
-use super::losses::Losses;
+use super::losses::{CheckedStudent, Losses};
 use crate::config::StudentConfig;
 use crate::contrast::check_rate;
 use crate::error::{Error, Result};
@@ -63,7 +63,7 @@ impl DistilSettings {
         let most = &format!("at most {MOST_EPOCHS}");
         Error::require(self.epochs <= MOST_EPOCHS, "distil.epochs", self.epochs, most)?;
         check_rate("distil.dropout", self.dropout)?;
-        self.losses.check(self.dropout, config, dimension)?;
+        self.losses.check(&CheckedStudent { dropout: self.dropout, config, dimension })?;
         at_least_one("distil", "batch", self.batch as u64)?;
         at_least_one("distil", "window", self.window as u64)?;
         Ok(self.training().check("distil")?)
@@ -72,7 +72,7 @@ impl DistilSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::losses::InfoNce;
+    use super::super::losses::{CentredDistance, CosineDistance, InfoNce};
     use super::*;
 
     #[test]
@@ -88,11 +88,15 @@ mod tests {
     fn the_static_control_takes_the_cosine_where_no_other_loss_is_left() {
         let of = |cosine: f64, centred: f64| {
             let infonce = InfoNce { weight: 0.5, ..InfoNce::default() };
+            let (cosine, centred) = (CosineDistance { weight: cosine }, CentredDistance { weight: centred });
             let losses = Losses { cosine, centred, infonce, ..Losses::default() };
             DistilSettings { dropout: 0.1, losses, ..DistilSettings::default() }.static_control()
         };
         assert!(of(0.0, 0.0).check().is_ok());
-        assert_eq!([of(0.0, 0.0), of(0.0, 1.0), of(0.5, 0.0)].map(|control| control.losses.cosine), [1.0, 0.0, 0.5]);
+        assert_eq!(
+            [of(0.0, 0.0), of(0.0, 1.0), of(0.5, 0.0)].map(|control| control.losses.cosine.weight),
+            [1.0, 0.0, 0.5]
+        );
     }
 
     #[test]
@@ -113,7 +117,10 @@ mod tests {
             DistilSettings { batch: 0, ..Default::default() },
             DistilSettings { learning_rate: f64::NAN, ..Default::default() },
             DistilSettings { dropout: 1.0, ..Default::default() },
-            DistilSettings { losses: Losses { cosine: 0.0, ..Default::default() }, ..Default::default() },
+            DistilSettings {
+                losses: Losses { cosine: CosineDistance { weight: 0.0 }, ..Default::default() },
+                ..Default::default()
+            },
         ];
         assert!(broken.iter().all(|settings| settings.check().is_err()));
     }

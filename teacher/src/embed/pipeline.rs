@@ -114,5 +114,5 @@ fn write(writer: &mut CacheWriter, from: Receiver<ShardInWork<Embeddings>>) -> R
 }
 
 fn joined<T>(thread: ScopedJoinHandle<Result<T>>, name: &'static str) -> Result<T> {
-    thread.join().unwrap_or_else(|_| Err(Error::ThreadPanicked(name).into()))
+    thread.join().unwrap_or_else(|_| Err(Error::ThreadPanicked(name)))
 }

@@ -51,7 +51,7 @@ pub(super) fn load(runtime: &Runtime, path: &Path, device: OnnxDevice, threads: 
         let with_cuda = builder.with_execution_providers([cuda]);
         builder = with_cuda.map_err(|error| Error::NoCuda { library: library(), source: error.into() })?;
     }
-    Ok(builder.commit_from_file(path).map_err(Error::model(path))?)
+    builder.commit_from_file(path).map_err(Error::model(path))
 }
 
 /// A session and the output that its runs make. ONNX Runtime allows one run at a time in a session.
