@@ -51,7 +51,7 @@ impl Encoder for TruncatedEncoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::FakeEncoder;
+    use crate::measure::test_support::FakeEncoder;
 
     #[test]
     fn a_truncated_encoder_gives_the_first_values_and_their_dimension() {

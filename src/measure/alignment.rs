@@ -40,7 +40,7 @@ pub fn uniformity(vectors: &Embeddings) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::{golden, word_vector};
+    use crate::measure::test_support::{golden, word_vector};
 
     fn golden_rows(name: &str) -> Embeddings {
         let rows: Vec<Vec<f32>> = serde_json::from_value(golden()["inputs"][name].clone()).unwrap();

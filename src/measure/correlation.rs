@@ -59,7 +59,7 @@ fn is_constant(values: &[f64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::golden;
+    use crate::measure::test_support::golden;
 
     #[test]
     fn both_equal_scipy_with_ties() {

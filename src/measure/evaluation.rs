@@ -182,7 +182,7 @@ fn measure_row(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::{FakeEncoder, bag, bag_of_bigrams, silent};
+    use crate::measure::test_support::{FakeEncoder, bag, bag_of_bigrams, silent};
 
     fn data() -> EvaluationData {
         let held_out: Vec<String> =

@@ -162,7 +162,7 @@ fn neighbours(queries: &Array2<f32>, documents: &Array2<f32>) -> Vec<Vec<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::word_vector;
+    use crate::measure::test_support::word_vector;
 
     fn vectors(n: usize, dimension: usize, salt: &str) -> Embeddings {
         let data = (0..n).flat_map(|i| word_vector(&format!("{salt}{i}"), dimension)).collect();

@@ -148,7 +148,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::word_vector;
+    use crate::measure::test_support::word_vector;
 
     fn texts(count: usize) -> Vec<String> {
         (0..count).map(|at| format!("a sentence that is long enough to be shown, number {at}")).collect()

@@ -180,7 +180,7 @@ mod tests {
     use limbeck_training::random::Random;
 
     use super::*;
-    use crate::measure::fixtures::{FakeEncoder, bag, silent};
+    use crate::measure::test_support::{FakeEncoder, bag, silent};
 
     const TOPICS: [(&str, &str); 3] =
         [("sport", "ball goal run"), ("money", "bank share sell"), ("films", "scene star role")];

@@ -34,4 +34,4 @@ pub mod word_order;
 pub use model::NamedModel;
 
 #[cfg(test)]
-pub(crate) mod fixtures;
+pub(crate) mod test_support;

@@ -85,7 +85,7 @@ mod tests {
     use limbeck_data::progress::Silent;
 
     use super::*;
-    use crate::measure::fixtures::{FakeEncoder, silent};
+    use crate::measure::test_support::{FakeEncoder, silent};
 
     #[test]
     fn many_texts_keep_their_order_over_several_calls() {

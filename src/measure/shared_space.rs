@@ -60,7 +60,7 @@ mod tests {
     use limbeck_encoder::Encoder;
 
     use super::*;
-    use crate::measure::fixtures::{FakeEncoder, bag, silent};
+    use crate::measure::test_support::{FakeEncoder, bag, silent};
 
     /// `queries` against documents of [`bag`], on 200 texts of which 50 come twice.
     fn found_by(queries: &dyn Encoder) -> SharedSpace {

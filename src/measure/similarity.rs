@@ -57,7 +57,7 @@ mod tests {
     use ndarray::Array1;
 
     use super::*;
-    use crate::measure::fixtures::word_vector;
+    use crate::measure::test_support::word_vector;
 
     #[test]
     fn a_zero_vector_has_a_cosine_of_zero_with_any() {

@@ -165,7 +165,7 @@ fn equal_meaning_from(grades: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::fixtures::{FakeEncoder, bag, silent};
+    use crate::measure::test_support::{FakeEncoder, bag, silent};
 
     fn set(name: &str, pairs: &[(&str, &str, f64)]) -> StsSet {
         let pairs = GradedPairs {

@@ -128,7 +128,7 @@ impl ComparedModel<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::model;
+    use super::super::test_support::model;
     use super::*;
     use crate::measure::sts::StsScore;
 

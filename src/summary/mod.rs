@@ -17,6 +17,8 @@ use crate::measure::sts::StsScore;
 pub mod compare;
 pub(crate) mod format;
 mod table;
+#[cfg(test)]
+pub(crate) mod test_support;
 
 pub use table::{TableCells, table, table_cells};
 
@@ -183,28 +185,9 @@ impl Summary {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use super::test_support::model;
     use super::*;
-
-    pub(crate) fn model(name: &str, role: ModelRole) -> ModelSummary {
-        ModelSummary {
-            name: name.into(),
-            role,
-            parameters: 22_713_216,
-            bytes: 90_900_000,
-            dimension: 384,
-            sentences_per_second: None,
-            scores: IndexMap::new(),
-            average: None,
-            fidelity: None,
-            alignment: None,
-            uniformity: None,
-            engine: "onnxruntime".into(),
-            precision: "f32".into(),
-            threads: 2,
-            extra: Map::new(),
-        }
-    }
 
     fn summary() -> Summary {
         let mut student = model("m", ModelRole::Student);

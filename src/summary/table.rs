@@ -87,7 +87,7 @@ pub fn table_cells(summary: &Summary) -> TableCells {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::model;
+    use super::super::test_support::model;
     use super::*;
     use crate::measure::fidelity::FidelitySummary;
     use crate::measure::sts::StsScore;

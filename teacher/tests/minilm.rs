@@ -58,9 +58,14 @@ fn sentences(most: usize) -> Vec<String> {
     files.iter().flat_map(lines).take(most).collect()
 }
 
-fn onnx_encoder(folder: &TeacherFolder, pooler: Pooler, precision: Precision, runtime: &Runtime) -> OnnxEncoder {
-    let to = tempfile::tempdir().unwrap();
-    let file = to.path().join("model.onnx");
+fn onnx_encoder(
+    folder: &TeacherFolder,
+    pooler: Pooler,
+    precision: Precision,
+    runtime: &Runtime,
+    to: &Path,
+) -> OnnxEncoder {
+    let file = to.join("model.onnx");
     onnx::export(folder, pooler, precision, &file).unwrap();
     let options = OnnxOptions { threads: 2, ..OnnxOptions::default() };
     OnnxEncoder::load(runtime, &file, Tokenizer::from_file(&folder.tokenizer).unwrap(), &options).unwrap()
@@ -131,7 +136,8 @@ fn onnx_equals_candle_in_every_pooling_alone_and_in_a_batch() {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         folder.pooler = pooler;
         let candle = BertEncoder::load(&folder, &Device::Cpu, DType::F32).unwrap();
-        let onnx = onnx_encoder(&folder, pooler, Precision::F32, &runtime);
+        let to = tempfile::tempdir().unwrap();
+        let onnx = onnx_encoder(&folder, pooler, Precision::F32, &runtime, to.path());
         let fingerprint = onnx.cache_fingerprint(String::new()).unwrap();
         assert_eq!((fingerprint.pooling, fingerprint.max_tokens), (pooler.to_string(), "256".to_owned()));
         assert_eq!(onnx.info().dimension, 384);
@@ -148,8 +154,10 @@ fn int8_is_near_f32_alone_and_in_a_batch() {
     let (Some(folder), Some(runtime)) = (model(), runtime()) else { return };
     let texts = sentences(500);
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let [f32, int8] =
-        [Precision::F32, Precision::Int8].map(|precision| onnx_encoder(&folder, Pooler::Mean, precision, &runtime));
+    let [f32, int8] = [Precision::F32, Precision::Int8].map(|precision| {
+        let to = tempfile::tempdir().unwrap();
+        onnx_encoder(&folder, Pooler::Mean, precision, &runtime, to.path())
+    });
     let together = int8.encode(&texts).unwrap();
     let to_f32 = cosines(&together, &f32.encode(&texts).unwrap());
     assert!(mean(&to_f32) > 0.995 && least(&to_f32) > 0.97, "to f32: mean {}, least {}", mean(&to_f32), least(&to_f32));

@@ -21,6 +21,8 @@ mod manifest;
 mod pip;
 mod runtime;
 mod store;
+#[cfg(test)]
+mod test_support;
 mod uri;
 mod wheel;
 

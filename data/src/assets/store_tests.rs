@@ -1,6 +1,6 @@
 use std::sync::Mutex;
 
-use super::super::wheel::tests::wheel as make_wheel;
+use super::super::test_support::wheel as make_wheel;
 use super::*;
 use crate::interrupt::Interrupt;
 use crate::progress::{Bar, Progress, Silent};

@@ -74,25 +74,11 @@ fn nearest(member: &str, names: &[String]) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::io::Write;
-    use std::path::PathBuf;
-
+mod tests {
     use zip::write::{SimpleFileOptions, ZipWriter};
 
+    use super::super::test_support::wheel;
     use super::*;
-
-    /// A wheel with the files given, made in `folder`.
-    pub(crate) fn wheel(folder: &Path, files: &[(&str, &str)]) -> PathBuf {
-        let path = folder.join("demo-1.0-py3-none-any.whl");
-        let mut zip = ZipWriter::new(File::create(&path).unwrap());
-        for (name, content) in files {
-            zip.start_file(*name, SimpleFileOptions::default()).unwrap();
-            zip.write_all(content.as_bytes()).unwrap();
-        }
-        zip.finish().unwrap();
-        path
-    }
 
     const FILES: [(&str, &str); 4] =
         [("demo/data/a.txt", "a"), ("demo/data/deep/b.txt", "b"), ("demo/database.txt", "c"), ("demo/__init__.py", "")];

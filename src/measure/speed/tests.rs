@@ -5,7 +5,7 @@ use limbeck_data::progress::Silent;
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
 
 use super::*;
-use crate::measure::fixtures::silent;
+use crate::measure::test_support::silent;
 
 /// A clock that only encoding moves, and a log of which model encoded how many texts.
 #[derive(Default)]

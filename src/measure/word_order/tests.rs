@@ -2,7 +2,7 @@ use limbeck_training::random::Random;
 
 use super::reorder::segments;
 use super::*;
-use crate::measure::fixtures::{FakeEncoder, bag, bag_of_bigrams, silent, word_vector};
+use crate::measure::test_support::{FakeEncoder, bag, bag_of_bigrams, silent, word_vector};
 
 fn sorted_words(text: &str) -> Vec<&str> {
     let mut words: Vec<&str> = text.split_whitespace().collect();

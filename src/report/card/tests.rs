@@ -1,6 +1,6 @@
 use super::*;
 use crate::measure::sts::StsScore;
-use crate::summary::tests::model;
+use crate::summary::test_support::model;
 
 fn recipe(text: &str) -> Recipe {
     let text = format!(

@@ -5,7 +5,7 @@ use crate::measure::fidelity::FidelitySummary;
 use crate::measure::held_out::{BINS, HeldOutFigures, Neighbourhood};
 use crate::measure::sts::StsScore;
 use crate::report::History;
-use crate::summary::tests::model;
+use crate::summary::test_support::model;
 use crate::summary::{StageSummary, extra};
 
 /// A run with all data that a report can show.
