@@ -5,8 +5,8 @@
 //! LIMBECK_STS="STS12.test.tsv STSB.test.tsv" cargo bench --bench peers
 //! ```
 //!
-//! Makes a Model2Vec model of the quick start's teacher, once, and hands all over to `run.py`. What is missing is named, and nothing
-//! is measured then.
+//! Makes a Model2Vec model of the quick start's teacher, once, and hands all over to `run.py`. What is missing is
+//! named, and nothing is measured then.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

@@ -1,11 +1,9 @@
 //! Files of JSON.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use limbeck_data::files::write_bytes;
+use limbeck_data::files;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -17,13 +15,6 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, what: &'static str) -> Resu
 
 /// As [`read`]; `None` without a file.
 pub(crate) fn read_if_present<T: DeserializeOwned>(path: &Path, what: &'static str) -> Result<Option<T>> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        _ => read(path, what).map(Some),
-    }
-}
-
-/// Writes `value` to the file at `path`, indented.
-pub(crate) fn write(path: &Path, value: &Value) -> Result<()> {
-    Ok(write_bytes(path, format!("{value:#}\n").as_bytes())?)
+    let parse = |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(Error::json(what, path));
+    files::read_if_present(path)?.map(parse).transpose()
 }

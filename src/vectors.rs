@@ -1,7 +1,7 @@
 //! Vectors for output: truncated to fewer dimensions, and in a narrower type.
 
 pub use limbeck_data::VectorType;
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, normalise};
 
 /// 127 times each value, rounded; NaN becomes 0.
 pub fn int8(row: &[f32]) -> impl Iterator<Item = i8> {
@@ -21,10 +21,9 @@ pub fn truncated(vectors: Embeddings, dimension: usize) -> Embeddings {
     }
     let mut values = Vec::with_capacity(vectors.rows() * dimension);
     for row in vectors.iter() {
-        let row = &row[..dimension];
-        let length = row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-        let inverse = if length > 0.0 { length.recip() } else { 0.0 };
-        values.extend(row.iter().map(|&x| (f64::from(x) * inverse) as f32));
+        let start = values.len();
+        values.extend_from_slice(&row[..dimension]);
+        normalise(&mut values[start..]);
     }
     Embeddings::new(values, dimension)
 }

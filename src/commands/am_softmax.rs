@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::cache::Cache;
+use limbeck_data::text::read_texts;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences};
 use limbeck_training::contrastive::Dev;
 
 use super::common::{RecipeArguments, print_path};
-use super::input::distinct_texts;
+use super::input::distinct;
 use super::overwrite_guard::lock_student_folder;
 use super::training_examples::StartArguments;
 use crate::error::{Error, Result};
@@ -58,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         }
         (None, Some(input)) => {
             let limit = settings.limit.unwrap_or(usize::MAX);
-            texts = distinct_texts(input, None, None)?.take(limit).collect::<limbeck_data::Result<Vec<_>>>()?;
+            texts = distinct(read_texts(input, None, None)?).take(limit).collect::<limbeck_data::Result<Vec<_>>>()?;
             Sentences::Texts(&texts)
         }
         (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),

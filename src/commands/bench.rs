@@ -8,10 +8,10 @@ use crate::measure::speed::{Settings, measure_speed};
 use crate::models::ModelOptions;
 use clap::Args;
 use limbeck_data::Monitor;
-use limbeck_data::text::read_texts;
 use limbeck_encoder::Precision;
 
 use super::common::{ModelArguments, is_teacher, open_all, refuse_teacher_options};
+use super::input::TextArguments;
 use crate::error::{Error, Result};
 
 #[derive(Args)]
@@ -26,9 +26,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 
-    /// The column or field with the text
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
+    #[command(flatten)]
+    text: TextArguments,
 
     /// How often each model has its turn
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -50,7 +49,9 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.rounds == 0 || !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
         return Err(Error::Usage("--rounds must be above 0, --seconds too and at most 3600".into()));
     }
-    let texts: Vec<String> = read_texts(&arguments.input, arguments.column.as_deref(), None)?
+    let texts: Vec<String> = arguments
+        .text
+        .read(&arguments.input)?
         .filter(|text| !text.as_ref().is_ok_and(|text| text.trim().is_empty()))
         .collect::<limbeck_data::Result<_>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -7,13 +7,12 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::AssetStore;
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::CacheSpec;
-use limbeck_data::text::read_texts;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, Teacher, run as embed};
 
 use super::common::{ModelArguments, locate, print_path};
-use super::input::chunks;
+use super::input::TextArguments;
 use super::overwrite_guard::refuse_cache;
 use crate::error::{Error, Result};
 use crate::models::{StudentEngine, tokenizer_file};
@@ -34,13 +33,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "CACHE")]
     to: PathBuf,
 
-    /// The column or field with the text
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
-
-    /// The text's encoding where it isn't UTF-8
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
+    #[command(flatten)]
+    text: TextArguments,
 
     /// Text put before every text; the model's own by default
     #[arg(long, value_name = "TEXT")]
@@ -87,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(locate(uri, monitor)?))?),
         None => None,
     };
-    let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?.peekable();
+    let mut texts = arguments.text.chunks(&arguments.input)?.peekable();
     if let Some(Err(_)) = texts.peek() {
         // Before the vocabulary is embedded rather than after it.
         texts.next().transpose()?;
@@ -109,12 +103,12 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
 
 /// The hash of all input files.
 fn hash_of_text(arguments: &Arguments) -> Result<String> {
-    let mut all = format!("{:?} {:?} ", arguments.column, arguments.encoding);
+    let mut all = format!("{:?} {:?} ", arguments.text.column, arguments.text.encoding);
     if arguments.input.is_file() {
         all += &files::sha256_file(&arguments.input)?;
         return Ok(files::sha256_bytes(all.as_bytes()));
     }
-    for text in read_texts(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())? {
+    for text in arguments.text.read(&arguments.input)? {
         all = files::sha256_bytes(format!("{all}{}", text?).as_bytes());
     }
     Ok(all)

@@ -8,12 +8,13 @@ use crate::vectors::truncated;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::VectorType;
-use limbeck_data::text::{TextReader, read_lines, read_texts};
+use limbeck_data::text::{TextReader, read_lines};
 use limbeck_encoder::{EncoderInfo, Precision};
 
 use super::common::{
     ModelArguments, RunArguments, check_dimension, is_teacher, open_all, precision, refuse_teacher_options,
 };
+use super::input::TextArguments;
 use super::overwrite_guard::refuse_kept;
 use crate::error::{Error, Result};
 
@@ -33,13 +34,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
 
-    /// The column or field with the text
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
-
-    /// The text's encoding where it isn't UTF-8
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
+    #[command(flatten)]
+    text: TextArguments,
 
     /// Text put before every text; a teacher's own by default
     #[arg(long, value_name = "TEXT")]
@@ -150,13 +146,12 @@ fn by_name(to: Option<&Path>) -> Format {
 }
 
 fn open_texts(arguments: &Arguments) -> Result<TextReader> {
-    let encoding = arguments.encoding.as_deref();
     if arguments.input == Path::new("-") {
-        if arguments.column.is_some() {
+        if arguments.text.column.is_some() {
             return Err(Error::Usage("--column: lines from standard input have no columns".into()));
         }
         let stdin = std::io::BufReader::new(std::io::stdin());
-        return Ok(read_lines(stdin, Path::new("standard input"), encoding)?);
+        return Ok(read_lines(stdin, Path::new("standard input"), arguments.text.encoding.as_deref())?);
     }
-    Ok(read_texts(&arguments.input, arguments.column.as_deref(), encoding)?)
+    arguments.text.read(&arguments.input)
 }

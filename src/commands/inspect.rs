@@ -70,10 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             say!("  dimension   {}", model.dimension);
             say!("  parameters  {}", model.parameters);
             say!("  vocabulary  {}", model.tokenizer.vocabulary());
-            match model.max_tokens {
-                Some(most) => say!("  max tokens  {most}"),
-                None => say!("  max tokens  no limit"),
-            }
+            say!("  max tokens  {}", model.max_tokens.map_or("no limit".into(), |most| most.to_string()));
             Ok(())
         }
         ModelFiles::Bert(folder) => {

@@ -6,10 +6,11 @@ use candle_core::Device;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::examples::ExampleColumns;
+use limbeck_data::text::read_texts;
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 
-use super::input::distinct_texts;
+use super::input::distinct;
 use crate::error::{Error, Result};
 use crate::pipeline::StageId;
 use crate::pipeline::training_examples::LoadedExamples;
@@ -65,7 +66,7 @@ impl ExamplesArguments {
         match (&self.examples, &self.input) {
             (Some(path), _) => LoadedExamples::read_labelled(path, columns, limit, stage, monitor),
             (None, Some(input)) => {
-                let texts = distinct_texts(input, None, None)?.take(limit.unwrap_or(usize::MAX));
+                let texts = distinct(read_texts(input, None, None)?).take(limit.unwrap_or(usize::MAX));
                 Ok(LoadedExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
             }
             (None, None) => Err(Error::Usage("--input or --examples is needed".into())),

@@ -9,7 +9,7 @@ use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::Vocabulary;
 
 use super::common::{locate, print_path, set_threads, threads};
-use super::input::chunks;
+use super::input::TextArguments;
 use super::overwrite_guard::{refuse_inputs, refuse_tokenizer};
 use crate::error::{Error, Result};
 use crate::models::tokenizer_file;
@@ -44,13 +44,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     min_count: Option<u64>,
 
-    /// The column or field with the text
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
-
-    /// The text's encoding where it isn't UTF-8
-    #[arg(long, value_name = "NAME")]
-    encoding: Option<String>,
+    #[command(flatten)]
+    text: TextArguments,
 
     /// The tokenizer.json to write
     #[arg(long, value_name = "FILE")]
@@ -86,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
-    let mut texts = chunks(&arguments.input, arguments.column.as_deref(), arguments.encoding.as_deref())?;
+    let mut texts = arguments.text.chunks(&arguments.input)?;
     vocabulary_into(vocabulary, &base, &mut texts, &arguments.to, monitor)?;
     print_path(&arguments.to)
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::measure::word_order::{pairs, write};
 use clap::Args;
 use limbeck_data::Monitor;
-use limbeck_data::text::read_texts;
 
+use super::input::TextArguments;
 use super::overwrite_guard::refuse_kept;
 use crate::error::Result;
 
@@ -21,9 +21,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 
-    /// The column or field with the text
-    #[arg(long, value_name = "NAME")]
-    column: Option<String>,
+    #[command(flatten)]
+    text: TextArguments,
 
     /// At most this many sentences of five words or more, the first
     #[arg(long, value_name = "N", default_value = "500")]
@@ -41,7 +40,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     refuse_kept(&arguments.to, [&arguments.input])?;
     let (mut all, mut sentences) = (Vec::new(), 0);
-    for text in read_texts(&arguments.input, arguments.column.as_deref(), None)? {
+    for text in arguments.text.read(&arguments.input)? {
         monitor.check()?;
         let of_text = pairs(&[&text?], arguments.seed);
         sentences += usize::from(!of_text.is_empty());

@@ -63,8 +63,8 @@ pub struct TeacherFigures {
 }
 
 impl TeacherFigures {
-    /// Reads the figures from `path`. Without that file they come from `measure` and are written there: a teacher is slow,
-    /// and runs over one base have the same one.
+    /// Reads the figures from `path`. Without that file they come from `measure` and are written there: a teacher is
+    /// slow, and runs over one base have the same one.
     ///
     /// # Errors
     /// A file that cannot be read or written, or holds something else; an error of `measure`.

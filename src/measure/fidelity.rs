@@ -46,7 +46,8 @@ pub struct Fidelity {
     /// The main figures.
     pub agreement: FidelitySummary,
     /// The mean cosine with each model's mean vector subtracted first. A teacher whose vectors crowd together makes the
-    /// plain cosine high for every student; this figure does not rise with the crowding. `None` where the widths differ.
+    /// plain cosine high for every student; this figure does not rise with the crowding. `None` where the widths
+    /// differ.
     pub cosine_centred: Option<f64>,
     /// The share of the nearest neighbours where the student embeds the queries and the teacher the documents: each
     /// student vector is compared with the teacher's vectors. `None` where the widths differ.

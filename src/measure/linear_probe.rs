@@ -15,12 +15,14 @@ use limbeck_encoder::Embeddings;
 use nalgebra::{Cholesky, DMatrix, RowDVector};
 
 use super::model::NamedModel;
+use super::sample;
 use crate::error::{Error, Result};
 
 /// The penalties tried, for vectors of length 1; the largest first.
 pub const PENALTIES: [f64; 7] = [1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
 /// Every fifth training document of a topic serves to choose the penalty.
 const VALIDATION_EVERY: usize = 5;
+const SEED: u64 = 0x70b1c;
 /// The penalty where no topic has [`VALIDATION_EVERY`] documents, so that none can be chosen.
 const DEFAULT_PENALTY: f64 = 1e-3;
 
@@ -34,13 +36,15 @@ pub struct TopicCorpus {
 }
 
 impl TopicCorpus {
-    /// Reads the labelled documents that a run's text left.
+    /// Reads the labelled documents that a run's text left: all held-out ones, and of the others a uniform sample of at
+    /// most `most`.
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Path, most: usize) -> Result<Self> {
         let documents = read_documents(path)?.collect::<limbeck_data::Result<Vec<_>>>()?;
-        let (held_out, training) = documents.into_iter().partition(|document| document.held_out);
+        let (held_out, all): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| document.held_out);
+        let training = sample::indices(all.len(), most, SEED).into_iter().map(|place| all[place].clone()).collect();
         Ok(Self { training, held_out })
     }
 }
@@ -177,6 +181,7 @@ fn matrix(vectors: &Embeddings) -> DMatrix<f64> {
 
 #[cfg(test)]
 mod tests {
+    use limbeck_data::text::{DOCUMENTS_FILE, TextPlan, TextSource, TextUnit, prepare};
     use limbeck_training::random::Random;
 
     use super::*;
@@ -205,6 +210,22 @@ mod tests {
     fn accuracy(training: Vec<LabelledDocument>, held_out: Vec<LabelledDocument>) -> Result<TopicAccuracy> {
         let corpus = TopicCorpus { training, held_out };
         topic_accuracy(&NamedModel::new("bag", &FakeEncoder::new(bag)), &corpus, silent())
+    }
+
+    #[test]
+    fn all_held_out_documents_are_read_and_a_sample_of_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        for (number, document) in documents(200, 5, 3).iter().enumerate() {
+            let path = folder.path().join("in").join(&document.label).join(format!("{number}.txt"));
+            limbeck_data::files::write_bytes(&path, document.text.as_bytes()).unwrap();
+        }
+        let source = TextSource { unit: TextUnit::File, label: true, ..TextSource::new(folder.path().join("in")) };
+        let plan = TextPlan { sources: vec![source], hold_out: 0.3, ..TextPlan::default() };
+        prepare(&plan, folder.path(), silent()).unwrap();
+        let read = |most| TopicCorpus::read(&folder.path().join(DOCUMENTS_FILE), most).unwrap();
+        let (all, sample) = (read(1_000), read(20));
+        assert_eq!((all.training.len() + all.held_out.len(), sample.training.len()), (200, 20));
+        assert_eq!((&sample.held_out, &sample), (&all.held_out, &read(20)));
     }
 
     #[test]

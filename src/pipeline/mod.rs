@@ -103,8 +103,8 @@ impl Pipeline<'_> {
         &self.chain[0].folder
     }
 
-    /// The stages in order, each with the cause for which it would run; none after `--to`. Refuses stages that the recipe
-    /// lacks, and files that it names and that aren't there.
+    /// The stages in order, each with the cause for which it would run; none after `--to`. Refuses stages that the
+    /// recipe lacks, and files that it names and that aren't there.
     fn stages(&self, options: &RunOptions) -> Result<Vec<(&'static dyn Stage, Option<Cause>)>> {
         let plan = &self.chain[0].plan;
         let stages = stages::of(plan);

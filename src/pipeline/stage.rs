@@ -1,7 +1,8 @@
 //! [`Stage`]: what a stage of a run is.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use limbeck_data::files::remove;
 use serde_json::Value;
 
 use super::context::Context;
@@ -52,17 +53,7 @@ pub trait Stage: Sync {
 
     /// Removes what [`Stage::run`] would otherwise resume.
     fn clear(&self, context: &Context) -> Result<()> {
-        self.outputs(context.run()).cleared.map_or(Ok(()), |folder| remove_folder(&folder))
-    }
-}
-
-/// Removes a folder, which may be missing.
-pub fn remove_folder(path: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(limbeck_data::Error::io("remove the folder", path)(error).into())
-        }
-        _ => Ok(()),
+        self.outputs(context.run()).cleared.map_or(Ok(()), |folder| Ok(remove(&folder)?))
     }
 }
 

@@ -42,11 +42,8 @@ impl State {
     /// Reads the state of a run; a run without one has finished no stage.
     pub fn read(run: &RunFolder) -> Result<Self> {
         let path = run.state();
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|source| Error::State { path, source }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(source) => Err(limbeck_data::Error::io("read", &path)(source).into()),
-        }
+        let Some(bytes) = files::read_if_present(&path)? else { return Ok(Self::default()) };
+        serde_json::from_slice(&bytes).map_err(|source| Error::State { path, source })
     }
 
     /// Writes the state.

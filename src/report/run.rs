@@ -1,9 +1,8 @@
 //! The files of a finished run that a report is drawn from.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use limbeck_data::Error as DataError;
+use limbeck_data::files::read_if_present;
 
 use super::history::{History, read_histories};
 use crate::error::Result;
@@ -60,11 +59,7 @@ pub fn read_all(folders: &[PathBuf]) -> Result<Vec<FinishedRun>> {
 }
 
 fn text(path: &Path) -> Result<String> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(DataError::io("read", path)(error).into()),
-    }
+    Ok(String::from_utf8_lossy(&read_if_present(path)?.unwrap_or_default()).into_owned())
 }
 
 #[cfg(test)]

@@ -159,8 +159,7 @@ impl Summary {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(Error::json("summary", path))?;
-        Ok(files::write_bytes(path, format!("{text}\n").as_bytes())?)
+        Ok(files::write_json(path, &json!(self))?)
     }
 
     /// Reads the summary of the run in the folder `path`, or the file `path` itself.

@@ -78,7 +78,6 @@ mod tensors;
 mod test_support;
 mod tokenise;
 mod trainable;
-mod unit;
 pub mod vocabulary;
 
 pub use error::{Error, Result};

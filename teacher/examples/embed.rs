@@ -6,8 +6,8 @@
 //! ```
 //!
 //! TEACHER is a folder with a BERT, which is exported to ONNX beside the cache first, or an ONNX file with
-//! tokenizer.json beside it. With `text-only` the vocabulary's vectors are left out. Killed and started again, the job goes
-//! on where it was.
+//! tokenizer.json beside it. With `text-only` the vocabulary's vectors are left out. Killed and started again, the job
+//! goes on where it was.
 
 use std::error::Error;
 use std::fs::File;

@@ -11,8 +11,8 @@ use crate::Result;
 /// states of larger batches no longer fit the core's cache (f32 at 2,048: a twelfth slower, at 8,192 half again).
 pub const BATCH_TOKENS: usize = 512;
 
-/// Batches of at most `most_tokens` tokens, padding included, but of at least one text: the indices of the texts, shortest
-/// first; texts of one length keep their order. The batches depend on the lengths alone.
+/// Batches of at most `most_tokens` tokens, padding included, but of at least one text: the indices of the texts,
+/// shortest first; texts of one length keep their order. The batches depend on the lengths alone.
 pub(crate) fn plan(texts: &TokenBatch, most_tokens: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..texts.rows()).collect();
     order.sort_by_key(|&row| texts.row_len(row));

@@ -5,6 +5,7 @@ mod modules;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_data::files::read_if_present;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -200,9 +201,7 @@ fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
 }
 
 fn parse_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    match fs::read_to_string(path) {
-        Ok(text) => parse(&text, path).map(Some),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io(path, "read")(error)),
-    }
+    let parse =
+        |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|source| Error::Json { path: path.to_owned(), source });
+    read_if_present(path)?.map(parse).transpose()
 }

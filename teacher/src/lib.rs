@@ -1,5 +1,5 @@
-//! BERT sentence encoders as teachers: the model in candle, its ONNX export, inference in ONNX Runtime, and the embed job
-//! that fills a cache.
+//! BERT sentence encoders as teachers: the model in candle, its ONNX export, inference in ONNX Runtime, and the embed
+//! job that fills a cache.
 //!
 //! ```text
 //! folder (config.json, model.safetensors, tokenizer.json)

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use bytemuck::cast_slice;
 use candle_core::{DType, Device, Tensor};
-use limbeck_data::files::{write_atomically, write_bytes};
+use limbeck_data::files::{write_atomically, write_bytes, write_json};
+use limbeck_training::sentence_transformers::{dense, limits, pooling};
 use serde_json::{Map, Value, json};
 
 use crate::{BertConfig, Error, Pooler, Result};
@@ -65,8 +66,7 @@ const SPECIAL: [(&str, [&str; 2]); 7] = [
 pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
     let config_path = folder.join("config.json");
     let config = config_of(teacher);
-    let text = pretty(&config);
-    let shape = BertConfig::from_json(&String::from_utf8_lossy(&text), &config_path)?;
+    let shape = BertConfig::from_json(&config.to_string(), &config_path)?;
     let tokenizer_path = folder.join("tokenizer.json");
     let tokenizer: Value = serde_json::from_slice(teacher.tokenizer)
         .map_err(|source| Error::Json { path: tokenizer_path.clone(), source })?;
@@ -77,21 +77,14 @@ pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
 
     let tensors: Vec<_> = teacher.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     write_tensors(&folder.join(WEIGHTS), &tensors)?;
-    write_bytes(&config_path, &text)?;
+    write_json(&config_path, &config)?;
     write_bytes(&tokenizer_path, teacher.tokenizer)?;
-    write_bytes(&folder.join("tokenizer_config.json"), &pretty(&tokenizer_config(&tokenizer, teacher.max_tokens)))?;
-    let limit = json!({"max_seq_length": teacher.max_tokens, "do_lower_case": false});
-    write_bytes(&folder.join("sentence_bert_config.json"), &pretty(&limit))?;
-    write_bytes(&folder.join("config_sentence_transformers.json"), &pretty(&prompts(teacher.prefix)))?;
+    write_json(&folder.join("tokenizer_config.json"), &tokenizer_config(&tokenizer, teacher.max_tokens))?;
+    write_json(&folder.join("sentence_bert_config.json"), &limits(Some(teacher.max_tokens)))?;
+    write_json(&folder.join("config_sentence_transformers.json"), &prompts(teacher.prefix))?;
     let modules = write_modules(folder, teacher.pooler, dense, &shape)?;
-    write_bytes(&folder.join("modules.json"), &pretty(&modules))?;
+    write_json(&folder.join("modules.json"), &modules)?;
     Ok(())
-}
-
-fn pretty(value: &Value) -> Vec<u8> {
-    let mut text = format!("{value:#}").into_bytes();
-    text.push(b'\n');
-    text
 }
 
 fn config_of(teacher: &SavedTeacher) -> Value {
@@ -144,7 +137,7 @@ fn prompts(prefix: &str) -> Value {
 }
 
 /// Writes the folders of the pooling's modules, and returns the list of modules.
-fn write_modules(folder: &Path, pooler: Pooler, dense: Option<[&Tensor; 2]>, shape: &BertConfig) -> Result<Value> {
+fn write_modules(folder: &Path, pooler: Pooler, layer: Option<[&Tensor; 2]>, shape: &BertConfig) -> Result<Value> {
     let (width, layers) = (shape.hidden_size, shape.num_hidden_layers);
     let mut modules = vec![json!({"idx": 0, "name": "0", "path": "", "type": type_of("Transformer")})];
     let mut add = |kind: &str| {
@@ -164,31 +157,17 @@ fn write_modules(folder: &Path, pooler: Pooler, dense: Option<[&Tensor; 2]>, sha
     if let Some((start, shares)) = shares {
         let place = add("WeightedLayerPooling");
         let config = json!({"word_embedding_dimension": width, "layer_start": start, "num_hidden_layers": layers});
-        write_bytes(&place.join("config.json"), &pretty(&config))?;
+        write_json(&place.join("config.json"), &config)?;
         let shares = Tensor::new(shares, &Device::Cpu).map_err(Error::candle("writing the weights of layers"))?;
         write_tensors(&place.join(WEIGHTS), &[("layer_weights", &shares)])?;
     }
     let by_first = matches!(pooler, Pooler::Cls | Pooler::ClsBeforePooler);
-    let pooling = json!({
-        "word_embedding_dimension": width,
-        "pooling_mode_cls_token": by_first,
-        "pooling_mode_mean_tokens": !by_first,
-        "pooling_mode_max_tokens": false,
-        "pooling_mode_mean_sqrt_len_tokens": false,
-        "pooling_mode_weightedmean_tokens": false,
-        "pooling_mode_lasttoken": false,
-        "include_prompt": true,
-    });
-    write_bytes(&add("Pooling").join("config.json"), &pretty(&pooling))?;
-    if let Some([weight, bias]) = dense {
+    let pooling = pooling(width, &[if by_first { "cls_token" } else { "mean_tokens" }]);
+    write_json(&add("Pooling").join("config.json"), &pooling)?;
+    if let Some([weight, bias]) = layer {
         let place = add("Dense");
-        let config = json!({
-            "in_features": width,
-            "out_features": width,
-            "bias": true,
-            "activation_function": "torch.nn.modules.activation.Tanh",
-        });
-        write_bytes(&place.join("config.json"), &pretty(&config))?;
+        let config = dense(width, width, "torch.nn.modules.activation.Tanh");
+        write_json(&place.join("config.json"), &config)?;
         write_tensors(&place.join(WEIGHTS), &[("linear.weight", weight), ("linear.bias", bias)])?;
     }
     add("Normalize");

@@ -1,5 +1,5 @@
-//! Models of other exporters in ONNX Runtime. ORT_DYLIB_PATH names the library; without it, the package `onnxruntime` is
-//! fetched. `tests/golden/onnx/make.py` made the models: token `i` has the vector [i + 1, 1, 0, -i].
+//! Models of other exporters in ONNX Runtime. ORT_DYLIB_PATH names the library; without it, the package `onnxruntime`
+//! is fetched. `tests/golden/onnx/make.py` made the models: token `i` has the vector [i + 1, 1, 0, -i].
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use limbeck_data::files::{read_if_present, remove};
 use rayon::prelude::*;
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, SafeTensors, View};
@@ -194,19 +195,10 @@ pub fn write(path: &Path, tensors: &[(String, Stored)], metadata: Option<HashMap
 /// # Errors
 /// A file that is truncated or not safetensors, and a state that is missing or has other fields.
 pub fn load<S: DeserializeOwned>(path: &Path) -> Result<Option<(HashMap<String, Tensor>, S)>> {
-    let Some(bytes) = read(path)? else { return Ok(None) };
+    let Some(bytes) = read_if_present(path)? else { return Ok(None) };
     let state = state_in(&bytes, path)?;
     let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(not_whole(path))?;
     Ok(Some((tensors, state)))
-}
-
-/// The bytes of a file; `None` when there is none.
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path, "reading")(error)),
-    }
 }
 
 /// The state in the header of `bytes`, the file at `path`.
@@ -266,7 +258,7 @@ impl CheckpointFiles {
     /// As for [`load`].
     pub fn state<S: DeserializeOwned>(&self) -> Result<Option<S>> {
         let path = self.checkpoint();
-        read(&path)?.map(|bytes| state_in(&bytes, &path)).transpose()
+        read_if_present(&path)?.map(|bytes| state_in(&bytes, &path)).transpose()
     }
 
     /// Saves the weights after `step` as the best so far.
@@ -296,10 +288,7 @@ impl CheckpointFiles {
     /// A file that can't be removed.
     pub fn remove(&self) -> Result<()> {
         for path in [self.checkpoint(), self.best()] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::file(&path, "removing")(error)),
-                _ => {}
-            }
+            remove(&path)?;
         }
         Ok(())
     }

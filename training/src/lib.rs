@@ -113,6 +113,7 @@ pub mod number;
 pub mod optimiser;
 pub mod random;
 pub mod schedule;
+pub mod sentence_transformers;
 pub mod settings;
 pub mod space;
 

@@ -14,7 +14,7 @@ use super::manifest::{FileRecord, first_damaged, list, sha256_of};
 use super::pip::{Pip, python};
 use super::{AssetError, Uri, wheel};
 use crate::error::{Error, Result};
-use crate::files::{sha256_bytes, write_bytes};
+use crate::files::{remove, sha256_bytes, write_bytes};
 use crate::monitor::Monitor;
 
 /// An asset on this machine.
@@ -221,15 +221,6 @@ impl AssetStore {
             fs::rename(&made, &place).map_err(Error::io("put in place", &place))?;
         }
         Ok(AssetRecord { uri, path, sha256, wheel_sha256: None, base, entries })
-    }
-}
-
-/// Deletes a file or folder, if it exists.
-fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
     }
 }
 

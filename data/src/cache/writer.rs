@@ -223,8 +223,7 @@ impl CacheWriter {
         // Shards past the end would come from a longer text with the same fingerprint. None should exist; delete any
         // that do.
         for entry in self.done.shards.split_off(&shards).into_values() {
-            let path = self.folder.join(entry.file);
-            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            files::remove(&self.folder.join(entry.file))?;
         }
         let whole = |shard: usize| {
             let expected = shard_rows.min(rows - shard as u64 * shard_rows);

@@ -13,5 +13,6 @@ pub(crate) use hash::write_hashed;
 pub use hash::{hex, sha256_bytes, sha256_file, sha256_reader};
 pub(crate) use lock::lock_part;
 pub use lock::{FolderLock, lock_folder};
-pub use pending::{PendingFile, folder_of, remove_leftovers, sync_folder, write_atomically, write_bytes};
+pub use pending::{PendingFile, folder_of, remove_leftovers, sync_folder, write_atomically, write_bytes, write_json};
 pub(crate) use walk::visible_files;
+pub use walk::{read_if_present, remove};

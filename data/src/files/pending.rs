@@ -25,6 +25,11 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes).map_err(Error::io("write", path)))
 }
 
+/// Writes `value` to the file at `path`, indented.
+pub fn write_json(path: &Path, value: &serde_json::Value) -> Result<()> {
+    write_bytes(path, format!("{value:#}\n").as_bytes())
+}
+
 /// Deletes the temporary files that killed processes left in `folder`, and returns their number. Those of living
 /// processes are locked and stay. A missing folder has none.
 pub fn remove_leftovers(folder: &Path) -> Result<usize> {

@@ -1,5 +1,7 @@
-//! Lists the files below a folder.
+//! Reads, lists and removes files.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -17,4 +19,26 @@ pub(crate) fn visible_files(folder: &Path) -> impl Iterator<Item = Result<PathBu
             Some(Err(Error::io("read", &path)(error.into())))
         }
     })
+}
+
+/// The bytes of the file at `path`; `None` where there is no file.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        read => read.map(Some).map_err(Error::io("read", path)),
+    }
+}
+
+/// Removes a file or a folder with everything in it; nothing need be there.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn remove(path: &Path) -> Result<()> {
+    match if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) } {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }

@@ -12,7 +12,8 @@ use super::rows::{TextReader, read_files};
 use super::sample::Sample;
 use super::source::{self, TextFile, TextFormat, TextSource, TextUnit};
 use super::{HashSet64, TextError, hash, sentences};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files::remove;
 use crate::monitor::Monitor;
 
 /// The name of the file with the texts to train on.
@@ -73,8 +74,7 @@ pub fn prepare_augmented(plan: &TextPlan, folder: &Path, augment: Augment, monit
     match pass.documents {
         Some(writer) => writer.finish()?,
         // An earlier plan's documents do not belong to this text.
-        None if documents.exists() => std::fs::remove_file(&documents).map_err(Error::io("remove", &documents))?,
-        None => {}
+        None => remove(&documents)?,
     }
     pass.held_out.finish()?;
     pass.train.finish()?;

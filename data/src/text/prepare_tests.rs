@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use super::super::{LabelledDocument, PreparedText, TextBatch, read_documents};
 use super::*;
+use crate::Error;
 use crate::Interrupt;
 use crate::progress::Silent;
 

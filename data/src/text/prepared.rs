@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
 };
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
@@ -200,15 +201,8 @@ impl PreparedText {
             .with_offset(first - skipped.unwrap_or(first))
             .with_limit(count)
             .with_batch_size(count.clamp(1, ROW_GROUP_ROWS));
-        let mut read = TextBatch::default();
-        for batch in batches(builder, &self.path, |batch| Ok(text_batch(batch)))? {
-            let batch = batch?;
-            read.ids.extend(batch.ids);
-            read.texts.extend(batch.texts);
-            read.groups.extend(batch.groups);
-            read.labels.extend(batch.labels);
-        }
-        Ok(read)
+        let read = batches(builder, &self.path, |batch| Ok(batch.clone()))?.collect::<Result<Vec<_>>>()?;
+        Ok(text_batch(&concat_batches(&text_schema(), &read).map_err(Error::read_parquet(&self.path))?))
     }
 }
 

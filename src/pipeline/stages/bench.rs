@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use limbeck_data::files;
 use serde_json::{Value, json};
 
 use super::{embed, evaluate, export_student, export_teacher, text};
 use crate::error::Result;
-use crate::json_file;
 use crate::measure::NamedModel;
 use crate::measure::evaluation::Candidate;
 use crate::measure::speed::{Settings, measure_speed};
@@ -52,7 +52,7 @@ impl Stage for Bench {
         let round = Duration::from_secs_f64(recipe.seconds);
         let settings = Settings { rounds: recipe.rounds, round, ..Settings::default() };
         let measured = measure_speed(&models, &texts, &settings, context.monitor)?;
-        json_file::write(&context.folder().bench(), &json!(measured))
+        Ok(files::write_json(&context.folder().bench(), &json!(measured))?)
     }
 }
 

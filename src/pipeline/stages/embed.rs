@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, CacheSpec, Columns, SHARD_ROWS};
+use limbeck_data::files::remove;
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 use super::{export_teacher, fetch, text, vocabulary};
 use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
-use crate::pipeline::stage::remove_folder;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
 
@@ -112,7 +112,7 @@ fn remove_other_cache(folder: &Path, spec: &CacheSpec) -> Result<()> {
     }
     let is_same = Cache::open(folder)
         .is_ok_and(|cache| cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage));
-    if is_same { Ok(()) } else { remove_folder(folder) }
+    if is_same { Ok(()) } else { Ok(remove(folder)?) }
 }
 
 /// What a student learns from and is measured on.

@@ -2,19 +2,18 @@
 
 use std::path::PathBuf;
 
+use limbeck_data::files;
 use limbeck_encoder::{Embeddings, Precision, Student};
 use serde_json::{Value, json};
 
 use super::{baselines, embed, export_student, export_teacher, text};
 use crate::error::Result;
-use crate::json_file;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
 use crate::measure::linear_probe::TopicCorpus;
 use crate::measure::sts::read_sets;
 use crate::measure::{evaluation, word_order};
 use crate::pipeline::fingerprint::stamp_contents;
-use crate::pipeline::stage::remove_folder;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::summary::ModelRole;
@@ -22,8 +21,8 @@ use crate::summary::ModelRole;
 /// The stage's name.
 pub const ID: StageId = StageId::new("evaluate");
 
-/// Measures the quality of every model. Figures of the teacher are stored beside it: recipes over one base, and a student
-/// trained again, share a teacher, which is slow.
+/// Measures the quality of every model. Figures of the teacher are stored beside it: recipes over one base, and a
+/// student trained again, share a teacher, which is slow.
 pub struct Evaluate;
 
 impl Stage for Evaluate {
@@ -59,17 +58,17 @@ impl Stage for Evaluate {
         };
         let evaluation = evaluation::evaluate(&candidates, &data, stored_or_measured, context.monitor)?;
         let own = context.folder();
-        json_file::write(&own.held_out_figures(), &json!(evaluation.held_out))?;
-        json_file::write(&own.evaluation(), &json!(evaluation.rows))
+        files::write_json(&own.held_out_figures(), &json!(evaluation.held_out))?;
+        Ok(files::write_json(&own.evaluation(), &json!(evaluation.rows))?)
     }
 
     fn clear(&self, context: &Context) -> Result<()> {
-        remove_folder(&context.folder_of(export_teacher::ID).measured())
+        Ok(files::remove(&context.folder_of(export_teacher::ID).measured())?)
     }
 }
 
-/// All models: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the static
-/// students.
+/// All models: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the
+/// static students.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
@@ -109,7 +108,7 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,
-        topics: is_labelled.then(|| TopicCorpus::read(&documents)).transpose()?,
+        topics: is_labelled.then(|| TopicCorpus::read(&documents, recipe.evaluate.topic_documents)).transpose()?,
     })
 }
 

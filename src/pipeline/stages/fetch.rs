@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use limbeck_data::assets::{Asset, Uri};
+use limbeck_data::files;
 use limbeck_teacher::TeacherFolder;
 use serde_json::{Map, Value, json};
 
@@ -68,7 +69,7 @@ impl Stage for Fetch {
             // Before the embedding rather than after it.
             check_width(context, named_teacher(context)?.config.hidden_size)?;
         }
-        json_file::write(&context.folder().assets(), &fetched.into())
+        Ok(files::write_json(&context.folder().assets(), &fetched.into())?)
     }
 }
 
@@ -82,7 +83,7 @@ pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
     let path = context.folder().assets();
     let mut listed: Map<String, Value> = json_file::read_if_present(&path, "list of assets")?.unwrap_or_default();
     listed.insert(uri.to_string(), entry(&asset));
-    json_file::write(&path, &listed.into())?;
+    files::write_json(&path, &listed.into())?;
     Ok(asset.path)
 }
 

@@ -32,11 +32,13 @@ pub struct EvaluateSection {
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.
     pub word_order_sentences: usize,
+    /// At most this many labelled documents, a uniform sample, serve to train the probe that tells topics apart.
+    pub topic_documents: usize,
 }
 
 impl Default for EvaluateSection {
     fn default() -> Self {
-        Self { sts: Vec::new(), word_order: true, word_order_sentences: 500 }
+        Self { sts: Vec::new(), word_order: true, word_order_sentences: 500, topic_documents: 300 }
     }
 }
 
@@ -57,8 +59,11 @@ impl Default for BenchSection {
 }
 
 impl EvaluateSection {
-    /// Refuses files that aren't there.
+    /// Refuses files that aren't there, and a probe without documents.
     pub fn check(&self) -> Check {
+        if self.topic_documents == 0 {
+            return problem("evaluate.topic_documents is 0: a probe needs documents to train on", "300 is the default");
+        }
         check_files("evaluate.sts", &self.sts)
     }
 }

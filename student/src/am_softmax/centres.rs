@@ -13,11 +13,11 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use limbeck_data::files::{self, PendingFile};
+use limbeck_encoder::normalise;
 use limbeck_training::random::Random;
 use memmap2::MmapMut;
 
 use crate::error::{Error, Result};
-use crate::unit::to_unit;
 
 /// The random stream of centres that start at random.
 const START: u64 = 41;
@@ -65,10 +65,10 @@ impl CentreRows<'_> {
             return Err(Error::folder(self.file.path(), reason));
         }
         let mut row = row.to_vec();
-        if !to_unit(&mut row) {
+        if !normalise(&mut row) {
             let mut random = Random::new(self.seed, &[START, self.written as u64]);
             row.iter_mut().for_each(|x| *x = random.normal() as f32);
-            to_unit(&mut row);
+            normalise(&mut row);
         }
         self.written += 1;
         let written = self.file.write_all(bytemuck::cast_slice(&row));
@@ -147,7 +147,7 @@ impl Centres {
         for (&class, gradient) in classes.iter().zip(gradient.chunks_exact(width)) {
             let row = &mut all[class as usize * width..][..width];
             moved.iter_mut().zip(row.iter().zip(gradient)).for_each(|(to, (&x, &g))| *to = x - rate * g);
-            if to_unit(&mut moved) {
+            if normalise(&mut moved) {
                 row.copy_from_slice(&moved);
             }
         }

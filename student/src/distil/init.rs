@@ -1,7 +1,7 @@
 //! The student before its first step: the static start, or a student that was trained before.
 
 use limbeck_data::Monitor;
-use limbeck_encoder::TokenBatch;
+use limbeck_encoder::{TokenBatch, normalise};
 
 use super::job::DistilJob;
 use super::targets::Survey;
@@ -9,7 +9,6 @@ use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
 use crate::model::TextCnn;
 use crate::start::{Bags, Start, from_token_vectors, least_squares};
-use crate::unit::to_unit;
 
 /// The least-squares start is made of about this many texts at most.
 const START_TEXTS: usize = 131_072;
@@ -47,7 +46,7 @@ fn empty_target(job: &DistilJob, survey: &Survey) -> Result<Vec<f32>> {
         return Ok(vectors.embeddings[vectors.embeddings.len() - vectors.dimension..].to_vec());
     }
     let mut mean = survey.mean.clone();
-    to_unit(&mut mean);
+    normalise(&mut mean);
     Ok(mean)
 }
 

@@ -2,11 +2,10 @@
 
 use limbeck_data::cache::{Cache, Fingerprint, Shard, Slice, TokenVectors};
 use limbeck_data::{Monitor, files, text};
-use limbeck_encoder::{TokenBatch, Tokenizer};
+use limbeck_encoder::{TokenBatch, Tokenizer, normalise};
 
 use crate::error::{Error, Result};
 use crate::tokenise::tokenise;
-use crate::unit::to_unit;
 
 /// About this many texts of a cache are held out of training and measure fidelity.
 pub const HELD_OUT: usize = 2_000;
@@ -94,7 +93,7 @@ fn is_below(hash: u64, share: f64) -> bool {
 fn push_unit(all: &mut Vec<f32>, vector: &[f32]) -> bool {
     let start = all.len();
     all.extend_from_slice(vector);
-    let has_direction = to_unit(&mut all[start..]);
+    let has_direction = normalise(&mut all[start..]);
     if !has_direction {
         all.truncate(start);
     }

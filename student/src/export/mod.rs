@@ -13,7 +13,7 @@ use std::path::Path;
 
 use limbeck_data::files;
 use limbeck_encoder::Precision;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
@@ -35,7 +35,7 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
         "hidden_size": config.dimension,
         "limbeck": {"student": config, "origin": student.origin},
     });
-    write_json(&described, &to.join("config.json"))
+    Ok(files::write_json(&to.join("config.json"), &described)?)
 }
 
 /// Refuses to overwrite a student's own folder; an earlier export may be overwritten.
@@ -55,9 +55,5 @@ pub fn refuse_other_kind(to: &Path) -> Result<()> {
 
 fn write_tokenizer(files: &TokenizerFiles, folder: &Path) -> Result<()> {
     files::write_bytes(&folder.join("tokenizer.json"), files.tokenizer.to_string().as_bytes())?;
-    write_json(&files.config, &folder.join("tokenizer_config.json"))
-}
-
-fn write_json(value: &Value, path: &Path) -> Result<()> {
-    Ok(files::write_bytes(path, format!("{value:#}\n").as_bytes())?)
+    Ok(files::write_json(&folder.join("tokenizer_config.json"), &files.config)?)
 }

@@ -25,12 +25,14 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
+use limbeck_data::files::write_json;
 use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::{self, Stored};
+use limbeck_training::sentence_transformers::{dense, limits, pooling};
 use serde_json::{Value, json};
 
 use super::tokenizer::TokenizerFiles;
-use super::{write_json, write_tokenizer};
+use super::write_tokenizer;
 use crate::error::{Error, Result};
 use crate::folder::{END_TOKEN, ModuleLayout, StudentFolder};
 use crate::graph::Backend;
@@ -112,10 +114,10 @@ fn write_table(student: &StudentFolder, to: &Path) -> Result<()> {
         "torch_dtype": "float32",
         "limbeck": {"student": config, "origin": student.origin},
     });
-    write_json(&described, &to.join("config.json"))?;
+    write_json(&to.join("config.json"), &described)?;
     write_tokenizer(&TokenizerFiles::with_end(&student.tokenizer, config.max_tokens, END_TOKEN)?, to)?;
     let longest = config.max_tokens.map(|tokens| tokens + 1);
-    write_json(&json!({"max_seq_length": longest, "do_lower_case": false}), &to.join("sentence_bert_config.json"))
+    Ok(write_json(&to.join("sentence_bert_config.json"), &limits(longest))?)
 }
 
 fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> {
@@ -146,7 +148,7 @@ fn write_banks(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()> 
     let widths: Vec<usize> = std::iter::repeat_n(1, layout.carrying()).chain(own_widths).collect();
     let described = json!({"in_word_embedding_dimension": inputs, "out_channels": filters, "kernel_sizes": widths});
     write_tensors(&tensors, to)?;
-    write_json(&described, &to.join("cnn_config.json"))
+    Ok(write_json(&to.join("cnn_config.json"), &described)?)
 }
 
 /// From the pooled features, maxima before means, to the inputs of the last layer: own maxima; relu(2m − 1) of the mean
@@ -198,16 +200,11 @@ fn write_output(layout: &ModuleLayout, model: &TextCnn, to: &Path) -> Result<()>
 
 /// Writes a linear layer, `weight` (`[outputs, inputs]`) and `bias`, as sentence-transformers' module `Dense`.
 fn write_dense(weight: Tensor, bias: Tensor, activation: &str, to: &Path) -> Result<()> {
-    let described = json!({
-        "in_features": weight.dims()[1],
-        "out_features": weight.dims()[0],
-        "bias": true,
-        "activation_function": activation,
-    });
+    let described = dense(weight.dims()[1], weight.dims()[0], activation);
     let tensors =
         [("linear.weight".to_owned(), Stored::Tensor(weight)), ("linear.bias".to_owned(), Stored::Tensor(bias))];
     write_tensors(&tensors, to)?;
-    write_json(&described, &to.join("config.json"))
+    Ok(write_json(&to.join("config.json"), &described)?)
 }
 
 fn write_word_weights(student: &StudentFolder, to: &Path) -> Result<()> {
@@ -216,21 +213,13 @@ fn write_word_weights(student: &StudentFolder, to: &Path) -> Result<()> {
     let mut vocabulary: Vec<Value> = (0..end).map(token).collect();
     vocabulary.push(END_TOKEN.into());
     let described = json!({"vocab": vocabulary, "word_weights": {END_TOKEN: END_WEIGHT}, "unknown_word_weight": 1});
-    write_json(&described, &to.join("config.json"))
+    Ok(write_json(&to.join("config.json"), &described)?)
 }
 
 fn write_pooling(layout: &ModuleLayout, to: &Path) -> Result<()> {
-    let described = json!({
-        "word_embedding_dimension": layout.features(),
-        "pooling_mode_cls_token": false,
-        "pooling_mode_mean_tokens": true,
-        "pooling_mode_max_tokens": !layout.config.convolutions.is_empty(),
-        "pooling_mode_mean_sqrt_len_tokens": false,
-        "pooling_mode_weightedmean_tokens": false,
-        "pooling_mode_lasttoken": false,
-        "include_prompt": true,
-    });
-    write_json(&described, &to.join("config.json"))
+    let modes =
+        if layout.config.convolutions.is_empty() { &["mean_tokens"][..] } else { &["mean_tokens", "max_tokens"] };
+    Ok(write_json(&to.join("config.json"), &pooling(layout.features(), modes))?)
 }
 
 fn tensor(values: Vec<f32>, shape: &[usize]) -> Result<Tensor> {

@@ -6,11 +6,10 @@
 
 use std::path::Path;
 
-use limbeck_data::files;
+use limbeck_data::files::{self, write_json};
 use serde_json::json;
 
-use super::modules;
-use super::{refuse_student, write_json, write_tokenizer};
+use super::{modules, refuse_student, write_tokenizer};
 use crate::error::Result;
 use crate::export::tokenizer::TokenizerFiles;
 use crate::folder::StudentFolder;
@@ -56,7 +55,7 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
         "default_prompt_name": null,
         "similarity_fn_name": "cosine",
     });
-    write_json(&settings, &to.join("config_sentence_transformers.json"))?;
+    write_json(&to.join("config_sentence_transformers.json"), &settings)?;
     // Without a card the library asks the hub for one.
     let card = to.join("README.md");
     if !card.exists() {
@@ -64,5 +63,5 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
     }
     let list = (modules.iter().zip(names()).enumerate())
         .map(|(index, (class, path))| json!({"idx": index, "name": index.to_string(), "path": path, "type": class}));
-    write_json(&list.collect(), &to.join("modules.json"))
+    Ok(write_json(&to.join("modules.json"), &list.collect())?)
 }

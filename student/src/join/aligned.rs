@@ -1,9 +1,9 @@
 //! The rows of several caches of the same texts, side by side.
 
 use limbeck_data::cache::Cache;
+use limbeck_encoder::normalise;
 
 use crate::error::{Error, Result};
-use crate::unit::to_unit;
 
 /// The most consecutive rows that only one cache may have: the programs that made the caches may have left out
 /// different duplicates or blank texts.
@@ -63,7 +63,7 @@ impl<'a> AlignedRows<'a> {
             for reader in &mut self.readers {
                 let start = chunk.vectors.len();
                 chunk.vectors.extend_from_slice(reader.vector());
-                to_unit(&mut chunk.vectors[start..]);
+                normalise(&mut chunk.vectors[start..]);
             }
             let first = &mut self.readers[0];
             chunk.texts.push(std::mem::take(&mut first.texts[first.done]));
@@ -137,7 +137,7 @@ pub(super) fn side_by_side(parts: &[(Vec<f32>, usize)]) -> Vec<f32> {
         for (values, width) in parts {
             let start = all.len();
             all.extend_from_slice(&values[row * width..(row + 1) * width]);
-            to_unit(&mut all[start..]);
+            normalise(&mut all[start..]);
         }
     }
     all

@@ -2,13 +2,13 @@
 
 use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, SHARD_ROWS};
+use limbeck_encoder::normalise;
 use nalgebra::{DMatrix, DVector, SVD};
 
 use super::Settings;
 use super::aligned::AlignedRows;
 use crate::directions::{principal_directions, project, scatter};
 use crate::error::Result;
-use crate::unit::to_unit;
 
 /// The moments are those of a sample of at most about so many rows; a shorter text is taken whole.
 const SAMPLE: u64 = 1 << 17;
@@ -82,7 +82,7 @@ impl JoinMap {
             if row.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt() < ROUNDING {
                 row.fill(0.0);
             }
-            to_unit(row);
+            normalise(row);
         }
         joined
     }

@@ -1,17 +1,17 @@
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, VectorType};
+use limbeck_encoder::normalise;
 use limbeck_training::random::Random;
 
 use super::*;
 use crate::test_support::word_tokenizer;
-use crate::unit::to_unit;
 
 /// Random unit vectors whose mean is not zero, so that there is a mean to subtract.
 fn vectors(rows: usize, width: usize, seed: u64) -> Vec<f32> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut values: Vec<f32> = (0..rows * width).map(|_| random.f32() - 0.3).collect();
     for row in values.chunks_exact_mut(width) {
-        to_unit(row);
+        normalise(row);
     }
     values
 }

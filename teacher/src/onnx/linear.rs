@@ -126,7 +126,8 @@ impl<'a> LayerBuilder<'a> {
     }
 }
 
-/// [`row_scale`], or a larger scale where two of four neighbours would have magnitudes of more than [`MAX_PAIR`] together.
+/// [`row_scale`], or a larger scale where two of four neighbours would have magnitudes of more than [`MAX_PAIR`]
+/// together.
 fn weight_scale(row: &[f32]) -> f32 {
     let pair = |four: &[f32]| {
         let mut two = [0.0_f32; 2];

@@ -21,8 +21,8 @@ pub(super) struct PaddedRows<'a> {
 }
 
 impl PaddedRows<'_> {
-    /// The `height × longest` integers of the input `role`. With a `least` of 1 a row without tokens counts as one token
-    /// of padding, so that every mean is over a token.
+    /// The `height × longest` integers of the input `role`. With a `least` of 1 a row without tokens counts as one
+    /// token of padding, so that every mean is over a token.
     pub(super) fn input<T: Copy + From<bool> + TryFrom<u32>>(&self, role: InputRole) -> Vec<T> {
         // No vocabulary has ids beyond i32.
         let integer = |id: u32| T::try_from(id).unwrap_or(T::from(false));

@@ -51,7 +51,8 @@ pub trait Learner {
     /// A tensor that is missing or of another shape.
     fn set_weights(&mut self, saved: &SavedTensors) -> Result<(), Self::Error>;
 
-    /// Puts back the checkpoint of `step`: weights and moments, and the files that [`Learner::before_checkpoint`] saved.
+    /// Puts back the checkpoint of `step`: weights and moments, and the files that [`Learner::before_checkpoint`]
+    /// saved.
     ///
     /// # Errors
     /// A tensor or a file that is missing or of another shape.

@@ -1,5 +1,6 @@
 //! One contestant of `benches/peers/run.py`: `peers KIND MODEL TEXT THREADS`, with a KIND of `limbeck` (a folded file),
-//! `model2vec-rs` (its folder) or `limbeck-teacher` (an ONNX file beside its tokenizer.json; `ORT_DYLIB_PATH` names ONNX Runtime).
+//! `model2vec-rs` (its folder) or `limbeck-teacher` (an ONNX file beside its tokenizer.json; `ORT_DYLIB_PATH` names
+//! ONNX Runtime).
 //!
 //! It answers each line of standard input with a line of JSON, as `worker.py` does:
 //! - `vectors FROM TO` encodes the lines of FROM and writes their vectors to TO, as little-endian f32;

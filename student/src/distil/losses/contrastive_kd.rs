@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{DistilLoss, LossInput};
 use crate::error::{Error, Result};
 
-/// Contrastive distillation (Tian, Krishnan and Isola 2020) in its in-batch form: InfoNCE from the student's vectors to the
-/// teacher's. A student's vector has to be nearer to its own text's target than to the targets of the other texts.
+/// Contrastive distillation (Tian, Krishnan and Isola 2020) in its in-batch form: InfoNCE from the student's vectors to
+/// the teacher's. A student's vector has to be nearer to its own text's target than to the targets of the other texts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContrastiveKd {

@@ -97,7 +97,8 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
             *sums = if VNNI {
                 intrinsics!(_mm256_dpbusd_avx_epi32(*sums, weights, _mm256_set1_epi32(bytemuck::cast(activations))))
             } else {
-                // `vpmaddubsw` would saturate, so the bytes are widened first: even bytes by a mask, odd ones by a shift.
+                // `vpmaddubsw` would saturate, so the bytes are widened first: even bytes by a mask, odd ones by a
+                // shift.
                 let [a, b, c, d] = activations.map(i16::from);
                 let even = intrinsics!(_mm256_and_si256(weights, _mm256_set1_epi16(0xff)));
                 let odd = intrinsics!(_mm256_srli_epi16::<8>(weights));
