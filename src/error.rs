@@ -254,16 +254,7 @@ impl Error {
 
     /// Whether a training found the checkpoint of another one.
     pub fn is_other_training(&self) -> bool {
-        let training = match self {
-            Self::Training(error) => Some(error),
-            Self::Student(error) => error.training(),
-            Self::Teacher(error) => error.training(),
-            _ => None,
-        };
-        matches!(
-            training,
-            Some(limbeck_training::Error::OtherTraining { .. } | limbeck_training::Error::CheckpointFormat { .. })
-        )
+        self.code().is_some_and(|code| code.to_string() == "limbeck::other_training")
     }
 
     /// What the user could do next, where that is known.

@@ -100,8 +100,8 @@ pub enum ModelFiles {
     },
 }
 
-const STATIC: &str = "is a static model, where a teacher is needed; `limbeck encode --to vectors.parquet` makes a cache \
-                      of its vectors, which cache.path names";
+const STATIC: &str = "is a static model, where a teacher is needed; `limbeck encode --to vectors.parquet` makes a \
+                      cache of its vectors, which cache.path names";
 
 /// Finds the model at `path` by its files.
 ///

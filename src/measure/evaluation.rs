@@ -100,7 +100,7 @@ pub fn evaluate(
     monitor: Monitor<'_>,
 ) -> Result<Evaluation> {
     let mut held_out = HeldOutCollector::new(&data.held_out);
-    held_out.add_with_neighbours(ModelRole::Teacher.into_str(), &data.teacher.vectors)?;
+    held_out.add_with_neighbours(ModelRole::Teacher.name(), &data.teacher.vectors)?;
     let (mut rows, mut order) = (Vec::new(), None);
     for candidate in candidates {
         monitor.check()?;
@@ -111,7 +111,7 @@ pub fn evaluate(
             continue;
         }
         let (row, vectors) = measure_row(candidate, data, order.as_deref(), monitor)?;
-        match candidate.name == ModelRole::Student.into_str() {
+        match candidate.name == ModelRole::Student.name() {
             true => held_out.add_with_neighbours(&candidate.name, &vectors)?,
             false => held_out.add(&candidate.name, &vectors)?,
         }

@@ -63,7 +63,7 @@ fn difference(old: &Value, new: &Value, key: String) -> Option<String> {
 }
 
 /// What tells the asset of `uri` from a changed one: see [`stamp_path`]; the URI of a fetched one names its content.
-pub fn stamp(uri: &Uri) -> Value {
+pub(crate) fn stamp(uri: &Uri) -> Value {
     match uri {
         Uri::Path(path) => stamp_path(path),
         other => json!(other.to_string()),
@@ -71,7 +71,7 @@ pub fn stamp(uri: &Uri) -> Value {
 }
 
 /// What tells a cache made elsewhere from a changed one; a teacher's cache is told by the stages that make it.
-pub fn stamp_cache(origin: &CacheOrigin) -> Option<Value> {
+pub(crate) fn stamp_cache(origin: &CacheOrigin) -> Option<Value> {
     match origin {
         CacheOrigin::Elsewhere { path, .. } => Some(stamp_path(path)),
         CacheOrigin::Teacher(_) => None,
@@ -80,7 +80,7 @@ pub fn stamp_cache(origin: &CacheOrigin) -> Option<Value> {
 
 /// What tells a file or folder of this machine from a changed one: paths, sizes in bytes, times of change in
 /// nanoseconds.
-pub fn stamp_path(path: &Path) -> Value {
+pub(crate) fn stamp_path(path: &Path) -> Value {
     let mut entries = Vec::new();
     collect_stamps(path, &mut entries);
     entries.sort();
@@ -88,7 +88,7 @@ pub fn stamp_path(path: &Path) -> Value {
 }
 
 /// What tells small files from changed ones: their paths and the hashes of their contents.
-pub fn stamp_contents(paths: &[PathBuf]) -> Vec<Value> {
+pub(crate) fn stamp_contents(paths: &[PathBuf]) -> Vec<Value> {
     paths.iter().map(|path| json!([path, sha256_file(path).unwrap_or_default()])).collect()
 }
 
@@ -106,7 +106,7 @@ fn collect_stamps(path: &Path, entries: &mut Vec<(String, u64, u64)>) {
 }
 
 /// The hash of several files' contents.
-pub fn hash_files(paths: &[PathBuf]) -> Result<String> {
+pub(crate) fn hash_files(paths: &[PathBuf]) -> Result<String> {
     let mut hash = blake3::Hasher::new();
     for path in paths {
         let read = std::fs::File::open(path).and_then(|mut file| {

@@ -14,7 +14,7 @@ use crate::error::Result;
 ///
 /// # Errors
 /// When the state of a run can't be read.
-pub fn resolve(chain: &[PlannedRun]) -> Result<Resolution> {
+pub(super) fn resolve(chain: &[PlannedRun]) -> Result<Resolution> {
     let states = chain.iter().map(|run| State::read(&run.folder)).collect::<Result<Vec<_>>>()?;
     let mut resolution = Resolution { runs: vec![BTreeMap::new(); chain.len()] };
     for (at, run) in chain.iter().enumerate().rev() {

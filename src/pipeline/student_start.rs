@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::recipe::{Method, StudentStart};
 
 /// The student that `method` starts from: that of the method before it, else a new one, as `train_student.start` says.
-pub fn start_of(context: &Context, method: Method) -> Result<StudentFolder> {
+pub(super) fn start_of(context: &Context, method: Method) -> Result<StudentFolder> {
     match context.plan().method_before(method) {
         Some(before) => student_of(context, before),
         None => new_student(context, method),
@@ -22,7 +22,7 @@ pub fn start_of(context: &Context, method: Method) -> Result<StudentFolder> {
 }
 
 /// The student that `method` left.
-pub fn student_of(context: &Context, method: Method) -> Result<StudentFolder> {
+pub(super) fn student_of(context: &Context, method: Method) -> Result<StudentFolder> {
     let folder = context.owner_of(method.into()).student_folder(method);
     Ok(StudentFolder::open(&folder, &Device::Cpu)?)
 }

@@ -90,7 +90,7 @@ pub struct ModelSummary {
 /// A model's part in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(serialize_all = "lowercase")]
 pub enum ModelRole {
     /// The model that made the targets.
     Teacher,
@@ -98,6 +98,13 @@ pub enum ModelRole {
     Student,
     /// A model measured for comparison.
     Baseline,
+}
+
+impl ModelRole {
+    /// The name in tables and files.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// A stage of a run.

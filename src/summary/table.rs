@@ -60,7 +60,7 @@ pub fn table_cells(summary: &Summary) -> TableCells {
         table.add_column(head, &summary.models, "-", cell);
     };
     column("model", &|model| Some(model.name.clone()));
-    column("role", &|model| Some(model.role.into_str().to_owned()));
+    column("role", &|model| Some(model.role.name().to_owned()));
     column("parameters", &|model| (model.parameters > 0).then(|| count(model.parameters)));
     column("size", &|model| (model.bytes > 0).then(|| size(model.bytes)));
     column("sentences/s", &|model| model.sentences_per_second.map(speed));

@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(10);
 const BRIEF: f64 = 0.5;
 
 /// A stage that is counted and told of.
-pub struct Counted {
+pub(super) struct Counted {
     log: Log,
     what: String,
     unit: String,
@@ -27,7 +27,7 @@ pub struct Counted {
 
 impl Counted {
     /// Begins a stage.
-    pub fn begin(log: Log, what: &str, total: Option<u64>, unit: &str) -> Self {
+    pub(super) fn begin(log: Log, what: &str, total: Option<u64>, unit: &str) -> Self {
         if log == Log::Json {
             tell!("{}", json!({"event": "begin", "stage": what, "total": total, "unit": unit}));
         }

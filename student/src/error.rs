@@ -16,9 +16,6 @@ pub enum Error {
     #[error("a student of this shape can't be folded")]
     #[diagnostic(help("change the recipe's [student]"))]
     Unfoldable { source: limbeck_encoder::Error },
-    /// The operating system refused an operation on a file.
-    #[error("{path}: {operation} failed", path = path.display())]
-    File { path: PathBuf, operation: &'static str, source: std::io::Error },
     /// A file of a student's folder has the wrong content, or the folder must not be written to.
     #[error("{path}: {reason}", path = path.display())]
     Folder { path: PathBuf, reason: String },
@@ -63,14 +60,6 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
-    /// The training error that this error wraps, where it does.
-    pub fn training(&self) -> Option<&limbeck_training::Error> {
-        match self {
-            Self::Training(error) => Some(error),
-            _ => None,
-        }
-    }
-
     /// What the user can do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         miette::Diagnostic::help(self).map(|help| help.to_string())
@@ -99,12 +88,6 @@ impl Error {
     /// Names the step of making a vocabulary in which the `tokenizers` crate failed.
     pub(crate) fn vocabulary(operation: &'static str) -> impl FnOnce(tokenizers::Error) -> Self {
         move |source| Self::Vocabulary { operation, source }
-    }
-
-    /// Names the file and the operation that the operating system refused.
-    pub(crate) fn file(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::File { path, operation, source }
     }
 
     /// An error about the content of `path`.

@@ -45,7 +45,7 @@ struct ConfigFile {
 
 /// Reads a JSON file.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
+    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
     serde_json::from_slice(&bytes).map_err(|error| Error::folder(path, format!("is no JSON ({error})")))
 }
 
@@ -81,7 +81,7 @@ pub fn files_of(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// A folder or file that can't be written.
 pub fn save_student(folder: &Path, model: &TextCnn, tokenizer: &Tokenizer, origin: &Value) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::file(folder, "making the folder"))?;
+    std::fs::create_dir_all(folder).map_err(limbeck_data::Error::io("create the folder", folder))?;
     checkpoint::write(&folder.join(WEIGHTS), &model.weights(), None)?;
     files::write_bytes(&folder.join(TOKENIZER), tokenizer.json())?;
     let config = ConfigFile { config: model.config.clone(), origin: origin.clone() };
@@ -103,7 +103,7 @@ impl StudentFolder {
     /// error names the file.
     pub fn open(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(CONFIG);
-        let bytes = std::fs::read(&path).map_err(Error::file(&path, "reading"))?;
+        let bytes = std::fs::read(&path).map_err(limbeck_data::Error::io("read", &path))?;
         let modules = serde_json::from_slice(&bytes).ok().filter(modules::is_modules);
         let read = match &modules {
             Some(config) => modules::config(config),

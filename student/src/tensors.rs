@@ -20,7 +20,7 @@ impl TensorFile {
     /// # Errors
     /// A missing or truncated file, values that aren't finite; each error names the file.
     pub(crate) fn open(path: PathBuf, device: &Device) -> Result<Self> {
-        let bytes = std::fs::read(&path).map_err(Error::file(&path, "reading"))?;
+        let bytes = std::fs::read(&path).map_err(limbeck_data::Error::io("read", &path))?;
         SafeTensors::read_metadata(&bytes).map_err(|error| truncated(&path, &error))?;
         let mut tensors =
             candle_core::safetensors::load_buffer(&bytes, device).map_err(|error| truncated(&path, &error))?;

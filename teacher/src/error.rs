@@ -11,17 +11,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
-    #[error("{}: cannot {operation}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What was tried, as a verb: `read`, `create`.
-        operation: &'static str,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
     /// A folder lacks a file that a teacher must have.
     #[error("{}: no such file", path.display())]
     MissingFile {
@@ -327,14 +316,6 @@ impl From<limbeck_training::Error> for Error {
 }
 
 impl Error {
-    /// The training error that this error wraps, where it does.
-    pub fn training(&self) -> Option<&limbeck_training::Error> {
-        match self {
-            Self::Training(error) => Some(error),
-            _ => None,
-        }
-    }
-
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
         miette::Diagnostic::help(self).map(|hint| hint.to_string())
@@ -343,7 +324,7 @@ impl Error {
     /// An error of the file system: `Error::io(path, "read")` serves `map_err`.
     pub(crate) fn io(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, operation, source }
+        move |source| limbeck_data::Error::io(operation, &path)(source).into()
     }
 
     /// An error of ONNX Runtime with the model at `path`, for `map_err`.

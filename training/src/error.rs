@@ -24,17 +24,6 @@ pub enum Error {
         /// The values that are allowed.
         allowed: &'static str,
     },
-    /// A file could not be read or written.
-    #[error("{path}: {operation} failed", path = path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What was tried: `reading`, `removing`.
-        operation: &'static str,
-        /// The system's reason.
-        #[source]
-        source: std::io::Error,
-    },
     /// A checkpoint is broken.
     #[error("{path}: {reason}", path = path.display())]
     #[diagnostic(help("delete {} to begin this stage again", path.display()))]
@@ -49,7 +38,7 @@ pub enum Error {
         "{path}: is a checkpoint of format {found}; this version resumes from format {expected}",
         path = path.display()
     )]
-    #[diagnostic(help(
+    #[diagnostic(code(limbeck::other_training), help(
         "finish that training with the version that began it, or delete {} to begin it again",
         path.display()
     ))]
@@ -66,7 +55,7 @@ pub enum Error {
         "{path}: is the checkpoint of another training: other settings, other text, another dev set or another start",
         path = path.display()
     )]
-    #[diagnostic(help(
+    #[diagnostic(code(limbeck::other_training), help(
         "resume with the settings and files it was begun with, name another folder, or delete {} to begin anew",
         path.display()
     ))]
@@ -142,12 +131,6 @@ impl Error {
     /// Refuses a setting that is not `valid`.
     pub(crate) fn require(valid: bool, name: &str, value: impl ToString, allowed: &'static str) -> Result<()> {
         if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
-    }
-
-    /// Names the file and the operation that the operating system refused.
-    pub(crate) fn file(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_path_buf();
-        move |source| Self::File { path, operation, source }
     }
 
     /// A checkpoint that is broken.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// An open `metrics.jsonl`, appended to.
 pub struct MetricsLog {
@@ -21,15 +21,15 @@ impl MetricsLog {
     /// # Errors
     /// A file that can't be read or written.
     pub fn resume(path: &Path, stage: &str, step: Option<u64>) -> Result<Self> {
-        let failed = |operation| Error::file(path, operation);
+        let failed = |operation| limbeck_data::Error::io(operation, path);
         let mut kept = Vec::new();
         let mut length = 0;
         if path.exists() {
-            let file = File::open(path).map_err(failed("opening the log"))?;
-            length = file.metadata().map_err(failed("reading the log"))?.len();
+            let file = File::open(path).map_err(failed("open"))?;
+            length = file.metadata().map_err(failed("read"))?.len();
             let is_later = |logged| step.is_none_or(|step| logged > step);
             for line in BufReader::new(file).split(b'\n') {
-                let line = line.map_err(failed("reading the log"))?;
+                let line = line.map_err(failed("read"))?;
                 let Ok(entry) = serde_json::from_slice::<Value>(&line) else { continue };
                 if entry["stage"] != stage || !entry["step"].as_u64().is_some_and(is_later) {
                     kept.extend_from_slice(&line);
@@ -43,7 +43,7 @@ impl MetricsLog {
         }
         let folder = limbeck_data::files::folder_of(path);
         std::fs::create_dir_all(&folder).map_err(failed("making the folder of the log"))?;
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("opening the log"))?;
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("open"))?;
         Ok(Self { path: path.to_path_buf(), file })
     }
 
@@ -53,7 +53,7 @@ impl MetricsLog {
     /// A file that can't be written.
     pub fn log(&mut self, entry: &Value) -> Result<()> {
         let line = format!("{entry}\n");
-        self.file.write_all(line.as_bytes()).map_err(Error::file(&self.path, "writing to the log"))
+        Ok(self.file.write_all(line.as_bytes()).map_err(limbeck_data::Error::io("write to", &self.path))?)
     }
 }
 

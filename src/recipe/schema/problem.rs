@@ -12,10 +12,10 @@ pub struct Problem {
 }
 
 /// The result of a section's check.
-pub type Check<T = ()> = Result<T, Problem>;
+pub(crate) type Check<T = ()> = Result<T, Problem>;
 
 /// A failed check.
-pub fn problem<T>(what: impl Into<String>, hint: &str) -> Check<T> {
+pub(crate) fn problem<T>(what: impl Into<String>, hint: &str) -> Check<T> {
     Err(Problem { what: what.into(), hint: (!hint.is_empty()).then(|| hint.to_string()) })
 }
 
@@ -33,7 +33,7 @@ macro_rules! from_error {
 from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error, limbeck_student::Error);
 
 /// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
-pub fn check_files(key: &str, files: &[PathBuf]) -> Check {
+pub(crate) fn check_files(key: &str, files: &[PathBuf]) -> Check {
     match files.iter().find(|file| !file.is_file()) {
         Some(missing) => problem(format!("{key}: there is no file {}", missing.display()), ""),
         None => Ok(()),
@@ -41,6 +41,6 @@ pub fn check_files(key: &str, files: &[PathBuf]) -> Check {
 }
 
 /// Refuses a limit of 0.
-pub fn check_limit(key: &str, limit: Option<usize>, hint: &str) -> Check {
+pub(crate) fn check_limit(key: &str, limit: Option<usize>, hint: &str) -> Check {
     if limit == Some(0) { problem(format!("{key} is 0"), hint) } else { Ok(()) }
 }

@@ -14,7 +14,7 @@ pub(super) fn histogram(runs: &[FinishedRun]) -> Result<Option<Figure>> {
     let mut shares: Vec<Vec<f64>> = Vec::new();
     for (at, run) in runs.iter().enumerate() {
         for (model, counts) in run.held_out.iter().flat_map(|figures| &figures.similarities) {
-            let is_main = [ModelRole::Teacher, ModelRole::Student].iter().any(|role| role.into_str() == model);
+            let is_main = [ModelRole::Teacher, ModelRole::Student].iter().any(|role| role.name() == model);
             let is_other_precision = model.starts_with("student ");
             if is_other_precision || runs.len() > 1 && !is_main {
                 continue;

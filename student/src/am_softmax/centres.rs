@@ -72,7 +72,7 @@ impl CentreRows<'_> {
         }
         self.written += 1;
         let written = self.file.write_all(bytemuck::cast_slice(&row));
-        written.map_err(Error::file(self.file.path(), "writing the centres"))
+        Ok(written.map_err(limbeck_data::Error::io("write", self.file.path()))?)
     }
 
     /// Random centres for all classes.
@@ -108,26 +108,26 @@ impl Centres {
     /// The centres of the checkpoint of `step`.
     pub(crate) fn restore(folder: &Path, shape: CentreShape, step: u64) -> Result<Self> {
         let copy = folder.join(copy_of(step));
-        let copied = File::open(&copy).map_err(Error::file(&copy, "opening the checkpoint's centres"))?;
+        let copied = File::open(&copy).map_err(limbeck_data::Error::io("open", &copy))?;
         files::write_atomically(&folder.join(WORKING), |file| {
             let bytes = std::io::copy(&mut BufReader::with_capacity(1 << 20, copied), file);
-            bytes.map_err(Error::file(&copy, "copying"))
+            bytes.map_err(limbeck_data::Error::io("copy", &copy))
         })?;
         Self::open(folder, shape)
     }
 
     fn open(folder: &Path, shape: CentreShape) -> Result<Self> {
         let path = folder.join(WORKING);
-        let failed = |operation| Error::file(&path, operation);
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("opening the centres"))?;
-        let length = file.metadata().map_err(failed("looking at the centres"))?.len();
+        let failed = |operation| limbeck_data::Error::io(operation, &path);
+        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(failed("open"))?;
+        let length = file.metadata().map_err(failed("look at"))?.len();
         if length != shape.bytes() {
             let reason = format!("has {length} bytes, {} centres need {}", shape.classes, shape.bytes());
             return Err(Error::folder(&path, reason));
         }
         // SAFETY: nothing else writes to the file or truncates it while it is mapped: this training has just put it in
         // place, in a folder that it has locked.
-        let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("mapping the centres"))?;
+        let map = unsafe { MmapMut::map_mut(&file) }.map_err(failed("map"))?;
         Ok(Self { folder: folder.to_path_buf(), shape, map })
     }
 
@@ -174,12 +174,12 @@ fn copy_of(step: u64) -> String {
 }
 
 fn remove(folder: &Path, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-    for entry in std::fs::read_dir(folder).map_err(Error::file(folder, "listing"))? {
-        let entry = entry.map_err(Error::file(folder, "listing"))?;
+    for entry in std::fs::read_dir(folder).map_err(limbeck_data::Error::io("list", folder))? {
+        let entry = entry.map_err(limbeck_data::Error::io("list", folder))?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         if name.starts_with("centres.") && name.ends_with(".f32") && unwanted(name) {
-            std::fs::remove_file(entry.path()).map_err(Error::file(&entry.path(), "removing"))?;
+            std::fs::remove_file(entry.path()).map_err(limbeck_data::Error::io("remove", &entry.path()))?;
         }
     }
     Ok(())

@@ -24,7 +24,7 @@ impl StaticTable {
     /// Reads a row for each of `tokens` tokens from the matrix with the first of `names` that the file has. The tensors
     /// `mapping` and `weights`, if present, give each token's row and a factor for it.
     pub(super) fn open(path: &Path, names: [&str; 2], tokens: usize) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::file(path, "reading"))?;
+        let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| truncated(path, &error))?;
         Self::read(&file, names, tokens).map_err(|reason| Error::folder(path, reason))
     }

@@ -179,8 +179,8 @@ fn warn_of_falling_score(
     if state.step - best_step == job.patience.saturating_mul(settings.evaluate_every) {
         let Metric { name, decimals, .. } = measured.metric;
         monitor.note(&format!(
-            "{}: warning: the {name} is {:.decimals$}; its best, {best:.decimals$}, was at step {best_step}, and it has \
-             not been reached since. Fewer steps or a lower learning rate may do better",
+            "{}: warning: the {name} is {:.decimals$}; its best, {best:.decimals$}, was at step {best_step}, and it \
+             has not been reached since. Fewer steps or a lower learning rate may do better",
             job.stage, measured.score
         ));
     }
