@@ -37,7 +37,7 @@ const SHORTEST: f32 = 1e-12;
 
 /// Writes the student to the ONNX file `to`, whole or not at all. The same student gives the same bytes.
 ///
-/// In int8 the table has a scale for each row, with balanced channels (see [`channel_factors`]), and every matrix has a
+/// In int8 the table has a scale for each row, with balanced channels (see `channel_factors`), and every matrix has a
 /// scale for each output. The skip stays in f32, since it is small and short texts depend on it most. All arithmetic is
 /// in f32.
 ///
