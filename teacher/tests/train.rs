@@ -33,7 +33,8 @@ fn start(folder: &Path) -> TeacherFolder {
         r#"{{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
         "pre_tokenizer": {{"type": "Whitespace"}}, "decoder": null,
         "post_processor": {{"type": "TemplateProcessing",
-            "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}}, {{"Sequence": {{"id": "A", "type_id": 0}}}}],
+            "single": [{{"SpecialToken": {{"id": "[CLS]", "type_id": 0}}}},
+                {{"Sequence": {{"id": "A", "type_id": 0}}}}],
             "pair": [],
             "special_tokens": {{"[CLS]": {{"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}}}}}},
         "model": {{"type": "WordLevel", "vocab": {{"[UNK]": 0, "[CLS]": 1, {vocabulary}}}, "unk_token": "[UNK]"}}}}"#
