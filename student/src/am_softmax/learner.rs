@@ -68,12 +68,12 @@ impl ClassLearner<'_> {
             CentreStart::Teacher => {
                 let (cache, held_out) = self.sources.cache.ok_or_else(needs_cache)?;
                 let (tokenizer, max_tokens) = (&self.student.tokenizer, self.student.config().max_tokens);
-                let targets = Targets { cache, held_out, tokenizer, max_tokens };
+                let trains_on = Targets { cache, held_out, tokenizer, max_tokens }.training_filter();
                 for shard in 0..cache.shards() {
                     monitor.check()?;
                     let shard = cache.read(shard)?;
                     for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(cache.dimension())) {
-                        if rows.written < texts.len() && targets.trains_on(text) {
+                        if rows.written < texts.len() && trains_on(text) {
                             rows.push(vector)?;
                         }
                     }

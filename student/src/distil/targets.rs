@@ -232,9 +232,11 @@ impl Targets<'_> {
     /// Adds the texts of a shard to measure fidelity on. The shard is of the held-out cache where there is one, else of
     /// the cache to learn from.
     fn hold_out(&self, shard: &Shard, held_out: &mut HeldOut) {
-        let measures = |text: &str| match self.held_out.map(|cache| share(cache.rows(), 1.0)) {
+        let share = self.held_out.map(|cache| share(cache.rows(), 1.0));
+        let trains_on = self.training_filter();
+        let measures = |text: &str| match share {
             Some(share) => share == 1.0 || is_below(text::hash(text), share),
-            None => !self.trains_on(text),
+            None => !trains_on(text),
         };
         for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(held_out.dimension)) {
             if measures(text) && push_unit(&mut held_out.vectors, vector) {
@@ -243,9 +245,10 @@ impl Targets<'_> {
         }
     }
 
-    /// Whether `text`, which is in the cache to learn from, is trained on and not held out.
-    pub(crate) fn trains_on(&self, text: &str) -> bool {
-        self.held_out.is_some() || !is_held_out(text, share(self.cache.rows(), 0.05))
+    /// Tells whether a text of the cache to learn from is trained on and not held out.
+    pub(crate) fn training_filter(&self) -> impl Fn(&str) -> bool + use<> {
+        let share = self.held_out.is_none().then(|| share(self.cache.rows(), 0.05));
+        move |text| share.is_none_or(|share| !is_held_out(text, share))
     }
 
     /// The texts that are trained on, in the cache's order, the first `limit` of them.
@@ -253,12 +256,12 @@ impl Targets<'_> {
     /// # Errors
     /// A cache that can't be read.
     pub fn training_texts(&self, limit: usize) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
+        let (mut texts, trains_on) = (Vec::new(), self.training_filter());
         for shard in 0..self.cache.shards() {
             if texts.len() >= limit {
                 break;
             }
-            texts.extend(self.cache.read(shard)?.texts.into_iter().filter(|text| self.trains_on(text)));
+            texts.extend(self.cache.read(shard)?.texts.into_iter().filter(|text| trains_on(text)));
         }
         texts.truncate(limit);
         Ok(texts)
@@ -282,9 +285,9 @@ impl Targets<'_> {
     fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
         let dimension = self.dimension();
         let (mut kept, mut rows) = (Vec::with_capacity(shard.texts.len()), Vec::with_capacity(shard.texts.len()));
-        let mut targets = Vec::with_capacity(shard.embeddings.len());
+        let (mut targets, trains_on) = (Vec::with_capacity(shard.embeddings.len()), self.training_filter());
         for (row, (text, vector)) in shard.texts.iter().zip(shard.embeddings.chunks_exact(dimension)).enumerate() {
-            if self.trains_on(text) && push_unit(&mut targets, vector) {
+            if trains_on(text) && push_unit(&mut targets, vector) {
                 kept.push(text.as_str());
                 rows.push(row);
             }
