@@ -59,7 +59,7 @@ fn tensor(reader: &mut ProtobufReader<impl Read + Seek>, length: u64) -> io::Res
             (TENSOR_DIMS, FieldValue::Number(value)) => dims.push(value),
             (TENSOR_DATA_TYPE, FieldValue::Number(value)) => kind = value,
             (TENSOR_DIMS, FieldValue::Bytes(length)) => {
-                let end = reader.at + length;
+                let end = reader.end_of(length)?;
                 while reader.at < end {
                     dims.push(reader.varint()?);
                 }
@@ -90,7 +90,7 @@ type VisitField<'v, R> = &'v mut dyn FnMut(&mut ProtobufReader<R>, (u64, FieldVa
 impl<R: Read + Seek> ProtobufReader<R> {
     /// Calls `visit` for each field of a message of `length` bytes.
     fn fields(&mut self, length: u64, visit: VisitField<R>) -> io::Result<()> {
-        let end = self.at + length;
+        let end = self.end_of(length)?;
         while self.at < end {
             let key = self.varint()?;
             let value = match key & 7 {
@@ -121,10 +121,15 @@ impl<R: Read + Seek> ProtobufReader<R> {
 
     fn skip(&mut self, value: FieldValue) -> io::Result<()> {
         if let FieldValue::Bytes(length) | FieldValue::Fixed(length) = value {
-            self.at = self.at.checked_add(length).filter(|&end| end <= self.length).ok_or_else(broken)?;
+            self.at = self.end_of(length)?;
             self.from.seek_relative(length as i64)?;
         }
         Ok(())
+    }
+
+    /// Where the next `length` bytes end, which is within the file.
+    fn end_of(&self, length: u64) -> io::Result<u64> {
+        self.at.checked_add(length).filter(|&end| end <= self.length).ok_or_else(broken)
     }
 }
 
@@ -156,6 +161,12 @@ mod tests {
         let model = [vec![1 << 3, 8], message(7, &graph)].concat();
         assert_eq!(summary(&model).unwrap(), ModelSummary { parameters: 17, precision: "f32" });
         assert!(summary(&model[..model.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_length_past_the_end_of_the_file_is_an_error() {
+        let longest = [&[0xff; 9][..], &[1]].concat();
+        assert!(summary(&[&[7 << 3 | 2], &longest[..]].concat()).is_err());
     }
 
     #[test]
