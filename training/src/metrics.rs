@@ -42,7 +42,7 @@ impl MetricsLog {
             limbeck_data::files::write_bytes(path, &kept)?;
         }
         let folder = limbeck_data::files::folder_of(path);
-        std::fs::create_dir_all(&folder).map_err(failed("making the folder of the log"))?;
+        std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
         let file = OpenOptions::new().create(true).append(true).open(path).map_err(failed("open"))?;
         Ok(Self { path: path.to_path_buf(), file })
     }
