@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use limbeck_data::Monitor;
-use limbeck_data::assets::AssetStore;
-use limbeck_data::assets::Uri;
+use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_data::cache::CacheSpec;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;

@@ -2,8 +2,7 @@
 
 use clap::Args;
 use limbeck_data::Monitor;
-use limbeck_data::assets::AssetStore;
-use limbeck_data::assets::Uri;
+use limbeck_data::assets::{AssetStore, Uri};
 
 use super::common::print_path;
 use crate::error::Result;
