@@ -9,9 +9,6 @@ pub enum Error {
     /// A tensor operation failed; `operation` is the work that it was a part of.
     #[error("{operation}: the tensor operation failed")]
     Tensor { operation: &'static str, source: candle_core::Error },
-    /// A setting of the student or of its training is out of range.
-    #[error("{name} is {value}, but must be {allowed}")]
-    Setting { name: &'static str, value: String, allowed: String },
     /// A student that could be trained, but not folded.
     #[error("a student of this shape can't be folded")]
     #[diagnostic(help("change the recipe's [student]"))]
@@ -66,8 +63,8 @@ impl Error {
     }
 
     /// A setting that is out of range.
-    pub(crate) fn setting(name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Self {
-        Self::Setting { name, value: value.to_string(), allowed: allowed.into() }
+    pub(crate) fn setting(name: &str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        limbeck_training::Error::setting(name, value, allowed).into()
     }
 
     /// Names the work that a tensor operation was a part of: `.map_err(Error::tensor("folding"))`.
@@ -76,13 +73,8 @@ impl Error {
     }
 
     /// Refuses a setting that is not `valid`.
-    pub(crate) fn require(
-        valid: bool,
-        name: &'static str,
-        value: impl ToString,
-        allowed: impl Into<String>,
-    ) -> Result<()> {
-        if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
+    pub(crate) fn require(valid: bool, name: &str, value: impl ToString, allowed: impl Into<String>) -> Result<()> {
+        Ok(limbeck_training::Error::require(valid, name, value, allowed)?)
     }
 
     /// Names the step of making a vocabulary in which the `tokenizers` crate failed.

@@ -128,16 +128,6 @@ pub enum Error {
         #[source]
         source: Box<candle_core::Error>,
     },
-    /// A setting has a value that is not allowed.
-    #[error("{name} is {value}, but must be {allowed}")]
-    Setting {
-        /// The setting's key in a recipe, or its name.
-        name: &'static str,
-        /// Its value.
-        value: String,
-        /// The values that are allowed.
-        allowed: String,
-    },
     /// Nothing says where the library is.
     #[error("no ONNX Runtime library is given")]
     #[diagnostic(help(

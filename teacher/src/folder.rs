@@ -95,14 +95,11 @@ impl TeacherFolder {
     /// Refuses an input of more tokens than the model has positions.
     ///
     /// # Errors
-    /// [`Error::Setting`] with the number of positions.
+    /// One with the number of positions.
     pub fn check_tokens(&self, most: usize) -> Result<()> {
         let positions = self.config.max_position_embeddings;
-        if most > positions {
-            let allowed = format!("at most {positions}: the model has no more positions");
-            return Err(Error::Setting { name: "max_tokens", value: most.to_string(), allowed });
-        }
-        Ok(())
+        let allowed = format!("at most {positions}: the model has no more positions");
+        Ok(limbeck_training::Error::require(most <= positions, "max_tokens", most, allowed)?)
     }
 }
 

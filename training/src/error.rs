@@ -22,7 +22,7 @@ pub enum Error {
         /// Its value.
         value: String,
         /// The values that are allowed.
-        allowed: &'static str,
+        allowed: String,
     },
     /// A checkpoint is broken.
     #[error("{path}: {reason}", path = path.display())]
@@ -124,12 +124,15 @@ impl Error {
     }
 
     /// A setting that is outside its range.
-    pub(crate) fn setting(name: &str, value: impl ToString, allowed: &'static str) -> Self {
-        Self::Setting { name: name.into(), value: value.to_string(), allowed }
+    pub fn setting(name: &str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Setting { name: name.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
     /// Refuses a setting that is not `valid`.
-    pub(crate) fn require(valid: bool, name: &str, value: impl ToString, allowed: &'static str) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn require(valid: bool, name: &str, value: impl ToString, allowed: impl Into<String>) -> Result<()> {
         if valid { Ok(()) } else { Err(Self::setting(name, value, allowed)) }
     }
 

@@ -14,7 +14,7 @@ use limbeck_onnx::{Attribute, ElementType, Value};
 use super::TeacherGraph;
 use super::linear::{FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
-use crate::{Activation, BertConfig, Error, Pooler, Result, TeacherFolder};
+use crate::{Activation, BertConfig, Pooler, Result, TeacherFolder};
 
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and within the range of
 /// f16.
@@ -30,8 +30,8 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
         Precision::F32 => None,
         Precision::Int8 => Some(smoothing::factors(folder)?),
         Precision::F16 => {
-            let (name, allowed) = ("the precision of an ONNX file", "f32 or int8".to_owned());
-            return Err(Error::Setting { name, value: precision.name().to_owned(), allowed });
+            let name = "the precision of an ONNX file";
+            return Err(limbeck_training::Error::setting(name, precision.name(), "f32 or int8").into());
         }
     };
     let config = &folder.config;

@@ -1,8 +1,10 @@
 //! `[train_teacher.bert]`: the settings of a BERT in training.
 
+use limbeck_training::Error;
+use limbeck_training::settings::at_least_one;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Pooler, Result};
+use crate::{Pooler, Result};
 
 /// Where SimCSE's "MLP head", a dense layer with tanh after the pooling, is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,23 +64,14 @@ impl BertSettings {
     /// # Errors
     /// Names the first such key.
     pub fn check(&self, pooler: Pooler) -> Result<()> {
-        let refuse = |name, value: String, allowed: &str| Err(Error::Setting { name, value, allowed: allowed.into() });
-        for (name, value) in [("bert.max_tokens", self.max_tokens), ("bert.micro_batch", self.micro_batch)] {
-            if value == 0 {
-                return refuse(name, "0".into(), "at least 1");
-            }
-        }
+        at_least_one("bert", "max_tokens", self.max_tokens as u64)?;
+        at_least_one("bert", "micro_batch", self.micro_batch as u64)?;
         for (name, value) in [("bert.dropout", self.dropout), ("bert.attention_dropout", self.attention_dropout)] {
-            if !(0.0..1.0).contains(&value) {
-                return refuse(name, value.to_string(), "from 0 to below 1");
-            }
+            Error::require((0.0..1.0).contains(&value), name, value, "from 0 to below 1")?;
         }
-        if !(self.clip >= 0.0 && self.clip.is_finite()) {
-            return refuse("bert.clip", self.clip.to_string(), "0 or above");
-        }
-        if self.head == Head::Training && pooler == Pooler::Cls {
-            return refuse("bert.head", "training".into(), "none for the pooler cls, which keeps its head");
-        }
-        Ok(())
+        Error::require(self.clip >= 0.0 && self.clip.is_finite(), "bert.clip", self.clip, "0 or above")?;
+        let fits = self.head != Head::Training || pooler != Pooler::Cls;
+        let allowed = "none for the pooler cls, which keeps its head";
+        Ok(Error::require(fits, "bert.head", "training", allowed)?)
     }
 }
