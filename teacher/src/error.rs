@@ -311,12 +311,6 @@ impl Error {
         miette::Diagnostic::help(self).map(|hint| hint.to_string())
     }
 
-    /// An error of the file system: `Error::io(path, "read")` serves `map_err`.
-    pub(crate) fn io(path: &Path, operation: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| limbeck_data::Error::io(operation, &path)(source).into()
-    }
-
     /// An error of ONNX Runtime with the model at `path`, for `map_err`.
     pub(crate) fn model(path: &Path) -> impl FnOnce(ort::Error) -> Self {
         move |source| Self::OnnxModel { path: path.to_owned(), source }

@@ -57,7 +57,7 @@ impl TeacherFolder {
         let model = modules.transformer.clone();
 
         let config_path = required(&model, "config.json", "a Hugging Face model folder has one")?;
-        let config_text = fs::read_to_string(&config_path).map_err(Error::io(&config_path, "read"))?;
+        let config_text = fs::read_to_string(&config_path).map_err(limbeck_data::Error::io("read", &config_path))?;
         let config = BertConfig::from_json(&config_text, &config_path)?;
         let own = parse::<LimbeckKey>(&config_text, &config_path)?.limbeck.unwrap_or_default();
         let config_json = parse(&config_text, &config_path)?;
@@ -188,7 +188,7 @@ fn required(folder: &Path, name: &str, hint: &str) -> Result<PathBuf> {
 /// The required JSON file `name` of `folder`, and its path.
 fn parse_required<T: DeserializeOwned>(folder: &Path, name: &str, hint: &str) -> Result<(PathBuf, T)> {
     let path = required(folder, name, hint)?;
-    let text = fs::read_to_string(&path).map_err(Error::io(&path, "read"))?;
+    let text = fs::read_to_string(&path).map_err(limbeck_data::Error::io("read", &path))?;
     let parsed = parse(&text, &path)?;
     Ok((path, parsed))
 }

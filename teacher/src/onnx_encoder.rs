@@ -20,7 +20,7 @@ use self::sessions::{SessionState, Sessions};
 use self::signature::Signature;
 use crate::batching::{self, BATCH_TOKENS};
 use crate::embed::Teacher;
-use crate::{Error, OnnxDevice, Pooler, Result, Runtime};
+use crate::{OnnxDevice, Pooler, Result, Runtime};
 
 /// Tokens of a batch on a GPU, which needs larger batches to be busy. Not measured.
 const GPU_BATCH_TOKENS: usize = 16_384;
@@ -71,7 +71,7 @@ impl OnnxEncoder {
     /// The file is missing, cut short or no text encoder; CUDA is asked for and not available; the pooler needs more
     /// than the model's outputs.
     pub fn load(runtime: &Runtime, path: &Path, tokenizer: Tokenizer, options: &OnnxOptions) -> Result<Self> {
-        let bytes = fs::metadata(path).map_err(Error::io(path, "open"))?.len();
+        let bytes = fs::metadata(path).map_err(limbeck_data::Error::io("open", path))?.len();
         let (count, threads) = sessions::thread_shares(options);
         let load = || sessions::load(runtime, path, options.device, threads);
         let first = load()?;

@@ -82,8 +82,8 @@ impl Runtime {
                 false => Err(Error::LibraryLoaded { loaded: runtime.library.clone(), asked: path }),
             };
         }
-        let file = File::open(&path).map_err(Error::io(&path, "open"))?;
-        let bytes = file.metadata().map_err(Error::io(&path, "open"))?.len();
+        let file = File::open(&path).map_err(limbeck_data::Error::io("open", &path))?;
+        let bytes = file.metadata().map_err(limbeck_data::Error::io("open", &path))?.len();
         if let Some(least) = expected_size::least_bytes(file).filter(|&least| least > bytes) {
             return Err(Error::LibraryCut { path, bytes, least });
         }

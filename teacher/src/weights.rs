@@ -48,20 +48,20 @@ impl Weights {
     /// error.
     pub fn open(path: &Path) -> Result<Self> {
         let broken = |what: String| Error::BrokenWeights { path: path.to_owned(), what };
-        let mut file = File::open(path).map_err(Error::io(path, "open"))?;
-        let length = file.metadata().map_err(Error::io(path, "read"))?.len();
+        let mut file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
+        let length = file.metadata().map_err(limbeck_data::Error::io("read", path))?.len();
         if length < 8 {
             return Err(broken(format!("it has {length} bytes, and the length of its header alone takes 8")));
         }
         let mut prefix = [0; 8];
-        file.read_exact(&mut prefix).map_err(Error::io(path, "read"))?;
+        file.read_exact(&mut prefix).map_err(limbeck_data::Error::io("read", path))?;
         let header_length = u64::from_le_bytes(prefix);
         if header_length > MAX_HEADER || header_length > length - 8 {
             return Err(broken(format!("its header would take {header_length} of its {length} bytes")));
         }
         // Bounded by MAX_HEADER, so it fits a usize.
         let mut header = vec![0; header_length as usize];
-        file.read_exact(&mut header).map_err(Error::io(path, "read"))?;
+        file.read_exact(&mut header).map_err(limbeck_data::Error::io("read", path))?;
         let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| broken(format!("its header: {e}")))?;
 
         let start = 8 + header_length;
@@ -114,7 +114,7 @@ impl Weights {
         let own = sha256_file(&self.path)?;
         let Some((other, _)) = &self.adopted else { return Ok(own) };
         let both = own + &sha256_file(other)?;
-        sha256_reader(&mut both.as_bytes()).map_err(Error::io(other, "hash"))
+        Ok(sha256_reader(&mut both.as_bytes()).map_err(limbeck_data::Error::io("hash", other))?)
     }
 
     /// Whether there is a tensor of that name.
@@ -188,12 +188,12 @@ impl Weights {
     /// The values in the range `bytes` of a tensor's file, in one dimension.
     fn read(&self, entry: &TensorEntry, bytes: Range<u64>, dtype: DType) -> Result<Tensor> {
         let path = self.file_of(entry);
-        let mut file = File::open(path).map_err(Error::io(path, "open"))?;
+        let mut file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
         // A tensor of a file that exists on this machine fits its address space.
         let mut buffer = vec![0; (bytes.end - bytes.start) as usize];
         file.seek(SeekFrom::Start(bytes.start))
             .and_then(|_| file.read_exact(&mut buffer))
-            .map_err(Error::io(path, "read"))?;
+            .map_err(limbeck_data::Error::io("read", path))?;
         let count = buffer.len() / (entry.dtype.bitsize() / 8);
         DType::try_from(entry.dtype)
             .and_then(|stored| Tensor::from_raw_buffer(&buffer, stored, &[count], &Device::Cpu)?.to_dtype(dtype))

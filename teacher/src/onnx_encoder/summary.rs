@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
-use crate::{Error, Result};
+use crate::Result;
 
 /// The facts of a model file that the tables of a report show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +24,9 @@ const TYPES_OF_WEIGHTS: [(u64, &str); 6] =
 /// Reads the initializers' shapes and types and skips their data. Scalars and integers other than int8 are shapes and
 /// indices, not parameters. A model with an int8 matrix is int8, whatever else it has.
 pub(super) fn read(path: &Path) -> Result<ModelSummary> {
-    let file = File::open(path).map_err(Error::io(path, "open"))?;
-    let length = file.metadata().map_err(Error::io(path, "open"))?.len();
-    summarise(BufReader::new(file), length).map_err(Error::io(path, "read as ONNX"))
+    let file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
+    let length = file.metadata().map_err(limbeck_data::Error::io("open", path))?.len();
+    Ok(summarise(BufReader::new(file), length).map_err(limbeck_data::Error::io("read as ONNX", path))?)
 }
 
 fn summarise(from: impl Read + Seek, length: u64) -> io::Result<ModelSummary> {

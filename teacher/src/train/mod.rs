@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub use self::learner::BertLearner;
 pub use self::settings::{BertSettings, Head};
-use crate::{Error, Pooler, Result, SavedTeacher, TeacherFolder};
+use crate::{Pooler, Result, SavedTeacher, TeacherFolder};
 
 /// Trains the model of `start` on `device` and writes it to the job's folder, as [`crate::save`] does. A training that
 /// was stopped resumes from its checkpoint there.
@@ -51,7 +51,7 @@ fn save(start: &TeacherFolder, settings: &BertSettings, job: &Job, learner: &Ber
     let how = json!({"objective": job.examples.objective(), "examples": job.examples.len(), "simcse": job.settings,
                      "bert": settings});
     config.insert("limbeck".into(), how);
-    let tokenizer = std::fs::read(&start.tokenizer).map_err(Error::io(&start.tokenizer, "read"))?;
+    let tokenizer = std::fs::read(&start.tokenizer).map_err(limbeck_data::Error::io("read", &start.tokenizer))?;
     let saved = SavedTeacher {
         config: &config,
         tensors: &tensors,
