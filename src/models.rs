@@ -64,6 +64,8 @@ pub struct ModelOptions {
     pub pooler: Option<Pooler>,
     /// The text put before every text of a teacher.
     pub prefix: Option<String>,
+    /// The name of the teacher's prompt that is put before every text, where there is no `prefix`.
+    pub prompt: Option<String>,
     /// The longest input of a teacher in tokens.
     pub max_tokens: Option<usize>,
     /// What computes a student.
@@ -124,24 +126,40 @@ pub fn find_model(path: &Path) -> Result<ModelFiles> {
     if static_folder::is_static(path) {
         return Ok(ModelFiles::Static(path.to_path_buf()));
     }
+    let has_weights =
+        ["model.safetensors", "model.safetensors.index.json"].iter().any(|name| path.join(name).is_file());
     let mut exports = ["model.onnx", "onnx/model.onnx"].map(|name| path.join(name)).into_iter();
-    if let Some(file) = exports.find(|file| file.is_file() && !path.join("model.safetensors").is_file()) {
+    if let Some(file) = exports.find(|file| file.is_file() && !has_weights) {
         return with_tokenizer(file, path);
     }
-    if path.join("config.json").is_file() || path.join("modules.json").is_file() {
+    let is_folded = |path: &Path| path.extension().is_some_and(|extension| extension == "limbeck");
+    let files = files_that(path, |path| is_onnx(path) || is_folded(path))?;
+    let is_model_folder = || ["config.json", "modules.json"].iter().any(|name| path.join(name).is_file());
+    if has_weights || (files.is_empty() && is_model_folder()) {
         return Ok(ModelFiles::Bert(path.to_path_buf()));
     }
-    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
-        .map_err(|error| no_model(path, format!("cannot be read ({error})")))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| is_onnx(path) || path.extension().is_some_and(|extension| extension == "limbeck"))
-        .collect();
-    match (files.pop(), files.is_empty()) {
-        (Some(file), true) if is_onnx(&file) => with_tokenizer(file, path),
-        (Some(file), true) => Ok(ModelFiles::Folded(file)),
-        (None, _) => Err(no_model(path, "holds no config.json, no ONNX file and no folded file")),
-        (Some(_), false) => Err(no_model(path, "holds several models; name one of the files")),
+    match &files[..] {
+        [file] if is_onnx(file) => with_tokenizer(file.clone(), path),
+        [file] => Ok(ModelFiles::Folded(file.clone())),
+        [] => Err(no_model(path, "holds no config.json, no ONNX file and no folded file")),
+        _ => {
+            let names: Vec<_> =
+                files.iter().filter_map(|file| Some(file.strip_prefix(path).ok()?.to_string_lossy())).collect();
+            Err(no_model(path, format!("holds several models; name one of the files {}", names.join(", "))))
+        }
     }
+}
+
+/// The files right in `folder` and in its folder `onnx` that `wanted` takes, by name.
+fn files_that(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for place in [folder.to_path_buf(), folder.join("onnx")].into_iter().filter(|place| place.is_dir()) {
+        let entries =
+            std::fs::read_dir(&place).map_err(|error| no_model(&place, format!("cannot be read ({error})")))?;
+        files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| wanted(path)));
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn no_model(path: impl Into<PathBuf>, what: impl Into<String>) -> Error {
@@ -192,13 +210,23 @@ impl Opener<'_> {
         let precision = options.precision;
         let found = find_model(path)?;
         let is_onnx = matches!(found, ModelFiles::Onnx { .. });
+        let mut prefix = options.prefix.clone();
+        let mut prompt = options.prompt.clone();
         let (file, tokenizer) = match found {
             ModelFiles::Onnx { file, tokenizer } => (file, tokenizer),
             ModelFiles::Bert(folder) if precision == Some(Precision::F16) => {
                 let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables";
                 return Err(no_model(folder, what));
             }
-            ModelFiles::Bert(folder) => self.exported(&folder, options, precision.unwrap_or(Precision::F32))?,
+            ModelFiles::Bert(folder) => {
+                let mut teacher = TeacherFolder::open(&folder)?;
+                if let Some(note) = teacher.prompts.unused().filter(|_| prefix.is_none() && prompt.is_none()) {
+                    self.note_prompts(&note);
+                }
+                teacher.set_prefix(prefix.as_deref(), prompt.take().as_deref())?;
+                prefix = Some(teacher.prefix.clone());
+                self.exported(teacher, options, precision.unwrap_or(Precision::F32))?
+            }
             ModelFiles::Static(path) => return Err(no_model(path, STATIC)),
             ModelFiles::Student(path) | ModelFiles::Folded(path) => {
                 return Err(no_model(path, "is a student, where a teacher is needed"));
@@ -209,15 +237,21 @@ impl Opener<'_> {
             threads: self.threads,
             pooler: options.pooler,
             max_tokens: options.max_tokens,
-            prefix: options.prefix.clone(),
+            prefix,
+            prompt,
             ..OnnxOptions::default()
         };
         let tokenizer = Tokenizer::from_file(&tokenizer)?;
         let encoder = OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?;
+        encoder.notes().iter().for_each(|note| self.monitor.note(note));
         if is_onnx {
             check_precision(&file, precision, encoder.info().precision)?;
         }
         Ok(encoder)
+    }
+
+    fn note_prompts(&self, note: &str) {
+        self.monitor.note(&format!("{note} (--prompt NAME, or teacher.prompt, chooses one)"));
     }
 
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
@@ -229,20 +263,27 @@ impl Opener<'_> {
 
     /// The ONNX export of a BERT folder and its tokenizer, stored in the user's cache by the hash of all that it
     /// depends on.
-    fn exported(&self, folder: &Path, options: &ModelOptions, precision: Precision) -> Result<(PathBuf, PathBuf)> {
-        let teacher = TeacherFolder::open(folder)?;
+    fn exported(
+        &self,
+        mut teacher: TeacherFolder,
+        options: &ModelOptions,
+        precision: Precision,
+    ) -> Result<(PathBuf, PathBuf)> {
         if let Some(most) = options.max_tokens {
             teacher.check_tokens(most)?;
         }
-        let pooler = options.pooler.unwrap_or(teacher.pooler);
+        if let Some(pooler) = options.pooler {
+            teacher.set_pooler(pooler);
+        }
+        let pooling = teacher.head.describe(teacher.pooler);
         let weights = teacher.weights.sha256()?;
         // The config holds what the weights' shapes don't tell, such as the number of heads.
         let config = serde_json::Value::from(teacher.config_json.clone());
-        let (most, prefix) = (teacher.max_tokens, &teacher.prefix);
-        let key = format!("{weights} {config} {pooler} {} {most} {prefix}", precision.name());
+        let TeacherFolder { max_tokens: most, prefix, lower_case, .. } = &teacher;
+        let key = format!("{weights} {config} {pooling} {} {most} {lower_case} {prefix}", precision.name());
         let file = self.cached_export(&key, "model.onnx", |to| {
             let _bar = self.monitor.stage("exporting the model to ONNX", None, "");
-            Ok(onnx::export(&teacher, pooler, precision, to)?)
+            Ok(onnx::export(&teacher, teacher.pooler, precision, to)?)
         })?;
         Ok((file, teacher.tokenizer))
     }

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         .collect::<limbeck_data::Result<_>>()?;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     // A student's folder is benched as it is meant to be used where speed counts.
-    let options = ModelOptions { folded: Some(Precision::Int8), ..arguments.run.options(None) };
+    let options = ModelOptions { folded: Some(Precision::Int8), ..arguments.run.options(None, None) };
     let opened = open_all(&arguments.model, &arguments.run, &options, monitor)?;
     if !opened.iter().any(is_teacher) {
         refuse_teacher_options(&arguments.run)?;

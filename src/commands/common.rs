@@ -88,7 +88,8 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "N", value_parser = threads)]
     pub(super) threads: Option<usize>,
 
-    /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    /// How a teacher pools its tokens: cls, cls-before-pooler, mean, first-last, last-two, max, mean-sqrt-len,
+    /// weighted-mean or last-token; the model's own by default
     #[arg(long, value_name = "POOLER")]
     pub(super) pooler: Option<Pooler>,
 
@@ -117,13 +118,14 @@ impl ModelArguments {
         Opener { store, monitor, threads, runtime: run.runtime.clone(), device: run.device }
     }
 
-    /// How the model is to be run, with `prefix` before every text of a teacher.
-    pub(super) fn options(&self, prefix: Option<&str>) -> ModelOptions {
+    /// How the model is to be run, with `prefix`, or the teacher's prompt `prompt`, before every text of a teacher.
+    pub(super) fn options(&self, prefix: Option<&str>, prompt: Option<&str>) -> ModelOptions {
         ModelOptions {
             precision: self.precision,
             folded: None,
             pooler: self.run.pooler,
             prefix: prefix.map(str::to_string),
+            prompt: prompt.map(str::to_string),
             max_tokens: self.run.max_tokens,
             engine: self.run.engine,
         }

@@ -39,6 +39,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
+    /// The model's prompt of that name is put before every text, such as query
+    #[arg(long, value_name = "NAME", conflicts_with = "prefix")]
+    prompt: Option<String>,
+
     /// A student's own tokenizer.json or its URI: the vectors of its tokens are cached too, for
     /// `limbeck distil --tokenizer`
     #[arg(long, value_name = "FILE")]
@@ -74,7 +78,8 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let opener = arguments.model.opener(&store, monitor);
     let path = locate(&arguments.teacher, monitor)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;
-    let teacher = opener.open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref()))?;
+    let teacher = opener
+        .open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref(), arguments.prompt.as_deref()))?;
     let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
     let student = match &arguments.student_tokenizer {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(locate(uri, monitor)?))?),

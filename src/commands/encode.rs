@@ -41,6 +41,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
+    /// A teacher's prompt of that name is put before every text, such as query
+    #[arg(long, value_name = "NAME", conflicts_with = "prefix")]
+    prompt: Option<String>,
+
     /// The output's format; by the name of --to where it is not given, else jsonl
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -78,10 +82,20 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     // The prefix given here stands in place of the model's own.
     let own = arguments.prefix.as_ref().map(|_| "");
     let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
-    let opened = open_all(std::slice::from_ref(&arguments.model), &run, &run.options(own), monitor)?;
+    let opened = open_all(
+        std::slice::from_ref(&arguments.model),
+        &run,
+        &run.options(own, arguments.prompt.as_deref()),
+        monitor,
+    )?;
     let [model] = opened.as_slice() else { return Ok(()) };
     if !is_teacher(model) {
         refuse_teacher_options(&run)?;
+        if arguments.prompt.is_some() {
+            return Err(Error::Usage(
+                "--prompt is for a teacher; for a student give the text itself by --prefix".into(),
+            ));
+        }
     }
     if let Some(to) = &arguments.to {
         refuse_kept(to, [&arguments.input, Path::new(&arguments.model)])?;

@@ -60,9 +60,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
 
+    /// The prompt of --model that is put before every text, by its name, such as query
+    #[arg(long, value_name = "NAME", conflicts_with = "prefix")]
+    prompt: Option<String>,
+
     /// Text put before every text of --teacher and --documents; the model's own by default
     #[arg(long, value_name = "TEXT")]
     teacher_prefix: Option<String>,
+
+    /// The prompt of --teacher and --documents that is put before every text, by its name, such as passage
+    #[arg(long, value_name = "NAME", conflicts_with = "teacher_prefix")]
+    teacher_prompt: Option<String>,
 
     /// Only the first N dimensions of every vector
     #[arg(long, value_name = "N")]
@@ -80,9 +88,15 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let tasks = Tasks::new(arguments, monitor)?;
     // The prefix given here is put before the text once, and stands in place of the model's own.
     let (prefix, own) = (arguments.prefix.as_deref().unwrap_or_default(), arguments.prefix.as_ref().map(|_| ""));
-    let all = open_all(&arguments.model, &arguments.run, &arguments.run.options(own), monitor)?;
-    if !tasks.has_teacher && !all.iter().any(is_teacher) {
+    let all =
+        open_all(&arguments.model, &arguments.run, &arguments.run.options(own, arguments.prompt.as_deref()), monitor)?;
+    let none_is_teacher = !all.iter().any(is_teacher);
+    if !tasks.has_teacher && none_is_teacher {
         refuse_teacher_options(&arguments.run)?;
+    }
+    if arguments.prompt.is_some() && none_is_teacher {
+        let what = "--prompt is for a teacher, and --model names none; for a student give the text itself by --prefix";
+        return Err(Error::Usage(what.into()));
     }
     for mut opened in all {
         if let Some(dimension) = arguments.dimension {
@@ -116,7 +130,7 @@ impl<'a> Tasks<'a> {
     fn new(arguments: &Arguments, monitor: Monitor<'a>) -> Result<Self> {
         let sets = read_sets(&arguments.sts)?;
         // These have a prefix of their own: the other one is the students', or the queries'.
-        let options = arguments.run.options(arguments.teacher_prefix.as_deref());
+        let options = arguments.run.options(arguments.teacher_prefix.as_deref(), arguments.teacher_prompt.as_deref());
         let open = |name: &Option<String>| -> Result<Option<Opened>> {
             Ok(open_all(name.as_slice(), &arguments.run, &options, monitor)?.pop())
         };
@@ -141,8 +155,8 @@ impl<'a> Tasks<'a> {
                 order = Some((pairs, similarities));
             }
         }
-        if arguments.teacher_prefix.is_some() && !has_teacher {
-            let what = "--teacher-prefix is for a teacher, named by --teacher or --documents";
+        if (arguments.teacher_prefix.is_some() || arguments.teacher_prompt.is_some()) && !has_teacher {
+            let what = "--teacher-prefix and --teacher-prompt are for a teacher, named by --teacher or --documents";
             return Err(Error::Usage(what.into()));
         }
         Ok(Self { sets, documents, kinds, order, has_teacher, monitor })

@@ -21,7 +21,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M")]
     model: Uri,
 
-    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last, last-two, max, mean-sqrt-len, weighted-mean or
+    /// last-token; the model's own by default
     #[arg(long, value_name = "POOLER")]
     pooler: Option<Pooler>,
 
@@ -35,10 +36,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
-    let folder = TeacherFolder::open(&locate(&arguments.model, monitor)?)?;
+    let mut folder = TeacherFolder::open(&locate(&arguments.model, monitor)?)?;
     refuse_inputs(&arguments.to, [folder.weights.path(), &folder.tokenizer, &folder.path.join("config.json")])?;
-    let pooler = arguments.pooler.unwrap_or(folder.pooler);
+    if let Some(pooler) = arguments.pooler {
+        folder.set_pooler(pooler);
+    }
     let precision = arguments.quantize.unwrap_or(Precision::F32);
-    export_teacher_into(&folder, pooler, precision, &arguments.to, monitor)?;
+    export_teacher_into(&folder, precision, &arguments.to, monitor)?;
     print_path(&arguments.to)
 }

@@ -79,7 +79,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             say!("  layers      {}", teacher.config.num_hidden_layers);
             say!("  width       {}", teacher.config.hidden_size);
             say!("  parameters  {}", teacher.weights.parameters());
-            say!("  pooler      {}", teacher.pooler);
+            say!("  pooling     {}", teacher.head.describe(teacher.pooler));
+            say!("  dimension   {}", teacher.dimension()?);
             say!("  max tokens  {}", teacher.max_tokens);
             say!("  prefix      {:?}", teacher.prefix);
             Ok(())

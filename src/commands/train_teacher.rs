@@ -27,13 +27,18 @@ pub(super) struct Arguments {
     #[command(flatten)]
     examples: ExamplesArguments,
 
-    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last or last-two; the model's own by default
+    /// How tokens are pooled: cls, cls-before-pooler, mean, first-last, last-two, max, mean-sqrt-len, weighted-mean or
+    /// last-token; the model's own by default
     #[arg(long, value_name = "POOLER")]
     pooler: Option<Pooler>,
 
     /// Text put before every text; the model's own by default
     #[arg(long, value_name = "TEXT")]
     prefix: Option<String>,
+
+    /// The model's prompt of that name is put before every text
+    #[arg(long, value_name = "NAME", conflicts_with = "prefix")]
+    prompt: Option<String>,
 
     /// The trained model's folder
     #[arg(long, value_name = "DIR")]
@@ -56,8 +61,10 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let path = locate(&arguments.teacher, monitor)?;
     let _lock = lock_teacher_folder(&arguments.to, &path)?;
     let mut start = TeacherFolder::open(&path)?;
-    start.pooler = arguments.pooler.unwrap_or(start.pooler);
-    start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
+    if let Some(pooler) = arguments.pooler {
+        start.set_pooler(pooler);
+    }
+    start.set_prefix(arguments.prefix.as_deref(), arguments.prompt.as_deref())?;
     let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
     let dev = DevSets::read(&arguments.examples.dev, monitor.interrupt)?;
     let metrics = arguments.to.join("metrics.jsonl");

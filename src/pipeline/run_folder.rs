@@ -54,6 +54,8 @@ impl RunFolder {
         untrained_teacher_onnx = "teacher/start.onnx";
         /// The tokenizer of the exported teacher.
         teacher_tokenizer = "teacher/tokenizer.json";
+        /// The ONNX file that the teacher is, where the recipe names one.
+        foreign_teacher = "teacher/onnx.json";
         /// The student's own vocabulary.
         vocabulary = "vocabulary";
         /// The tokenizer of the student's own vocabulary.

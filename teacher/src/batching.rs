@@ -27,19 +27,35 @@ pub(crate) fn plan(texts: &TokenBatch, most_tokens: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// The tokens of `texts`, each with `prefix` before it.
-pub(crate) fn tokenise(
-    tokenizer: &Tokenizer,
-    (prefix, texts): (&str, &[&str]),
-    special: Special,
-    max_tokens: Option<usize>,
-) -> limbeck_encoder::Result<TokenBatch> {
-    if prefix.is_empty() {
-        return tokenizer.encode_batch(texts, special, max_tokens);
+/// How a text is prepared for the tokenizer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TextInput<'a> {
+    /// Put before every text.
+    pub prefix: &'a str,
+    /// Whether the text and its prefix are lower-cased.
+    pub lower_case: bool,
+}
+
+impl TextInput<'_> {
+    /// The tokens of `texts`, cut to `max_tokens`.
+    pub(crate) fn tokenise(
+        self,
+        tokenizer: &Tokenizer,
+        texts: &[&str],
+        special: Special,
+        max_tokens: Option<usize>,
+    ) -> limbeck_encoder::Result<TokenBatch> {
+        if self.prefix.is_empty() && !self.lower_case {
+            return tokenizer.encode_batch(texts, special, max_tokens);
+        }
+        let prepare = |text: &&str| {
+            let text = format!("{}{text}", self.prefix);
+            if self.lower_case { text.to_lowercase() } else { text }
+        };
+        let texts: Vec<String> = texts.iter().map(prepare).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        tokenizer.encode_batch(&texts, special, max_tokens)
     }
-    let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    tokenizer.encode_batch(&texts, special, max_tokens)
 }
 
 /// The unit vectors of `texts`. `pooled` makes the vectors of a batch, `width` values a text.

@@ -81,6 +81,28 @@ pub enum Error {
         /// The type in the file.
         found: String,
     },
+    /// A layer after the pooling takes vectors of another width than it gets.
+    #[error("{}: the layer takes vectors of {expected} dimensions, but gets {found}", path.display())]
+    #[diagnostic(help(
+        "the pooling, or the pooler that was asked for, has to be the one that the layer was trained on"
+    ))]
+    HeadWidth {
+        /// The folder of the layer.
+        path: PathBuf,
+        /// The width that the layer takes.
+        expected: usize,
+        /// The width of the vectors before it.
+        found: usize,
+    },
+    /// A teacher that is pooled in this way can't be trained.
+    #[error("{}: a teacher pooled by `{pooling}` can't be trained", path.display())]
+    #[diagnostic(help("choose one pooler of a model without layers after the pooling; `max` can't be trained"))]
+    NotTrainable {
+        /// The folder.
+        path: PathBuf,
+        /// Its poolers and layers.
+        pooling: String,
+    },
     /// No pooler has that name.
     #[error("there is no pooler `{name}`")]
     UnknownPooler {
@@ -246,6 +268,20 @@ pub enum Error {
         rows: usize,
         /// Tokens of the longest text.
         tokens: usize,
+        /// The library's reason.
+        #[source]
+        source: ort::Error,
+    },
+    /// The tokenizer has ids that the model has no vector for.
+    #[error("{}: the model fails on the id {id} (`{token}`), the last of its tokenizer", path.display())]
+    #[diagnostic(help("the tokenizer and the model have to belong together"))]
+    OnnxVocabulary {
+        /// The model.
+        path: PathBuf,
+        /// The id.
+        id: u32,
+        /// Its token.
+        token: String,
         /// The library's reason.
         #[source]
         source: ort::Error,

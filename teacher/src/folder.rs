@@ -1,16 +1,14 @@
 //! [`TeacherFolder`]: a model folder as Hugging Face and sentence-transformers write it, read and checked.
 
-mod modules;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use limbeck_data::files::read_if_present;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use self::modules::Modules;
+use crate::head::Head;
+use crate::model_files::{parse, required, weights_hint_of};
+use crate::sentence_transformers::{Limits, Modules, Prompts};
 use crate::{BertConfig, Error, Pooler, Result, Weights};
 
 /// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`. A folder that sentence-transformers
@@ -20,7 +18,8 @@ use crate::{BertConfig, Error, Pooler, Result, Weights};
 /// sentence-transformers. The default pooler is the mean.
 ///
 /// sentence-transformers keeps the dense layer of the pooler `cls` in a module of its own, after a pooling by the first
-/// token. If the folder has such a module, its weights replace the tensors `pooler.dense` of `model.safetensors`.
+/// token. If the folder has such a module, its weights replace the tensors `pooler.dense` of `model.safetensors`. Other
+/// poolings and dense layers are the [`Head`]'s.
 #[derive(Debug, Clone)]
 pub struct TeacherFolder {
     /// The folder.
@@ -35,10 +34,16 @@ pub struct TeacherFolder {
     pub tokenizer: PathBuf,
     /// How token vectors become a text's vector.
     pub pooler: Pooler,
+    /// What the text's vector goes through after the pooler.
+    pub head: Head,
     /// The longest input in tokens, special ones included.
     pub max_tokens: usize,
     /// Put before every text, such as `query: `; empty for most models.
     pub prefix: String,
+    /// The prompts that the folder names; the default one is the prefix.
+    pub prompts: Prompts,
+    /// Whether texts are lower-cased before the tokenizer sees them.
+    pub lower_case: bool,
     /// Whether the folder's own list of modules ends with a normalisation. Encoders of this crate always normalise.
     pub normalized: bool,
 }
@@ -63,7 +68,7 @@ impl TeacherFolder {
         let config_json = parse(&config_text, &config_path)?;
 
         let mut weights = Weights::open(&required(&model, "model.safetensors", weights_hint_of(&model))?)?;
-        if let Some(dense) = &modules.dense {
+        if let Some(dense) = &modules.cls_dense {
             let names = [("linear.weight", "pooler.dense.weight"), ("linear.bias", "pooler.dense.bias")];
             weights.adopt(&required(dense, "model.safetensors", weights_hint_of(dense))?, &names)?;
         }
@@ -74,22 +79,66 @@ impl TeacherFolder {
             _ => required(&model, "tokenizer.json", tokenizer_hint)?,
         };
 
-        let stated = own.max_tokens.or(stated_length(path, &model)?).unwrap_or(usize::MAX);
+        let limits = Limits::read(path, &model)?;
+        let stated = own.max_tokens.or(limits.max_tokens).unwrap_or(usize::MAX);
+        let prompts = Prompts::read(path, modules.prompt_left_out)?;
         let prefix = match own.prefix {
             Some(prefix) => prefix,
-            None => default_prompt(path, modules.prompt_left_out)?,
+            None => prompts.prefix(None)?,
         };
+        let mut pooler = modules.pooler.unwrap_or_default();
+        let mut head = modules.head;
+        if modules.cls_dense.is_some() {
+            // The dense layer is among the weights now.
+            pooler = Pooler::Cls;
+            head.layers.remove(0);
+        }
+        if let Some(own) = own.pooler.filter(|own| *own != pooler) {
+            pooler = own;
+            head.also.clear();
+        }
+        head.width(config.hidden_size)?;
         Ok(Self {
             path: path.to_owned(),
             max_tokens: stated.min(config.max_position_embeddings),
-            pooler: own.pooler.or(modules.pooler).unwrap_or_default(),
+            pooler,
+            head,
             prefix,
+            prompts,
+            lower_case: limits.lower_case,
             normalized: modules.normalized,
             config,
             config_json,
             weights,
             tokenizer,
         })
+    }
+
+    /// The width of a text's vector.
+    ///
+    /// # Errors
+    /// The head doesn't fit the pooler's vectors.
+    pub fn dimension(&self) -> Result<usize> {
+        self.head.width(self.config.hidden_size)
+    }
+
+    /// Pools by `pooler` instead of the folder's own poolers. The layers after them stay.
+    pub fn set_pooler(&mut self, pooler: Pooler) {
+        self.pooler = pooler;
+        self.head.also.clear();
+    }
+
+    /// Puts `prefix`, or the prompt of the name `prompt`, before every text; with neither, the folder's own prefix stays.
+    ///
+    /// # Errors
+    /// There is no such prompt.
+    pub fn set_prefix(&mut self, prefix: Option<&str>, prompt: Option<&str>) -> Result<()> {
+        match (prefix, prompt) {
+            (Some(prefix), _) => self.prefix = prefix.to_owned(),
+            (None, Some(prompt)) => self.prefix = self.prompts.prefix(Some(prompt))?,
+            (None, None) => {}
+        }
+        Ok(())
     }
 
     /// Refuses an input of more tokens than the model has positions.
@@ -114,91 +163,4 @@ struct LimbeckSettings {
     pooler: Option<Pooler>,
     max_tokens: Option<usize>,
     prefix: Option<String>,
-}
-
-/// The longest input in tokens by `sentence_bert_config.json`, else by `tokenizer_config.json`, where newer releases of
-/// sentence-transformers keep the limit. Each file lies in `folder` or in `model`.
-fn stated_length(folder: &Path, model: &Path) -> Result<Option<usize>> {
-    #[derive(Deserialize)]
-    struct LengthLimits {
-        max_seq_length: Option<usize>,
-        /// Far beyond any integer in a tokenizer without a limit.
-        model_max_length: Option<f64>,
-    }
-    for name in ["sentence_bert_config.json", "tokenizer_config.json"] {
-        for place in [folder, model] {
-            let Some(stated) = parse_if_there::<LengthLimits>(&place.join(name))? else { continue };
-            let by_tokenizer = stated.model_max_length.filter(|&length| length >= 1.0).map(|length| length as usize);
-            if let Some(length) = stated.max_seq_length.or(by_tokenizer) {
-                return Ok(Some(length));
-            }
-        }
-    }
-    Ok(None)
-}
-
-/// The default prompt of `config_sentence_transformers.json`, or nothing. `left_out` is the configuration of a pooling
-/// that doesn't count a prompt's tokens.
-fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
-    #[derive(Deserialize)]
-    struct SentenceTransformers {
-        #[serde(default)]
-        prompts: Map<String, Value>,
-        default_prompt_name: Option<String>,
-    }
-    let file = folder.join("config_sentence_transformers.json");
-    let Some(config) = parse_if_there::<SentenceTransformers>(&file)? else { return Ok(String::new()) };
-    let Some(name) = config.default_prompt_name else { return Ok(String::new()) };
-    let unsupported =
-        |path: PathBuf, what: String, hint: &str| Error::Unsupported { path, what, hint: hint.to_owned() };
-    let Some(prompt) = config.prompts.get(&name).and_then(|prompt| prompt.as_str()) else {
-        let what = format!("the default prompt `{name}` is not among the prompts");
-        return Err(unsupported(file, what, "add it, or take default_prompt_name away"));
-    };
-    match left_out {
-        Some(path) if !prompt.is_empty() => {
-            let what =
-                "a pooling that leaves the prompt's tokens out (include_prompt = false) is not supported".to_owned();
-            Err(unsupported(path, what, "embed the texts with sentence-transformers and use the vectors as a cache"))
-        }
-        _ => Ok(prompt.to_owned()),
-    }
-}
-
-/// The hint for a `folder` without weights.
-fn weights_hint_of(folder: &Path) -> &'static str {
-    match folder.join("pytorch_model.bin").exists() {
-        true => {
-            "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers (or \
-             sentence-transformers) and save_pretrained(…, safe_serialization=True), or take a revision of it with \
-             model.safetensors"
-        }
-        false => "the weights are expected in this file",
-    }
-}
-
-fn required(folder: &Path, name: &str, hint: &str) -> Result<PathBuf> {
-    let path = folder.join(name);
-    match path.is_file() {
-        true => Ok(path),
-        false => Err(Error::MissingFile { path, hint: hint.to_owned() }),
-    }
-}
-
-/// The required JSON file `name` of `folder`, and its path.
-fn parse_required<T: DeserializeOwned>(folder: &Path, name: &str, hint: &str) -> Result<(PathBuf, T)> {
-    let path = required(folder, name, hint)?;
-    let text = fs::read_to_string(&path).map_err(limbeck_data::Error::io("read", &path))?;
-    let parsed = parse(&text, &path)?;
-    Ok((path, parsed))
-}
-
-fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
-    serde_json::from_str(text).map_err(|source| Error::Json { path: path.to_owned(), source })
-}
-
-fn parse_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
-    let parse =
-        |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|source| Error::Json { path: path.to_owned(), source });
-    read_if_present(path)?.map(parse).transpose()
 }

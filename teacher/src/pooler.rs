@@ -23,11 +23,41 @@ pub enum Pooler {
     FirstLast,
     /// The mean over all tokens of the mean of the last two layers' states.
     LastTwo,
+    /// The largest value of each dimension over the last states of all tokens.
+    Max,
+    /// The sum of the last states of all tokens, divided by the square root of their number.
+    MeanSqrtLen,
+    /// The mean of the last states of all tokens, the nth token counted n times.
+    WeightedMean,
+    /// The last state of the last token.
+    LastToken,
 }
 
 impl Pooler {
     /// All poolers, in the order of the documentation.
-    pub const ALL: [Self; 5] = [Self::Cls, Self::ClsBeforePooler, Self::Mean, Self::FirstLast, Self::LastTwo];
+    pub const ALL: [Self; 9] = [
+        Self::Cls,
+        Self::ClsBeforePooler,
+        Self::Mean,
+        Self::FirstLast,
+        Self::LastTwo,
+        Self::Max,
+        Self::MeanSqrtLen,
+        Self::WeightedMean,
+        Self::LastToken,
+    ];
+
+    /// The poolers that a teacher can be trained with: all that weigh states.
+    pub const TRAINABLE: [Self; 8] = [
+        Self::Cls,
+        Self::ClsBeforePooler,
+        Self::Mean,
+        Self::FirstLast,
+        Self::LastTwo,
+        Self::MeanSqrtLen,
+        Self::WeightedMean,
+        Self::LastToken,
+    ];
 
     /// The name in recipes, config files and model metadata.
     pub fn name(self) -> &'static str {
@@ -37,6 +67,10 @@ impl Pooler {
             Self::Mean => "mean",
             Self::FirstLast => "first-last",
             Self::LastTwo => "last-two",
+            Self::Max => "max",
+            Self::MeanSqrtLen => "mean-sqrt-len",
+            Self::WeightedMean => "weighted-mean",
+            Self::LastToken => "last-token",
         }
     }
 }
@@ -72,8 +106,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_the_known_ones() {
-        let error = "max".parse::<Pooler>().unwrap_err();
-        assert_eq!(error.to_string(), "there is no pooler `max`");
+        let error = "largest".parse::<Pooler>().unwrap_err();
+        assert_eq!(error.to_string(), "there is no pooler `largest`");
         assert!(error.hint().unwrap().contains("first-last"));
     }
 }

@@ -53,7 +53,7 @@ const SPECIAL: [(&str, [&str; 2]); 7] = [
 ///
 /// | pooler | modules |
 /// |---|---|
-/// | `mean`, `cls-before-pooler` | Pooling |
+/// | `mean`, `cls-before-pooler`, `max`, `mean-sqrt-len`, `weighted-mean`, `last-token` | Pooling |
 /// | `cls` | Pooling by the first token, Dense with tanh |
 /// | `first-last`, `last-two` | WeightedLayerPooling, Pooling by the mean; `config.json` asks for all states |
 ///
@@ -96,7 +96,7 @@ fn config_of(teacher: &SavedTeacher) -> Value {
     config.shift_remove("dtype");
     match teacher.pooler {
         Pooler::FirstLast | Pooler::LastTwo => config.insert("output_hidden_states".into(), json!(true)),
-        Pooler::Cls | Pooler::ClsBeforePooler | Pooler::Mean => config.shift_remove("output_hidden_states"),
+        _ => config.shift_remove("output_hidden_states"),
     };
     let own = config.entry("limbeck").or_insert_with(|| json!({}));
     if !own.is_object() {
@@ -161,8 +161,15 @@ fn write_modules(folder: &Path, pooler: Pooler, layer: Option<[&Tensor; 2]>, sha
         let shares = Tensor::new(shares, &Device::Cpu).map_err(Error::candle("writing the weights of layers"))?;
         write_tensors(&place.join(WEIGHTS), &[("layer_weights", &shares)])?;
     }
-    let by_first = matches!(pooler, Pooler::Cls | Pooler::ClsBeforePooler);
-    let pooling = pooling(width, &[if by_first { "cls_token" } else { "mean_tokens" }]);
+    let mode = match pooler {
+        Pooler::Cls | Pooler::ClsBeforePooler => "cls_token",
+        Pooler::Mean | Pooler::FirstLast | Pooler::LastTwo => "mean_tokens",
+        Pooler::Max => "max_tokens",
+        Pooler::MeanSqrtLen => "mean_sqrt_len_tokens",
+        Pooler::WeightedMean => "weightedmean_tokens",
+        Pooler::LastToken => "lasttoken",
+    };
+    let pooling = pooling(width, &[mode]);
     write_json(&add("Pooling").join("config.json"), &pooling)?;
     if let Some([weight, bias]) = layer {
         let place = add("Dense");

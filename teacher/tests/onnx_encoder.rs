@@ -263,3 +263,135 @@ fn in_f32_a_text_alone_has_the_vector_that_it_has_in_a_batch() {
         assert!((length - 1.0).abs() < 1e-5, "{text:?}");
     }
 }
+
+/// A copy of the golden model `name` with the files of sentence-transformers beside it.
+fn model_folder(name: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join(name);
+    fs::create_dir_all(model.parent().unwrap()).unwrap();
+    fs::copy(golden(Path::new(name).file_name().unwrap().to_str().unwrap()), &model).unwrap();
+    for (file, text) in files {
+        let to = folder.path().join(file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, text).unwrap();
+    }
+    (folder, model)
+}
+
+fn load_at(runtime: &Runtime, model: &Path, options: &OnnxOptions) -> limbeck_teacher::Result<OnnxEncoder> {
+    OnnxEncoder::load(runtime, model, Tokenizer::from_file(&golden("tokenizer.json")).unwrap(), options)
+}
+
+const MODULES: &str = r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+    {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]"#;
+const CLS: &str = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+
+#[test]
+fn the_files_of_sentence_transformers_beside_an_onnx_file_are_followed() {
+    let runtime = runtime();
+    let limits = r#"{"max_seq_length": 3, "do_lower_case": true}"#;
+    let prompts = r#"{"prompts": {"q": "dog "}, "default_prompt_name": "q"}"#;
+    let files = [
+        ("modules.json", MODULES),
+        ("1_Pooling/config.json", r#"{"pooling_mode": "lasttoken"}"#),
+        ("sentence_bert_config.json", limits),
+        ("config_sentence_transformers.json", prompts),
+    ];
+    // Beside the folder `onnx` too, where exporters put the file.
+    for name in ["tokens.onnx", "onnx/tokens.onnx"] {
+        let (_folder, model) = model_folder(name, &files);
+        let encoder = load_at(&runtime, &model, &OnnxOptions::default()).unwrap();
+        let fingerprint = encoder.cache_fingerprint(String::new()).unwrap();
+        let Fingerprint { pooling, prefix, max_tokens, tokenizer, .. } = &fingerprint;
+        assert_eq!([pooling, prefix, max_tokens], ["last-token", "dog ", "3"]);
+        assert!(tokenizer.ends_with(", lower-cased"), "{tokenizer}");
+        let tokens = encoder.tokenise(&["THE CAT"]).unwrap();
+        assert_eq!(tokens.row(0), [2, 6, 3], "cut after the prompt");
+        assert_near(encoder.encode(&["THE CAT"]).unwrap().row(0), &of(&[3]), 1e-6);
+    }
+}
+
+#[test]
+fn a_pooling_by_the_first_token_stays_one() {
+    let (_folder, model) = model_folder("tokens.onnx", &[("modules.json", MODULES), ("1_Pooling/config.json", CLS)]);
+    let runtime = runtime();
+    let encoder = load_at(&runtime, &model, &OnnxOptions::default()).unwrap();
+    assert_near(encoder.encode(&["cat dog"]).unwrap().row(0), &of(&[2]), 1e-6);
+    let asked = OnnxOptions { pooler: Some(Pooler::Mean), ..OnnxOptions::default() };
+    let encoder = load_at(&runtime, &model, &asked).unwrap();
+    assert_near(encoder.encode(&["cat dog"]).unwrap().row(0), &of(&[2, 5, 6, 3]), 1e-6);
+}
+
+#[test]
+fn a_prompt_is_chosen_by_its_name() {
+    let prompts = r#"{"prompts": {"query": "dog ", "passage": "cat "}}"#;
+    let (_folder, model) = model_folder("tokens.onnx", &[("config_sentence_transformers.json", prompts)]);
+    let runtime = runtime();
+    let with = |prompt: Option<&str>, prefix: Option<&str>| {
+        let named = |name: &str| Some(name.to_owned());
+        let options =
+            OnnxOptions { prompt: prompt.and_then(named), prefix: prefix.and_then(named), ..Default::default() };
+        load_at(&runtime, &model, &options)
+    };
+    let encoder = with(Some("passage"), None).unwrap();
+    assert_near(encoder.encode(&["the"]).unwrap().row(0), &of(&[2, 5, 4, 3]), 1e-6);
+    assert!(encoder.notes().is_empty(), "{:?}", encoder.notes());
+    assert!(with(None, Some("")).unwrap().notes().is_empty());
+    let encoder = with(None, None).unwrap();
+    assert_near(encoder.encode(&["the"]).unwrap().row(0), &of(&[2, 4, 3]), 1e-6);
+    assert!(encoder.notes()[0].contains("query (\"dog \"), passage"), "{:?}", encoder.notes());
+    let error = with(Some("title"), None).err().unwrap();
+    assert!(error.to_string().contains("`title`"), "{error}");
+}
+
+#[test]
+fn the_output_is_known_by_its_name() {
+    let runtime = runtime();
+    let encoder = load(&runtime, "several.onnx", &OnnxOptions::default()).unwrap();
+    assert_near(encoder.encode(&["cat"]).unwrap().row(0), &of(&[2, 5, 3]), 1e-6);
+    for (name, listed) in [("unnamed.onnx", "a Tensor<f32>"), ("scores.onnx", "logits")] {
+        let error = load(&runtime, name, &OnnxOptions::default()).err().unwrap();
+        assert!(matches!(error, Error::OnnxSignature { .. }), "{error}");
+        assert!(error.to_string().contains(name) && error.to_string().contains(listed), "{error}");
+    }
+}
+
+#[test]
+fn a_model_that_takes_one_text_at_a_time_gets_one() {
+    let runtime = runtime();
+    for (name, problem) in [("single.onnx", "two texts"), ("padded.onnx", "another vector beside")] {
+        let encoder = load(&runtime, name, &OnnxOptions::default()).unwrap();
+        assert!(encoder.notes()[0].contains(problem), "{:?}", encoder.notes());
+        let vectors = encoder.encode(&TEXTS).unwrap();
+        for (vector, ids) in vectors.iter().zip(IDS) {
+            assert_near(vector, &of(ids), 1e-6);
+        }
+    }
+}
+
+#[test]
+fn a_model_with_fewer_positions_than_the_cut_cuts_there() {
+    let encoder = load(&runtime(), "short.onnx", &OnnxOptions::default()).unwrap();
+    assert!(encoder.notes()[0].contains("more than 6 tokens"), "{:?}", encoder.notes());
+    assert_eq!(encoder.cache_fingerprint(String::new()).unwrap().max_tokens, "6");
+    let vectors = encoder.encode(&["the the the the cat dog sat"]).unwrap();
+    assert_near(vectors.row(0), &of(&[2, 4, 4, 4, 4, 3]), 1e-6);
+}
+
+#[test]
+fn a_tokenizer_with_more_ids_than_the_model_has_is_known_at_once() {
+    let error = load(&runtime(), "few.onnx", &OnnxOptions::default()).err().unwrap();
+    assert!(matches!(error, Error::OnnxVocabulary { id: 7, .. }), "{error}");
+    assert!(error.to_string().contains("few.onnx") && error.to_string().contains("`sat`"), "{error}");
+}
+
+#[test]
+fn positions_of_config_json_limit_the_cut() {
+    let config = |kind: &str| format!(r#"{{"model_type": "{kind}", "max_position_embeddings": 8}}"#);
+    let runtime = runtime();
+    for (kind, most) in [("bert", "8"), ("roberta", "6")] {
+        let (_folder, model) = model_folder("tokens.onnx", &[("config.json", &config(kind))]);
+        let encoder = load_at(&runtime, &model, &OnnxOptions::default()).unwrap();
+        assert_eq!(encoder.cache_fingerprint(String::new()).unwrap().max_tokens, most);
+    }
+}

@@ -6,6 +6,7 @@ mod browser;
 mod careful;
 mod encoding;
 mod exporting;
+mod gpu;
 mod joining;
 mod methods;
 mod reporting;
@@ -16,5 +17,6 @@ mod shared;
 mod snapshots;
 #[path = "../support/mod.rs"]
 mod support;
+mod teachers;
 mod training;
 mod vocabulary;

@@ -63,6 +63,10 @@ pub fn distil_into(job: &DistilJob, mut origin: Map<String, Value>, monitor: Mon
         "{}: {} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
         job.stage, summary.texts, summary.steps, summary.start, summary.best, summary.best_step
     ));
+    if let Some(fingerprint) = job.targets.cache.fingerprint().filter(|fingerprint| !fingerprint.prefix.is_empty()) {
+        // What stood before the texts when their targets were made: the student gets the texts alone.
+        origin.insert("prompts".into(), json!(fingerprint.prefix));
+    }
     origin.insert("texts".into(), json!(summary.texts));
     origin.insert("steps".into(), json!(summary.steps));
     origin.insert("held_out_cosine".into(), json!(summary.best));

@@ -66,9 +66,7 @@ impl Stage for Embed {
             context.monitor.note(&note);
             return Ok(());
         }
-        let precision = context.plan().teacher_precision();
-        let file = context.folder_of(export_teacher::ID).teacher_onnx(precision);
-        let teacher = export_teacher::open_onnx(context, &file)?;
+        let teacher = export_teacher::open_teacher(context, context.plan().teacher_precision())?;
         let student = vocabulary::student_tokenizer(context)?.map(|path| Tokenizer::from_file(&path)).transpose()?;
         let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
         let own = context.folder();

@@ -72,18 +72,17 @@ impl Stage for Evaluate {
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
-    let open_teacher = |file: PathBuf| export_teacher::open_onnx(context, &file);
+    let open_teacher = |precision| export_teacher::open_teacher(context, precision);
     let mut all = Vec::new();
     if plan.teacher().is_some() {
-        let file = teacher.teacher_onnx(Precision::F32);
-        all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(file)?));
+        all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(Precision::F32)?));
         if plan.recipe.train_teacher.is_some() {
             let file = teacher.untrained_teacher_onnx();
-            all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, open_teacher(file)?));
+            let untrained = export_teacher::open_onnx(context, &file)?;
+            all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, untrained));
         }
-        if plan.teacher_precision() == Precision::Int8 {
-            let file = teacher.teacher_onnx(Precision::Int8);
-            all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(file)?));
+        if plan.teacher_precision() == Precision::Int8 && !export_teacher::is_foreign(context) {
+            all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(Precision::Int8)?));
         }
     }
     let open = |name, precision| -> Result<Student> {

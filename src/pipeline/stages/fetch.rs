@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::json_file;
+use crate::models::{ModelFiles, find_model};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
-use crate::recipe::Plan;
+use crate::recipe::{Plan, TeacherSection};
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("fetch");
@@ -67,7 +68,11 @@ impl Stage for Fetch {
         }
         if plan.teacher().is_some() {
             // Before the embedding rather than after it.
-            check_width(context, named_teacher(context)?.config.hidden_size)?;
+            if let ModelFiles::Bert(_) = named_model(context)? {
+                let teacher = named_teacher(context)?;
+                note_prompts(context, &teacher);
+                check_width(context, teacher.dimension()?)?;
+            }
         }
         Ok(files::write_json(&context.folder().assets(), &fetched.into())?)
     }
@@ -87,15 +92,36 @@ pub fn listed_asset(context: &Context, uri: &Uri) -> Result<PathBuf> {
     Ok(asset.path)
 }
 
-/// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.
-pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
+/// The files of the model that `[teacher]` names.
+pub fn named_model(context: &Context) -> Result<ModelFiles> {
+    find_model(&named_path(context)?.0)
+}
+
+/// The path of the model that `[teacher]` names, and the section.
+fn named_path<'a>(context: &Context<'a>) -> Result<(PathBuf, &'a TeacherSection)> {
     let plan = context.plan();
     let (Some(section), Some(teacher)) = (&plan.recipe.teacher, plan.teacher()) else {
         return Err(Error::Stage { stage: ID.name(), problem: "the recipe has no teacher".into() });
     };
-    let mut folder = TeacherFolder::open(&context.asset(&teacher.uri, section.sha256.as_deref())?)?;
-    folder.pooler = section.pooler.unwrap_or(folder.pooler);
-    folder.prefix = section.prefix.clone().unwrap_or(folder.prefix);
+    Ok((context.asset(&teacher.uri, section.sha256.as_deref())?, section))
+}
+
+/// Notes the teacher's prompts where it has some and the recipe chooses none.
+fn note_prompts(context: &Context, teacher: &TeacherFolder) {
+    let is_chosen = context.plan().recipe.teacher.as_ref().is_some_and(TeacherSection::chooses_prefix);
+    if let Some(note) = teacher.prompts.unused().filter(|_| !is_chosen) {
+        context.monitor.note(&format!("{ID}: {note} (teacher.prompt chooses one)"));
+    }
+}
+
+/// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.
+pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
+    let (path, section) = named_path(context)?;
+    let mut folder = TeacherFolder::open(&path)?;
+    if let Some(pooler) = section.pooler {
+        folder.set_pooler(pooler);
+    }
+    folder.set_prefix(section.prefix.as_deref(), section.prompt.as_deref())?;
     if let Some(max_tokens) = section.max_tokens {
         folder.check_tokens(max_tokens)?;
         folder.max_tokens = max_tokens;

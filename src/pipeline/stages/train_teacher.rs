@@ -37,7 +37,7 @@ impl Stage for TrainTeacher {
 
     fn inputs(&self, plan: &Plan) -> Value {
         let recipe = &plan.recipe;
-        let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, &t.prefix, t.max_tokens, &t.device));
+        let teacher = recipe.teacher.as_ref().map(|t| (&t.pooler, (&t.prefix, &t.prompt), t.max_tokens, &t.device));
         let dev = recipe.train_teacher.iter().flat_map(|train| stamp_contents(&train.dev));
         let uris = plan.teacher().map(|teacher| &teacher.uri).into_iter().chain(&plan.examples);
         let files: Vec<_> = uris.map(stamp).chain(dev).collect();

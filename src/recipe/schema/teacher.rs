@@ -26,6 +26,9 @@ pub struct TeacherSection {
     /// Text put before every text; the folder's own by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
+    /// The name of the model's prompt that is put before every text, in place of `prefix`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
     /// The longest input in tokens; the folder's own by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
@@ -66,10 +69,19 @@ pub struct TrainTeacherSection {
 }
 
 impl TeacherSection {
+    /// Whether the recipe says what stands before every text.
+    pub fn chooses_prefix(&self) -> bool {
+        self.prefix.is_some() || self.prompt.is_some()
+    }
+
     /// Refuses what can't be.
     pub fn check(&self) -> Check {
         if self.source.is_empty() {
             return problem("[teacher] has no source", "name a model's folder or URI");
+        }
+        if self.prefix.is_some() && self.prompt.is_some() {
+            let hint = "prefix gives the text itself, prompt the name of one of the model's own; leave one out";
+            return problem("[teacher] has both a prefix and a prompt", hint);
         }
         check_limit("teacher.max_tokens", self.max_tokens, "leave it out for the model's own")
     }

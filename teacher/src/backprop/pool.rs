@@ -1,4 +1,4 @@
-//! The five poolers over states that lie side by side, forwards and backwards.
+//! The poolers (`max` left out) over states that lie side by side, forwards and backwards.
 
 use super::attention::Heads;
 use super::linear::Linear;
@@ -38,9 +38,9 @@ impl<T: Real> Pooling<'_, T> {
     /// The states that the pooler reads, each with its weight.
     fn sources(&self) -> Vec<(usize, f64)> {
         match self.pooler {
-            Pooler::Cls | Pooler::ClsBeforePooler | Pooler::Mean => vec![(self.layers, 1.0)],
             Pooler::FirstLast => vec![(0, 0.5), (self.layers, 0.5)],
             Pooler::LastTwo => vec![(self.layers - 1, 0.5), (self.layers, 0.5)],
+            _ => vec![(self.layers, 1.0)],
         }
     }
 
@@ -49,12 +49,18 @@ impl<T: Real> Pooling<'_, T> {
         for (_, factor) in self.sources().into_iter().filter(|(source, _)| *source == state) {
             for (text, ends) in self.texts.offsets.windows(2).enumerate() {
                 let (start, end) = (ends[0], ends[1]);
+                let count = (end - start).max(1) as f64;
                 let (tokens, share) = match self.pooler {
                     Pooler::Cls | Pooler::ClsBeforePooler => (start..end.min(start + 1), 1.0),
-                    _ => (start..end, 1.0 / (end - start).max(1) as f64),
+                    Pooler::LastToken => (end.saturating_sub(1).max(start)..end, 1.0),
+                    Pooler::MeanSqrtLen => (start..end, 1.0 / count.sqrt()),
+                    Pooler::WeightedMean => (start..end, 2.0 / (count * (count + 1.0))),
+                    _ => (start..end, 1.0 / count),
                 };
-                let weight = T::from_f64(share * factor);
-                tokens.for_each(|token| each(text, token, weight));
+                for token in tokens {
+                    let place = if self.pooler == Pooler::WeightedMean { (token - start + 1) as f64 } else { 1.0 };
+                    each(text, token, T::from_f64(share * factor * place));
+                }
             }
         }
     }

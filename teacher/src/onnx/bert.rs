@@ -12,6 +12,7 @@ use limbeck_encoder::Precision;
 use limbeck_onnx::{Attribute, ElementType, Value};
 
 use super::TeacherGraph;
+use super::head;
 use super::linear::{FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
 use crate::{Activation, BertConfig, Pooler, Result, TeacherFolder};
@@ -19,8 +20,6 @@ use crate::{Activation, BertConfig, Pooler, Result, TeacherFolder};
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and within the range of
 /// f16.
 const PADDING: f32 = -10_000.0;
-/// A shorter vector is not scaled up to length 1.
-const SHORTEST: f32 = 1e-12;
 
 /// The graph of the model in `folder`. Tensors are checked now and read when the graph is written.
 pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision) -> Result<TeacherGraph<'_>> {
@@ -66,13 +65,16 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
     let width = config.hidden_size.to_string();
     let last = &states[config.num_hidden_layers];
     let last = bert.layers.graph.named("last_hidden_state", "Reshape", &[last, &bert.batch], &[]);
-    let pooled = bert.pooled(pooler, &states, &last)?;
-    let mut graph = bert.layers.graph;
+    let (mut layers, mask, batch) = (bert.layers, bert.mask, bert.batch);
+    let tokens = head::TokenStates { states: &states, last: &last, batch: &batch, mask: &mask, width: hidden as usize };
+    let pooled = head::output(&mut layers, (pooler, &folder.head), &tokens)?;
+    let mut graph = layers.graph;
+    graph.scope("output");
     let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
-    let shortest = graph.float(SHORTEST);
+    let shortest = graph.float(head::SHORTEST);
     let length = graph.node("Max", &[&length, &shortest], &[]);
     let embedding = graph.named("sentence_embedding", "Div", &[&pooled, &length], &[]);
-    graph.output(&embedding, &["batch", &width]);
+    graph.output(&embedding, &["batch", &folder.dimension()?.to_string()]);
     graph.output(&last, &["batch", "length", &width]);
     Ok(graph)
 }
@@ -214,49 +216,5 @@ impl BertGraph<'_> {
     fn load(&mut self, name: &str, shape: &[usize]) -> Result<Value> {
         let values = self.layers.weights.f32(name, shape)?;
         Ok(self.layers.graph.floats(name, shape, values))
-    }
-
-    /// The states of all layers (the embeddings' first) [T, H] and the last as [B, L, H] → [B, H].
-    fn pooled(&mut self, pooler: Pooler, states: &[Value], last: &Value) -> Result<Value> {
-        Ok(match pooler {
-            Pooler::Mean => self.mean(last),
-            Pooler::FirstLast => self.mean_of_two(&states[0], last),
-            Pooler::LastTwo => self.mean_of_two(&states[states.len() - 2], last),
-            Pooler::ClsBeforePooler => self.first(last),
-            Pooler::Cls => {
-                let hidden = self.config.hidden_size;
-                let first = Operand::F32(self.first(last));
-                let dense = self.layers.dense(&first, "pooler.dense", [hidden, hidden], 1.0)?;
-                self.layers.graph.node("Tanh", &[&dense], &[])
-            }
-        })
-    }
-
-    /// The state of the first token: [B, L, H] → [B, H].
-    fn first(&mut self, state: &Value) -> Value {
-        let graph = &mut self.layers.graph;
-        let zero = graph.index(0);
-        graph.node("Gather", &[state, &zero], &[Attribute::Int("axis", 1)])
-    }
-
-    /// The mean over the tokens of both layers' mean, `first` being [T, H] and `last` [B, L, H].
-    fn mean_of_two(&mut self, first: &Value, last: &Value) -> Value {
-        let half = self.layers.graph.float(0.5);
-        let first = self.layers.graph.node("Reshape", &[first, &self.batch], &[]);
-        let [first, last] = [&first, last].map(|state| self.mean(state));
-        let sum = self.layers.graph.node("Add", &[&first, &last], &[]);
-        self.layers.graph.node("Mul", &[&sum, &half], &[])
-    }
-
-    /// The mean over a text's tokens, 0 where there is none: [B, 1, L]·[B, L, H] → [B, H].
-    fn mean(&mut self, state: &Value) -> Value {
-        let graph = &mut self.layers.graph;
-        let (one, axis) = (graph.float(1.0), graph.ints(&[1]));
-        let count = graph.node("ReduceSum", &[&self.mask, &axis], &[]); // [B, 1]
-        let count = graph.node("Max", &[&count, &one], &[]);
-        let shares = graph.node("Div", &[&self.mask, &count], &[]);
-        let shares = graph.node("Unsqueeze", &[&shares, &axis], &[]);
-        let mean = graph.node("MatMul", &[&shares, state], &[]);
-        graph.node("Squeeze", &[&mean, &axis], &[])
     }
 }

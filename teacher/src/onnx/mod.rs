@@ -15,15 +15,17 @@
 //! | `last_hidden_state` | f32 | batch × length × hidden | |
 //!
 //! The metadata holds the settings that the graph doesn't show: `limbeck.pooler`, `limbeck.max_tokens`,
-//! `limbeck.prefix`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher`
+//! `limbeck.prefix`, `limbeck.lower_case`, `limbeck.dimension`, `limbeck.precision` and `limbeck.teacher`
 //! ([`Weights::sha256`](crate::Weights::sha256)).
 //!
 //! ```text
 //! bert.rs (the operations) ──► limbeck_onnx::Graph (nodes, tensors) ──► file
+//!    ├── head.rs (the poolers, and the layers after them)
 //!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (channels too large for int8)
 //! ```
 
 mod bert;
+mod head;
 mod linear;
 mod smoothing;
 
@@ -50,10 +52,11 @@ type TeacherGraph<'a> = limbeck_onnx::Graph<'a, Error>;
 pub fn export(folder: &TeacherFolder, pooler: Pooler, precision: Precision, to: &Path) -> Result<()> {
     let graph = bert::graph(folder, pooler, precision)?;
     let metadata = [
-        ("limbeck.pooler", pooler.to_string()),
+        ("limbeck.pooler", folder.head.describe(pooler)),
         ("limbeck.max_tokens", folder.max_tokens.to_string()),
         ("limbeck.prefix", folder.prefix.clone()),
-        ("limbeck.dimension", folder.config.hidden_size.to_string()),
+        ("limbeck.dimension", folder.dimension()?.to_string()),
+        ("limbeck.lower_case", folder.lower_case.to_string()),
         ("limbeck.precision", precision.name().to_owned()),
         ("limbeck.teacher", folder.weights.sha256()?),
     ];

@@ -10,6 +10,7 @@ use ort::value::{Tensor, TensorElementType};
 use super::sessions::SessionState;
 use super::signature::{ModelInput, Signature};
 use super::tensors::{PaddedRows, floats};
+use crate::head::{Head, pool};
 use crate::{Error, Pooler, Result};
 
 /// How a model is run.
@@ -19,6 +20,8 @@ pub(super) struct OnnxModel {
     /// Whether special tokens stand around a text; a student has none.
     pub special: Special,
     pub pooler: Pooler,
+    /// What follows the pooler, where the model doesn't pool by itself.
+    pub head: Head,
     /// The pooler of the options where the metadata has another one or none: a model that pools by itself can't follow.
     pub other_pooler: Option<Pooler>,
     /// The id of padding.
@@ -78,30 +81,22 @@ impl OnnxModel {
         }
     }
 
-    /// One vector a text from the states of its tokens, `[longest, width]`.
+    /// One vector a text from the states of its tokens, `[longest, width]`, through the head.
     fn pool(&self, tokens: &TokenBatch, rows: &[usize], states: ChunksExact<f32>, width: usize) -> Result<Vec<f32>> {
-        let mut vectors = Vec::with_capacity(rows.len() * width);
+        let poolers = || std::iter::once(self.pooler).chain(self.head.also.iter().copied());
+        self.head.width(width)?;
+        let mut vectors = Vec::with_capacity(rows.len() * width * poolers().count());
         for (&row, values) in rows.iter().zip(states) {
-            match self.pooler {
-                Pooler::ClsBeforePooler => vectors.extend_from_slice(&values[..width]),
-                Pooler::Mean => {
-                    // A text without tokens was given one of padding.
-                    let length = tokens.row_len(row).max(1);
-                    let start = vectors.len();
-                    vectors.resize(start + width, 0.0);
-                    for token in values.chunks_exact(width).take(length) {
-                        vectors[start..].iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
-                    }
-                    vectors[start..].iter_mut().for_each(|sum| *sum /= length as f32);
-                }
-                Pooler::Cls | Pooler::FirstLast | Pooler::LastTwo => {
-                    let (name, output) = (self.pooler, &self.signature.output);
-                    let problem = format!("the pooler `{name}` needs more than its output `{output}`");
-                    return Err(self.unfit(problem));
+            // A text without tokens was given one of padding.
+            let own = &values[..tokens.row_len(row).max(1) * width];
+            for pooler in poolers() {
+                if pool(pooler, own, width, &mut vectors).is_none() {
+                    let output = &self.signature.output;
+                    return Err(self.unfit(format!("the pooler `{pooler}` needs more than its output `{output}`")));
                 }
             }
         }
-        Ok(vectors)
+        Ok(self.head.apply(vectors, width * poolers().count()))
     }
 
     fn unfit(&self, problem: String) -> Error {

@@ -28,8 +28,27 @@ pub(super) fn thread_shares(options: &OnnxOptions) -> (usize, usize) {
     (sessions, threads / sessions)
 }
 
-/// Loads the model at `path` into a session of `threads` threads on `device`.
-pub(super) fn load(runtime: &Runtime, path: &Path, device: OnnxDevice, threads: usize) -> Result<Session> {
+/// How a session runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SessionSettings {
+    pub device: OnnxDevice,
+    pub threads: usize,
+    /// The sums that int8 products may have.
+    pub int8_sums: Int8Sums,
+}
+
+/// The sums that int8 products may have on an x86 processor without VNNI, which adds two products in 16 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Int8Sums {
+    /// Sums fit: limbeck's exports keep their weights small enough.
+    Fit,
+    /// Sums may saturate, which other exporters leave to ONNX Runtime to avoid.
+    MaySaturate,
+}
+
+/// Loads the model at `path` into a session.
+pub(super) fn load(runtime: &Runtime, path: &Path, settings: SessionSettings) -> Result<Session> {
+    let SessionSettings { device, threads, int8_sums } = settings;
     let library = || runtime.library.clone();
     let on_cpu = || -> ort::Result<SessionBuilder> {
         Ok(Session::builder(&runtime.environment)?
@@ -41,6 +60,11 @@ pub(super) fn load(runtime: &Runtime, path: &Path, device: OnnxDevice, threads: 
             .with_optimization_level(GraphOptimizationLevel::All)?)
     };
     let mut builder = on_cpu().map_err(Error::model(path))?;
+    if int8_sums == Int8Sums::MaySaturate {
+        // Without it such a processor's vectors are wrong, without a word; one with VNNI ignores it.
+        let exact = builder.with_config_entry("session.x64quantprecision", "1");
+        builder = exact.map_err(|error| Error::model(path)(error.into()))?;
+    }
     if let OnnxDevice::Cuda(number) = device {
         let available = ort::ep::CUDA::is_available();
         if !available.map_err(|source| Error::NoCuda { library: library(), source })? {

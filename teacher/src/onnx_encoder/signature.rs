@@ -11,8 +11,9 @@ use ort::value::{Outlet, TensorElementType};
 
 use crate::Error;
 
-/// The output of limbeck's own exports and of sentence-transformers': pooled already.
-const POOLED: &str = "sentence_embedding";
+/// The outputs that are known by their names, the first that a model has being taken: a vector a text, as limbeck and
+/// sentence-transformers export it, then the states of a text's tokens.
+const KNOWN: [&str; 3] = ["sentence_embedding", "last_hidden_state", "token_embeddings"];
 
 /// The content of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,20 +102,53 @@ fn roles(names: &[&str]) -> Result<Vec<InputRole>, String> {
     }
 }
 
-/// The output to ask for: pooled by the graph, else token vectors, else what has a vector a text.
+/// The output to ask for: one that is known by its name, else the only one that can be vectors of tokens, else the only
+/// one that can be vectors of texts.
 fn output(outputs: &[Outlet]) -> Result<String, String> {
-    let floats = || {
-        let float = |kind| matches!(kind, TensorElementType::Float32 | TensorElementType::Float16);
-        outputs.iter().filter(move |output| output.dtype().tensor_type().is_some_and(float))
-    };
-    let rank = |output: &Outlet| output.dtype().tensor_shape().map_or(0, |shape| shape.len());
-    // A rank that isn't declared, 0 here, shows itself when the model runs.
-    let by_rank = || [3, 2, 0].into_iter().find_map(|wanted| floats().find(|output| rank(output) == wanted));
-    let found = floats().find(|output| output.name() == POOLED).or_else(by_rank);
-    let listed = || outputs.iter().map(|output| format!("{} {}", output.name(), output.dtype())).collect::<Vec<_>>();
-    found.map(|output| output.name().to_owned()).ok_or_else(|| {
-        format!("none of its outputs is a matrix or a batch of matrices of f32 or f16: {}", listed().join(", "))
+    let described: Vec<OutputShape> = outputs.iter().map(OutputShape::of).collect();
+    choose(&described).map(|output| output.name.to_owned()).map_err(|why| {
+        let listed: Vec<String> =
+            outputs.iter().map(|output| format!("{} {}", output.name(), output.dtype())).collect();
+        format!("{why}: {}", listed.join(", "))
     })
+}
+
+/// What the model declares of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OutputShape<'a> {
+    name: &'a str,
+    is_float: bool,
+    /// How many dimensions it has; 0 where none are declared, and the output shows itself when the model runs.
+    rank: usize,
+}
+
+impl<'a> OutputShape<'a> {
+    fn of(output: &'a Outlet) -> Self {
+        let kind = output.dtype().tensor_type();
+        let is_float = matches!(kind, Some(TensorElementType::Float32 | TensorElementType::Float16));
+        Self { name: output.name(), is_float, rank: output.dtype().tensor_shape().map_or(0, |shape| shape.len()) }
+    }
+
+    fn can_be_vectors(&self) -> bool {
+        // Scores of words or classes are no vectors, though they look like some.
+        self.is_float && matches!(self.rank, 0 | 2 | 3) && !self.name.to_lowercase().contains("logits")
+    }
+}
+
+fn choose<'a, 'o>(outputs: &'a [OutputShape<'o>]) -> Result<&'a OutputShape<'o>, &'static str> {
+    let fit: Vec<&OutputShape> = outputs.iter().filter(|output| output.can_be_vectors()).collect();
+    let by_name = KNOWN.iter().find_map(|known| fit.iter().find(|output| output.name == *known));
+    if let Some(known) = by_name {
+        return Ok(known);
+    }
+    for rank in [3, 2, 0] {
+        match fit.iter().filter(|output| output.rank == rank).collect::<Vec<_>>()[..] {
+            [] => {}
+            [only] => return Ok(only),
+            _ => return Err("which of its outputs is the vectors can't be told by their names"),
+        }
+    }
+    Err("none of its outputs is a matrix or a batch of matrices of f32 or f16")
 }
 
 #[cfg(test)]
@@ -137,6 +171,28 @@ mod tests {
         assert_eq!(roles(&["input.1", "onnx::1", "2"]), Ok(vec![InputRole::Ids, InputRole::Mask, InputRole::Types]));
         assert_eq!(roles(&["a", "attention_mask"]), Ok(vec![InputRole::Ids, InputRole::Mask]));
         assert_eq!(roles(&["x"]), Ok(vec![InputRole::Ids]));
+    }
+
+    #[test]
+    fn an_output_is_chosen_by_its_name_and_never_by_its_place() {
+        let float = |name, rank| OutputShape { name, is_float: true, rank };
+        let chosen = |outputs: &[OutputShape]| choose(outputs).map(|output| output.name.to_owned());
+        let all = [float("attentions", 3), float("last_hidden_state", 3), float("sentence_embedding", 2)];
+        assert_eq!(chosen(&all), Ok("sentence_embedding".into()));
+        assert_eq!(chosen(&all[..2]), Ok("last_hidden_state".into()));
+        assert_eq!(chosen(&[float("x", 3), float("token_embeddings", 3)]), Ok("token_embeddings".into()));
+        assert_eq!(chosen(&[float("pooler_output", 2), float("1234", 3)]), Ok("1234".into()));
+        assert!(chosen(&[float("hidden.0", 3), float("hidden.1", 3)]).unwrap_err().contains("can't be told"));
+        assert!(chosen(&[float("a", 2), float("b", 2)]).unwrap_err().contains("can't be told"));
+    }
+
+    #[test]
+    fn what_cannot_be_vectors_is_refused() {
+        let output = |name, is_float, rank| OutputShape { name, is_float, rank };
+        assert!(choose(&[output("logits", true, 3)]).is_err());
+        assert!(choose(&[output("last_hidden_state", false, 3)]).is_err());
+        assert!(choose(&[output("image", true, 4)]).is_err());
+        assert_eq!(choose(&[output("MLM_logits", true, 3), output("out", true, 0)]).unwrap().name, "out");
     }
 
     #[test]

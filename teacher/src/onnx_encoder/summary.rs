@@ -11,15 +11,22 @@ use crate::Result;
 pub(super) struct ModelSummary {
     pub parameters: u64,
     pub precision: &'static str,
+    /// Whether the file is one of limbeck's exports, whose metadata states all settings.
+    pub is_own: bool,
 }
 
 // Field numbers and element types of onnx.proto.
 const MODEL_GRAPH: u64 = 7;
+const MODEL_METADATA: u64 = 14;
+const ENTRY_KEY: u64 = 1;
 const GRAPH_INITIALIZER: u64 = 5;
 const TENSOR_DIMS: u64 = 1;
 const TENSOR_DATA_TYPE: u64 = 2;
 const TYPES_OF_WEIGHTS: [(u64, &str); 6] =
     [(1, "f32"), (11, "f32"), (10, "f16"), (16, "bf16"), (2, "int8"), (3, "int8")];
+
+/// The beginning of the metadata's keys in limbeck's exports.
+const OWN_KEY: &[u8] = b"limbeck.";
 
 /// Reads the initializers' shapes and types and skips their data. Scalars and integers other than int8 are shapes and
 /// indices, not parameters. A model with an int8 matrix is int8, whatever else it has.
@@ -31,7 +38,7 @@ pub(super) fn read(path: &Path) -> Result<ModelSummary> {
 
 fn summarise(from: impl Read + Seek, length: u64) -> io::Result<ModelSummary> {
     let mut reader = ProtobufReader { from, at: 0, length };
-    let (mut parameters, mut matrices) = (0, Vec::new());
+    let (mut parameters, mut matrices, mut is_own) = (0, Vec::new(), false);
     reader.fields(length, &mut |reader, field| match field {
         (MODEL_GRAPH, FieldValue::Bytes(length)) => reader.fields(length, &mut |reader, field| match field {
             (GRAPH_INITIALIZER, FieldValue::Bytes(length)) => {
@@ -45,10 +52,17 @@ fn summarise(from: impl Read + Seek, length: u64) -> io::Result<ModelSummary> {
             }
             (_, value) => reader.skip(value),
         }),
+        (MODEL_METADATA, FieldValue::Bytes(length)) => reader.fields(length, &mut |reader, field| match field {
+            (ENTRY_KEY, FieldValue::Bytes(length)) => {
+                is_own |= reader.starts_with(OWN_KEY, length)?;
+                Ok(())
+            }
+            (_, value) => reader.skip(value),
+        }),
         (_, value) => reader.skip(value),
     })?;
     let precision = ["int8", "f16"].into_iter().find(|precision| matrices.contains(precision)).unwrap_or("f32");
-    Ok(ModelSummary { parameters, precision })
+    Ok(ModelSummary { parameters, precision, is_own })
 }
 
 /// The type and the dimensions of a tensor of `length` bytes.
@@ -119,6 +133,16 @@ impl<R: Read + Seek> ProtobufReader<R> {
         Err(broken())
     }
 
+    /// Whether the next `length` bytes begin with `expected`; all of them are read.
+    fn starts_with(&mut self, expected: &[u8], length: u64) -> io::Result<bool> {
+        let mut beginning = vec![0; expected.len().min(length as usize)];
+        let rest = self.end_of(length)? - self.at - beginning.len() as u64;
+        self.from.read_exact(&mut beginning)?;
+        self.at += beginning.len() as u64;
+        self.skip(FieldValue::Fixed(rest))?;
+        Ok(beginning == expected)
+    }
+
     fn skip(&mut self, value: FieldValue) -> io::Result<()> {
         if let FieldValue::Bytes(length) | FieldValue::Fixed(length) = value {
             self.at = self.end_of(length)?;
@@ -159,7 +183,7 @@ mod tests {
         let shape = [1 << 3, 2, 2 << 3, 7];
         let graph = [message(5, &matrix), message(1, b"a node"), message(5, &bias), message(5, &shape)].concat();
         let model = [vec![1 << 3, 8], message(7, &graph)].concat();
-        assert_eq!(summary(&model).unwrap(), ModelSummary { parameters: 17, precision: "f32" });
+        assert_eq!(summary(&model).unwrap(), ModelSummary { parameters: 17, precision: "f32", is_own: false });
         assert!(summary(&model[..model.len() - 1]).is_err());
     }
 
@@ -174,6 +198,13 @@ mod tests {
         let matrix = [1 << 3 | 2, 2, 3, 4, 2 << 3, 3];
         let other = [1 << 3 | 2, 2, 3, 4, 2 << 3, 1];
         let model = message(7, &[message(5, &matrix), message(5, &other)].concat());
-        assert_eq!(summary(&model).unwrap(), ModelSummary { parameters: 24, precision: "int8" });
+        assert_eq!(summary(&model).unwrap(), ModelSummary { parameters: 24, precision: "int8", is_own: false });
+    }
+
+    #[test]
+    fn limbecks_exports_are_known_by_their_metadata() {
+        let entry = |key: &[u8]| message(14, &[message(1, key), message(2, b"mean")].concat());
+        assert!(summary(&[entry(b"onnx"), entry(b"limbeck.pooler")].concat()).unwrap().is_own);
+        assert!(!summary(&[entry(b"limbeck"), entry(b"")].concat()).unwrap().is_own);
     }
 }

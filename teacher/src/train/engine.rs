@@ -8,6 +8,7 @@ use limbeck_training::random::Random;
 
 use super::{BertSettings, Head};
 use crate::backprop::{Dropout, Gradients, Network, Parameters, Tape};
+use crate::batching::TextInput;
 use crate::bert::{Bert, numbers};
 use crate::{Error, Pooler, Result, TeacherFolder, batching};
 
@@ -40,8 +41,8 @@ pub(super) enum GradientSum {
 impl BertInTraining<'_> {
     /// The tokens of texts, cut to `max_tokens`.
     pub(super) fn tokenise(&self, texts: &[&str], max_tokens: usize) -> Result<TokenBatch> {
-        let texts = (&self.start.prefix[..], texts);
-        Ok(batching::tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
+        let input = TextInput { prefix: &self.start.prefix, lower_case: self.start.lower_case };
+        Ok(input.tokenise(&self.tokenizer, texts, Special::With, Some(max_tokens))?)
     }
 
     /// The network of the passes by hand; at inference only the pooler `cls` has a head.

@@ -42,6 +42,10 @@ impl<'a> BertLearner<'a> {
         dev: Option<&'a dyn Dev>,
         device: &Device,
     ) -> Result<Self> {
+        if !start.head.is_empty() || !Pooler::TRAINABLE.contains(&start.pooler) {
+            let pooling = start.head.describe(start.pooler);
+            return Err(Error::NotTrainable { path: start.path.clone(), pooling });
+        }
         bert.check(start.pooler)?;
         let parameters = parameters(start, bert, simcse.seed, device)?;
         let optimiser = optimiser(&parameters, bert, simcse)?;

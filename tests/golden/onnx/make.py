@@ -74,3 +74,50 @@ model("length", inputs(usual, shape=(BATCH, 6)), [gather], [tensor("last_hidden_
 # No text encoder.
 model("picture", [tensor("pixels", TensorProto.FLOAT, BATCH, 4)],
       [helper.make_node("Add", ["pixels", "pixels"], ["out"])], [tensor("out", TensorProto.FLOAT, BATCH, 4)])
+
+# Two batches of matrices; the first is not the tokens' states.
+negative = helper.make_node("Neg", ["last_hidden_state"], ["attentions"])
+both = [tensor(name, TensorProto.FLOAT, BATCH, LENGTH, 4) for name in ("attentions", "last_hidden_state")]
+model("several", inputs(usual), [gather, negative], both)
+
+# The same under names that say nothing.
+model("unnamed", inputs(usual), [
+    helper.make_node("Gather", ["table", "input_ids"], ["b"]), helper.make_node("Neg", ["b"], ["a"]),
+], [tensor(name, TensorProto.FLOAT, BATCH, LENGTH, 4) for name in ("a", "b")])
+
+# One text at a time, though the declared batch is dynamic.
+model("single", inputs(usual), [
+    helper.make_node("Constant", [], ["one_text"], value_ints=[1, -1, 4]),
+    helper.make_node("Gather", ["table", "input_ids"], ["states"]),
+    helper.make_node("Reshape", ["states", "one_text"], ["last_hidden_state"]),
+], [tensor("last_hidden_state", TensorProto.FLOAT, BATCH, LENGTH, 4)])
+
+# The mean over padding too: a text's vector depends on the texts beside it.
+model("padded", inputs(usual), [
+    helper.make_node("Gather", ["table", "input_ids"], ["states"]),
+    helper.make_node("ReduceMean", ["states"], ["sentence_embedding"], axes=[1], keepdims=0),
+], [tensor("sentence_embedding", TensorProto.FLOAT, BATCH, 4)])
+
+# Six positions, and a limit that no file states.
+model("short", inputs(usual), [
+    helper.make_node("Gather", ["table", "input_ids"], ["words"]),
+    helper.make_node("Constant", [], ["zero"], value_int=0),
+    helper.make_node("Constant", [], ["one"], value_int=1),
+    helper.make_node("Shape", ["input_ids"], ["shape"]),
+    helper.make_node("Gather", ["shape", "one"], ["length"]),
+    helper.make_node("Range", ["zero", "length", "one"], ["places"]),
+    helper.make_node("Mul", ["table", "table"], ["squares"]),
+    helper.make_node("Sub", ["squares", "squares"], ["zeros"]),
+    helper.make_node("Constant", [], ["six"], value_ints=[6]),
+    helper.make_node("Constant", [], ["start"], value_ints=[0]),
+    helper.make_node("Slice", ["zeros", "start", "six"], ["positions"]),
+    helper.make_node("Gather", ["positions", "places"], ["added"]),
+    helper.make_node("Add", ["words", "added"], ["last_hidden_state"]),
+], [tensor("last_hidden_state", TensorProto.FLOAT, BATCH, LENGTH, 4)])
+
+# Vectors of six of the tokenizer's eight tokens.
+model("few", inputs(usual), [gather], [tensor("last_hidden_state", TensorProto.FLOAT, BATCH, LENGTH, 4)], TABLE[:6])
+
+# Scores of words.
+model("scores", inputs(usual), [helper.make_node("Gather", ["table", "input_ids"], ["logits"])],
+      [tensor("logits", TensorProto.FLOAT, BATCH, LENGTH, 4)])

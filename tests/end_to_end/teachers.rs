@@ -1,0 +1,79 @@
+//! Teachers as people bring them: prompts, and ONNX files of recipes.
+
+use crate::support::Project;
+
+const PROMPTS: &str = r#"{"prompts": {"query": "music ", "passage": "river "}}"#;
+
+fn with_prompts() -> Project {
+    let project = Project::new(200);
+    project.write("teacher/config_sentence_transformers.json", PROMPTS);
+    project
+}
+
+#[test]
+fn a_prompt_is_the_text_that_it_names() {
+    let project = with_prompts();
+    project.write("one.txt", "the dog sees the cat\n");
+    let encode = |options: &str| project.succeed(&format!("encode --model teacher --input one.txt {options}"));
+    let by_name = encode("--prompt passage");
+    project.write("river.txt", "river the dog sees the cat\n");
+    let by_text = project.succeed("encode --model teacher --input river.txt --prefix= ").vectors();
+    assert_eq!(by_name.vectors(), by_text);
+    assert!(!by_name.stderr.contains("prompts"), "{}", by_name.stderr);
+    let without = encode("");
+    without.told(&["query (\"music \"), passage (\"river \")", "--prompt"]);
+    assert_ne!(without.vectors(), by_text);
+    project.fail("encode --model teacher --input one.txt --prompt title").told(&["`title`", "passage", "hint:"]);
+    project.refuse("encode --model teacher --input one.txt --prompt query --prefix x").told(&["--prefix"]);
+}
+
+#[test]
+fn a_recipe_chooses_a_prompt_which_the_student_remembers() {
+    let project = with_prompts();
+    project.write_recipe("prompt.toml", ("source = \"teacher\"", "source = \"teacher\"\nprompt = \"query\""), "");
+    let run = project.succeed("run prompt.toml --to distil");
+    assert!(!run.stderr.contains("prompts"), "{}", run.stderr);
+    let cache = project.json("runs/prompt/cache/train/cache.json");
+    assert_eq!(cache["fingerprint"]["prefix"], "music ");
+    assert_eq!(project.json("runs/prompt/student/config.json")["origin"]["prompts"], "music ");
+    project.write_recipe(
+        "both.toml",
+        ("source = \"teacher\"", "source = \"teacher\"\nprompt = \"q\"\nprefix = \"x\""),
+        "",
+    );
+    project.fail("run both.toml").told(&["prefix", "prompt", "hint:"]);
+}
+
+#[test]
+fn a_recipe_takes_an_onnx_file_as_its_teacher() {
+    let project = Project::new(400);
+    project.succeed("export-teacher --model teacher --to model/onnx/model.onnx");
+    std::fs::rename(project.path("model/onnx/tokenizer.json"), project.path("model/tokenizer.json")).unwrap();
+    for source in ["model", "model/onnx/model.onnx"] {
+        project.write_recipe("onnx.toml", ("source = \"teacher\"", &format!("source = \"{source}\"")), "");
+        project.succeed("run onnx.toml");
+        let models = project.json("runs/onnx/summary.json")["models"].as_array().unwrap().clone();
+        assert_eq!((models[0]["name"].as_str(), models[0]["role"].as_str()), (Some("teacher"), Some("teacher")));
+        let again = project.succeed("run onnx.toml");
+        assert!(again.says("embed", "skipped") && again.says("export-teacher", "skipped"), "{}", again.stderr);
+    }
+    let folder = project.succeed("run tiny.toml --to embed");
+    assert!(folder.says("embed", "train"), "{}", folder.stderr);
+    let shard = "cache/train/shard-00000.parquet";
+    assert_eq!(project.read(format!("runs/onnx/{shard}")), project.read(format!("runs/tiny/{shard}")));
+
+    let train = "\n[train_teacher]\nsimcse = { epochs = 1 }\n";
+    project.write_recipe("train.toml", ("source = \"teacher\"", "source = \"model\""), train);
+    project.fail("run train.toml").told(&["ONNX file"]);
+}
+
+#[test]
+fn a_folder_with_several_onnx_files_names_them() {
+    let project = Project::new(10);
+    project.succeed("export-teacher --model teacher --to model/onnx/model_fp16.onnx");
+    project.succeed("export-teacher --model teacher --to model/onnx/model_quantized.onnx");
+    project.write("one.txt", "the dog\n");
+    project.fail("encode --model model --input one.txt").told(&["model_fp16.onnx", "model_quantized.onnx"]);
+    std::fs::remove_file(project.path("model/onnx/model_fp16.onnx")).unwrap();
+    project.succeed("encode --model model --input one.txt");
+}
