@@ -40,6 +40,10 @@ pub enum Error {
     #[error("{path}: the tokenizer gives the id {id}, its JSON has {vocabulary} ids", path = path.display())]
     #[diagnostic(help("a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed"))]
     TokenizerId { path: PathBuf, id: u32, vocabulary: usize },
+    /// Two added tokens that no text can tell apart.
+    #[error("{path}: the added tokens {first:?} and {second:?} are the same once normalised", path = path.display())]
+    #[diagnostic(help("remove one of the two, or set its `normalized` to false, and save the tokenizer again"))]
+    AddedTokens { path: PathBuf, first: String, second: String },
     /// A model that fails on unknown words.
     #[error("{path}: its {model} model has no unknown token: {missing:?} is missing from the model", path = path.display())]
     #[diagnostic(help(

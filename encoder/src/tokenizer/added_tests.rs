@@ -97,3 +97,17 @@ fn the_longest_added_token_counts_and_strips_the_spaces_around_it() {
     assert_eq!(own("wORLDs a"), [first + 2, 20]);
     assert_eq!(own("Abc"), [1]);
 }
+
+#[test]
+fn added_tokens_that_no_text_can_tell_apart_are_refused() {
+    let first = VOCAB.len() + 5;
+    let of = |flags| {
+        let tokens = vec![token(first, "COVID", 1), token(first + 1, "covid", flags)];
+        let json = bert(&VOCAB, |json| json["added_tokens"].as_array_mut().unwrap().extend(tokens));
+        Tokenizer::from_bytes(&json, Path::new("test"))
+    };
+    let error = of(1).unwrap_err();
+    assert!(error.to_string().contains("\"COVID\" and \"covid\"") && error.hint().is_some(), "{error}");
+    let tokenizer = of(0).unwrap();
+    assert_eq!(ids(&tokenizer, "covid Covid", Special::Without, None), [first as u32 + 1, first as u32]);
+}

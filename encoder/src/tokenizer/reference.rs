@@ -1,8 +1,8 @@
 //! The `tokenizers` library's tokenizer, whose ids are the right ones.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
-use tokenizers::ModelWrapper;
+use tokenizers::{ModelWrapper, NormalizedString, Normalizer};
 
 use super::{json::UnknownTokenJson, template, truncation, unknown};
 use crate::{Error, Result};
@@ -27,6 +27,9 @@ impl Reference {
         let unknown_id = || serde_json::from_slice::<UnknownTokenJson>(json).ok()?.model.unk_id;
         if let Some((model, missing)) = unknown::missing(tokenizer.get_model(), unknown_id) {
             return Err(Error::UnknownToken { path: source.into(), model, missing });
+        }
+        if let Some([first, second]) = alike_when_normalised(&tokenizer).map_err(wrong)? {
+            return Err(Error::AddedTokens { path: source.into(), first, second });
         }
         remove_randomness(&mut tokenizer);
         let mut reference = Self { tokenizer, before: Vec::new(), after: Vec::new() };
@@ -56,6 +59,24 @@ impl Reference {
     pub(super) fn ids(&self, text: &str, special: bool) -> tokenizers::Result<Vec<u32>> {
         caught(|| Ok(self.tokenizer.encode_fast(text, special)?.get_ids().to_vec()))
     }
+}
+
+/// Two added tokens that are searched for by the same normalised text: the library would choose one by chance.
+fn alike_when_normalised(tokenizer: &tokenizers::Tokenizer) -> tokenizers::Result<Option<[String; 2]>> {
+    let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+    let mut tokens: Vec<_> = added.iter().filter(|(_, token)| token.normalized).collect();
+    tokens.sort_unstable_by_key(|&(id, _)| id);
+    let mut seen = HashMap::new();
+    for (_, token) in tokens {
+        let mut text = NormalizedString::from(token.content.as_str());
+        if let Some(normaliser) = tokenizer.get_normalizer() {
+            caught(|| normaliser.normalize(&mut text))?;
+        }
+        if let Some(first) = seen.insert(text.get().to_owned(), &token.content) {
+            return Ok(Some([first.clone(), token.content.clone()]));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes away the randomness that varies a text's tokens in the training of language models: BPE's dropout, Unigram's
