@@ -93,11 +93,11 @@ pub enum ModelFiles {
     Static(PathBuf),
     /// A Hugging Face BERT folder.
     Bert(PathBuf),
-    /// An ONNX file and its tokenizer.json.
+    /// An ONNX file and its tokenizer.
     Onnx {
         /// The ONNX file.
         file: PathBuf,
-        /// Its tokenizer.json.
+        /// Its tokenizer.json or vocab.txt.
         tokenizer: PathBuf,
     },
 }
@@ -166,16 +166,16 @@ fn no_model(path: impl Into<PathBuf>, what: impl Into<String>) -> Error {
     Error::NoModel { path: path.into(), what: what.into() }
 }
 
-/// The tokenizer.json at `path`: the file itself, or the one in that folder.
+/// The tokenizer's file at `path`: the file itself, or the tokenizer.json or vocab.txt in that folder.
 pub fn tokenizer_file(path: PathBuf) -> PathBuf {
-    if path.is_dir() { path.join("tokenizer.json") } else { path }
+    if path.is_dir() { Tokenizer::find(&path).unwrap_or_else(|| path.join("tokenizer.json")) } else { path }
 }
 
 fn with_tokenizer(file: PathBuf, folder: &Path) -> Result<ModelFiles> {
-    let places = [file.parent().unwrap_or(folder).join("tokenizer.json"), folder.join("tokenizer.json")];
-    match places.into_iter().find(|path| path.is_file()) {
+    let places = [file.parent().unwrap_or(folder), folder];
+    match places.into_iter().find_map(Tokenizer::find) {
         Some(tokenizer) => Ok(ModelFiles::Onnx { file, tokenizer }),
-        None => Err(no_model(file, "has no tokenizer.json beside it")),
+        None => Err(no_model(file, "has no tokenizer.json and no vocab.txt beside it")),
     }
 }
 

@@ -40,6 +40,29 @@ pub enum Error {
     #[error("{path}: the tokenizer gives the id {id}, its JSON has {vocabulary} ids", path = path.display())]
     #[diagnostic(help("a tokenizer.json of a BERT-like model, as the `tokenizers` library saves it, is needed"))]
     TokenizerId { path: PathBuf, id: u32, vocabulary: usize },
+    /// Two added tokens that no text can tell apart.
+    #[error("{path}: the added tokens {first:?} and {second:?} are the same once normalised", path = path.display())]
+    #[diagnostic(help("remove one of the two, or set its `normalized` to false, and save the tokenizer again"))]
+    AddedTokens { path: PathBuf, first: String, second: String },
+    /// A model that fails on unknown words.
+    #[error("{path}: its {model} model has no unknown token: {missing:?} is missing from the model", path = path.display())]
+    #[diagnostic(help(
+        "name an unknown token that the model's own vocabulary has (an added token does not serve) and save the \
+         tokenizer again; without one, a text with an unknown word has no tokens"
+    ))]
+    UnknownToken { path: PathBuf, model: &'static str, missing: String },
+    /// A tokenizer.json with a truncation that makes no sense.
+    #[error("{path}: {what}", path = path.display())]
+    #[diagnostic(help("correct `truncation` in this file, or set it to null"))]
+    Truncation { path: PathBuf, what: String },
+    /// A vocabulary, or a file of settings beside it, that is damaged or not known.
+    #[error("{path}: {what}", path = path.display())]
+    #[diagnostic(help("{}", SAVE_TOKENIZER))]
+    VocabularyFile { path: PathBuf, what: String },
+    /// A folder without a tokenizer.
+    #[error("{folder}: no tokenizer.json and no vocab.txt{}", other_vocabulary(*other), folder = folder.display())]
+    #[diagnostic(help("{}", SAVE_TOKENIZER))]
+    NoTokenizer { folder: PathBuf, other: Option<&'static str> },
     /// A file of another kind.
     #[error("{path}: not a folded student (the file's first bytes are not a folded student's)", path = path.display())]
     #[diagnostic(help("`limbeck export --format folded` writes such a file"))]
@@ -74,6 +97,14 @@ pub enum Error {
 
 /// The help for a file that another copy or another export would mend.
 const WRITE_AGAIN: &str = "copy the file again, or write it anew with `limbeck export --format folded`";
+
+/// The help for a tokenizer in files that this crate does not read.
+const SAVE_TOKENIZER: &str = "save the model's fast tokenizer as tokenizer.json: \
+                              AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)";
+
+fn other_vocabulary(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!(", only {name}, which is not read"))
+}
 
 fn version_help(found: u32, known: u32) -> &'static str {
     if found > known { "use a newer limbeck" } else { WRITE_AGAIN }

@@ -67,4 +67,4 @@ pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
 pub use error::{Error, Result};
 pub use folded::{Precision, Student};
 pub use normalise::normalise;
-pub use tokenizer::{Special, Tokenizer};
+pub use tokenizer::{KeptSide, Special, TOKENIZER_FILES, Tokenizer, Truncation};

@@ -15,7 +15,7 @@ pub use encoder::StaticEncoder;
 use std::path::{Path, PathBuf};
 
 use limbeck_encoder::folded::{self, Parts};
-use limbeck_encoder::{Precision, Tokenizer};
+use limbeck_encoder::{KeptSide, Precision, Tokenizer};
 use serde_json::{Value, json};
 
 use self::table::StaticTable;
@@ -106,7 +106,7 @@ impl StaticFolder {
     /// the file.
     pub fn open(folder: &Path) -> Result<Self> {
         let (maker, [config_path, weights, tokenizer_path]) = find_or_refuse(folder)?;
-        let (config, tokenizer_json) = (read_json(&config_path)?, read_json(&tokenizer_path)?);
+        let config = read_json(&config_path)?;
         let tokenizer = Tokenizer::from_file(&tokenizer_path)?;
         let (names, max_tokens, max_characters, unknown) = match maker {
             StaticMaker::Model2Vec => {
@@ -121,18 +121,17 @@ impl StaticFolder {
                     return Err(Error::folder(&config_path, reason));
                 }
                 // The library truncates as tokenizer.json says.
-                let truncation = &tokenizer_json["truncation"];
-                let most = truncation["max_length"].as_u64().map(|most| most as usize);
-                if most == Some(0) || truncation["direction"] == "Left" {
+                let truncation = tokenizer.truncation()?;
+                if truncation.is_some_and(|asked| asked.max_tokens == 0 || asked.side == KeptSide::End) {
                     let reason = "cuts texts to no token, or their beginnings off, which is not known here";
                     return Err(Error::folder(&tokenizer_path, reason));
                 }
+                let most = truncation.map(|asked| asked.max_tokens);
                 // The second name is that of a Model2Vec file.
                 (["embedding.weight", "embeddings"], most, None, None)
             }
         };
-        let StaticTable { values: mut table, dimension, parameters } =
-            StaticTable::open(&weights, names, tokenizer.vocabulary())?;
+        let StaticTable { values: mut table, dimension, parameters } = StaticTable::open(&weights, names, &tokenizer)?;
         if let Some(unknown) = unknown {
             let row = unknown as usize * dimension;
             table.get_mut(row..row + dimension).into_iter().for_each(|row| row.fill(0.0));

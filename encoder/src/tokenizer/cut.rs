@@ -35,6 +35,10 @@ impl Cuts {
                 *ends = false;
             }
         }
+        // Normalisation may make ASCII of other characters.
+        if !added_tokens.iter().all(|token| !token.normalized || token.content.is_ascii()) {
+            return None;
+        }
         let ideographs = normalizer["handle_chinese_chars"] == true && ascii;
         bert.then_some(Self { ends_word, ideographs })
     }

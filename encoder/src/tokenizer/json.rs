@@ -45,12 +45,19 @@ pub(super) struct UnknownTokenModel {
     pub(super) unk_id: Option<u32>,
 }
 
-/// A token that is searched for in the raw text.
+/// A token that is searched for before the model splits the text.
 #[derive(Deserialize)]
 pub(super) struct AddedToken {
     pub(super) id: u32,
     pub(super) content: String,
+    /// Whether the token is searched for in the normalised text.
     pub(super) normalized: bool,
+    /// Whether the token counts only where no word character stands beside it.
+    pub(super) single_word: bool,
+    /// Whether the token takes the white space before it.
+    pub(super) lstrip: bool,
+    /// Whether the token takes the white space after it.
+    pub(super) rstrip: bool,
 }
 
 /// The WordPiece model.
@@ -110,8 +117,7 @@ impl WordPieceJson<'_> {
             && strip == lowercase
             && is(&self.pre_tokenizer["type"], "BertPreTokenizer")
             && model.kind == "WordPiece"
-            && model.continuing_subword_prefix == "##"
-            && self.added_tokens.iter().all(|token| !token.normalized && !token.content.is_empty());
+            && model.continuing_subword_prefix == "##";
         let mut tokens = model.vocab.0.iter().rev();
         tokens.find(|(token, _)| right && *token == model.unk_token).map(|&(_, id)| id)
     }

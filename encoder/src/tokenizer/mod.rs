@@ -6,7 +6,7 @@
 //! only where it agrees with the reference on a list of texts at load time (`tokenizer_check.rs`), because a
 //! tokenizer.json may change ids in ways that its structure does not show.
 //!
-//! Texts that contain an added token, and all other kinds of tokenizers, go to the reference. The reference needs many
+//! All other kinds of tokenizers, and the few texts that the fast path refuses, go to the reference. The reference needs many
 //! times the memory of the fast path, so a tokenizer that was checked before (a folded student's, when the student was
 //! folded) makes its reference at the first text that needs it.
 //!
@@ -15,19 +15,30 @@
 //! does not grow with the text, and with a limit of tokens the rest of the text is never read. Other tokenizers take a
 //! text whole.
 
+mod added;
+#[cfg(test)]
+mod added_tests;
 mod cut;
 mod fast;
+mod files;
 mod json;
 mod plain;
+mod reference;
+#[cfg(test)]
+mod settings_tests;
 mod short;
 mod template;
 #[cfg(test)]
 mod tests;
 mod tokenizer_check;
+mod truncation;
+mod unknown;
+mod vocab_txt;
+#[cfg(test)]
+mod vocab_txt_tests;
 mod wordpiece;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
 };
@@ -35,7 +46,9 @@ use std::{
 use rayon::prelude::*;
 use tokenizers::ModelWrapper;
 
-use self::fast::FastPath;
+pub use self::files::TOKENIZER_FILES;
+pub use self::truncation::{KeptSide, Truncation};
+use self::{fast::FastPath, reference::Reference};
 use crate::{Error, Result, TokenBatch};
 
 /// Whether special tokens (`[CLS]`, `[SEP]`, `<s>` …) stand around a text's own tokens.
@@ -47,7 +60,7 @@ pub enum Special {
     Without,
 }
 
-/// A tokenizer.json, loaded. The truncation and the padding that the file may ask for are ignored.
+/// A tokenizer, loaded. The truncation and the padding that the file may ask for are ignored.
 pub struct Tokenizer {
     reference: OnceLock<Reference>,
     /// Held while the reference is made.
@@ -60,14 +73,6 @@ pub struct Tokenizer {
     source: PathBuf,
 }
 
-/// The `tokenizers` library's tokenizer.
-struct Reference {
-    tokenizer: tokenizers::Tokenizer,
-    /// The special tokens before and after each text.
-    before: Vec<u32>,
-    after: Vec<u32>,
-}
-
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokenizer")
@@ -78,16 +83,6 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads a tokenizer.json.
-    ///
-    /// # Errors
-    /// When the file can't be read, when the `tokenizers` library refuses it, or when its post-processor does not put
-    /// the same tokens before and after every text.
-    pub fn from_file(path: &Path) -> Result<Self> {
-        let json = fs::read(path).map_err(|source| Error::Read { path: path.into(), source })?;
-        Self::from_bytes(&json, path)
-    }
-
     /// Reads the text of a tokenizer.json, which errors call `source`.
     ///
     /// # Errors
@@ -96,8 +91,7 @@ impl Tokenizer {
         let reference = Reference::new(json, source)?;
         let fast =
             FastPath::new(json).filter(|fast| tokenizer_check::agrees(fast, |text| reference.ids(text, false).ok()));
-        let highest = reference.tokenizer.get_vocab(true).values().copied().max();
-        let vocabulary = highest.map_or(0, |id| id as usize + 1);
+        let vocabulary = reference.vocabulary();
         let (reference, making, cuts) = (reference.into(), Mutex::default(), cut::Cuts::new(json));
         Ok(Self { reference, making, fast, cuts, vocabulary, json: Box::new(json.to_vec()), source: source.into() })
     }
@@ -210,6 +204,19 @@ impl Tokenizer {
         self.vocabulary
     }
 
+    /// The largest id that a text can get, special tokens included; `None` for an empty vocabulary.
+    pub fn largest_id(&self) -> Option<u32> {
+        Some(self.vocabulary.checked_sub(1)? as u32)
+    }
+
+    /// The truncation that the tokenizer.json asks for, which [`Tokenizer`] does not apply.
+    ///
+    /// # Errors
+    /// When it makes no sense.
+    pub fn truncation(&self) -> Result<Option<Truncation>> {
+        truncation::of(self.json()).map_err(|what| Error::Truncation { path: self.source.clone(), what })
+    }
+
     /// The token with this id.
     pub fn token(&self, id: u32) -> Option<String> {
         self.reference().ok()?.tokenizer.id_to_token(id)
@@ -239,64 +246,8 @@ impl Tokenizer {
         model.unk_token.map_or(model.unk_id, |token| self.id(&token))
     }
 
-    /// The tokenizer.json as it was loaded.
+    /// The tokenizer.json as it was loaded, or as it was made of a `vocab.txt`.
     pub fn json(&self) -> &[u8] {
         (*self.json).as_ref()
     }
-}
-
-impl Reference {
-    fn new(json: &[u8], source: &Path) -> Result<Self> {
-        let wrong = |error| Error::TokenizerJson { path: source.into(), source: error };
-        // The library panics on some texts that are no JSON at all, and on templates that name a missing token.
-        if !template::is_whole(json).map_err(|error| wrong(error.into()))? {
-            return Err(wrong("its post-processor's template names a token or a text that is missing".into()));
-        }
-        let mut tokenizer = caught(|| tokenizers::Tokenizer::from_bytes(json)).map_err(wrong)?;
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(wrong)?;
-        remove_randomness(&mut tokenizer);
-        let mut reference = Self { tokenizer, before: Vec::new(), after: Vec::new() };
-        let ids = |text, special| reference.ids(text, special).map_err(wrong);
-        let (plain, whole, empty) = (ids("a", false)?, ids("a", true)?, ids("", true)?);
-        let at = (0..=whole.len().saturating_sub(plain.len())).find(|&at| whole[at..].starts_with(&plain));
-        // Around a text without tokens, the ids before and after cannot be told apart.
-        let told = at.filter(|_| whole.is_empty() || !plain.is_empty());
-        let at = told.ok_or_else(|| Error::PostProcessor { path: source.into() })?;
-        let (before, after) = (whole[..at].to_vec(), whole[at + plain.len()..].to_vec());
-        if empty != [before.as_slice(), &after].concat() {
-            return Err(Error::PostProcessor { path: source.into() });
-        }
-        (reference.before, reference.after) = (before, after);
-        Ok(reference)
-    }
-
-    fn ids(&self, text: &str, special: bool) -> tokenizers::Result<Vec<u32>> {
-        caught(|| Ok(self.tokenizer.encode_fast(text, special)?.get_ids().to_vec()))
-    }
-}
-
-/// Takes away the randomness that varies a text's tokens in the training of language models: BPE's dropout, Unigram's
-/// sampling.
-fn remove_randomness(tokenizer: &mut tokenizers::Tokenizer) {
-    let mut model = match tokenizer.get_model() {
-        ModelWrapper::BPE(model) if model.dropout.is_some() => ModelWrapper::BPE(model.clone()),
-        ModelWrapper::Unigram(model) if model.alpha.is_some() => ModelWrapper::Unigram(model.clone()),
-        _ => return,
-    };
-    match &mut model {
-        ModelWrapper::BPE(model) => model.dropout = None,
-        ModelWrapper::Unigram(model) => (model.alpha, model.nbest_size) = (None, None),
-        _ => {}
-    }
-    tokenizer.with_model(model);
-}
-
-/// Runs the library, and turns its panics into errors: it finds the faults of some files only in use, and panics then.
-fn caught<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    outcome.unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(format!("the tokenizers library panicked: {}", said.unwrap_or("without a message")).into())
-    })
 }

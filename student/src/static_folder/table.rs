@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
-use half::f16;
+use half::{bf16, f16};
+use limbeck_encoder::Tokenizer;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -21,15 +22,18 @@ pub(super) struct StaticTable {
 }
 
 impl StaticTable {
-    /// Reads a row for each of `tokens` tokens from the matrix with the first of `names` that the file has. The tensors
-    /// `mapping` and `weights`, if present, give each token's row and a factor for it.
-    pub(super) fn open(path: &Path, names: [&str; 2], tokens: usize) -> Result<Self> {
+    /// Reads a row for each token of `tokenizer` from the matrix with the first of `names` that the file has. The
+    /// tensors `mapping` and `weights`, if present, give each token's row and a factor for it.
+    pub(super) fn open(path: &Path, names: [&str; 2], tokenizer: &Tokenizer) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| truncated(path, &error))?;
-        Self::read(&file, names, tokens).map_err(|reason| Error::folder(path, reason))
+        Self::read(&file, names, tokenizer).map_err(|reason| Error::folder(path, reason))
     }
 
-    fn read(file: &SafeTensors, names: [&str; 2], tokens: usize) -> std::result::Result<Self, String> {
+    fn read(file: &SafeTensors, names: [&str; 2], tokenizer: &Tokenizer) -> std::result::Result<Self, String> {
+        let tokens = tokenizer.vocabulary();
+        let last = || tokenizer.largest_id().and_then(|id| tokenizer.token(id)).unwrap_or_default();
+        let fewer = || format!("the tokenizer makes {tokens} tokens, up to {:?} with the id {}", last(), tokens - 1);
         let tensor = |name: &str| file.tensor(name).ok();
         let found = names.into_iter().find_map(|name| Some((name, tensor(name)?)));
         let (name, matrix) = found.ok_or_else(|| format!("has no tensor {:?}", names[0]))?;
@@ -37,8 +41,8 @@ impl StaticTable {
             return Err(format!("{name} has the shape {:?}, not [tokens, dimension]", matrix.shape()));
         };
         let of_tokens = |name: &str| match tensor(name) {
-            Some(found) if !matches!(found.shape(), &[length] if length >= tokens) => {
-                Err(format!("{name} has the shape {:?}, the tokenizer makes {tokens} tokens", found.shape()))
+            Some(found) if tokens > 0 && !matches!(found.shape(), &[length] if length >= tokens) => {
+                Err(format!("{name} has the shape {:?}, {}", found.shape(), fewer()))
             }
             found => Ok(found),
         };
@@ -46,8 +50,11 @@ impl StaticTable {
         let weights = of_tokens("weights")?.map(|found| all(&found).map_err(|what| format!("weights {what}")));
         let mapping = of_tokens("mapping")?.map(|found| indices(&found).map_err(|what| format!("mapping {what}")));
         let (weights, mapping) = (weights.transpose()?, mapping.transpose()?);
-        if dimension == 0 || tokens == 0 || mapping.is_none() && rows < tokens {
+        if dimension == 0 || tokens == 0 {
             return Err(format!("{name} has the shape [{rows}, {dimension}], the tokenizer makes {tokens} tokens"));
+        }
+        if mapping.is_none() && rows < tokens {
+            return Err(format!("{name} has the shape [{rows}, {dimension}], {}", fewer()));
         }
         if dimension > MAX_WIDTH {
             return Err(format!("{name} has rows of {dimension} numbers; {MAX_WIDTH} are the most"));
@@ -80,8 +87,9 @@ fn values(tensor: &TensorView<'_>, range: Range<usize>) -> std::result::Result<V
         Dtype::F64 => each(bytes, f64::from_le_bytes),
         Dtype::F32 => each(bytes, |bytes| f32::from_le_bytes(bytes).into()),
         Dtype::F16 => each(bytes, |bytes| f16::from_le_bytes(bytes).into()),
+        Dtype::BF16 => each(bytes, |bytes| bf16::from_le_bytes(bytes).into()),
         Dtype::I8 => each(bytes, |bytes| i8::from_le_bytes(bytes).into()),
-        other => return Err(format!("is of type {other:?}; F64, F32, F16 and I8 are read")),
+        other => return Err(format!("is of type {other:?}; F64, F32, F16, BF16 and I8 are read")),
     })
 }
 
@@ -91,7 +99,11 @@ fn indices(tensor: &TensorView<'_>) -> std::result::Result<Vec<Option<usize>>, S
     Ok(match tensor.dtype() {
         Dtype::I64 => each(bytes, |bytes| usize::try_from(i64::from_le_bytes(bytes)).ok()),
         Dtype::I32 => each(bytes, |bytes| usize::try_from(i32::from_le_bytes(bytes)).ok()),
-        other => return Err(format!("is of type {other:?}; I64 and I32 are read")),
+        Dtype::I16 => each(bytes, |bytes| usize::try_from(i16::from_le_bytes(bytes)).ok()),
+        Dtype::U64 => each(bytes, |bytes| usize::try_from(u64::from_le_bytes(bytes)).ok()),
+        Dtype::U32 => each(bytes, |bytes| usize::try_from(u32::from_le_bytes(bytes)).ok()),
+        Dtype::U16 => each(bytes, |bytes| Some(u16::from_le_bytes(bytes).into())),
+        other => return Err(format!("is of type {other:?}; whole numbers of 16 to 64 bits are read")),
     })
 }
 

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::Path;
 
-use half::f16;
+use half::{bf16, f16};
 use limbeck_encoder::{Encoder, Precision, Student};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -117,15 +117,96 @@ fn tokens_share_rows_by_mapping_and_have_weights_of_their_own() {
 #[test]
 fn every_element_type_is_read_exactly() {
     let numbers = [0.0, 0.0, 3.0, 0.0, 0.0, 4.0, -6.0, 0.0];
-    let types: [(Dtype, Vec<u8>); 3] = [
+    let types: [(Dtype, Vec<u8>); 4] = [
         (Dtype::F64, numbers.iter().flat_map(|&number| f64::from(number).to_le_bytes()).collect()),
         (Dtype::F16, numbers.iter().flat_map(|&number| f16::from_f32(number).to_le_bytes()).collect()),
+        (Dtype::BF16, numbers.iter().flat_map(|&number| bf16::from_f32(number).to_le_bytes()).collect()),
         (Dtype::I8, numbers.iter().flat_map(|&number| (number as i8).to_le_bytes()).collect()),
     ];
     for (dtype, bytes) in types {
         let folder = tempfile::tempdir().unwrap();
         model2vec(folder.path(), json!({}), &[("embeddings", dtype, vec![4, 2], bytes)]);
         assert_eq!(StaticFolder::open(folder.path()).unwrap().table, numbers, "{dtype:?}");
+    }
+}
+
+#[test]
+fn the_values_of_a_bf16_table_are_the_upper_halves_of_f32() {
+    // The mantissa of a bf16 has seven bits; the least number is subnormal.
+    let halves: [u16; 8] = [0x3f80, 0x3f81, 0xbf7f, 0x4049, 0x7f7f, 0x0001, 0x8000, 0xc2f7];
+    let expected: Vec<u32> = halves.iter().map(|&half| u32::from(half) << 16).collect();
+    let bytes: Vec<u8> = halves.iter().flat_map(|half| half.to_le_bytes()).collect();
+    let of_model2vec = tempfile::tempdir().unwrap();
+    // Row 0 is the unknown token's, which Model2Vec leaves out.
+    model2vec(of_model2vec.path(), json!({}), &[("embeddings", Dtype::BF16, vec![4, 2], bytes.clone())]);
+    let of_transformers = tempfile::tempdir().unwrap();
+    let tensors = [("embedding.weight", Dtype::BF16, vec![4, 2], bytes)];
+    save(&of_transformers.path().join("0"), &tokenizer(), &tensors);
+    let module = json!([{"path": "0", "type": "sentence_transformers.models.StaticEmbedding"}]);
+    fs::write(of_transformers.path().join("modules.json"), module.to_string()).unwrap();
+    for (folder, from) in [(of_model2vec, 2), (of_transformers, 0)] {
+        let table = StaticFolder::open(folder.path()).unwrap().table;
+        let bits: Vec<u32> = table.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(bits[from..], expected[from..]);
+    }
+}
+
+#[test]
+fn weights_and_mapping_are_read_in_their_types() {
+    let halves = |numbers: [f32; 4]| numbers.iter().flat_map(|&n| bf16::from_f32(n).to_le_bytes()).collect();
+    let u32s = |numbers: [u32; 4]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    let u16s = |numbers: [u16; 4]| numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    for (dtype, mapping) in [(Dtype::U32, u32s([1, 0, 1, 0])), (Dtype::U16, u16s([1, 0, 1, 0]))] {
+        let folder = tempfile::tempdir().unwrap();
+        let tensors = [
+            ("embeddings", Dtype::F32, vec![2, 2], f32s(&[3.0, 0.0, 0.0, 4.0])),
+            ("mapping", dtype, vec![4], mapping),
+            ("weights", Dtype::BF16, vec![4], halves([1.0, 2.0, 0.5, 4.0])),
+        ];
+        model2vec(folder.path(), json!({}), &tensors);
+        // The row of the unknown token is zero.
+        assert_eq!(StaticFolder::open(folder.path()).unwrap().table, [0.0, 0.0, 6.0, 0.0, 0.0, 2.0, 12.0, 0.0]);
+    }
+}
+
+#[test]
+fn a_direction_left_is_refused_in_any_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, dtype, shape, bytes) = rows();
+    let module = json!([{"path": "", "type": "sentence_transformers.models.StaticEmbedding"}]);
+    fs::write(folder.path().join("modules.json"), module.to_string()).unwrap();
+    let limit = |truncation: Value| {
+        let mut json = tokenizer();
+        json["truncation"] = truncation;
+        save(folder.path(), &json, &[("embedding.weight", dtype, shape.clone(), bytes.clone())]);
+        StaticFolder::open(folder.path()).map(|model| model.max_tokens).map_err(|error| error.to_string())
+    };
+    assert_eq!(limit(Value::Null), Ok(None));
+    assert_eq!(limit(json!({"max_length": 7, "direction": "right", "strategy": "longest_first"})), Ok(Some(7)));
+    let wrong = [
+        json!({"max_length": 7, "direction": "left"}),
+        json!({"max_length": 7, "direction": "LEFT"}),
+        json!({"max_length": "7"}),
+        json!({"max_length": 0}),
+    ];
+    for wrong in wrong {
+        assert!(limit(wrong.clone()).is_err_and(|error| error.contains("tokenizer.json")), "{wrong}");
+    }
+}
+
+#[test]
+fn a_table_with_fewer_rows_than_ids_is_refused_with_the_last_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut json = tokenizer();
+    json["added_tokens"] = json!([{
+        "id": 4, "content": "<gin>", "special": false, "single_word": false, "lstrip": false, "rstrip": false,
+        "normalized": false
+    }]);
+    model2vec(folder.path(), json!({}), &[rows()]);
+    fs::write(folder.path().join("tokenizer.json"), json.to_string()).unwrap();
+    let error = StaticFolder::open(folder.path()).err().unwrap().to_string();
+    for part in ["model.safetensors", "[4, 2]", "5 tokens", "<gin>", "id 4"] {
+        assert!(error.contains(part), "{error}, without {part}");
     }
 }
 
@@ -173,6 +254,7 @@ fn a_damaged_folder_is_an_error_that_names_the_file() {
         (vec![("embeddings", dtype, vec![8], bytes.clone())], "shape [8]"),
         (vec![("embeddings", dtype, vec![3, 2], bytes[..24].to_vec())], "4 tokens"),
         (vec![("embeddings", Dtype::I64, vec![4, 1], bytes.clone())], "I64"),
+        (vec![rows(), ("mapping", Dtype::F32, vec![4], bytes[..16].to_vec())], "mapping is of type F32"),
         (vec![("embeddings", dtype, vec![4, 1], f32s(&[0.0, f32::NAN, 0.0, 0.0]))], "token 1"),
         (vec![rows(), ("mapping", Dtype::I32, vec![4], mapping(4))], "token 2"),
         (vec![rows(), ("mapping", Dtype::I32, vec![4], mapping(-1))], "token 2"),
