@@ -172,8 +172,10 @@ pub fn tokenizer_file(path: PathBuf) -> PathBuf {
 }
 
 fn with_tokenizer(file: PathBuf, folder: &Path) -> Result<ModelFiles> {
-    let places = [file.parent().unwrap_or(folder), folder];
-    match places.into_iter().find_map(Tokenizer::find) {
+    let own = file.parent().unwrap_or(folder);
+    // Exporters put ONNX files into a folder of that name, below the tokenizer's.
+    let above = own.parent().filter(|_| own.ends_with("onnx")).unwrap_or(own);
+    match [own, folder, above].into_iter().find_map(Tokenizer::find) {
         Some(tokenizer) => Ok(ModelFiles::Onnx { file, tokenizer }),
         None => Err(no_model(file, "has no tokenizer.json and no vocab.txt beside it")),
     }
@@ -305,12 +307,16 @@ impl Opener<'_> {
     }
 
     /// The export `name` that `write` makes, stored in the user's cache by the hash of `key`: all that it depends on.
+    /// Where the cache can't be written, an export that is there serves, and another one goes with the store.
     fn cached_export(&self, key: &str, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let hash = blake3::hash(format!("{key} {EXPORT}").as_bytes());
-        let folder = self.store.root().join("exports").join(hash.to_hex().as_str());
-        let to = folder.join(name);
+        let folder = Path::new("exports").join(hash.to_hex().as_str());
+        let cached = self.store.root().map(|root| root.join(&folder).join(name));
+        if let Some(cached) = cached.ok().filter(|cached| cached.is_file()) {
+            return Ok(cached);
+        }
+        let to = self.store.folder(&folder, self.monitor)?.join(name);
         if !to.is_file() {
-            std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
             write(&to)?;
         }
         Ok(to)
