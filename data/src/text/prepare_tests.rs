@@ -51,7 +51,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
     let room = Room::new();
     let text = room.put("a.txt", "Keep me\n\n  \nab\nA man plays.\n Keep me \nvery long indeed\nand me\n");
     let exclude = vec![room.put("sts.tsv", "sentence1\tsentence2\tscore\na man plays\tx\t1\n")];
-    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![TextSource::new(text)]) }).unwrap();
+    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![TextSource::new(&text)]) }).unwrap();
     let expected = TextSummary {
         read: 8,
         blank: 2,
@@ -60,6 +60,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
         excluded: 1,
         duplicate: 1,
         train: 2,
+        sources: vec![SourceCounts { path: text, read: 8, blank: 2, too_long: 1, ..SourceCounts::default() }],
         ..TextSummary::default()
     };
     assert_eq!(summary, expected);
@@ -89,7 +90,7 @@ fn documents_keep_their_label_and_all_their_sentences_on_one_side() {
     room.put("in/tech/99.txt", "Title 1\nFirst of 1. Second of 1! Said in all.\n");
     let source = TextSource { unit: TextUnit::File, split: true, label: true, ..TextSource::new(room.path("in")) };
     let summary = room.prepare(&TextPlan { hold_out: 0.3, ..plan(vec![source]) }).unwrap();
-    assert_eq!(summary.documents, DocumentCounts { read: 41, blank: 0, duplicate: 1 });
+    assert_eq!(summary.documents, DocumentCounts { read: 41, duplicate: 1, ..DocumentCounts::default() });
     assert_eq!((summary.read, summary.duplicate), (160, 39));
     assert_eq!(summary.train + summary.held_out, 121);
 
@@ -220,7 +221,12 @@ fn nothing_left_is_an_error_with_the_counts() {
 fn only_text_files_are_documents() {
     let room = Room::new();
     let source = TextSource { unit: TextUnit::File, ..TextSource::new(room.put("a.csv", "text\nx\n")) };
-    assert!(room.prepare(&plan(vec![source])).unwrap_err().to_string().ends_with("only .txt files can be documents"));
+    assert!(
+        room.prepare(&plan(vec![source]))
+            .unwrap_err()
+            .to_string()
+            .ends_with("a.csv: only .txt, .md, .markdown and .text files can be documents")
+    );
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
 
-use super::super::MAX_LINE_BYTES;
 use super::*;
 use crate::error::Error;
 
@@ -197,21 +196,77 @@ fn a_file_without_rows_is_an_error() {
     assert_eq!(file("a.parquet", &parquet(vec![("text", none)])).error(), "a.parquet is empty");
 }
 
+/// What each row of the file is under a limit in bytes: a text, or the error of one that is too long.
+fn rows_within(case: &Case, row_limit: usize) -> Vec<std::result::Result<String, String>> {
+    let options = ReadOptions { row_limit, ..ReadOptions::default() };
+    let file = &source::files(&case.path, None, &options).unwrap().files[0];
+    let rows = read_rows(file, None, &options).unwrap();
+    rows.map(|row| row.map_err(|error| case.message(Err(error)))).collect()
+}
+
 #[test]
-fn an_endless_line_is_an_error_and_the_longest_allowed_is_not() {
-    let longest = "x".repeat(MAX_LINE_BYTES);
-    assert_eq!(file("a.txt", format!("{longest}\nb").as_bytes()).read().unwrap().len(), 2);
-    let endless = format!("a\n{}", "x".repeat(100 << 20));
-    let case = file("a.txt", endless.as_bytes());
-    assert_eq!(case.error(), "a.txt, line 2: longer than 1048576 bytes");
-    assert!(case.read().unwrap_err().hint().unwrap().contains("line ends"));
+fn a_row_that_is_too_long_is_an_error_behind_which_reading_goes_on_in_every_format() {
+    let long = "x".repeat(200_000);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["one", &long, "two"]));
+    let parquet = parquet(vec![("text", texts)]);
+    for (name, place, bytes, content) in [
+        ("a.txt", "line 2", 200_000, format!("one\n{long}\r\ntwo").into_bytes()),
+        ("a.tsv", "line 3", 200_000, format!("text\none\n{long}\ntwo\n").into_bytes()),
+        ("a.csv", "line 3", 200_003, format!("text\none\n\"{long}\"\ntwo\n").into_bytes()),
+        ("a.jsonl", "line 2", 200_002, format!("\"one\"\n\"{long}\"\n\"two\"\n").into_bytes()),
+        ("a.json", "element 2", 200_002, format!("[\"one\",\"{long}\",\"two\"]").into_bytes()),
+        ("a.parquet", "row 2", 200_000, parquet),
+    ] {
+        let rows = rows_within(&file(name, &content), 100_000);
+        assert_eq!(rows.len(), 3, "{name}");
+        assert_eq!((&rows[0], &rows[2]), (&Ok("one".to_owned()), &Ok("two".to_owned())), "{name}");
+        let bytes = if name == "a.txt" { bytes + 1 } else { bytes };
+        let expected = format!("{name}, {place}: {bytes} bytes, more than the 100000 that a text may have");
+        assert_eq!(rows[1], Err(expected));
+    }
+}
+
+#[test]
+fn a_line_of_megabytes_is_a_text() {
+    let long = "x".repeat(3 << 20);
+    for (name, content) in [
+        ("a.txt", format!("{long}\nb")),
+        ("a.tsv", format!("text\n{long}\nb")),
+        ("a.csv", format!("text\n{long}\nb")),
+        ("a.jsonl", format!("\"{long}\"\n\"b\"")),
+        ("a.json", format!("[\"{long}\", \"b\"]")),
+    ] {
+        assert_eq!(file(name, content.as_bytes()).read().unwrap(), [long.as_str(), "b"], "{name}");
+    }
+}
+
+#[test]
+fn the_longest_row_allowed_is_read() {
+    for (limit, fits) in [(5, true), (4, false)] {
+        let rows = rows_within(&file("a.txt", b"12345\nb\n"), limit);
+        assert_eq!((rows[0].is_ok(), rows[1].is_ok()), (fits, true));
+    }
+}
+
+#[test]
+fn a_text_reader_of_files_ends_at_a_row_that_is_too_long() {
+    let lines = Lines::new(
+        Box::new(Cursor::new("a\nlonger\nb")),
+        Path::new("x"),
+        &ReadOptions { row_limit: 3, ..ReadOptions::default() },
+    );
+    let rows: Vec<_> = until_error(line_rows(lines)).map(|row| row.map_err(|error| error.hint().unwrap())).collect();
+    assert_eq!(rows.len(), 2);
+    assert!(rows[1].as_ref().unwrap_err().contains("line ends"));
 }
 
 #[test]
 fn a_quote_left_open_does_not_swallow_the_file() {
-    let content = format!("text\nfine\n\"open\n{}", "line\n".repeat(1 << 20));
-    assert_eq!(file("a.csv", content.as_bytes()).error(), "a.csv, line 3: longer than 1048576 bytes");
     let open = "a.csv, line 3: bad CSV: a quote is left open";
+    let content = format!("text\nfine\n\"open\n{}", "line\n".repeat(1 << 20));
+    let case = file("a.csv", content.as_bytes());
+    assert_eq!(case.error(), open);
+    assert_eq!(rows_within(&case, 100_000), [Ok("fine".to_owned()), Err(open.to_owned())]);
     assert_eq!(file("a.csv", b"text\nfine\n\"open\nline\r\n").error(), open);
     let long = format!("text\nfine\n\"open\n{}", "line\n".repeat(10_000));
     assert_eq!(file("a.csv", long.as_bytes()).error(), open);
