@@ -5,8 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::example_columns::ExampleColumns;
+
 use crate::error::Result;
-use crate::text::{Encodings, TableReader, TextError};
+use crate::example_columns::{ExampleLayout, LabelScale};
+use crate::text::{ReadOptions, TableReader, TextError};
 
 /// Training examples, one `Vec` a column, all of one length. No sentence is blank.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Examples {
     pub hard_negatives: Option<Vec<String>>,
     /// How many rows gave no example.
     pub skipped: SkippedRows,
+    /// The columns of which nothing is known, where no column holds labels and so each row counts as positive.
+    pub unread: Vec<String>,
 }
 
 /// How many rows gave no example, and why.
@@ -48,42 +53,18 @@ impl Examples {
         columns.into_iter().flatten().for_each(|column| column.truncate(most));
     }
 
+    /// What the user should know of columns that were not read, if there are any.
+    pub fn note(&self) -> Option<String> {
+        let names: Vec<String> = self.unread.iter().map(|name| format!("`{name}`")).collect();
+        let label = "if one holds labels, name it `label`";
+        (!names.is_empty()).then(|| format!("each row is a positive example; not read: {}; {label}", names.join(", ")))
+    }
+
     /// Whether there are no examples.
     pub fn is_empty(&self) -> bool {
         self.anchors.is_empty()
     }
 }
-
-/// Names of the columns that make an example. Columns that are not named are found by the header, as [`read`] says. An
-/// empty name means that no column is read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExampleColumns {
-    /// The anchors; named together with `positive`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub anchor: Option<String>,
-    /// The positives.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub positive: Option<String>,
-    /// The hard negatives.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hard_negative: Option<String>,
-    /// The labels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-}
-
-/// The headers that are known: anchor, positive, and possible names of the hard negative.
-const LAYOUTS: [(&str, &str, &[&str]); 5] = [
-    ("premise", "entailment", &["contradiction"]),
-    ("anchor", "positive", &["negative", "hard_negative"]),
-    ("sent0", "sent1", &["hard_neg"]),
-    ("sentence1", "sentence2", &[]),
-    ("premise", "hypothesis", &[]),
-];
-
-/// Possible names of the column of labels.
-const LABELS: [&str; 2] = ["label", "score"];
 
 /// The highest grade of similarity.
 const HIGHEST_GRADE: f64 = 5.0;
@@ -91,27 +72,26 @@ const HIGHEST_GRADE: f64 = 5.0;
 /// The share of the highest grade from which a pair is positive.
 const POSITIVE_SHARE: f64 = 0.8;
 
-/// The columns of a file that make an example.
-struct ExampleLayout {
-    /// Anchor, positive and, where there is one, hard negative.
-    sentences: Vec<String>,
-    label: Option<String>,
-    /// Whether these are premises and hypotheses, whose labels data sets number in different orders.
-    inference: bool,
-}
-
 /// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file of examples, all but the last also with `.gz` after it. TSV has
 /// no quoting: a `"` is part of the sentence.
 ///
 /// If `columns` names none, the header decides by the first of these groups that it has: `premise`, `entailment`,
 /// `contradiction`; `anchor`, `positive`, `negative` (or `hard_negative`); `sent0`, `sent1`, `hard_neg`; `sentence1`,
-/// `sentence2`; `premise`, `hypothesis`. The hard negative may be missing from each group, and is looked for only where
-/// the header decides on the anchor. The column `label`, or else `score`, holds labels in every case.
+/// `sentence2`; `sentence_A`, `sentence_B` (SICK); `question1`, `question2` (Quora); `#1 String`, `#2 String` (MRPC);
+/// `premise`, `hypothesis`. The hard negative may be missing from each group, and is looked for only where the header
+/// decides on the anchor.
+///
+/// In every case the first of these columns holds labels: `gold_label`, `entailment_judgment`, `entailment_label`,
+/// `relatedness_score`, `relatedness_judgment`, `label`, `labels`, `score`, `similarity_score`, `similarity`,
+/// `is_duplicate`, `Quality`. Beside two sentences, a column whose name only looks as if it held labels is an error:
+/// the user names it, or says by an empty name that there are none.
 ///
 /// If there are labels, only positive rows are kept. A label is a word (`entailment` is positive; `neutral`,
 /// `contradiction`, `not_entailment` and `-` are not) or a number. If any number in the file is above 1, all are grades
-/// from 0 to 5, positive from 4. Otherwise they go from 0 to 1 and are positive from 0.8. Rows of a premise and its
-/// hypothesis become pairs; their labels must be words, because data sets number them in different orders.
+/// from 0 to 5, positive from 4. Otherwise they go from 0 to 1 and are positive from 0.8. Grades of relatedness go from
+/// 1 to 5, and 4.2 is the same share of that scale; `is_duplicate` and `Quality` hold 0 or 1. Rows of a premise and its
+/// hypothesis become pairs; their labels must be words, because data sets number them in different orders. So do copies
+/// of SICK under `label`.
 ///
 /// A row with a blank sentence is left out and counted. Sentences are not changed.
 ///
@@ -119,12 +99,12 @@ struct ExampleLayout {
 /// The file cannot be read or is not UTF-8, a column is missing, a row has more or fewer fields than the header, a
 /// label is none of these, or no example is left. The error names the file, and the line or row.
 pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
-    let table = TableReader::open(path, &Encodings::default())?;
+    let table = TableReader::open(path, &ReadOptions::default())?;
     let unit = table.unit();
-    let ExampleLayout { sentences, label, inference } = find(path, &table.names, columns)?;
+    let ExampleLayout { sentences, label, unread } = columns.find(path, &table.names)?;
     let width = sentences.len();
+    let (label, scale) = label.unzip();
     let wanted: Vec<_> = sentences.into_iter().chain(label).collect();
-    let labelled = wanted.len() > width;
 
     let mut skipped = SkippedRows::default();
     let mut read: Vec<Vec<String>> = vec![Vec::new(); width];
@@ -133,9 +113,9 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
     for row in table.rows(&wanted, width)? {
         any_row = true;
         let (number, mut fields) = row?;
-        let label = if labelled { fields.pop() } else { None };
-        if let Some(label) = label {
-            let parsed = ExampleLabel::parse(&label, inference);
+        if let Some(scale) = scale {
+            let label = fields.pop().unwrap_or_default();
+            let parsed = ExampleLabel::parse(&label, scale);
             let parsed = parsed.map_err(|what| TextError::Example { path: path.to_owned(), unit, number, what })?;
             match (parsed, labels.first()) {
                 (ExampleLabel::Word(_), Some(ExampleLabel::Grade(_)))
@@ -154,7 +134,7 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
         return Err(TextError::Empty { path: path.to_owned() }.into());
     }
 
-    let positive = are_positive(&labels);
+    let positive = are_positive(&labels, scale);
     let mut columns = read.into_iter();
     let (anchors, positives) = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
     let mut keep = vec![true; anchors.len()];
@@ -176,43 +156,12 @@ pub fn read(path: &Path, columns: &ExampleColumns) -> Result<Examples> {
         positives: kept(positives),
         hard_negatives: hard_negatives.map(kept),
         skipped,
+        unread,
     };
     if examples.is_empty() {
         return Err(TextError::NoExamples { path: path.to_owned(), counts: skipped.to_string() }.into());
     }
     Ok(examples)
-}
-
-/// Which of the file's columns are meant.
-fn find(path: &Path, names: &[String], columns: &ExampleColumns) -> Result<ExampleLayout> {
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    let first_of = |known: &[&str]| known.iter().find(|name| has(name)).map(|&name| name.to_owned());
-    let given = |name: &Option<String>| name.clone().filter(|name| !name.is_empty());
-    let (anchor, positive, by_header) = match (given(&columns.anchor), given(&columns.positive)) {
-        (Some(anchor), Some(positive)) => (anchor, positive, None),
-        (None, None) => {
-            let layout = LAYOUTS.iter().find(|(anchor, positive, _)| has(anchor) && has(positive));
-            let Some(&(anchor, positive, negatives)) = layout else {
-                return Err(TextError::WhichExamples { path: path.to_owned(), columns: names.to_vec() }.into());
-            };
-            (anchor.to_owned(), positive.to_owned(), first_of(negatives))
-        }
-        (anchor, _) => {
-            let (name, other) = if anchor.is_some() { ("anchor", "positive") } else { ("positive", "anchor") };
-            let value = anchor.or_else(|| columns.positive.clone()).unwrap_or_default();
-            let why = if other == "positive" {
-                "the column `positive` has to be named too"
-            } else {
-                "the column `anchor` has to be named too"
-            };
-            return Err(TextError::Setting { name, value, why }.into());
-        }
-    };
-    let hard_negative = columns.hard_negative.clone().or(by_header).filter(|name| !name.is_empty());
-    let label = columns.label.clone().or_else(|| first_of(&LABELS)).filter(|name| !name.is_empty());
-    let inference = positive == "hypothesis";
-    let sentences = [Some(anchor), Some(positive), hard_negative].into_iter().flatten().collect();
-    Ok(ExampleLayout { sentences, label, inference })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -222,29 +171,42 @@ enum ExampleLabel {
 }
 
 impl ExampleLabel {
-    fn parse(label: &str, inference: bool) -> std::result::Result<Self, String> {
+    fn parse(label: &str, scale: LabelScale) -> std::result::Result<Self, String> {
         let label = label.trim();
-        match label.to_ascii_lowercase().as_str() {
-            "entailment" => return Ok(Self::Word(true)),
-            "neutral" | "contradiction" | "not_entailment" | "-" => return Ok(Self::Word(false)),
+        let word = match label.to_ascii_lowercase().as_str() {
+            "entailment" => Some(Self::Word(true)),
+            "neutral" | "contradiction" | "not_entailment" | "-" => Some(Self::Word(false)),
+            "true" if scale != LabelScale::Words => return Ok(Self::Grade(1.0)),
+            "false" if scale != LabelScale::Words => return Ok(Self::Grade(0.0)),
             "" => return Err("the label is empty".into()),
-            _ => {}
+            _ => None,
+        };
+        if let Some(word) = word.filter(|_| matches!(scale, LabelScale::Any | LabelScale::Words)) {
+            return Ok(word);
         }
         let grade = label.parse::<f64>().map_err(|_| format!("unknown label `{label}`"))?;
-        if inference {
-            return Err(format!(
-                "the label `{label}` of a premise and a hypothesis is a number, which may mean anything"
-            ));
-        }
-        let fits = (0.0..=HIGHEST_GRADE).contains(&grade);
-        if fits { Ok(Self::Grade(grade)) } else { Err(format!("the label `{label}` isn't from 0 to {HIGHEST_GRADE}")) }
+        let (fits, range) = match scale {
+            LabelScale::Words => {
+                return Err(format!(
+                    "the label `{label}` of a premise and a hypothesis is a number, which may mean anything"
+                ));
+            }
+            LabelScale::Any => ((0.0..=HIGHEST_GRADE).contains(&grade), "from 0 to 5"),
+            LabelScale::OneToFive => ((1.0..=HIGHEST_GRADE).contains(&grade), "from 1 to 5"),
+            LabelScale::YesOrNo => (grade == 0.0 || grade == 1.0, "0 or 1"),
+        };
+        if fits { Ok(Self::Grade(grade)) } else { Err(format!("the label `{label}` isn't {range}")) }
     }
 }
 
 /// Whether each label is positive.
-fn are_positive(labels: &[ExampleLabel]) -> Vec<bool> {
+fn are_positive(labels: &[ExampleLabel], scale: Option<LabelScale>) -> Vec<bool> {
     let above_one = labels.iter().any(|label| matches!(label, ExampleLabel::Grade(grade) if *grade > 1.0));
-    let least = POSITIVE_SHARE * if above_one { HIGHEST_GRADE } else { 1.0 };
+    let least = match scale {
+        Some(LabelScale::OneToFive) => 1.0 + POSITIVE_SHARE * (HIGHEST_GRADE - 1.0),
+        _ if above_one => POSITIVE_SHARE * HIGHEST_GRADE,
+        _ => POSITIVE_SHARE,
+    };
     let is_positive = |label: &ExampleLabel| match label {
         ExampleLabel::Word(positive) => *positive,
         ExampleLabel::Grade(grade) => *grade >= least,

@@ -112,7 +112,7 @@ fn what_is_wrong_is_named_with_its_place() {
         assert_eq!(read_file(empty, "").unwrap_err(), format!("{empty} is empty"));
     }
     assert_eq!(read_file("a.txt", "a\n").unwrap_err(), "a.txt: plain lines have no columns");
-    assert_eq!(read_file("a.md", "a\n").unwrap_err(), "a.md: unknown kind of text file");
+    assert_eq!(read_file("a.pdf", "a\n").unwrap_err(), "a.pdf: unknown kind of text file");
     for (name, tab) in [("a.tsv", "\t"), ("a.csv", ",")] {
         let content = [b"anchor", tab.as_bytes(), b"positive\na\xff", tab.as_bytes(), b"b\n"].concat();
         let error = read_as(name, &content, &ExampleColumns::default()).unwrap_err();
@@ -219,4 +219,95 @@ fn the_shared_files_are_all_understood() {
     let unlabelled = data.join("pairs/zh/OPPO_xiaobu.test_unlabelled.noleak.tsv.gz");
     let error = read(&unlabelled, &ExampleColumns::default()).unwrap_err().to_string();
     assert!(error.ends_with("line 2: the label is empty"), "{error}");
+}
+
+/// The anchors that are left of rows with these labels, in a file whose column of labels has this name. A row's anchor
+/// is its label.
+fn positives(pair: &str, name: &str, labels: &[&str]) -> std::result::Result<Vec<String>, String> {
+    let rows: String = labels.iter().map(|label| format!("{label}\tx\t{label}\n")).collect();
+    Ok(read_file("a.tsv", &format!("{pair}\t{name}\n{rows}"))?.anchors)
+}
+
+#[test]
+fn the_labels_of_known_sets_are_read_by_their_own_scales() {
+    let glue = "sentence1\tsentence2";
+    let words = ["entailment", "neutral", "contradiction", "-"];
+    assert_eq!(positives(glue, "gold_label", &words).unwrap(), ["entailment"]);
+    assert_eq!(positives("premise\thypothesis", "labels", &words).unwrap(), ["entailment"]);
+    assert_eq!(positives(glue, "labels", &["0", "1"]).unwrap(), ["1"]);
+    for name in ["similarity_score", "similarity", "score"] {
+        assert_eq!(positives(glue, name, &["3.9", "4", "0.9"]).unwrap(), ["4"], "{name}");
+        assert_eq!(positives(glue, name, &["0.9", "0.7"]).unwrap(), ["0.9"], "{name}");
+    }
+    for name in ["relatedness_score", "relatedness_judgment"] {
+        let labels = ["5", "4.2", "4.1", "1"];
+        assert_eq!(positives("sentence_A\tsentence_B", name, &labels).unwrap(), ["5", "4.2"], "{name}");
+        assert!(positives("sentence_A\tsentence_B", name, &["1", "1.0"]).unwrap_err().contains("2 not labelled"));
+    }
+    assert_eq!(positives("question1\tquestion2", "is_duplicate", &["0", "1"]).unwrap(), ["1"]);
+    assert_eq!(positives("#1 String\t#2 String", "Quality", &["0", "1"]).unwrap(), ["1"]);
+    let judged = ["ENTAILMENT", "NEUTRAL", "CONTRADICTION"];
+    assert_eq!(positives("sentence_A\tsentence_B", "entailment_judgment", &judged).unwrap(), ["ENTAILMENT"]);
+}
+
+#[test]
+fn a_label_outside_its_scale_is_an_error() {
+    let error = positives("question1\tquestion2", "is_duplicate", &["1", "2"]).unwrap_err();
+    assert_eq!(error, "a.tsv, line 3: the label `2` isn't 0 or 1");
+    let error = positives("#1 String\t#2 String", "Quality", &["neutral"]).unwrap_err();
+    assert_eq!(error, "a.tsv, line 2: unknown label `neutral`");
+    let error = positives("sentence_A\tsentence_B", "relatedness_score", &["0.5"]).unwrap_err();
+    assert_eq!(error, "a.tsv, line 2: the label `0.5` isn't from 1 to 5");
+    let number = positives("sentence_A\tsentence_B", "label", &["0"]).unwrap_err();
+    assert!(number.contains("is a number, which may mean anything"), "{number}");
+}
+
+#[test]
+fn whole_headers_of_known_sets_are_understood() {
+    let sick = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment\n\
+                1\ta\tb\t4.9\tENTAILMENT\n2\tc\td\t4.9\tNEUTRAL\n";
+    assert_eq!(read_file("a.tsv", sick).unwrap().anchors, ["a"]);
+    let copy = "id,sentence_A,sentence_B,label,relatedness_score\n1,a,b,0,4.5\n2,c,d,1,3\n";
+    assert_eq!(read_file("a.csv", copy).unwrap().anchors, ["a"]);
+    let quora = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n0\t1\t2\ta\tb\t0\n1\t3\t4\tc\td\t1\n";
+    assert_eq!(read_file("a.tsv", quora).unwrap().anchors, ["c"]);
+    let mrpc = "\u{feff}Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t7\t8\ta \"b\tc\n0\t7\t8\td\te\n";
+    assert_eq!(read_file("a.tsv", mrpc).unwrap().anchors, ["a \"b"]);
+    let mnli = "index\tgenre\tsentence1\tsentence2\tlabel1\tgold_label\n\
+                0\tx\ta\tb\tneutral\tentailment\n1\tx\tc\td\tentailment\tneutral\n";
+    assert_eq!(read_file("a.tsv", mnli).unwrap().anchors, ["a"]);
+    let snli = "{\"annotator_labels\": [\"neutral\"], \"gold_label\": \"entailment\", \"sentence1\": \"a\", \
+                \"sentence2\": \"b\"}\n";
+    assert_eq!(read_file("a.jsonl", snli).unwrap().positives, ["b"]);
+    let truth = "{\"question1\": \"a\", \"question2\": \"b\", \"is_duplicate\": true}\n\
+                 {\"question1\": \"c\", \"question2\": \"d\", \"is_duplicate\": false}\n";
+    assert_eq!(read_file("a.jsonl", truth).unwrap().anchors, ["a"]);
+    let plain = read_file("a.tsv", "index\tsentence1\tsentence2\n0\ta\tb\n").unwrap();
+    assert_eq!((plain.len(), plain.note()), (1, None));
+}
+
+#[test]
+fn an_unknown_column_that_looks_like_a_label_is_asked_about() {
+    for name in ["Label", "golden", "my_score", "is_same", "Rating", "paraphrase", "category_class"] {
+        let content = format!("sentence1\tsentence2\t{name}\na\tb\t0\n");
+        let error = read_file("a.tsv", &content).unwrap_err();
+        assert_eq!(error, format!("a.tsv: does `{name}` say which rows are positive?"));
+        let none = ExampleColumns { label: Some(String::new()), ..ExampleColumns::default() };
+        assert_eq!(read_as("a.tsv", content.as_bytes(), &none).unwrap().len(), 1);
+        let named = ExampleColumns { label: Some(name.to_owned()), ..ExampleColumns::default() };
+        assert!(read_as("a.tsv", content.as_bytes(), &named).unwrap_err().contains("1 not labelled positive"));
+    }
+    let error = read_as("a.tsv", b"q\ta\tgrade\nx\ty\t0\n", &named("q", "a", None, None)).unwrap_err();
+    assert_eq!(error, "a.tsv: does `grade` say which rows are positive?");
+}
+
+#[test]
+fn other_columns_that_are_not_read_are_told() {
+    let examples = read_file("a.tsv", "sentence1\tsentence2\tx\ty\na\tb\t0\t0\n").unwrap();
+    assert_eq!(examples.unread, ["x", "y"]);
+    assert_eq!(
+        examples.note().unwrap(),
+        "each row is a positive example; not read: `x`, `y`; if one holds labels, name it `label`"
+    );
+    assert_eq!(read_file("a.tsv", "sentence1\tsentence2\na\tb\n").unwrap().note(), None);
 }

@@ -54,6 +54,7 @@ pub mod assets;
 pub mod cache;
 mod codec;
 pub mod error;
+mod example_columns;
 pub mod examples;
 pub mod files;
 pub mod interrupt;

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
-use crate::text::{Encodings, TableReader, TextError};
+use crate::text::{PAIR_COLUMNS, ReadOptions, TableReader, TextError};
 
 /// Sentence pairs and their grades, one `Vec` a column, all of one length.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -16,19 +18,94 @@ pub struct GradedPairs {
     pub scores: Vec<f64>,
 }
 
+/// Names of the columns of graded pairs. Columns that are not named are found by the header, as [`GradedPairs::read`]
+/// says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StsColumns {
+    /// The first sentences; named together with `right`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+    /// The second sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<String>,
+    /// The grades.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<String>,
+}
+
+/// The names of columns of grades beside `score`.
+const SCORES: [&str; 4] = ["similarity_score", "similarity", "relatedness_score", "label"];
+
+impl StsColumns {
+    /// Finds left, right and score in a file whose columns have these names.
+    fn find(&self, path: &Path, names: &[String]) -> Result<[String; 3]> {
+        let has = |wanted: &str| names.iter().any(|name| name == wanted);
+        let no_column = |column: &str| {
+            let (path, column, columns) = (path.to_owned(), column.to_owned(), names.to_vec());
+            TextError::NoColumn { path, column, columns }
+        };
+        let which = |columns: Vec<&str>| {
+            let columns = columns.into_iter().map(str::to_owned).collect();
+            TextError::WhichPairs { path: path.to_owned(), columns }
+        };
+        let (left, right) = match (&self.left, &self.right) {
+            (Some(left), Some(right)) => (left.clone(), right.clone()),
+            (None, None) => {
+                let found: Vec<_> = PAIR_COLUMNS.into_iter().filter(|(left, right)| has(left) && has(right)).collect();
+                match found[..] {
+                    [(left, right)] => (left.to_owned(), right.to_owned()),
+                    [] => return Err(no_column(if has("sentence1") { "sentence2" } else { "sentence1" }).into()),
+                    _ => return Err(which(found.into_iter().flat_map(|(left, right)| [left, right]).collect()).into()),
+                }
+            }
+            (Some(left), None) => {
+                let why = "the column `right` has to be named too";
+                return Err(TextError::Setting { name: "left", value: left.clone(), why }.into());
+            }
+            (None, Some(right)) => {
+                let why = "the column `left` has to be named too";
+                return Err(TextError::Setting { name: "right", value: right.clone(), why }.into());
+            }
+        };
+        let score = match &self.score {
+            Some(score) => score.clone(),
+            None if has("score") => "score".to_owned(),
+            // Copies of SICK have the words of inference, numbered, under `label`.
+            None if left == "sentence_A" && has("relatedness_score") => "relatedness_score".to_owned(),
+            None => match SCORES.into_iter().filter(|name| has(name)).collect::<Vec<_>>()[..] {
+                [score] => score.to_owned(),
+                [] => return Err(no_column("score").into()),
+                ref several => return Err(which(several.to_vec()).into()),
+            },
+        };
+        Ok([left, right, score])
+    }
+}
+
 impl GradedPairs {
-    /// Reads a `.tsv`, `.csv`, `.jsonl` or `.parquet` file, all but the last also with `.gz` after it. A file with
-    /// another extension is read as TSV. The file has the columns `sentence1`, `sentence2` and `score`, in any order
-    /// and among others. TSV has no quoting: a `"` is part of the sentence.
+    /// Reads a `.tsv`, `.csv`, `.jsonl`, `.json` or `.parquet` file, all but the last also compressed. A file with
+    /// another extension is read as TSV. TSV has no quoting: a `"` is part of the sentence.
+    ///
+    /// The sentences are in the columns `sentence1` and `sentence2`, or `sentence_A` and `sentence_B` (SICK),
+    /// `question1` and `question2`, `#1 String` and `#2 String`; the grades are under `score`, or else
+    /// `relatedness_score`, `similarity_score`, `similarity` or `label`. The columns may stand in any order and among
+    /// others.
     ///
     /// # Errors
-    /// A column is missing, a row has more or fewer fields than the first line, a grade is no finite number, a line
-    /// within the file is empty, or the file has no pairs. The error names file and line.
+    /// A column is missing, several could be meant, a row has more or fewer fields than the first line, a grade is no
+    /// finite number, a line within the file is empty, or the file has no pairs. The error names file and line.
     pub fn read(path: &Path) -> Result<Self> {
-        let table = TableReader::open_or_tsv(path, &Encodings::default())?;
+        Self::read_columns(path, &StsColumns::default())
+    }
+
+    /// As [`GradedPairs::read`], with the columns that `columns` names.
+    pub fn read_columns(path: &Path, columns: &StsColumns) -> Result<Self> {
+        let table = TableReader::open_or_tsv(path, &ReadOptions::default())?;
         let unit = table.unit();
+        let columns = columns.find(path, &table.names)?;
         let mut pairs = Self::default();
-        for row in table.rows(&["sentence1", "sentence2", "score"].map(str::to_owned), 2)? {
+        for row in table.rows(&columns, 2)? {
             let (number, fields) = row?;
             let mut fields = fields.into_iter();
             let [left, right, grade] = std::array::from_fn(|_| fields.next().unwrap_or_default());
@@ -81,6 +158,56 @@ mod tests {
         assert_eq!(pairs.left, ["\"a", ""]);
         assert_eq!(pairs.right, ["b\"", "\""]);
         assert_eq!(pairs.scores, [4.5, 0.0]);
+    }
+
+    #[test]
+    fn the_names_of_sick_and_glue_are_known_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let sick = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment\n1\ta\tb\t4.5\tNEUTRAL\n";
+        let mut files = vec![
+            ("sick.tsv", sick.to_owned()),
+            ("sick.csv", "id,sentence_A,sentence_B,label,relatedness_score\n1,a,b,1,4.5\n".to_owned()),
+            ("glue.tsv", "index\tgenre\tsentence1\tsentence2\tscore\n0\tx\ta\tb\t4.5\n".to_owned()),
+            ("both.csv", "sentence1,sentence2,label,score\na,b,1,4.5\n".to_owned()),
+        ];
+        for name in ["similarity_score", "similarity", "label", "relatedness_score"] {
+            let object = format!("{{\"{name}\": 4.5, \"sentence1\": \"a\", \"sentence2\": \"b\", \"idx\": 3}}\n");
+            files.push(("glue.jsonl", object));
+        }
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            write_bytes(&path, content.as_bytes()).unwrap();
+            let pairs = GradedPairs::read(&path).unwrap();
+            let expected = GradedPairs { left: vec!["a".into()], right: vec!["b".into()], scores: vec![4.5] };
+            assert_eq!(pairs, expected, "{content}");
+        }
+    }
+
+    #[test]
+    fn a_header_with_several_grades_or_pairs_is_an_error_that_names_them() {
+        let error = read(b"sentence1\tsentence2\tsimilarity\tlabel\na\tb\t1\t0\n").unwrap_err();
+        assert_eq!(error, ": which columns hold the graded pairs: `similarity`, `label`?");
+        let error = read(b"sentence1\tsentence2\tsentence_A\tsentence_B\tscore\na\tb\tc\td\t1\n").unwrap_err();
+        let all = "`sentence1`, `sentence2`, `sentence_A`, `sentence_B`";
+        assert_eq!(error, format!(": which columns hold the graded pairs: {all}?"));
+        assert_eq!(read(b"sentence1\tsentence2\tgrade\na\tb\t1\n").unwrap_err(), " has no column `score`");
+    }
+
+    #[test]
+    fn columns_may_be_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tsv");
+        write_bytes(&path, b"q\ta\tsimilarity\tlabel\tscore\nx\ty\t0.25\t0\t9\n").unwrap();
+        let named = |left: Option<&str>, right: Option<&str>, score: Option<&str>| {
+            let owned = |name: Option<&str>| name.map(str::to_owned);
+            let columns = StsColumns { left: owned(left), right: owned(right), score: owned(score) };
+            GradedPairs::read_columns(&path, &columns).map_err(|error| error.to_string())
+        };
+        let pairs = named(Some("q"), Some("a"), Some("similarity")).unwrap();
+        assert_eq!((pairs.left[0].as_str(), pairs.right[0].as_str(), pairs.scores[0]), ("x", "y", 0.25));
+        assert_eq!(named(Some("q"), Some("a"), None).unwrap().scores, [9.0]);
+        assert!(named(Some("q"), Some("b"), None).unwrap_err().ends_with("a.tsv has no column `b`"));
+        assert_eq!(named(Some("q"), None, None).unwrap_err(), "`left` is q: the column `right` has to be named too");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Cursor, Read};
 
-use encoding_rs::{DecoderResult, Encoding, UTF_8};
+use encoding_rs::{DecoderResult, EUC_JP, EUC_KR, Encoding, UTF_8};
 
 use super::TextError;
 use crate::error::Result;
@@ -74,11 +74,32 @@ impl Encodings {
         }
     }
 
+    /// Turns a reader of any single encoding into one of UTF-8, for formats whose structure is told from ASCII bytes
+    /// within texts. Gives the encodings in which its bytes are then.
+    ///
+    /// # Errors
+    /// Of several encodings, one has bytes of ASCII within its characters.
+    pub(super) fn wrap_for_scan(&self, reader: Box<dyn BufRead + Send>) -> Result<(Box<dyn BufRead + Send>, Self)> {
+        match self.0[..] {
+            [encoding] if encoding == UTF_8 => Ok((reader, self.clone())),
+            [encoding] => Ok((Box::new(io::BufReader::new(Transcoder::new(reader, encoding))), Self::default())),
+            _ => match self.0.iter().find(|encoding| !is_plain_within(encoding)) {
+                Some(encoding) => Err(TextError::EncodingAlone { label: encoding.name().to_owned() }.into()),
+                None => Ok((reader, self.clone())),
+            },
+        }
+    }
+
     /// The encodings that [`Encodings::decode`] tries: UTF-8 alone where [`Encodings::wrap`] has decoded already.
     fn within_ascii(&self) -> &[&'static Encoding] {
         const DONE: &[&Encoding] = &[UTF_8];
         if self.0.iter().all(|encoding| encoding.is_ascii_compatible()) { &self.0 } else { DONE }
     }
+}
+
+/// Whether no character of the encoding has a quote, backslash, bracket or comma of ASCII within its bytes.
+fn is_plain_within(encoding: &'static Encoding) -> bool {
+    encoding == UTF_8 || encoding == EUC_JP || encoding == EUC_KR || encoding.is_single_byte()
 }
 
 /// Invalid bytes that a [`Transcoder`] met; wrapped in an [`io::Error`].

@@ -4,18 +4,20 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
+use super::Place;
+
 /// What can be wrong with a text file, a file of graded pairs or of training examples, or a text plan.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum TextError {
     /// Bytes that are not valid in the expected encoding.
-    #[error("{}{}: not valid {encodings}", path.display(), place(*line, *byte))]
+    #[error("{}{}: not valid {encodings}", path.display(), place_and_byte(*place, *byte))]
     #[diagnostic(help("{}", encoding_help(*utf16)))]
     Undecodable {
         /// The file.
         path: PathBuf,
-        /// The line, from 1; `None` for a document.
-        line: Option<u64>,
-        /// The first bad byte of that line or document, from 1, where it is known.
+        /// The line or element; `None` for a document.
+        place: Option<Place>,
+        /// The first bad byte of that line, element or document, from 1, where it is known.
         byte: Option<usize>,
         /// The encodings tried.
         encodings: String,
@@ -45,18 +47,20 @@ pub enum TextError {
         /// The file.
         path: PathBuf,
     },
-    /// A line or record that is too long.
-    #[error("{}, line {line}: longer than {limit} bytes", path.display())]
+    /// A line, record, element or row that is too long to be held in memory.
+    #[error("{}, {place}: {bytes} bytes, more than the {limit} that a text may have", path.display())]
     #[diagnostic(help(
         "a text a line is expected: is this a text file, with line ends? In CSV, is a quote left open? Whole \
          documents, one a file, are for a recipe's sources (`unit = \"file\"`)"
     ))]
-    LineTooLong {
+    TooLong {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// The most bytes a line may have.
+        /// The line, element or row.
+        place: Place,
+        /// How many bytes it has.
+        bytes: u64,
+        /// The most bytes that it may have.
         limit: usize,
     },
     /// A document that is too long.
@@ -104,27 +108,27 @@ pub enum TextError {
         /// How many fields the first line has.
         wanted: u64,
     },
-    /// A line of a `.jsonl` file that is not JSON.
-    #[error("{}, line {line}: no JSON", path.display())]
-    #[diagnostic(help("{}", JSON_LINES))]
+    /// A line of JSON lines or an element of a JSON array that is not JSON.
+    #[error("{}, {place}: no JSON", path.display())]
+    #[diagnostic(help("{}", JSON_TEXTS))]
     Json {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
-        line: u64,
+        /// The line or element.
+        place: Place,
         /// The reason.
         #[source]
         source: serde_json::Error,
     },
-    /// A line of a `.jsonl` file without a text.
-    #[error("{}, line {line}: {found}", path.display())]
-    #[diagnostic(help("{}", JSON_LINES))]
+    /// A line of JSON lines or an element of a JSON array without a text.
+    #[error("{}, {place}: {found}", path.display())]
+    #[diagnostic(help("{}", JSON_TEXTS))]
     NoText {
         /// The file.
         path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What the line holds instead.
+        /// The line or element.
+        place: Place,
+        /// What stands there instead.
         found: String,
     },
     /// A `.csv` file that cannot be read.
@@ -152,22 +156,25 @@ pub enum TextError {
     },
     /// A file name whose extension is none of a text format.
     #[error("{}: unknown kind of text file", path.display())]
-    #[diagnostic(help(
-        "known are .txt, .jsonl, .ndjson, .tsv, .csv and .parquet, and each but the last with .gz after it"
-    ))]
+    #[diagnostic(help("known are {KNOWN_FORMATS}"))]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
     /// A folder without text files.
-    #[error("no text file in the folder {}", path.display())]
-    #[diagnostic(help("text files end in .txt, .jsonl, .ndjson, .tsv, .csv or .parquet (or .gz after it)"))]
+    #[error("no text file in the folder {}{}", path.display(), in_brackets(others))]
+    #[diagnostic(help(
+        "text files end in {KNOWN_FORMATS}; a .json file counts if its first text is a string, or under `text` or the \
+         column named"
+    ))]
     NoFiles {
         /// The folder.
         path: PathBuf,
+        /// The other files there, by their endings.
+        others: String,
     },
     /// A file of another format where documents are expected.
-    #[error("{}: only .txt files can be documents", path.display())]
+    #[error("{}: only .txt, .md, .markdown and .text files can be documents", path.display())]
     #[diagnostic(help("read other files a text a row (`unit = \"line\"`)"))]
     NoDocument {
         /// The file.
@@ -192,11 +199,13 @@ pub enum TextError {
     },
     /// A row of graded pairs that cannot be used.
     #[error("{}, {unit} {number}: {what}", path.display())]
-    #[diagnostic(help("graded pairs have the columns sentence1, sentence2 and score; TSV has no quoting"))]
+    #[diagnostic(help(
+        "graded pairs have the columns sentence1, sentence2 and score, or others by name; TSV has no quoting"
+    ))]
     Pair {
         /// The file.
         path: PathBuf,
-        /// What `number` counts: `line`, or `row` of a Parquet file.
+        /// What `number` counts: `line`, `element` of a JSON array, or `row` of a Parquet file.
         unit: &'static str,
         /// The line or row, from 1.
         number: u64,
@@ -212,7 +221,7 @@ pub enum TextError {
     Example {
         /// The file.
         path: PathBuf,
-        /// What `number` counts: `line`, or `row` of a Parquet file.
+        /// What `number` counts: `line`, `element` of a JSON array, or `row` of a Parquet file.
         unit: &'static str,
         /// The line or row, from 1.
         number: u64,
@@ -230,6 +239,26 @@ pub enum TextError {
         /// The file.
         path: PathBuf,
         /// The file's columns.
+        columns: Vec<String>,
+    },
+    /// A column that may hold labels, of which nothing is known.
+    #[error("{}: does `{}` say which rows are positive?", path.display(), columns.join("`, `"))]
+    #[diagnostic(help(
+        "name the column of labels among the columns (label = \"…\"), or read each row as positive (label = \"\")"
+    ))]
+    WhichLabel {
+        /// The file.
+        path: PathBuf,
+        /// The columns whose names look like those of labels.
+        columns: Vec<String>,
+    },
+    /// A file whose header has several columns that could be meant as those of graded pairs.
+    #[error("{}: which columns hold the graded pairs: `{}`?", path.display(), columns.join("`, `"))]
+    #[diagnostic(help("name the columns: left, right, score"))]
+    WhichPairs {
+        /// The file.
+        path: PathBuf,
+        /// The columns that could be meant.
         columns: Vec<String>,
     },
     /// A file of plain lines where columns are needed.
@@ -252,7 +281,11 @@ pub enum TextError {
     },
 }
 
-const JSON_LINES: &str = "each line is a JSON string, or an object with the text under `text` or the column named";
+const JSON_TEXTS: &str =
+    "each line, or element of an array, is a string, or an object with the text under `text` or the column named";
+
+const KNOWN_FORMATS: &str = ".txt, .md, .markdown, .text, .jsonl, .ndjson, .json, .tsv, .csv and .parquet, and all but \
+                             the last also with .gz, .zst, .bz2 or .xz after it";
 
 fn encoding_help(utf16: bool) -> &'static str {
     match utf16 {
@@ -264,8 +297,12 @@ fn encoding_help(utf16: bool) -> &'static str {
     }
 }
 
-fn place(line: Option<u64>, byte: Option<usize>) -> String {
-    let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
+fn place_and_byte(place: Option<Place>, byte: Option<usize>) -> String {
+    let place = place.map(|place| format!(", {place}")).unwrap_or_default();
     let byte = byte.map(|byte| format!(", byte {byte}")).unwrap_or_default();
-    line + &byte
+    place + &byte
+}
+
+fn in_brackets(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::decode::Encodings;
+use super::pair_columns::PAIR_COLUMNS;
 use super::table::TableReader;
-use super::{HashSet64, hash, read_texts, source};
+use super::{HashSet64, ReadOptions, hash, read_texts, source};
 use crate::error::Result;
 
 /// A set of texts, which are compared without case, punctuation and spaces.
@@ -12,15 +12,16 @@ use crate::error::Result;
 pub(super) struct Exclusion(HashSet64);
 
 impl Exclusion {
-    /// Reads files or folders: both sentences of a file with columns `sentence1` and `sentence2`, the texts of any
+    /// Reads files or folders: both sentences of a file with the columns of a pair ([`PAIR_COLUMNS`]), the texts of any
     /// other file.
     pub(super) fn load(paths: &[PathBuf]) -> Result<Self> {
         let mut exclusion = Self::default();
-        for file in paths.iter().map(|path| source::files(path, None)).collect::<Result<Vec<_>>>()?.concat() {
-            let columns: &[Option<&str>] =
-                if has_pairs(&file.path) { &[Some("sentence1"), Some("sentence2")] } else { &[None] };
-            for column in columns {
-                for text in read_texts(&file.path, *column, None)? {
+        let options = ReadOptions::default();
+        let files = paths.iter().map(|path| Ok(source::files(path, None, &options)?.files));
+        for file in files.collect::<Result<Vec<_>>>()?.concat() {
+            let pair = pair_of(&file.path);
+            for column in pair.map_or(vec![None], |(left, right)| vec![Some(left), Some(right)]) {
+                for text in read_texts(&file.path, column, None)? {
                     exclusion.0.extend(key(&text?));
                 }
             }
@@ -34,12 +35,11 @@ impl Exclusion {
     }
 }
 
-/// Whether the file has the columns of graded pairs. A file that cannot be opened is reported when its texts are read.
-fn has_pairs(path: &Path) -> bool {
-    TableReader::open(path, &Encodings::default()).is_ok_and(|table| {
-        let has = |wanted: &str| table.names.iter().any(|name| name == wanted);
-        has("sentence1") && has("sentence2")
-    })
+/// The columns of a file of pairs. A file that cannot be opened is reported when its texts are read.
+fn pair_of(path: &Path) -> Option<(&'static str, &'static str)> {
+    let table = TableReader::open(path, &ReadOptions::default()).ok()?;
+    let has = |wanted: &str| table.names.iter().any(|name| name == wanted);
+    PAIR_COLUMNS.into_iter().find(|(left, right)| has(left) && has(right))
 }
 
 /// The hash of a text's letters and digits in lower case; `None` for a text without any.

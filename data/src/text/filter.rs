@@ -17,6 +17,12 @@ impl<'a> TextFilter<'a> {
         Self { exclusion, min_chars: plan.min_chars, max_chars: plan.max_chars, seen: HashSet64::default() }
     }
 
+    /// Counts a text that is too long to be read.
+    pub(super) fn refuse_unread(&self, counts: &mut TextSummary) {
+        counts.read += 1;
+        counts.too_long += 1;
+    }
+
     /// The hash of `text`, which is already trimmed, if the text is fit and new.
     pub(super) fn admit(&mut self, text: &str, counts: &mut TextSummary) -> Option<u64> {
         counts.read += 1;

@@ -1,4 +1,4 @@
-//! Lines of a file, none longer than [`MAX_LINE_BYTES`].
+//! Lines of a file, none longer than the limit of [`ReadOptions`].
 
 use std::borrow::Cow;
 use std::io::{BufRead, Read};
@@ -6,21 +6,17 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::TextError;
-use super::decode::Encodings;
 use super::open::{decode, open, read_error, without_bom};
+use super::{Place, ReadOptions, TextError};
 use crate::error::Result;
 
-/// The most bytes a line or record may have: far more than any sentence, and few enough that a file without line ends
-/// is refused before it fills the memory.
-pub const MAX_LINE_BYTES: usize = 1 << 20;
-
-/// Reads a file line by line. `\n` and `\r\n` end a line.
+/// Reads a file line by line. `\n` and `\r\n` end a line. A byte order mark at the start of a line is dropped: files
+/// that were joined have marks in the middle.
 pub(crate) struct Lines {
     reader: Box<dyn BufRead + Send>,
     /// The file's name.
     pub(super) path: PathBuf,
-    encodings: Encodings,
+    options: ReadOptions,
     buffer: Vec<u8>,
     /// The number of the last line read, from 1; 0 before the first.
     pub(super) line: u64,
@@ -28,34 +24,56 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Opens the file at `path`.
-    pub(crate) fn open(path: &Path, encodings: &Encodings) -> Result<Self> {
-        Ok(Self::new(open(path, encodings)?, path, encodings))
+    pub(crate) fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
+        Ok(Self::new(open(path, &options.encodings)?, path, options))
     }
 
-    /// Reads the lines of `reader`, which [`Encodings::wrap`] has wrapped; `path` is its name in errors.
-    pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, encodings: &Encodings) -> Self {
-        Self { reader, path: path.to_owned(), encodings: encodings.clone(), buffer: Vec::new(), line: 0 }
+    /// Reads the lines of `reader`, which [`super::Encodings::wrap`] has wrapped; `path` is its name in errors.
+    pub(super) fn new(reader: Box<dyn BufRead + Send>, path: &Path, options: &ReadOptions) -> Self {
+        Self { reader, path: path.to_owned(), options: options.clone(), buffer: Vec::new(), line: 0 }
     }
 
-    /// The next line without its end, or `None` after the last.
+    /// The place of the last line read.
+    pub(super) fn place(&self) -> Place {
+        Place::line(self.line)
+    }
+
+    /// The next line without its end, or `None` after the last. After a line that is too long, reading goes on with the
+    /// next.
     pub(crate) fn next_line(&mut self) -> Result<Option<Cow<'_, str>>> {
         self.buffer.clear();
         self.line += 1;
-        let mut reader = self.reader.by_ref().take(MAX_LINE_BYTES as u64 + 1);
-        if let Err(error) = reader.read_until(b'\n', &mut self.buffer) {
-            return Err(read_error(error, &self.path, Some(self.line), &self.encodings));
-        }
+        let (place, limit) = (self.place(), self.options.row_limit);
+        let read = self.reader.by_ref().take(limit as u64 + 1).read_until(b'\n', &mut self.buffer);
+        read.map_err(|error| read_error(error, &self.path, Some(place), &self.options.encodings))?;
         if self.buffer.is_empty() {
             return Ok(None);
         }
-        let bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
-        if bytes.len() > MAX_LINE_BYTES {
-            let (path, line) = (self.path.clone(), self.line);
-            return Err(TextError::LineTooLong { path, line, limit: MAX_LINE_BYTES }.into());
+        if self.buffer.len() > limit && !self.buffer.ends_with(b"\n") {
+            let bytes = self.buffer.len() as u64 + self.skip_line()?;
+            self.buffer = Vec::new();
+            return Err(TextError::TooLong { path: self.path.clone(), place, bytes, limit }.into());
         }
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let bytes = if self.line == 1 { without_bom(bytes) } else { bytes };
-        decode(bytes, &self.path, Some(self.line), &self.encodings).map(Some)
+        let bytes = self.buffer.strip_suffix(b"\n").unwrap_or(&self.buffer);
+        let bytes = without_bom(bytes.strip_suffix(b"\r").unwrap_or(bytes));
+        decode(bytes, &self.path, Some(place), &self.options.encodings).map(Some)
+    }
+
+    /// Reads to the end of the line and keeps nothing; gives the bytes read.
+    fn skip_line(&mut self) -> Result<u64> {
+        let mut bytes = 0;
+        loop {
+            let place = self.place();
+            let read = self.reader.fill_buf();
+            let read = read.map_err(|error| read_error(error, &self.path, Some(place), &self.options.encodings))?;
+            let end = read.iter().position(|byte| *byte == b'\n');
+            let (line, last) = (end.unwrap_or(read.len()), end.is_some() || read.is_empty());
+            bytes += line as u64;
+            self.reader.consume(line + usize::from(end.is_some()));
+            if last {
+                return Ok(bytes);
+            }
+        }
     }
 
     /// The JSON value in the next line that is not blank, or `None` after the last.
@@ -66,10 +84,9 @@ impl Lines {
                 Some(line) => serde_json::from_str(&line),
                 None => return Ok(None),
             };
-            return value.map(Some).map_err(|source| {
-                let (path, line) = (self.path.clone(), self.line);
-                TextError::Json { path, line, source }.into()
-            });
+            return value
+                .map(Some)
+                .map_err(|source| TextError::Json { path: self.path.clone(), place: self.place(), source }.into());
         }
     }
 }

@@ -6,18 +6,23 @@
 //!              ends here)                          duplicates, exclude    where documents have labels)
 //! ```
 //!
-//! The extension tells the format. All but `.parquet` may have `.gz` after it:
+//! The extension tells the format. All but `.parquet` may be compressed, which `.gz`, `.zst`, `.bz2` or `.xz` after it
+//! tells; several members, frames or streams are read one after another:
 //!
 //! | extension | a row is |
 //! |---|---|
-//! | `.txt` | a line; or the whole file, where files are documents |
+//! | `.txt`, `.md`, `.markdown`, `.text` | a line; or the whole file, where files are documents |
 //! | `.jsonl`, `.ndjson` | a JSON string, or an object with a field `text` or the named one; empty lines are skipped |
+//! | `.json` | an element of a JSON array, of the same kinds; or else a line, as in `.jsonl` |
 //! | `.tsv` | a line of fields between tabs, as many as the first line has names; no quoting |
 //! | `.csv` | a record with the usual quoting, of as many fields as the first has names; empty lines are skipped |
 //! | `.parquet` | a row; its column holds strings, and null is an empty text |
 //!
-//! If no column is named, the column `text` is read, or else the only column. A folder stands for all such files in and
-//! below the folder, in the order of their names, without hidden files.
+//! If no column is named, the column `text` is read, or else the only column. In JSON and Parquet, `meta.text` names
+//! the field `text` in the field `meta`, unless a field is called `meta.text`. A folder stands for all such files in
+//! and below the folder, in the order of their names, without hidden files; the other files there are counted by their
+//! endings, and with them each `.json` file whose first value holds no text. A byte order mark at the start of a file,
+//! line or record is dropped.
 //!
 //! ```
 //! use limbeck_data::Monitor;
@@ -38,13 +43,21 @@
 //! Memory does not grow with the length of the text, except for 8 bytes a distinct text, which finding duplicates
 //! takes.
 
+mod compression;
 mod csv_records;
 mod decode;
 mod error;
 mod exclude;
 mod filter;
+mod json_array;
+mod json_values;
+mod left_out;
 mod lines;
 mod open;
+mod options;
+mod pair_columns;
+mod parquet_rows;
+mod place;
 mod plan;
 mod prepare;
 mod prepared;
@@ -52,21 +65,27 @@ mod rows;
 mod sample;
 mod sentences;
 mod source;
+mod source_counts;
 mod table;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use decode::Encodings;
 pub use error::TextError;
-pub use lines::MAX_LINE_BYTES;
+pub use left_out::LeftOutFiles;
 pub use open::MAX_DOCUMENT_BYTES;
+pub use options::MAX_ROW_BYTES;
+pub use place::Place;
 pub use plan::{DocumentCounts, TextPlan, TextSummary};
 pub use prepare::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE, prepare, prepare_augmented};
 pub use prepared::{LabelledDocument, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
 pub use rows::{TextReader, read_lines, read_texts};
 pub use sentences::sentences;
-pub use source::{TextSource, TextUnit, bare_name};
+pub use source::{TextSource, TextUnit, bare_name, left_out_files};
+pub use source_counts::SourceCounts;
 
+pub(crate) use options::ReadOptions;
+pub(crate) use pair_columns::PAIR_COLUMNS;
 pub(crate) use table::TableReader;
 
 /// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.

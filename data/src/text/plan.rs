@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TextError, TextSource};
+use super::{SourceCounts, TextError, TextSource};
 use crate::error::Result;
 
 /// The settings that decide which texts are trained on.
@@ -14,7 +14,8 @@ pub struct TextPlan {
     /// The sources, in order. Of duplicates the first stays.
     pub sources: Vec<TextSource>,
     /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file with
-    /// columns `sentence1` and `sentence2`, both sentences are left out.
+    /// columns `sentence1` and `sentence2`, or the names that SICK, Quora and MRPC have for them, both sentences are left
+    /// out.
     pub exclude: Vec<PathBuf>,
     /// The most texts in all, for training and held out together: a uniform sample, in the order of the sources.
     pub limit: Option<usize>,
@@ -49,6 +50,8 @@ impl TextPlan {
             ("hold_out", hold_out.to_string(), "a share from 0 to 1 is expected, 1 left out")
         } else if min_chars > self.max_chars {
             ("min_chars", min_chars.to_string(), "it's above max_chars")
+        } else if self.sources.len() > usize::from(u16::MAX) + 1 {
+            ("sources", self.sources.len().to_string(), "at most 65536 are possible: put files together in folders")
         } else if no_limit {
             ("limit", "0".into(), "leave it out for no limit")
         } else {
@@ -90,6 +93,16 @@ pub struct TextSummary {
     pub augmented: u64,
     /// Texts written to measure on.
     pub held_out: u64,
+    /// What was left out of each source, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceCounts>,
+}
+
+impl TextSummary {
+    /// A line for each source of which something was left out for what it is.
+    pub fn source_notes(&self) -> impl Iterator<Item = String> {
+        self.sources.iter().filter(|source| source.has_note()).map(SourceCounts::to_string)
+    }
 }
 
 /// How many documents were read, and how many of them were left out.
@@ -101,17 +114,20 @@ pub struct DocumentCounts {
     pub blank: u64,
     /// Documents met before.
     pub duplicate: u64,
+    /// Documents too long to be read: rows longer than [`super::MAX_ROW_BYTES`].
+    #[serde(default)]
+    pub too_long: u64,
 }
 
 impl fmt::Display for TextSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DocumentCounts { read, blank, duplicate } = self.documents;
+        let DocumentCounts { read, blank, duplicate, too_long } = self.documents;
         if read > 0 {
-            write!(f, "{read} documents")?;
-            write_counts(f, " (", [("blank", blank), ("duplicate", duplicate)])?;
+            write!(f, "{read} {}", if read == 1 { "document" } else { "documents" })?;
+            write_counts(f, " (", [("blank", blank), ("too long", too_long), ("duplicate", duplicate)])?;
             f.write_str(", ")?;
         }
-        write!(f, "{} texts", self.read)?;
+        write!(f, "{} {}", self.read, if self.read == 1 { "text" } else { "texts" })?;
         let left_out = [
             ("blank", self.blank),
             ("too short", self.too_short),
@@ -169,7 +185,9 @@ mod tests {
     fn the_summary_says_what_happened() {
         let mut summary = TextSummary { read: 10, blank: 1, duplicate: 2, train: 6, held_out: 1, ..Default::default() };
         assert_eq!(summary.to_string(), "10 texts (1 blank, 2 duplicate): 6 to train on, 1 held out");
-        summary.documents = DocumentCounts { read: 3, blank: 0, duplicate: 1 };
+        summary.documents = DocumentCounts { read: 3, duplicate: 1, ..Default::default() };
         assert!(summary.to_string().starts_with("3 documents (1 duplicate), 10 texts"));
+        (summary.documents.read, summary.read) = (1, 1);
+        assert!(summary.to_string().starts_with("1 document (1 duplicate), 1 text ("));
     }
 }

@@ -7,12 +7,12 @@ use super::exclude::Exclusion;
 use super::filter::TextFilter;
 use super::open::read_document;
 use super::plan::{DocumentCounts, TextPlan, TextSummary};
-use super::prepared::{TableWriter, TextWriter};
-use super::rows::{TextReader, read_files};
+use super::prepared::{TableWriter, TextOrigin, TextWriter};
+use super::rows::{TextReader, read_rows};
 use super::sample::Sample;
-use super::source::{self, TextFile, TextFormat, TextSource, TextUnit};
-use super::{HashSet64, TextError, hash, sentences};
-use crate::error::Result;
+use super::source::{self, SourceFiles, TextFile, TextFormat, TextSource, TextUnit};
+use super::{HashSet64, ReadOptions, SourceCounts, TextError, hash, sentences};
+use crate::error::{Error, Result};
 use crate::files::remove;
 use crate::monitor::Monitor;
 
@@ -33,7 +33,7 @@ pub type Augment<'a> = &'a dyn Fn(&str) -> Option<String>;
 ///
 /// # Errors
 /// A source cannot be read (the error names file and place), no text is left to train on, or the caller asked for a
-/// stop. The files of an earlier call then stay as they were.
+/// stop. The files of an earlier call then stay as they were. A text that is too long is counted, whatever its length.
 pub fn prepare(plan: &TextPlan, folder: &Path, monitor: Monitor) -> Result<TextSummary> {
     prepare_augmented(plan, folder, &|_| None, monitor)
 }
@@ -59,8 +59,8 @@ pub fn prepare_augmented(plan: &TextPlan, folder: &Path, augment: Augment, monit
         augmented: 0,
         second_texts: HashSet64::default(),
         held_out_texts: HashSet64::default(),
-        train: TextWriter::create(&folder.join(TRAIN_FILE))?,
-        held_out: TextWriter::create(&folder.join(HELD_OUT_FILE))?,
+        train: TextWriter::create(&folder.join(TRAIN_FILE), plan.sources.len())?,
+        held_out: TextWriter::create(&folder.join(HELD_OUT_FILE), plan.sources.len())?,
         documents: labelled.then(|| TableWriter::for_documents(&documents)).transpose()?,
     };
     let mut counts = read(plan, &exclusion, monitor, "preparing the text", &mut pass)?;
@@ -114,16 +114,29 @@ fn read(
     let mut documents = DocumentCounts::default();
     let mut known = HashSet64::default();
     for (index, source) in plan.sources.iter().enumerate() {
-        let encodings = Encodings::parse(source.encoding.as_deref())?;
-        for file in source::files(&source.path, source.column.as_deref())? {
+        let options = ReadOptions::new(Encodings::parse(source.encoding.as_deref())?).for_texts_of(plan.max_chars);
+        let SourceFiles { files, left_out } = source::files(&source.path, source.column.as_deref(), &options)?;
+        let before = [counts.read, counts.blank + documents.blank, counts.too_long + documents.too_long];
+        for file in files {
             let label = if source.label { file.folder_name() } else { None };
-            for (row, text) in texts_of(source, &file, &encodings)?.enumerate() {
+            for (row, text) in texts_of(source, &file, &options)?.enumerate() {
                 if row % 256 == 0 {
                     monitor.check()?;
                 }
-                let text = text?;
-                let text = text.trim();
                 bar.add(1);
+                let text = match text {
+                    Err(Error::Text(TextError::TooLong { .. })) if source.has_documents() => {
+                        documents.read += 1;
+                        documents.too_long += 1;
+                        continue;
+                    }
+                    Err(Error::Text(TextError::TooLong { .. })) => {
+                        filter.refuse_unread(&mut counts);
+                        continue;
+                    }
+                    text => text?,
+                };
+                let text = text.trim();
                 let mut admit = |pass: &mut dyn TextPass, text: &str, group: Option<u64>| {
                     let Some(hash) = filter.admit(text, &mut counts) else { return Ok(()) };
                     let (source, group) = (index, group.unwrap_or(hash));
@@ -153,16 +166,21 @@ fn read(
                 }
             }
         }
+        let after = [counts.read, counts.blank + documents.blank, counts.too_long + documents.too_long];
+        let [read, blank, too_long] = std::array::from_fn(|count| after[count] - before[count]);
+        counts.sources.push(SourceCounts { path: source.path.clone(), read, blank, too_long, no_text: left_out });
     }
     Ok(TextSummary { documents, ..counts })
 }
 
 /// The rows of a file, or the whole file where it is a document.
-fn texts_of(source: &TextSource, file: &TextFile, encodings: &Encodings) -> Result<TextReader> {
+fn texts_of(source: &TextSource, file: &TextFile, options: &ReadOptions) -> Result<TextReader> {
     match (source.unit, file.format) {
-        (TextUnit::File, TextFormat::Lines) => Ok(Box::new(std::iter::once(read_document(&file.path, encodings)))),
+        (TextUnit::File, TextFormat::Lines) => {
+            Ok(Box::new(std::iter::once(read_document(&file.path, &options.encodings))))
+        }
         (TextUnit::File, _) => Err(TextError::NoDocument { path: file.path.clone() }.into()),
-        (TextUnit::Line, _) => Ok(read_files(vec![file.clone()], source.column.as_deref(), encodings)),
+        (TextUnit::Line, _) => read_rows(file, source.column.as_deref(), options),
     }
 }
 
@@ -242,9 +260,9 @@ impl TextPass for WritePass<'_> {
                 return Ok(());
             }
             self.held_out_texts.insert(hash);
-            return self.held_out.write(text, group, label);
+            return self.held_out.write(text, TextOrigin { group, label, source });
         }
-        self.train.write(text, group, label)?;
+        self.train.write(text, TextOrigin { group, label, source })?;
         let Some(second) = (self.augment)(text) else { return Ok(()) };
         let hash = super::hash(&second);
         if self.held_out_texts.contains(&hash) || self.exclusion.contains(&second) {
@@ -252,7 +270,7 @@ impl TextPass for WritePass<'_> {
         }
         self.second_texts.insert(hash);
         self.augmented += 1;
-        self.train.write(&second, group, label)
+        self.train.write(&second, TextOrigin { group, label, source })
     }
 }
 

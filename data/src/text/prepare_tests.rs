@@ -51,7 +51,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
     let room = Room::new();
     let text = room.put("a.txt", "Keep me\n\n  \nab\nA man plays.\n Keep me \nvery long indeed\nand me\n");
     let exclude = vec![room.put("sts.tsv", "sentence1\tsentence2\tscore\na man plays\tx\t1\n")];
-    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![TextSource::new(text)]) }).unwrap();
+    let summary = room.prepare(&TextPlan { exclude, max_chars: 12, ..plan(vec![TextSource::new(&text)]) }).unwrap();
     let expected = TextSummary {
         read: 8,
         blank: 2,
@@ -60,6 +60,7 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
         excluded: 1,
         duplicate: 1,
         train: 2,
+        sources: vec![SourceCounts { path: text, read: 8, blank: 2, too_long: 1, ..SourceCounts::default() }],
         ..TextSummary::default()
     };
     assert_eq!(summary, expected);
@@ -89,7 +90,7 @@ fn documents_keep_their_label_and_all_their_sentences_on_one_side() {
     room.put("in/tech/99.txt", "Title 1\nFirst of 1. Second of 1! Said in all.\n");
     let source = TextSource { unit: TextUnit::File, split: true, label: true, ..TextSource::new(room.path("in")) };
     let summary = room.prepare(&TextPlan { hold_out: 0.3, ..plan(vec![source]) }).unwrap();
-    assert_eq!(summary.documents, DocumentCounts { read: 41, blank: 0, duplicate: 1 });
+    assert_eq!(summary.documents, DocumentCounts { read: 41, duplicate: 1, ..DocumentCounts::default() });
     assert_eq!((summary.read, summary.duplicate), (160, 39));
     assert_eq!(summary.train + summary.held_out, 121);
 
@@ -220,7 +221,12 @@ fn nothing_left_is_an_error_with_the_counts() {
 fn only_text_files_are_documents() {
     let room = Room::new();
     let source = TextSource { unit: TextUnit::File, ..TextSource::new(room.put("a.csv", "text\nx\n")) };
-    assert!(room.prepare(&plan(vec![source])).unwrap_err().to_string().ends_with("only .txt files can be documents"));
+    assert!(
+        room.prepare(&plan(vec![source]))
+            .unwrap_err()
+            .to_string()
+            .ends_with("a.csv: only .txt, .md, .markdown and .text files can be documents")
+    );
 }
 
 #[test]
@@ -287,4 +293,87 @@ fn a_second_text_that_is_excluded_or_held_out_is_left_out() {
         assert!(train.iter().all(|text| !held_out.contains(text) && !texts[400..].contains(text)));
         assert!(train.len() > 450 && held_out.len() > 20, "{} {}", train.len(), held_out.len());
     }
+}
+
+#[test]
+fn a_line_of_any_length_is_counted_past_max_chars() {
+    let room = Room::new();
+    let long = "x".repeat(3 << 20);
+    let text = room.put("a.txt", &format!("one one\n{long}\ntwo two\n"));
+    let csv = room.put("b.csv", &format!("text\n\"{long}\"\nthree\n"));
+    let sources = vec![TextSource::new(text), TextSource::new(csv)];
+    let summary = room.prepare(&plan(sources.clone())).unwrap();
+    assert_eq!(summary.to_string(), "5 texts (2 too long): 3 to train on, 0 held out");
+    assert_eq!(summary.sources[1].too_long, 1);
+    let whole = room.prepare(&TextPlan { max_chars: 4 << 20, ..plan(sources) }).unwrap();
+    assert_eq!((whole.too_long, whole.duplicate, whole.train), (0, 1, 4));
+    assert_eq!(room.rows(TRAIN_FILE).texts[1], long);
+}
+
+#[test]
+fn what_a_source_leaves_out_is_told_in_a_line_of_its_own() {
+    let room = Room::new();
+    room.put("in/a.txt", "one one\n\n \nfar too long a text\n");
+    room.put("in/b.md", "two two\n");
+    ["x.pdf", "y.pdf", "z.doc", "config.json"].iter().for_each(|name| drop(room.put(&format!("in/{name}"), "{}")));
+    let plain = room.put("plain.txt", "three\n");
+    let sources = vec![TextSource::new(room.path("in/")), TextSource::new(plain)];
+    let summary = room.prepare(&TextPlan { max_chars: 10, ..plan(sources) }).unwrap();
+    let notes: Vec<_> = summary.source_notes().collect();
+    let left_out = "4 files that hold no text are left out (.pdf 2, .doc 1, .json 1)";
+    let folder = room.path("in/");
+    assert_eq!(notes, [format!("{}: {left_out}; 2 blank texts; 1 text longer than max_chars", folder.display())]);
+    assert_eq!(summary.sources.iter().map(|source| source.read).collect::<Vec<_>>(), [5, 1]);
+    assert_eq!(summary.to_string(), "6 texts (2 blank, 1 too long): 3 to train on, 0 held out");
+}
+
+#[test]
+fn the_source_of_each_text_is_kept_where_there_are_several() {
+    let room = Room::new();
+    let (a, b) = (room.put("a.txt", &numbered(0..3000)), room.put("b.txt", &numbered(2990..3010)));
+    let several = TextPlan { hold_out: 0.1, ..plan(vec![TextSource::new(&a), TextSource::new(b)]) };
+    room.prepare(&several).unwrap();
+    for file in [TRAIN_FILE, HELD_OUT_FILE] {
+        let rows = room.rows(file);
+        let sources = rows.sources.unwrap();
+        assert_eq!(sources.len(), rows.texts.len());
+        for (text, source) in rows.texts.iter().zip(&sources) {
+            let number: usize = text.rsplit_once(' ').unwrap().1.parse().unwrap();
+            assert_eq!(*source, u16::from(number >= 3000), "{text}");
+        }
+    }
+    let prepared = PreparedText::open(&room.path("out").join(TRAIN_FILE)).unwrap();
+    let batch = prepared.batches(100).unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.sources, Some(vec![0; 100]));
+
+    room.prepare(&plan(vec![TextSource::new(a)])).unwrap();
+    assert_eq!(room.rows(TRAIN_FILE).sources, None);
+    let file = fs::File::open(room.path("out").join(TRAIN_FILE)).unwrap();
+    let builder = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let names: Vec<_> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["id", "text", "group", "label"]);
+}
+
+#[test]
+fn a_byte_order_mark_within_a_document_is_dropped() {
+    let room = Room::new();
+    let text = room.put("a.md", "\u{feff}one\n\u{feff}two \u{feff}three\n");
+    for encoding in [None, Some("windows-1252")] {
+        let source =
+            TextSource { unit: TextUnit::File, encoding: encoding.map(str::to_owned), ..TextSource::new(&text) };
+        room.prepare(&plan(vec![source])).unwrap();
+        let expected = if encoding.is_none() { "one\ntwo \u{feff}three" } else { "one\ntwo ï»¿three" };
+        assert_eq!(room.rows(TRAIN_FILE).texts, [expected]);
+    }
+}
+
+#[test]
+fn the_texts_of_known_pairs_are_excluded_by_their_own_names() {
+    let room = Room::new();
+    let text = room.put("a.txt", "one one\ntwo two\nthree\nfour four\nfive\n");
+    let sick = room.put("sick/x.json", "[{\"sentence_A\": \"One one\", \"sentence_B\": \"Two two!\"}]");
+    room.put("sick/y.csv", "question1,question2\nthree,four-four\n");
+    let exclude = vec![sick.parent().unwrap().to_owned()];
+    room.prepare(&TextPlan { exclude, ..plan(vec![TextSource::new(text)]) }).unwrap();
+    assert_eq!(room.rows(TRAIN_FILE).texts, ["five"]);
 }

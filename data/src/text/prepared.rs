@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
+    ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder, UInt16Builder, UInt64Array, UInt64Builder,
 };
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt64Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
@@ -34,6 +34,13 @@ fn text_schema() -> SchemaRef {
         Field::new("group", DataType::UInt64, false),
         Field::new("label", DataType::Utf8, true),
     ]))
+}
+
+/// The columns of texts of several sources.
+fn text_schema_with_sources() -> SchemaRef {
+    let fields = text_schema().fields().iter().cloned().collect::<Vec<_>>();
+    let source = Arc::new(Field::new("source", DataType::UInt16, false));
+    Arc::new(Schema::new(fields.into_iter().chain([source]).collect::<Vec<_>>()))
 }
 
 fn document_schema() -> SchemaRef {
@@ -94,6 +101,16 @@ impl TableWriter {
     }
 }
 
+/// Where a text comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TextOrigin<'a> {
+    /// The hash of its document, or of the text itself.
+    pub(super) group: u64,
+    pub(super) label: Option<&'a str>,
+    /// The place of its source in the plan; below 65536, which the plan checks.
+    pub(super) source: usize,
+}
+
 /// Writes texts, with ids from 0.
 pub(super) struct TextWriter {
     table: TableWriter,
@@ -102,31 +119,43 @@ pub(super) struct TextWriter {
     texts: StringBuilder,
     groups: UInt64Builder,
     labels: StringBuilder,
+    /// Where the plan has several sources.
+    sources: Option<UInt16Builder>,
 }
 
 impl TextWriter {
-    pub(super) fn create(path: &Path) -> Result<Self> {
+    /// A writer of the texts of a plan with so many sources.
+    pub(super) fn create(path: &Path, sources: usize) -> Result<Self> {
+        let sources = (sources > 1).then(UInt16Builder::new);
+        let schema = if sources.is_some() { text_schema_with_sources() } else { text_schema() };
         let (ids, groups) = (UInt64Builder::new(), UInt64Builder::new());
         let (texts, labels) = (StringBuilder::new(), StringBuilder::new());
-        Ok(Self { table: TableWriter::create(path, text_schema())?, rows: 0, ids, texts, groups, labels })
+        Ok(Self { table: TableWriter::create(path, schema)?, rows: 0, ids, texts, groups, labels, sources })
     }
 
-    pub(super) fn write(&mut self, text: &str, group: u64, label: Option<&str>) -> Result<()> {
+    pub(super) fn write(&mut self, text: &str, origin: TextOrigin) -> Result<()> {
         self.ids.append_value(self.rows);
         self.texts.append_value(text);
-        self.groups.append_value(group);
-        self.labels.append_option(label);
+        self.groups.append_value(origin.group);
+        self.labels.append_option(origin.label);
+        if let Some(sources) = &mut self.sources {
+            sources.append_value(origin.source as u16);
+        }
         self.rows += 1;
         if self.rows.is_multiple_of(BATCH_ROWS as u64) { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.table.write(vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(self.ids.finish()),
             Arc::new(self.texts.finish()),
             Arc::new(self.groups.finish()),
             Arc::new(self.labels.finish()),
-        ])
+        ];
+        if let Some(sources) = &mut self.sources {
+            columns.push(Arc::new(sources.finish()));
+        }
+        self.table.write(columns)
     }
 
     pub(super) fn finish(mut self) -> Result<()> {
@@ -146,12 +175,15 @@ pub struct TextBatch {
     pub groups: Vec<u64>,
     /// The labels; `None` for a text without one.
     pub labels: Vec<Option<String>>,
+    /// The place of each text's source in the plan, from 0, where the plan has several sources.
+    pub sources: Option<Vec<u16>>,
 }
 
 /// A file of texts that [`super::prepare`] wrote.
 #[derive(Debug, Clone)]
 pub struct PreparedText {
     path: PathBuf,
+    schema: SchemaRef,
     /// The rows of each row group.
     groups: Vec<usize>,
 }
@@ -160,9 +192,14 @@ impl PreparedText {
     /// Opens the file and checks its columns. A truncated file, or one that [`super::prepare`] did not write, is an
     /// error.
     pub fn open(path: &Path) -> Result<Self> {
-        let builder = reader(path, &text_schema())?;
+        let mut builder = reader(path, &text_schema())?;
+        let mut schema = text_schema();
+        if builder.schema().fields().len() > schema.fields().len() {
+            schema = text_schema_with_sources();
+            builder = reader(path, &schema)?;
+        }
         let groups = builder.metadata().row_groups().iter().map(|group| group.num_rows() as usize).collect();
-        Ok(Self { path: path.to_owned(), groups })
+        Ok(Self { path: path.to_owned(), schema, groups })
     }
 
     /// The path of the file.
@@ -182,7 +219,7 @@ impl PreparedText {
 
     /// All rows in order, at most `rows` at a time.
     pub fn batches(&self, rows: usize) -> Result<impl Iterator<Item = Result<TextBatch>> + Send + use<>> {
-        let builder = reader(&self.path, &text_schema())?.with_batch_size(rows.max(1));
+        let builder = reader(&self.path, &self.schema)?.with_batch_size(rows.max(1));
         batches(builder, &self.path, |batch| Ok(text_batch(batch)))
     }
 
@@ -196,13 +233,13 @@ impl PreparedText {
             }
             start += rows;
         }
-        let builder = reader(&self.path, &text_schema())?
+        let builder = reader(&self.path, &self.schema)?
             .with_row_groups(wanted)
             .with_offset(first - skipped.unwrap_or(first))
             .with_limit(count)
             .with_batch_size(count.clamp(1, ROW_GROUP_ROWS));
         let read = batches(builder, &self.path, |batch| Ok(batch.clone()))?.collect::<Result<Vec<_>>>()?;
-        Ok(text_batch(&concat_batches(&text_schema(), &read).map_err(Error::read_parquet(&self.path))?))
+        Ok(text_batch(&concat_batches(&self.schema, &read).map_err(Error::read_parquet(&self.path))?))
     }
 }
 
@@ -244,6 +281,7 @@ fn text_batch(batch: &RecordBatch) -> TextBatch {
         texts: texts.iter().map(|text| text.unwrap_or_default().to_owned()).collect(),
         groups: batch.column(2).as_primitive::<UInt64Type>().values().to_vec(),
         labels: labels.iter().map(|label| label.map(str::to_owned)).collect(),
+        sources: batch.columns().get(4).map(|sources| sources.as_primitive::<UInt16Type>().values().to_vec()),
     }
 }
 

@@ -4,13 +4,12 @@ use std::io::BufRead;
 use std::iter::{from_fn, once};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use super::TextError;
 use super::decode::Encodings;
+use super::json_values::{JsonValues, text_of};
 use super::lines::Lines;
 use super::source::{self, TextFile, TextFormat};
-use super::table::{TableReader, no_field};
+use super::table::TableReader;
+use super::{ReadOptions, TextError};
 use crate::error::Result;
 
 /// The texts of a file, folder or stream, from [`read_texts`] and [`read_lines`].
@@ -18,27 +17,27 @@ pub type TextReader = Box<dyn Iterator<Item = Result<String>> + Send>;
 
 /// All texts of a file or folder, in order; the next text is read when it is asked for.
 ///
-/// Every row is a text: blank rows and duplicates too. A file without any row is an error. After an error the iterator
-/// ends.
+/// Every row is a text: blank rows and duplicates too. A file without any row is an error, and so is a row of more than
+/// [`super::MAX_ROW_BYTES`]. After an error the iterator ends.
 pub fn read_texts(path: &Path, column: Option<&str>, encoding: Option<&str>) -> Result<TextReader> {
-    let encodings = Encodings::parse(encoding)?;
-    Ok(read_files(source::files(path, column)?, column, &encodings))
+    let options = ReadOptions::new(Encodings::parse(encoding)?);
+    let files = source::files(path, column, &options)?.files;
+    let column = column.map(str::to_owned);
+    Ok(until_error(files.into_iter().flat_map(move |file| {
+        read_rows(&file, column.as_deref(), &options).unwrap_or_else(|error| Box::new(once(Err(error))))
+    })))
 }
 
-/// As [`read_texts`], of these files.
-pub(super) fn read_files(files: Vec<TextFile>, column: Option<&str>, encodings: &Encodings) -> TextReader {
-    let (column, encodings) = (column.map(str::to_owned), encodings.clone());
-    until_error(files.into_iter().flat_map(move |file| {
-        let rows = open(&file, column.as_deref(), &encodings).map(|rows| not_empty(rows, file.path));
-        rows.unwrap_or_else(|error| Box::new(once(Err(error))))
-    }))
+/// All texts of a file. After [`TextError::TooLong`] the iterator goes on with the next text.
+pub(super) fn read_rows(file: &TextFile, column: Option<&str>, options: &ReadOptions) -> Result<TextReader> {
+    Ok(not_empty(open(file, column, options)?, file.path.clone()))
 }
 
 /// All lines of `reader`, such as the standard input; `name` is its name in errors. No line at all is an error. After
 /// an error the iterator ends.
 pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: Option<&str>) -> Result<TextReader> {
-    let encodings = Encodings::parse(encoding)?;
-    let lines = Lines::new(encodings.wrap(Box::new(reader)), name, &encodings);
+    let options = ReadOptions::new(Encodings::parse(encoding)?);
+    let lines = Lines::new(options.encodings.wrap(Box::new(reader)), name, &options);
     Ok(until_error(not_empty(line_rows(lines), name.to_owned())))
 }
 
@@ -58,13 +57,14 @@ fn until_error(rows: impl Iterator<Item = Result<String>> + Send + 'static) -> T
 }
 
 /// The rows of one file.
-fn open(file: &TextFile, column: Option<&str>, encodings: &Encodings) -> Result<TextReader> {
+fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions) -> Result<TextReader> {
     let path = &file.path;
     Ok(match file.format {
-        TextFormat::Lines => line_rows(Lines::open(path, encodings)?),
-        TextFormat::Json => json_rows(Lines::open(path, encodings)?, column.unwrap_or("text").to_owned()),
+        TextFormat::Lines => line_rows(Lines::open(path, options)?),
+        TextFormat::JsonLines => json_rows(JsonValues::of_lines(path, options)?, column.unwrap_or("text").to_owned()),
+        TextFormat::Json => json_rows(JsonValues::of_file(path, options)?, column.unwrap_or("text").to_owned()),
         TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet => {
-            let table = TableReader::open_as(file.format, path, encodings)?;
+            let table = TableReader::open_as(file.format, path, options)?;
             let column = match column {
                 Some(column) => column.to_owned(),
                 None => column_of_texts(path, &table)?,
@@ -89,40 +89,12 @@ fn line_rows(mut lines: Lines) -> TextReader {
     Box::new(from_fn(move || lines.next_line().map(|line| line.map(Into::into)).transpose()))
 }
 
-fn json_rows(mut lines: Lines, field: String) -> TextReader {
+fn json_rows(mut values: JsonValues, field: String) -> TextReader {
     Box::new(from_fn(move || {
-        let value = lines.next_json().transpose()?;
-        let no_text = |found| TextError::NoText { path: lines.path.clone(), line: lines.line, found };
+        let value = values.next_json().transpose()?;
+        let no_text = |found| TextError::NoText { path: values.path().to_owned(), place: values.place(), found };
         Some(value.and_then(|value| Ok(text_of(value, &field).map_err(no_text)?)))
     }))
-}
-
-/// The text in a line's value, or what is wrong with the value.
-fn text_of(value: Value, field: &str) -> std::result::Result<String, String> {
-    let found = match value {
-        Value::String(text) => return Ok(text),
-        Value::Object(mut object) => match object.remove(field) {
-            Some(Value::String(text)) => return Ok(text),
-            // A missing value is an empty text, as in a table.
-            Some(Value::Null) => return Ok(String::new()),
-            Some(other) => format!("the field `{field}` is {}, not a string", value_name(&other)),
-            None => no_field(field, &object),
-        },
-        other => format!("{} where a string or an object belongs", value_name(&other)),
-    };
-    Err(found)
-}
-
-/// What a JSON value is called in errors.
-fn value_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::TextError;
+use super::compression::Compression;
+use super::json_values::holds_text;
+use super::{LeftOutFiles, ReadOptions, TextError};
 use crate::cache::is_tokens_name;
 use crate::error::{Error, Result};
 use crate::files::visible_files;
@@ -36,7 +38,7 @@ pub enum TextUnit {
     /// A line, record or row.
     #[default]
     Line,
-    /// A whole file; only `.txt`.
+    /// A whole file; only `.txt`, `.md`, `.markdown` and `.text`.
     File,
 }
 
@@ -57,6 +59,8 @@ impl TextSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextFormat {
     Lines,
+    JsonLines,
+    /// An array, or else JSON lines.
     Json,
     Tsv,
     Csv,
@@ -81,13 +85,14 @@ impl TextFile {
 /// The format that a file's extension tells.
 pub(super) fn format_of(path: &Path) -> Option<TextFormat> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    let (name, gzip) = name.strip_suffix(".gz").map_or((name.as_str(), false), |name| (name, true));
+    let (name, compression) = Compression::of_name(&name);
     match name.rsplit_once('.')?.1 {
-        "txt" => Some(TextFormat::Lines),
-        "jsonl" | "ndjson" => Some(TextFormat::Json),
+        "txt" | "text" | "md" | "markdown" => Some(TextFormat::Lines),
+        "jsonl" | "ndjson" => Some(TextFormat::JsonLines),
+        "json" => Some(TextFormat::Json),
         "tsv" => Some(TextFormat::Tsv),
         "csv" => Some(TextFormat::Csv),
-        "parquet" if !gzip => Some(TextFormat::Parquet),
+        "parquet" if compression.is_none() => Some(TextFormat::Parquet),
         _ => None,
     }
 }
@@ -96,7 +101,8 @@ pub(super) fn format_of(path: &Path) -> Option<TextFormat> {
 pub fn bare_name(path: &Path) -> String {
     let mut bare = path.to_owned();
     if format_of(path).is_some() {
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        if Compression::of_name(&name).1.is_some() {
             bare.set_extension("");
         }
         bare.set_extension("");
@@ -104,28 +110,46 @@ pub fn bare_name(path: &Path) -> String {
     bare.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
+/// The files of a source.
+#[derive(Debug, Default)]
+pub(super) struct SourceFiles {
+    /// The files with text.
+    pub(super) files: Vec<TextFile>,
+    /// The others.
+    pub(super) left_out: LeftOutFiles,
+}
+
 /// The text files at `path`: the file itself, or all files in and below the folder, sorted by name. Symbolic links are
 /// followed. It is an error to name a `column` where no file has columns.
-pub(super) fn files(path: &Path, column: Option<&str>) -> Result<Vec<TextFile>> {
-    let mut files = Vec::new();
+pub(super) fn files(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<SourceFiles> {
+    let mut found = SourceFiles::default();
     if std::fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
         for file in visible_files(path) {
             let path = file?;
-            if let Some(format) = format_of(&path).filter(|_| !is_token_vectors(&path)) {
-                files.push(TextFile { path, format });
+            match format_of(&path) {
+                Some(TextFormat::Json) if !holds_text(&path, column, options) => found.left_out.count(&path),
+                Some(_) if is_token_vectors(&path) => {}
+                Some(format) => found.files.push(TextFile { path, format }),
+                None => found.left_out.count(&path),
             }
         }
     } else {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
-        files.push(TextFile { path: path.to_owned(), format });
+        found.files.push(TextFile { path: path.to_owned(), format });
     }
-    if files.is_empty() {
-        return Err(TextError::NoFiles { path: path.to_owned() }.into());
+    if found.files.is_empty() {
+        return Err(TextError::NoFiles { path: path.to_owned(), others: found.left_out.endings() }.into());
     }
-    if column.is_some() && files.iter().all(|file| file.format == TextFormat::Lines) {
+    if column.is_some() && found.files.iter().all(|file| file.format == TextFormat::Lines) {
         return Err(TextError::NoTable { path: path.to_owned() }.into());
     }
-    Ok(files)
+    Ok(found)
+}
+
+/// The files of the folder at `path` that [`super::read_texts`] leaves out because they hold no text; none where `path`
+/// is a file.
+pub fn left_out_files(path: &Path, column: Option<&str>) -> Result<LeftOutFiles> {
+    Ok(files(path, column, &ReadOptions::default())?.left_out)
 }
 
 /// Whether the file holds the token vectors of a cache, which are not texts.
@@ -143,10 +167,15 @@ mod tests {
         let format = |name: &str| format_of(Path::new(name));
         assert_eq!(format("a/b.TXT"), Some(TextFormat::Lines));
         assert_eq!(format("STSB.test.tsv.gz"), Some(TextFormat::Tsv));
-        assert_eq!(format("x.ndjson"), Some(TextFormat::Json));
+        assert_eq!(format("x.ndjson.ZST"), Some(TextFormat::JsonLines));
+        assert_eq!(format("x.json.xz"), Some(TextFormat::Json));
+        for name in ["README.md", "a.markdown.bz2", "a.text"] {
+            assert_eq!(format(name), Some(TextFormat::Lines), "{name}");
+        }
         assert_eq!(format("x.parquet"), Some(TextFormat::Parquet));
         assert_eq!(format("x.parquet.gz"), None);
-        assert_eq!(format("README.md"), None);
+        assert_eq!(format("README"), None);
+        assert_eq!(format("a.doc"), None);
         assert_eq!(format("txt"), None);
     }
 
@@ -156,7 +185,9 @@ mod tests {
         assert_eq!(bare("en/STSB.test.tsv.GZ"), "STSB.test");
         assert_eq!(bare("STSB.test.parquet"), "STSB.test");
         assert_eq!(bare("a/tweets.txt"), "tweets");
-        assert_eq!(bare("a/README.md"), "README.md");
+        assert_eq!(bare("a/README.md"), "README");
+        assert_eq!(bare("STSB.test.csv.zst"), "STSB.test");
+        assert_eq!(bare("a/x.pdf"), "x.pdf");
         assert_eq!(bare("STSB.test"), "STSB.test");
         assert_eq!(bare("."), ".");
     }
@@ -164,10 +195,10 @@ mod tests {
     #[test]
     fn a_folder_is_walked_by_name_without_hidden_and_foreign_files() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b/2.txt", "b/10.txt", "a.csv", "c.md", ".git/x.txt", "b/.hidden.txt"] {
+        for name in ["b/2.txt", "b/10.txt", "a.csv", "c.pdf", ".git/x.txt", "b/.hidden.txt"] {
             crate::files::write_bytes(&folder.path().join(name), b"x").unwrap();
         }
-        let found = files(folder.path(), None).unwrap();
+        let found = files(folder.path(), None, &ReadOptions::default()).unwrap().files;
         let names: Vec<_> = found.iter().map(|file| file.path.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, ["a.csv", "b/10.txt", "b/2.txt"].map(Path::new));
         assert_eq!(found[1].folder_name().as_deref(), Some("b"));
@@ -176,12 +207,17 @@ mod tests {
     #[test]
     fn what_holds_no_text_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = files(folder.path(), None).unwrap_err();
+        let error = files(folder.path(), None, &ReadOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with("no text file in the folder"), "{error}");
-        let error = files(&folder.path().join("gone.txt"), None).unwrap_err();
+        let error = files(&folder.path().join("gone.txt"), None, &ReadOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with("cannot read") && error.to_string().ends_with("gone.txt"), "{error}");
         let path = folder.path().join("x.pdf");
         crate::files::write_bytes(&path, b"x").unwrap();
-        assert!(files(&path, None).unwrap_err().to_string().ends_with("x.pdf: unknown kind of text file"));
+        assert!(
+            files(&path, None, &ReadOptions::default())
+                .unwrap_err()
+                .to_string()
+                .ends_with("x.pdf: unknown kind of text file")
+        );
     }
 }
