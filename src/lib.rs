@@ -29,6 +29,7 @@
 //! # }
 //! ```
 
+pub mod cache_teacher;
 pub mod commands;
 pub mod error;
 mod json_file;

@@ -16,7 +16,7 @@ use super::common::{RecipeArguments, locate, print_path};
 use super::overwrite_guard::lock_student_folder;
 use crate::error::{Error, Result};
 use crate::models::tokenizer_file;
-use crate::pipeline::stages::distil::{ID, distil_into};
+use crate::pipeline::stages::distil::{ID, distil_into, warn};
 use crate::recipe::{Recipe, VocabularySource};
 
 #[derive(Args)]
@@ -100,6 +100,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         stage: ID.name(),
         device: Device::Cpu,
     };
+    warn(&job, monitor)?;
     distil_into(&job, Map::from_iter([("cache".into(), json!(arguments.cache))]), monitor)?;
     print_path(&arguments.to)
 }

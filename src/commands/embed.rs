@@ -1,6 +1,6 @@
 //! `limbeck embed`: the embed stage on a teacher and text named on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use limbeck_data::Monitor;
@@ -8,21 +8,25 @@ use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_data::cache::CacheSpec;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_teacher::embed::{EmbedJob, Teacher, run as embed};
+use limbeck_teacher::embed::{EmbedJob, run as embed};
 
-use super::common::{ModelArguments, locate, print_path};
+use super::api::{self, ApiArguments};
+use super::common::{ModelArguments, locate, print_path, set_threads};
 use super::input::TextArguments;
 use super::overwrite_guard::refuse_cache;
+use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
 use crate::models::{StudentEngine, tokenizer_file};
 use crate::pipeline::stages::embed::note;
 
 #[derive(Args)]
-#[command(after_help = "Example:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache")]
+#[command(after_help = "Examples:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache\n  \
+                        limbeck embed --api-url https://api.openai.com/v1 --api-model text-embedding-3-small \
+                        --api-key-env OPENAI_API_KEY --api-max-total-tokens 1000000 --input corpus.txt --to cache")]
 pub(super) struct Arguments {
     /// The teacher: a Hugging Face BERT folder, an ONNX file beside its tokenizer.json, or a URI
-    #[arg(long, value_name = "M")]
-    teacher: Uri,
+    #[arg(long, value_name = "M", required_unless_present = "api_url")]
+    teacher: Option<Uri>,
 
     /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
     #[arg(long, value_name = "TEXT")]
@@ -58,6 +62,9 @@ pub(super) struct Arguments {
 
     #[command(flatten)]
     model: ModelArguments,
+
+    #[command(flatten)]
+    api: ApiArguments,
 }
 
 /// Parses how a cache stores vectors.
@@ -74,13 +81,13 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.model.run.engine != StudentEngine::Folded {
         return Err(Error::Usage("--engine is for students; a teacher runs in ONNX Runtime".into()));
     }
-    let store = AssetStore::of_user();
-    let opener = arguments.model.opener(&store, monitor);
-    let path = locate(&arguments.teacher, monitor)?;
-    refuse_cache(&arguments.to, &path, &arguments.input)?;
-    let teacher = opener
-        .open_teacher(&path, &arguments.model.options(arguments.prefix.as_deref(), arguments.prompt.as_deref()))?;
-    let fingerprint = teacher.cache_fingerprint(hash_of_text(arguments)?)?;
+    let api = arguments.api.settings(arguments.prefix.as_deref(), &arguments.model)?;
+    if api.is_some() && arguments.prompt.is_some() {
+        let what = "--prompt names a prompt of a model's folder, which an API doesn't show; give the text by --prefix";
+        return Err(Error::Usage(what.into()));
+    }
+    let path = arguments.teacher.as_ref().map(|teacher| locate(teacher, monitor)).transpose()?;
+    refuse_cache(&arguments.to, path.as_deref().unwrap_or(Path::new("")), &arguments.input)?;
     let student = match &arguments.student_tokenizer {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(locate(uri, monitor)?))?),
         None => None,
@@ -90,9 +97,19 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         // Before the vocabulary is embedded rather than after it.
         texts.next().transpose()?;
     }
-    let spec = CacheSpec::new(teacher.dimension(), arguments.storage, fingerprint);
+    let teacher = match (api, path) {
+        (Some(settings), _) if arguments.api.dry_run => {
+            return api::print_estimate(&settings, Box::new(texts), student.as_ref(), &arguments.to);
+        }
+        (Some(settings), _) => {
+            set_threads(arguments.model.run.threads);
+            CacheTeacher::Api(Box::new(api::open(settings, &arguments.to, arguments.shard, monitor)?))
+        }
+        (None, path) => open_local(arguments, &path.unwrap_or_default(), monitor)?,
+    };
+    let spec = teacher.spec(hash_of_text(arguments)?, arguments.storage)?;
     let job = EmbedJob {
-        teacher: &teacher,
+        teacher: teacher.for_job(),
         texts: Box::new(texts),
         total: None,
         folder: &arguments.to,
@@ -103,6 +120,14 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let summary = embed(job, monitor)?;
     note("all", &summary, monitor);
     print_path(&arguments.to)
+}
+
+/// Opens the teacher at `path`.
+fn open_local(arguments: &Arguments, path: &Path, monitor: Monitor) -> Result<CacheTeacher> {
+    let store = AssetStore::of_user();
+    let opener = arguments.model.opener(&store, monitor);
+    let options = arguments.model.options(arguments.prefix.as_deref(), arguments.prompt.as_deref());
+    Ok(CacheTeacher::Onnx(Box::new(opener.open_teacher(path, &options)?)))
 }
 
 /// The hash of all input files.

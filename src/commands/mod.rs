@@ -9,6 +9,7 @@ macro_rules! say {
 }
 
 mod am_softmax;
+mod api;
 mod bench;
 mod common;
 mod completions;

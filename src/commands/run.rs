@@ -84,13 +84,17 @@ fn plan_chain(recipe: Recipe, path: &Path, runs: &Path) -> Result<Vec<PlannedRun
 
 fn print_plan(pipeline: &Pipeline, options: &RunOptions) -> Result<()> {
     say!("{}", pipeline.folder().root().display());
-    for planned in pipeline.decide(options)? {
-        let (stage, place) = (planned.stage.id(), planned.place);
-        match planned.decision {
+    let stages = pipeline.decide(options)?;
+    for planned in &stages {
+        let (stage, place) = (planned.stage.id(), &planned.place);
+        match &planned.decision {
             Decision::Run(reason) => say!("  {stage:15} run: {reason}{place}"),
             Decision::Skip => say!("  {stage:15} skip: up to date{place}"),
             Decision::AfterEnd => say!("  {stage:15} left out by --to"),
         }
+    }
+    for line in pipeline.api_estimate(&stages)? {
+        say!("{line}");
     }
     Ok(())
 }

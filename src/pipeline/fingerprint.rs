@@ -74,7 +74,7 @@ pub(crate) fn stamp(uri: &Uri) -> Value {
 pub(crate) fn stamp_cache(origin: &CacheOrigin) -> Option<Value> {
     match origin {
         CacheOrigin::Elsewhere { path, .. } => Some(stamp_path(path)),
-        CacheOrigin::Teacher(_) => None,
+        CacheOrigin::Teacher(_) | CacheOrigin::Api => None,
     }
 }
 

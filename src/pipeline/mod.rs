@@ -17,6 +17,7 @@
 //!
 //! A stage is one file in [`stages`] and one line of the list there.
 
+mod api_estimate;
 mod context;
 pub(crate) mod fingerprint;
 mod planned_run;
@@ -138,6 +139,22 @@ impl Pipeline<'_> {
             Ok(PlannedStage { stage, decision, place: self.place(resolution.owner(0, stage.id())) })
         };
         stages.into_iter().map(planned).collect()
+    }
+
+    /// What a teacher behind an API would be asked for by the stages in `planned`, in lines; none where it would be asked
+    /// for nothing. Nothing is sent.
+    pub fn api_estimate(&self, planned: &[PlannedStage]) -> Result<Vec<String>> {
+        let runs = |id: StageId| {
+            planned.iter().any(|stage| stage.stage.id() == id && matches!(stage.decision, Decision::Run(_)))
+        };
+        if !runs(stages::embed::ID) {
+            return Ok(Vec::new());
+        }
+        let resolution = resolve(&self.chain)?;
+        let (chain, store, monitor) = (&*self.chain, &self.store, self.monitor);
+        let at = resolution.owner(0, stages::embed::ID);
+        let context = Context { chain, at, resolution: &resolution, store, monitor, finished: &[] };
+        api_estimate::lines(&context, !runs(stages::text::ID))
     }
 
     /// Runs the stages and gives the summary, if the run has come to one.

@@ -38,6 +38,8 @@ impl RunFolder {
         state = "state.json";
         /// One line per training step or evaluation.
         metrics = "metrics.jsonl";
+        /// The tokens that a teacher behind an API has taken.
+        api_usage = "api-usage.json";
         /// What was fetched, with its sha256.
         assets = "assets.json";
         /// Prepared text.

@@ -148,7 +148,8 @@ mod tests {
         let text = std::fs::read_to_string(path).unwrap();
         let key = |line: &str| {
             let (name, _) = line.split_once(" = ").unwrap_or_default();
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+            !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c == '.' || c.is_ascii_digit())
         };
         let whole = text.lines().map(|line| line.strip_prefix("# ").filter(|line| key(line)).unwrap_or(line));
         [text.parse().unwrap(), whole.collect::<Vec<_>>().join("\n").parse().unwrap()]

@@ -10,7 +10,7 @@ mod schema;
 pub use load::{from_overrides, read, resolved};
 pub use plan::{CacheOrigin, MOST_THREADS, Plan, TeacherPlan, available_threads};
 pub use schema::{
-    BaselineSection, BenchSection, CacheSection, CardSection, DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE,
-    EvaluateSection, Method, Recipe, RuntimeSection, SourceSection, StudentSection, StudentStart, TeacherSection,
-    TextSection, TrainStudentSection, TrainTeacherSection, VocabularyKind, VocabularySource,
+    ApiSection, BaselineSection, BenchSection, CacheSection, CardSection, DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT,
+    DEFAULT_SIZE, EvaluateSection, Method, Recipe, RuntimeSection, SourceSection, StudentSection, StudentStart,
+    TeacherSection, TextSection, TrainStudentSection, TrainTeacherSection, VocabularyKind, VocabularySource,
 };

@@ -9,7 +9,7 @@ use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
 
 use super::schema::problem::{Check, Problem, problem};
-use super::schema::{CacheSection, Method, Recipe};
+use super::schema::{ApiSection, CacheSection, Method, Recipe};
 use crate::error::{Error, Result};
 
 /// More threads than this are taken for a mistake.
@@ -31,7 +31,7 @@ pub struct Plan {
     pub runtime: Uri,
     /// Where the targets come from.
     pub cache: CacheOrigin,
-    /// The tokenizer that the recipe names for the student.
+    /// The tokenizer that the recipe names for the student, or in place of the one that an API lacks.
     pub tokenizer: Option<Uri>,
     /// The student's own vocabulary, if it has one.
     pub vocabulary: Option<Vocabulary>,
@@ -50,6 +50,8 @@ pub struct Plan {
 pub enum CacheOrigin {
     /// A teacher embeds the recipe's text.
     Teacher(TeacherPlan),
+    /// A teacher behind an API embeds the recipe's text.
+    Api,
     /// A cache made elsewhere.
     Elsewhere {
         /// Its file or folder.
@@ -84,7 +86,7 @@ impl Plan {
             threads: recipe.threads.unwrap_or_else(available_threads),
             runtime: crate::models::runtime_uri(&recipe.runtime.library)?,
             cache: cache_origin(&recipe).map_err(in_recipe)?,
-            tokenizer: recipe.student.tokenizer.as_deref().map(str::parse).transpose()?,
+            tokenizer: named_tokenizer(&recipe).map(str::parse).transpose()?,
             vocabulary,
             text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
@@ -110,14 +112,16 @@ impl Plan {
     pub fn check_files(&self) -> Result<()> {
         let elsewhere = match &self.cache {
             CacheOrigin::Elsewhere { path, .. } => Some(Uri::Path(path.clone())),
-            CacheOrigin::Teacher(_) => None,
+            CacheOrigin::Teacher(_) | CacheOrigin::Api => None,
         };
+        let tokenizer = if self.recipe.student.tokenizer.is_some() { "student" } else { "teacher.api" };
+        let tokenizer = format!("{tokenizer}.tokenizer");
         let named: [(&str, Vec<&Uri>); 7] = [
             ("cache.path", elsewhere.iter().collect()),
             ("teacher.source", self.teacher().map(|teacher| &teacher.uri).into_iter().collect()),
             ("text.source", self.text.iter().collect()),
             ("text.exclude", self.exclude.iter().collect()),
-            ("student.tokenizer", self.tokenizer.iter().collect()),
+            (&tokenizer, self.tokenizer.iter().collect()),
             ("train_teacher.examples", self.examples.iter().collect()),
             ("train_student.examples", self.student_examples.iter().collect()),
         ];
@@ -133,12 +137,22 @@ impl Plan {
         Ok(())
     }
 
-    /// The teacher, where the recipe has one that can be asked.
+    /// The teacher that runs on this machine, where the recipe has one.
     pub fn teacher(&self) -> Option<&TeacherPlan> {
         match &self.cache {
             CacheOrigin::Teacher(teacher) => Some(teacher),
-            CacheOrigin::Elsewhere { .. } => None,
+            CacheOrigin::Api | CacheOrigin::Elsewhere { .. } => None,
         }
+    }
+
+    /// The teacher behind an API, where the recipe has one.
+    pub fn api(&self) -> Option<&ApiSection> {
+        self.recipe.teacher.as_ref()?.api.as_ref()
+    }
+
+    /// Whether the recipe's text is embedded, by a teacher of either kind.
+    pub fn embeds_text(&self) -> bool {
+        !matches!(self.cache, CacheOrigin::Elsewhere { .. })
     }
 
     /// The precision in which the teacher fills the cache.
@@ -182,6 +196,9 @@ fn check_teacher(recipe: &Recipe) -> Check {
             teacher.check()?;
             recipe.text.check_beside_teacher()?;
             recipe.cache.check_beside_teacher()?;
+            if let Some(api) = &teacher.api {
+                api.check_tokenizer(recipe.student.tokenizer.as_deref())?;
+            }
         }
         (None, None) => {
             return problem("there is neither a [teacher] nor a cache.path", "name a teacher: source = \"…\"");
@@ -189,6 +206,10 @@ fn check_teacher(recipe: &Recipe) -> Check {
     }
     let Some(train) = &recipe.train_teacher else { return Ok(()) };
     match &recipe.teacher {
+        Some(teacher) if teacher.api.is_some() => {
+            let hint = "a teacher behind an API can't be trained here; leave [train_teacher] out";
+            problem("[train_teacher] stands beside [teacher.api]", hint)
+        }
         Some(teacher) => train.check(teacher.pooler.unwrap_or_default()),
         None => problem("[train_teacher] needs a [teacher]", "name the model to start from: source = \"…\""),
     }
@@ -208,9 +229,16 @@ fn check_methods(recipe: &Recipe) -> Check {
     recipe.train_student.check_dev()
 }
 
+/// The tokenizer that stands for the student's: its own, or the one named in place of an API's.
+fn named_tokenizer(recipe: &Recipe) -> Option<&str> {
+    let of_api = recipe.teacher.as_ref().and_then(|teacher| teacher.api.as_ref()?.tokenizer.as_deref());
+    recipe.student.tokenizer.as_deref().or(of_api)
+}
+
 fn cache_origin(recipe: &Recipe) -> Check<CacheOrigin> {
     let (teacher, cache) = (&recipe.teacher, &recipe.cache);
     match (teacher, &cache.path) {
+        (Some(teacher), None) if teacher.api.is_some() => Ok(CacheOrigin::Api),
         (Some(teacher), None) => {
             let device = teacher.device.as_deref().unwrap_or("cpu").parse()?;
             let uri = teacher.source.parse()?;
@@ -268,6 +296,41 @@ mod tests {
     #[test]
     fn a_recipe_without_targets_is_refused() {
         assert_refused(plan(""), "neither");
+    }
+
+    const API: &str = "[[text.source]]\nuri = \"a.txt\"\n[teacher.api]\nurl = \"http://h/v1\"\nmodel = \"m\"\n";
+
+    #[test]
+    fn a_teacher_behind_an_api_needs_a_tokenizer() {
+        assert_refused(plan(API), "needs a tokenizer");
+        for named in ["tokenizer = \"k\"\n", "[student]\ntokenizer = \"k\"\n"] {
+            let plan = plan(&format!("{API}{named}")).unwrap();
+            assert!(plan.teacher().is_none() && plan.api().is_some() && plan.embeds_text());
+            assert_eq!(plan.tokenizer.unwrap().to_string(), "k");
+        }
+        assert_refused(plan(&format!("{API}tokenizer = \"k\"\n[student]\ntokenizer = \"k\"\n")), "stands beside");
+    }
+
+    #[test]
+    fn no_key_of_a_local_teacher_stands_beside_an_api() {
+        for (key, value) in [
+            ("source", "\"t\""),
+            ("sha256", "\"ab\""),
+            ("prefix", "\"query: \""),
+            ("max_tokens", "8"),
+            ("pooler", "\"cls\""),
+            ("precision", "\"int8\""),
+            ("device", "\"cuda\""),
+        ] {
+            let recipe = format!("[teacher]\n{key} = {value}\n{API}tokenizer = \"k\"\n");
+            assert_refused(plan(&recipe), &format!("teacher.{key} stands beside"));
+        }
+    }
+
+    #[test]
+    fn an_api_s_settings_are_checked_and_its_model_is_not_trained() {
+        assert_refused(plan(&format!("{API}tokenizer = \"k\"\nbatch = 0\n")), "batch is 0");
+        assert_refused(plan(&format!("{API}tokenizer = \"k\"\n[train_teacher]\n")), "stands beside [teacher.api]");
     }
 
     #[test]

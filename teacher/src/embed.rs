@@ -8,36 +8,23 @@
 //! A batch depends on its shard and the settings alone, never on timing: a job that is killed at any moment and started
 //! again ends in the same bytes. Memory holds a few shards, however long the text is.
 
+mod cut_texts;
+mod input;
 mod pipeline;
 mod student_vocabulary;
+mod teacher;
 mod teacher_vocabulary;
+mod vocabulary_texts;
 
 use std::path::{Path, PathBuf};
 
 use limbeck_data::cache::{CacheSpec, CacheWriter};
 use limbeck_data::{Interrupted, Monitor, is_interrupted};
-use limbeck_encoder::{Embeddings, TokenBatch, Tokenizer};
+use limbeck_encoder::Tokenizer;
 
+pub use self::cut_texts::CutTexts;
+pub use self::teacher::{EmbedTeacher, Teacher, TextTeacher};
 use crate::{Error, Result};
-
-/// An encoder that takes texts as tokens, so that tokenizing and inference can overlap.
-pub trait Teacher: Sync {
-    /// The width of its vectors.
-    fn dimension(&self) -> usize;
-
-    /// Its tokenizer.
-    fn tokenizer(&self) -> &Tokenizer;
-
-    /// Put before every text.
-    fn prefix(&self) -> &str;
-
-    /// The ids that the model gets for `texts`, with the prefix and the special tokens around them.
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch>;
-
-    /// The unit vectors of tokenised texts. `done` is called after each batch with its number of texts; its error ends
-    /// the work.
-    fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings>;
-}
 
 /// Texts in chunks of any size.
 pub type TextChunks<'a> = Box<dyn Iterator<Item = limbeck_data::Result<Vec<String>>> + Send + 'a>;
@@ -45,7 +32,7 @@ pub type TextChunks<'a> = Box<dyn Iterator<Item = limbeck_data::Result<Vec<Strin
 /// The texts to embed, the teacher, and the cache to fill.
 pub struct EmbedJob<'a> {
     /// Makes the vectors.
-    pub teacher: &'a dyn Teacher,
+    pub teacher: EmbedTeacher<'a>,
     /// The texts.
     pub texts: TextChunks<'a>,
     /// How many texts there are, for the progress bar.
@@ -55,7 +42,7 @@ pub struct EmbedJob<'a> {
     /// The cache's format and fingerprint; the dimension is always the teacher's.
     pub spec: CacheSpec,
     /// Whether the vector of each of the teacher's tokens is written beside the shards; of several parts, the first
-    /// writes the vectors.
+    /// writes the vectors. A teacher of texts has no tokens of its own.
     pub tokens: bool,
     /// A student's own tokenizer: the vectors of its tokens are written too, of several parts by the first.
     pub student: Option<&'a Tokenizer>,
@@ -74,6 +61,8 @@ pub struct EmbedSummary {
     pub kept: usize,
     /// Damaged files of an earlier job, a line each; this job wrote them again.
     pub redone: Vec<String>,
+    /// How many of the texts that this job embedded the teacher cut; `None` where it can't be known or none is cut.
+    pub cut: Option<CutTexts>,
 }
 
 /// Runs the job. Shards that an earlier run finished are checked and kept.
@@ -98,19 +87,35 @@ pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
         return Err(Error::NoText);
     }
     writer.finish(shards.rows)?;
-    Ok(EmbedSummary { folder, rows: shards.rows, written: shards.written, kept: shards.kept, redone })
+    let pipeline::ShardCounts { rows, written, kept, cut } = shards;
+    Ok(EmbedSummary { folder, rows, written, kept, redone, cut: Some(cut).filter(|cut| cut.cut > 0) })
 }
 
 /// Writes the vectors of the vocabularies, then those of the texts.
 fn fill(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<pipeline::ShardCounts> {
     let is_first = job.spec.part.is_none_or(|(part, _)| part == 0);
-    if job.tokens && is_first && !writer.has_tokens() {
-        teacher_vocabulary::write(job.teacher, writer, monitor)?;
-    }
-    if let Some(student) = job.student.filter(|student| is_first && !writer.has_student_tokens(student.json())) {
-        student_vocabulary::write(job.teacher, student, writer, monitor)?;
+    let student = job.student.filter(|student| is_first && !writer.has_student_tokens(student.json()));
+    match job.teacher {
+        EmbedTeacher::Tokens(teacher) => {
+            if job.tokens && is_first && !writer.has_tokens() {
+                teacher_vocabulary::write(teacher, writer, monitor)?;
+            }
+            if let Some(student) = student {
+                student_vocabulary::write(teacher, student, writer, monitor)?;
+            }
+        }
+        EmbedTeacher::Texts(teacher) => {
+            if let Some(student) = student {
+                vocabulary_texts::write(teacher, student, writer, monitor)?;
+            }
+        }
     }
     pipeline::run(job, writer, monitor)
+}
+
+/// The texts whose vectors [`run`] would ask a teacher of texts for, for the tokens of `student`.
+pub fn vocabulary_texts(student: &Tokenizer) -> Vec<String> {
+    vocabulary_texts::distinct(student).texts
 }
 
 #[cfg(test)]

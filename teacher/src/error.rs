@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use limbeck_data::Interrupted;
 
+use crate::api::ApiError;
+
 /// The result of this crate's functions.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -295,6 +297,17 @@ pub enum Error {
         /// The text's place among the texts to encode, from 0.
         row: usize,
     },
+    /// The model gave NaN or infinity for a text of an embed job.
+    #[error("{}: the vector of text {row} is not finite: {text:?}", path.display())]
+    #[diagnostic(help("the model overflows on this text: use one in f32, or leave the text out"))]
+    TextNotFinite {
+        /// The model.
+        path: PathBuf,
+        /// The text's place among all texts, from 1.
+        row: u64,
+        /// The text's beginning.
+        text: String,
+    },
     /// The embed job had no text at all.
     #[error("there is no text to embed")]
     NoText,
@@ -325,6 +338,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Training(Box<limbeck_training::Error>),
+    /// A teacher behind an API.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Api(#[from] ApiError),
     /// The ONNX file can't be written.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -37,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 
+pub mod api;
 pub mod backprop;
 mod batching;
 pub mod bert;

@@ -194,6 +194,10 @@ impl Teacher for OnnxEncoder {
         &self.prefix
     }
 
+    fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
     /// The texts are cut to length; a student's export has no special tokens.
     fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let input = TextInput { prefix: &self.prefix, lower_case: self.lower_case };

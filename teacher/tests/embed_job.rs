@@ -11,7 +11,7 @@ use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType, is_interrupted};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
-use limbeck_teacher::embed::{self, EmbedJob, EmbedSummary, Teacher};
+use limbeck_teacher::embed::{self, CutTexts, EmbedJob, EmbedSummary, EmbedTeacher, Teacher};
 use limbeck_teacher::{Error, Result};
 
 const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/onnx/tokenizer.json");
@@ -26,6 +26,8 @@ struct Fake {
     batches: AtomicUsize,
     /// Fails at this batch.
     breaks_at: usize,
+    /// Cuts longer texts.
+    max_tokens: Option<usize>,
     /// Sets the interrupt at this batch.
     stops_at: Option<(usize, Interrupt)>,
 }
@@ -34,7 +36,7 @@ impl Fake {
     fn new() -> Self {
         let tokenizer = Tokenizer::from_file(Path::new(TOKENIZER)).unwrap();
         let batches = AtomicUsize::new(0);
-        Self { tokenizer, pause: Duration::ZERO, batches, breaks_at: usize::MAX, stops_at: None }
+        Self { tokenizer, pause: Duration::ZERO, batches, breaks_at: usize::MAX, max_tokens: None, stops_at: None }
     }
 }
 
@@ -51,10 +53,14 @@ impl Teacher for Fake {
         "the "
     }
 
+    fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
     fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let texts: Vec<String> = texts.iter().map(|text| format!("the {text}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Ok(self.tokenizer.encode_batch(&texts, Special::With, None)?)
+        Ok(self.tokenizer.encode_batch(&texts, Special::With, self.max_tokens)?)
     }
 
     fn encode_tokens(&self, tokens: &TokenBatch, done: &mut dyn FnMut(usize) -> Result<()>) -> Result<Embeddings> {
@@ -92,6 +98,7 @@ fn job<'a>(teacher: &'a Fake, folder: &'a Path) -> EmbedJob<'a> {
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
     let spec = CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
+    let teacher = EmbedTeacher::Tokens(teacher);
     EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, student: None }
 }
 
@@ -249,10 +256,31 @@ fn an_interrupted_job_keeps_its_shards_and_says_how_to_go_on() {
 fn an_error_of_the_teacher_ends_the_job_and_keeps_finished_shards() {
     let folder = tempfile::tempdir().unwrap();
     let error = fill(&Fake { breaks_at: 2 + 2 * 4 + 3, ..Fake::new() }, folder.path()).unwrap_err();
-    assert!(matches!(error, Error::NotFinite { .. }), "{error}");
+    assert!(matches!(error, Error::TextNotFinite { .. }), "{error}");
     assert_eq!(listed(folder.path()), 2);
     fill(&Fake::new(), folder.path()).unwrap();
     assert!(contents(folder.path()) == undisturbed());
+}
+
+#[test]
+fn a_vector_that_is_not_finite_is_named_by_its_text_and_its_place_among_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = fill(&Fake { breaks_at: 2 + 2 * 4, ..Fake::new() }, folder.path()).unwrap_err().to_string();
+    let (row, text) = (2 * SHARD_ROWS + 1, &chunks().concat()[2 * SHARD_ROWS]);
+    assert_eq!(error, format!("fake: the vector of text {row} is not finite: {text:?}"));
+}
+
+#[test]
+fn texts_that_the_teacher_cuts_are_counted_and_those_of_just_its_length_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    // [CLS], the prefix, up to three words, [SEP].
+    let teacher = Fake { max_tokens: Some(6), ..Fake::new() };
+    let summary = fill(&teacher, folder.path()).unwrap();
+    let cut = chunks().concat().iter().filter(|text| text.split(' ').count() > 3).count() as u64;
+    assert_eq!(summary.cut, Some(CutTexts { cut, of: ROWS as u64, max_tokens: 6 }));
+    assert!(cut > 0 && cut < ROWS as u64);
+    let summary = fill(&Fake { max_tokens: Some(8), ..Fake::new() }, tempfile::tempdir().unwrap().path()).unwrap();
+    assert_eq!(summary.cut, None);
 }
 
 #[test]

@@ -45,6 +45,9 @@ impl Stage for Bench {
 
     fn run(&self, context: &Context) -> Result<()> {
         let candidates = evaluate::candidates(context)?;
+        if context.plan().api().is_some() {
+            context.monitor.note("bench: the teacher behind the API is left out; a network's speed is no model's");
+        }
         let models: Vec<NamedModel<'_>> = candidates.iter().map(Candidate::model).collect();
         let texts = bench_texts(context)?;
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -57,7 +60,7 @@ impl Stage for Bench {
 }
 
 fn bench_texts(context: &Context) -> Result<Vec<String>> {
-    if context.plan().teacher().is_some() {
+    if context.plan().embeds_text() {
         return text::prepared_texts(context, TEXTS);
     }
     let (cache, _) = embed::open_caches(context)?;

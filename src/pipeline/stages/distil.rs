@@ -2,7 +2,7 @@
 
 use limbeck_data::Monitor;
 use limbeck_data::files::lock_folder;
-use limbeck_student::distil::{DistilJob, distil, remove_checkpoints};
+use limbeck_student::distil::{DistilJob, distil, remove_checkpoints, warnings};
 use limbeck_student::folder::save_student;
 use serde_json::{Map, Value, json};
 
@@ -44,14 +44,23 @@ impl Stage for Distil {
         let _lock = lock_folder(&folder)?;
         let mut job = files.job(context, &context.plan().recipe.distil, &folder, ID.name());
         job.student = student.as_ref().map(|student| &student.model);
+        warn(&job, context.monitor)?;
         distil_into(&job, origin_of_run(context), context.monitor)
     }
+}
+
+/// Notes what is odd about the job's targets.
+pub fn warn(job: &DistilJob, monitor: Monitor) -> Result<()> {
+    for warning in warnings(&job.targets, job.settings)? {
+        monitor.note(&format!("{}: {warning}", job.stage));
+    }
+    Ok(())
 }
 
 /// What a student of a run comes from: its teacher, or a cache made elsewhere, and the recipe.
 pub fn origin_of_run(context: &Context) -> Map<String, Value> {
     let recipe = &context.plan().recipe;
-    let teacher = recipe.teacher.as_ref().map(|teacher| teacher.source.clone());
+    let teacher = recipe.teacher.as_ref().map(|teacher| teacher.name());
     let teacher = teacher.or_else(|| recipe.cache.path.clone());
     Map::from_iter([("teacher".into(), json!(teacher)), ("recipe".into(), json!(recipe.name))])
 }

@@ -9,14 +9,17 @@ use limbeck_data::files::remove;
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
-use limbeck_teacher::embed::{EmbedJob, EmbedSummary, Teacher, run as embed};
+use limbeck_teacher::api::ApiTeacher;
+use limbeck_teacher::embed::{CutTexts, EmbedJob, EmbedSummary, run as embed};
 use serde_json::{Value, json};
 
 use super::{export_teacher, fetch, text, vocabulary};
+use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
+use crate::summary::format::thousands;
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("embed");
@@ -40,13 +43,16 @@ impl Stage for Embed {
         if let Some(tokenizer) = &plan.tokenizer {
             inputs["tokenizer"] = stamp(tokenizer);
         }
+        if let Some(api) = plan.api() {
+            inputs["api"] = json!([api.identity(), api.token_vectors]);
+        }
         inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
         let caches = [run.folder.train_cache(), run.folder.held_out_cache()];
         let files = match run.plan.cache {
-            CacheOrigin::Teacher(_) => caches.iter().map(|cache| cache.join("cache.json")).collect(),
+            CacheOrigin::Teacher(_) | CacheOrigin::Api => caches.iter().map(|cache| cache.join("cache.json")).collect(),
             CacheOrigin::Elsewhere { .. } => Vec::new(),
         };
         Outputs { files, tracked_folders: caches.into(), cleared: Some(run.folder.cache()), ..Outputs::default() }
@@ -66,9 +72,11 @@ impl Stage for Embed {
             context.monitor.note(&note);
             return Ok(());
         }
-        let teacher = export_teacher::open_teacher(context, context.plan().teacher_precision())?;
+        let teacher = open_teacher(context)?;
         let student = vocabulary::student_tokenizer(context)?.map(|path| Tokenizer::from_file(&path)).transpose()?;
-        let student = student.as_ref().filter(|student| student.json() != teacher.tokenizer().json());
+        let is_wanted = context.plan().api().is_none_or(|api| api.token_vectors);
+        let is_own = |student: &&Tokenizer| teacher.tokenizer().is_none_or(|own| student.json() != own.json());
+        let student = student.as_ref().filter(is_own).filter(|_| is_wanted);
         let own = context.folder();
         let prepared = context.folder_of(text::ID);
         let parts = [
@@ -77,12 +85,11 @@ impl Stage for Embed {
         ];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
-            let fingerprint = teacher.cache_fingerprint(text.sha256()?)?;
-            let spec = CacheSpec::new(teacher.dimension(), context.plan().recipe.cache.storage, fingerprint);
+            let spec = teacher.spec(text.sha256()?, context.plan().recipe.cache.storage)?;
             remove_other_cache(&to, &spec)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
             let job = EmbedJob {
-                teacher: &teacher,
+                teacher: teacher.for_job(),
                 texts: Box::new(texts),
                 total: Some(text.rows() as u64),
                 folder: &to,
@@ -97,10 +104,46 @@ impl Stage for Embed {
     }
 }
 
-/// Notes what `limbeck embed` or one part of the stage has written.
+/// The teacher that fills the caches. An API is asked for one vector here, before the embedding rather than in it.
+fn open_teacher(context: &Context) -> Result<CacheTeacher> {
+    if context.plan().api().is_none() {
+        let teacher = export_teacher::open_teacher(context, context.plan().teacher_precision())?;
+        return Ok(CacheTeacher::Onnx(Box::new(teacher)));
+    }
+    let teacher = CacheTeacher::Api(Box::new(open_api(context)?));
+    fetch::check_width(context, teacher.dimension())?;
+    Ok(teacher)
+}
+
+/// Opens the teacher behind an API; what it takes counts with all that the run has taken before.
+pub fn open_api(context: &Context) -> Result<ApiTeacher> {
+    let missing = || Error::Stage { stage: ID.name(), problem: "the recipe has no teacher behind an API".into() };
+    let settings = context.plan().api().ok_or_else(missing)?.settings();
+    Ok(ApiTeacher::open(settings, Some(&context.folder_of(ID).api_usage()), context.monitor)?)
+}
+
+/// Notes what `limbeck embed` or one part of the stage has written, and how many texts the teacher cut.
 pub fn note(name: &str, summary: &EmbedSummary, monitor: Monitor) {
-    let EmbedSummary { rows, written, kept, .. } = summary;
+    let EmbedSummary { rows, written, kept, cut, .. } = summary;
     monitor.note(&format!("{ID}: {name}, {rows} sentences; {written} shards written, {kept} kept"));
+    if let Some(cut) = cut {
+        monitor.note(&format!("{ID}: {name}, {}", cut_line(cut)));
+    }
+}
+
+/// What is said of texts that are longer than the teacher takes.
+fn cut_line(cut: &CutTexts) -> String {
+    let (tokens, all) = (thousands(cut.max_tokens as f64), thousands(cut.of as f64));
+    match cut.cut == cut.of {
+        true => format!(
+            "all {all} texts are longer than the teacher's {tokens} tokens and were cut: split them into sentences \
+             (split = true), or raise max_tokens where the model has more positions"
+        ),
+        false => {
+            let some = thousands(cut.cut as f64);
+            format!("{some} of {all} texts are longer than the teacher's {tokens} tokens and were cut")
+        }
+    }
 }
 
 /// Removes a cache of other settings from a run's own folder: the recipe decides what lies there.
@@ -165,7 +208,7 @@ impl TargetFiles {
 pub fn open_caches(context: &Context) -> Result<(Cache, Option<Cache>)> {
     match &context.plan().cache {
         CacheOrigin::Elsewhere { path, columns } => Ok((Cache::open_columns(path, columns)?, None)),
-        CacheOrigin::Teacher(_) => {
+        CacheOrigin::Teacher(_) | CacheOrigin::Api => {
             let folder = context.folder_of(ID);
             let open = |path: PathBuf| Cache::open_columns(&path, &Columns::default());
             Ok((open(folder.train_cache())?, Some(open(folder.held_out_cache())?)))

@@ -21,6 +21,9 @@ use crate::summary::ModelRole;
 /// The stage's name.
 pub const ID: StageId = StageId::new("evaluate");
 
+const NOT_MEASURED: &str = "evaluate: the teacher behind the API is left out, since measuring it costs tokens; \
+                            teacher.api.measure = true measures it";
+
 /// Measures the quality of every model. Figures of the teacher are stored beside it: recipes over one base, and a
 /// student trained again, share a teacher, which is slow.
 pub struct Evaluate;
@@ -39,7 +42,11 @@ impl Stage for Evaluate {
     }
 
     fn inputs(&self, plan: &Plan) -> Value {
-        json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.recipe.evaluate.sts)})
+        let mut inputs = json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.recipe.evaluate.sts)});
+        if let Some(api) = plan.api() {
+            inputs["measures_api"] = json!(api.measure);
+        }
+        inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
@@ -51,7 +58,14 @@ impl Stage for Evaluate {
     }
 
     fn run(&self, context: &Context) -> Result<()> {
-        let (candidates, data) = (candidates(context)?, evaluation_data(context)?);
+        let (mut candidates, data) = (candidates(context)?, evaluation_data(context)?);
+        match context.plan().api().map(|api| api.measure) {
+            Some(true) => {
+                candidates.insert(0, Candidate::new("teacher", ModelRole::Teacher, embed::open_api(context)?))
+            }
+            Some(false) => context.monitor.note(NOT_MEASURED),
+            None => {}
+        }
         let stored_or_measured = |teacher: &Candidate| {
             let measure = || measure_teacher(teacher, &data, context.monitor);
             TeacherFigures::read_or_measure(&teacher_figures(context, &teacher.name), measure)
@@ -67,7 +81,7 @@ impl Stage for Evaluate {
     }
 }
 
-/// All models: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the
+/// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the
 /// static students.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
@@ -114,7 +128,8 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
 /// The pairs that word order is measured on, which `limbeck evaluate --word-order` reads too.
 fn reordered_pairs(context: &Context, held_out: &[String]) -> Result<Vec<word_order::ReorderedPair>> {
     let settings = &context.plan().recipe.evaluate;
-    if !settings.word_order || context.plan().teacher().is_none() {
+    let has_teacher = context.plan().teacher().is_some() || context.plan().api().is_some_and(|api| api.measure);
+    if !settings.word_order || !has_teacher {
         return Ok(Vec::new());
     }
     let sentences: Vec<&str> = held_out.iter().take(settings.word_order_sentences).map(String::as_str).collect();
@@ -130,10 +145,11 @@ fn reordered_pairs(context: &Context, held_out: &[String]) -> Result<Vec<word_or
 
 /// Where the figures of the teacher `name` are stored: under a name made from all that they depend on.
 fn teacher_figures(context: &Context, name: &str) -> PathBuf {
+    let identity = context.plan().api().map(|api| api.identity().to_string());
     let key = json!([
         env!("CARGO_PKG_VERSION"),
         name,
-        context.fingerprint_of(export_teacher::ID),
+        identity.as_deref().unwrap_or(context.fingerprint_of(export_teacher::ID)),
         // The held-out vectors, which don't depend on a student's vocabulary.
         context.fingerprint_of(text::ID),
         context.plan().recipe.cache,

@@ -71,7 +71,7 @@ pub fn simcse_into(job: &Job, student: StudentFolder, settings: &ContrastSetting
 
 /// The recipe's text without what is held out, or that of a cache made elsewhere.
 fn training_texts(context: &Context, student: &StudentFolder, limit: usize) -> Result<Vec<String>> {
-    if context.plan().teacher().is_some() {
+    if context.plan().embeds_text() {
         return text::prepared_texts(context, limit);
     }
     let (cache, held_out) = embed::open_caches(context)?;

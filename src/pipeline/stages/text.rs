@@ -1,5 +1,7 @@
 //! `text`: reads, sifts and splits the recipe's text.
 
+use std::path::{Path, PathBuf};
+
 use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
 use serde_json::{Value, json};
 
@@ -24,7 +26,7 @@ impl Stage for Text {
     }
 
     fn is_planned(&self, plan: &Plan) -> bool {
-        plan.teacher().is_some()
+        plan.embeds_text()
     }
 
     fn reads(&self, _plan: &Plan) -> Vec<StageId> {
@@ -45,13 +47,18 @@ impl Stage for Text {
     }
 
     fn run(&self, context: &Context) -> Result<()> {
-        let section = &context.plan().recipe.text;
-        let plan = text_plan(context)?;
-        let augment = |text: &str| another_order(text, section.reordered, section.seed);
-        let summary = text::prepare_augmented(&plan, &context.folder().text(), &augment, context.monitor)?;
-        context.monitor.note(&format!("text: {summary}"));
+        prepare_into(context, &context.folder().text())?;
         check_held_out(context)
     }
+}
+
+/// Prepares the text in `folder`; returns the files to train on and to measure on.
+pub fn prepare_into(context: &Context, folder: &Path) -> Result<[PathBuf; 2]> {
+    let section = &context.plan().recipe.text;
+    let augment = |text: &str| another_order(text, section.reordered, section.seed);
+    let summary = text::prepare_augmented(&text_plan(context)?, folder, &augment, context.monitor)?;
+    context.monitor.note(&format!("text: {summary}"));
+    Ok([folder.join(text::TRAIN_FILE), folder.join(text::HELD_OUT_FILE)])
 }
 
 fn text_plan(context: &Context) -> Result<TextPlan> {

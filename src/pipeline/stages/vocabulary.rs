@@ -54,7 +54,7 @@ impl Stage for Vocabulary {
         let base = Tokenizer::from_file(&base_tokenizer(context)?)?;
         let to = context.folder().vocabulary_tokenizer();
         match &context.plan().cache {
-            CacheOrigin::Teacher(_) => {
+            CacheOrigin::Teacher(_) | CacheOrigin::Api => {
                 let text = text::prepared_text(context)?;
                 let mut texts = text.batches(BATCH)?.map(|batch| batch.map(|batch| batch.texts));
                 vocabulary_into(vocabulary, &base, &mut texts, &to, context.monitor)

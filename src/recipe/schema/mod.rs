@@ -1,5 +1,6 @@
 //! What a recipe can say: a struct a section, with the check of its values beside its fields.
 
+mod api;
 mod cache;
 mod card;
 mod measure;
@@ -16,6 +17,7 @@ use limbeck_student::am_softmax::AmSoftmaxSettings;
 use limbeck_student::distil::DistilSettings;
 use serde::{Deserialize, Serialize};
 
+pub use api::ApiSection;
 pub use cache::CacheSection;
 pub use card::{CardSection, RuntimeSection};
 pub use measure::{BaselineSection, BenchSection, EvaluateSection};

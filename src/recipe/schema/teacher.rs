@@ -9,6 +9,7 @@ use limbeck_teacher::train::BertSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
 use serde::{Deserialize, Serialize};
 
+use super::api::ApiSection;
 use super::problem::{Check, check_files, check_limit, problem};
 
 /// `[teacher]`: the sentence encoder to learn from.
@@ -38,6 +39,9 @@ pub struct TeacherSection {
     /// `cpu`, `cuda` or `cuda:N`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// `[teacher.api]`: a model behind an API, in place of `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<ApiSection>,
 }
 
 /// A teacher runs in f32 or int8; f16 is for a student's tables.
@@ -76,14 +80,45 @@ impl TeacherSection {
 
     /// Refuses what can't be.
     pub fn check(&self) -> Check {
+        if let Some(api) = &self.api {
+            self.check_beside_api()?;
+            return api.check();
+        }
         if self.source.is_empty() {
-            return problem("[teacher] has no source", "name a model's folder or URI");
+            let hint = "name a model's folder or URI, or an API by [teacher.api]";
+            return problem("[teacher] has no source", hint);
         }
         if self.prefix.is_some() && self.prompt.is_some() {
             let hint = "prefix gives the text itself, prompt the name of one of the model's own; leave one out";
             return problem("[teacher] has both a prefix and a prompt", hint);
         }
         check_limit("teacher.max_tokens", self.max_tokens, "leave it out for the model's own")
+    }
+
+    /// Refuses every key beside `[teacher.api]`: none of them has an effect there.
+    fn check_beside_api(&self) -> Check {
+        if !self.source.is_empty() {
+            let hint =
+                "a teacher is a model's folder or behind an API; over a base, source = \"\" takes its source away";
+            return problem("teacher.source stands beside [teacher.api]", hint);
+        }
+        let (own, usual) = (Self { api: None, ..self.clone() }, Self::default());
+        let [own, usual] = [own, usual].map(|section| toml::Table::try_from(section).unwrap_or_default());
+        match own.keys().find(|key| own.get(*key) != usual.get(*key)) {
+            Some(key) => {
+                let hint = match key.as_str() {
+                    "prefix" => "teacher.api.prefix is put before every text",
+                    _ => "leave it out: it is for a model that runs on this machine",
+                };
+                problem(format!("teacher.{key} stands beside [teacher.api]"), hint)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What the teacher is called: its source, or the model and the address of the API.
+    pub fn name(&self) -> String {
+        self.api.as_ref().map_or_else(|| self.source.clone(), |api| api.settings().name())
     }
 }
 

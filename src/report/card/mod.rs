@@ -35,7 +35,7 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
     datasets.dedup();
     let methods: Vec<&str> = recipe.student.methods.iter().map(|&method| name_of(method)).collect();
     let teacher = match (&recipe.teacher, &recipe.cache.path) {
-        (Some(teacher), _) => format!("`{}`", teacher.source),
+        (Some(teacher), _) => format!("`{}`", teacher.name()),
         (None, Some(cache)) => format!("the vectors in `{cache}`"),
         (None, None) => "its teacher".into(),
     };
@@ -144,7 +144,7 @@ fn sources(recipe: &Recipe) -> Vec<Value> {
         let licence = recipe.card.licenses.get(uri).map_or("licence unknown", String::as_str);
         json!({"kind": kind, "uri": uri, "licence": licence})
     };
-    let teacher = recipe.teacher.iter().map(|teacher| source("teacher", &teacher.source));
+    let teacher = recipe.teacher.iter().map(|teacher| source("teacher", &teacher.name()));
     let cache = recipe.cache.path.iter().map(|path| source("vectors and texts", path));
     teacher.chain(cache).chain(recipe.text.source.iter().map(|text| source("text", &text.uri))).collect()
 }

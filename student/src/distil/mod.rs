@@ -18,6 +18,7 @@ mod settings;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod windows;
 
 use limbeck_data::Monitor;
@@ -29,6 +30,7 @@ use self::learner::DistilLearner;
 pub use self::losses::{CentredDistance, ContrastiveKd, CosineDistance, InfoNce, Losses, Matryoshka, RelationalKl};
 pub use self::settings::DistilSettings;
 pub use self::targets::{Examples, HELD_OUT, HeldOut, Survey, Targets};
+pub use self::warnings::warnings;
 use self::windows::CacheBatches;
 use crate::error::Result;
 use crate::model::TextCnn;

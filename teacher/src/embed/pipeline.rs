@@ -6,9 +6,12 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use limbeck_data::Monitor;
 use limbeck_data::cache::{CacheWriter, DoneShards};
 use limbeck_data::progress::Bar;
-use limbeck_encoder::{Embeddings, TokenBatch};
+use limbeck_encoder::Embeddings;
 
-use super::{EmbedJob, Teacher, TextChunks};
+use super::cut_texts::CutTexts;
+use super::input::ShardInput;
+use super::teacher::EmbedTeacher;
+use super::{EmbedJob, TextChunks};
 use crate::{Error, Result};
 
 /// How many texts there were, and how many shards.
@@ -17,17 +20,19 @@ pub(super) struct ShardCounts {
     pub rows: u64,
     pub written: usize,
     pub kept: usize,
+    /// Of the shards that were written.
+    pub cut: CutTexts,
 }
 
 /// Writes the shards of `job` that `writer` doesn't have.
 pub(super) fn run(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<ShardCounts> {
     let bar = monitor.stage("embed", job.total, "sentences");
-    let shared = Shared { teacher: job.teacher, monitor, bar: &*bar };
-    let (shard_rows, done) = (job.spec.shard_rows, writer.done());
+    let shared = Shared { teacher: job.teacher, shard_rows: job.spec.shard_rows, monitor, bar: &*bar };
+    let done = writer.done();
     thread::scope(|scope| {
         let (to_infer, tokenised) = bounded(1);
         let (to_write, inferred) = bounded(1);
-        let cutting = scope.spawn(move || cut(job.texts, shard_rows, &done, &shared, to_infer));
+        let cutting = scope.spawn(move || cut(job.texts, &done, &shared, to_infer));
         let writing = scope.spawn(|| write(writer, inferred));
         let inference = infer(&shared, tokenised, to_write);
         let (written, cut) = (joined(writing, "writing"), joined(cutting, "tokenizing"));
@@ -41,12 +46,13 @@ pub(super) fn run(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> 
 /// What the threads share.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
-    teacher: &'a dyn Teacher,
+    teacher: EmbedTeacher<'a>,
+    shard_rows: usize,
     monitor: Monitor<'a>,
     bar: &'a dyn Bar,
 }
 
-/// A shard on its way through the threads: its texts, and their tokens or vectors.
+/// A shard on its way through the threads: its texts, and what the teacher makes their vectors from, or the vectors.
 struct ShardInWork<Payload> {
     shard: usize,
     texts: Vec<String>,
@@ -55,12 +61,11 @@ struct ShardInWork<Payload> {
 
 /// The first thread: cuts the texts into shards, skips those that are done, tokenises the others. Counts the texts and
 /// the shards that are done.
-fn cut(
+fn cut<'a>(
     texts: TextChunks,
-    shard_rows: usize,
     done: &DoneShards,
-    shared: &Shared,
-    to: Sender<ShardInWork<TokenBatch>>,
+    shared: &Shared<'a>,
+    to: Sender<ShardInWork<ShardInput<'a>>>,
 ) -> Result<ShardCounts> {
     let mut texts = texts.flat_map(|chunk| {
         let (texts, error) = chunk.map_or_else(|error| (Vec::new(), Some(error)), |texts| (texts, None));
@@ -68,7 +73,7 @@ fn cut(
     });
     let mut counts = ShardCounts::default();
     for shard in 0.. {
-        let texts = texts.by_ref().take(shard_rows).collect::<limbeck_data::Result<Vec<String>>>()?;
+        let texts = texts.by_ref().take(shared.shard_rows).collect::<limbeck_data::Result<Vec<String>>>()?;
         if texts.is_empty() {
             break;
         }
@@ -82,7 +87,9 @@ fn cut(
             shared.bar.add(texts.len() as u64);
             continue;
         }
-        let payload = shared.teacher.tokenise(&texts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let (payload, cut) = ShardInput::new(shared.teacher, &refs)?;
+        counts.cut.add(cut);
         // After an error the receiver is gone.
         if to.send(ShardInWork { shard, texts, payload }).is_err() {
             break;
@@ -92,9 +99,10 @@ fn cut(
 }
 
 /// The second thread, the caller's: tokens to vectors.
-fn infer(shared: &Shared, from: Receiver<ShardInWork<TokenBatch>>, to: Sender<ShardInWork<Embeddings>>) -> Result<()> {
+fn infer(shared: &Shared, from: Receiver<ShardInWork<ShardInput>>, to: Sender<ShardInWork<Embeddings>>) -> Result<()> {
     for ShardInWork { shard, texts, payload } in from {
-        let payload = shared.teacher.encode_tokens(&payload, &mut |rows| {
+        let first_row = shard as u64 * shared.shard_rows as u64;
+        let payload = payload.encode(&texts, first_row, shared.monitor, &mut |rows| {
             shared.bar.add(rows as u64);
             Ok(shared.monitor.check()?)
         })?;

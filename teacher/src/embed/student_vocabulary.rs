@@ -7,7 +7,7 @@ use limbeck_data::cache::CacheWriter;
 use limbeck_encoder::{TokenBatch, Tokenizer};
 use serde_json::Value;
 
-use super::Teacher;
+use super::teacher::Teacher;
 use super::teacher_vocabulary::{Surroundings, encode};
 use crate::Result;
 

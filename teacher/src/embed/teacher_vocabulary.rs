@@ -4,7 +4,7 @@ use limbeck_data::Monitor;
 use limbeck_data::cache::CacheWriter;
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
 
-use super::Teacher;
+use super::teacher::Teacher;
 use crate::Result;
 
 /// Encodes each token of the vocabulary alone, between the tokens that stand around every text, and then the empty
