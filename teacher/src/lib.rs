@@ -38,6 +38,7 @@
 //! ```
 
 pub mod api;
+mod architecture;
 pub mod backprop;
 mod batching;
 pub mod bert;
@@ -50,12 +51,14 @@ mod model_files;
 pub mod onnx;
 mod onnx_encoder;
 mod pooler;
+mod relative;
 mod runtime;
 mod save;
 mod sentence_transformers;
 pub mod train;
 mod weights;
 
+pub use architecture::Architecture;
 pub use batching::BATCH_TOKENS;
 pub use config::{Activation, BertConfig};
 pub use error::{Error, Result};

@@ -39,7 +39,7 @@ pub(crate) fn parse_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<
 
 /// The hint for a `folder` without weights.
 pub(crate) fn weights_hint_of(folder: &Path) -> &'static str {
-    match folder.join("pytorch_model.bin").exists() {
+    match ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| folder.join(name).exists()) {
         true => {
             "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers (or \
              sentence-transformers) and save_pretrained(…, safe_serialization=True), or take a revision of it with \
