@@ -175,7 +175,8 @@ fn with_tokenizer(file: PathBuf, folder: &Path) -> Result<ModelFiles> {
     let own = file.parent().unwrap_or(folder);
     // Exporters put ONNX files into a folder of that name, below the tokenizer's.
     let above = own.parent().filter(|_| own.ends_with("onnx")).unwrap_or(own);
-    match [own, folder, above].into_iter().find_map(Tokenizer::find) {
+    let found = [own, folder, above].into_iter().find_map(Tokenizer::find);
+    match found {
         Some(tokenizer) => Ok(ModelFiles::Onnx { file, tokenizer }),
         None => Err(no_model(file, "has no tokenizer.json and no vocab.txt beside it")),
     }

@@ -37,7 +37,8 @@ pub struct SkippedRows {
 
 impl std::fmt::Display for SkippedRows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} rows with a blank sentence, {} not labelled positive", self.blank, self.not_positive)
+        let rows = if self.blank == 1 { "row" } else { "rows" };
+        write!(f, "{} {rows} with a blank sentence, {} not labelled positive", self.blank, self.not_positive)
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Error {
     #[diagnostic(help("remove one of the two, or set its `normalized` to false, and save the tokenizer again"))]
     AddedTokens { path: PathBuf, first: String, second: String },
     /// A model that fails on unknown words.
-    #[error("{path}: its {model} model has no unknown token: {missing:?} is missing from the model", path = path.display())]
+    #[error("{path}: its {model} model has no unknown token: the model lacks {missing:?}", path = path.display())]
     #[diagnostic(help(
         "name an unknown token that the model's own vocabulary has (an added token does not serve) and save the \
          tokenizer again; without one, a text with an unknown word has no tokens"

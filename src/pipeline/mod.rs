@@ -141,8 +141,8 @@ impl Pipeline<'_> {
         stages.into_iter().map(planned).collect()
     }
 
-    /// What a teacher behind an API would be asked for by the stages in `planned`, in lines; none where it would be asked
-    /// for nothing. Nothing is sent.
+    /// What the stages in `planned` would ask a teacher behind an API for, in lines; none where they would ask for
+    /// nothing. Nothing is sent.
     pub fn api_estimate(&self, planned: &[PlannedStage]) -> Result<Vec<String>> {
         let runs = |id: StageId| {
             planned.iter().any(|stage| stage.stage.id() == id && matches!(stage.decision, Decision::Run(_)))

@@ -1,5 +1,6 @@
 //! The program through its binary. The program fetches ONNX Runtime into a cache that all tests share.
 
+mod api;
 mod bad_input;
 mod bases;
 mod browser;

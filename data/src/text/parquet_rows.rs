@@ -10,6 +10,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::{Place, TextError};
 use crate::codec::check_codecs;
@@ -125,9 +126,11 @@ pub(super) fn parquet_rows(
 
 /// How many rows are decoded at a time: fewer where a row group has long ones.
 fn rows_at_a_time(builder: &ParquetRecordBatchReaderBuilder<File>, leaves: &[Leaf]) -> usize {
-    let row_bytes = |group: &parquet::file::metadata::RowGroupMetaData| {
+    let row_bytes = |group: &RowGroupMetaData| {
         let columns = leaves.iter().filter_map(|leaf| group.columns().get(leaf.index));
-        let bytes: i64 = columns.map(|column| column.uncompressed_size().max(0)).sum();
+        // Where long values are alike, their dictionary is much smaller than they are.
+        let plain = |column: &ColumnChunkMetaData| column.unencoded_byte_array_data_bytes().unwrap_or(0);
+        let bytes: i64 = columns.map(|column| column.uncompressed_size().max(plain(column)).max(0)).sum();
         bytes as usize / group.num_rows().max(1) as usize
     };
     let longest = builder.metadata().row_groups().iter().map(row_bytes).max().unwrap_or(0);
@@ -152,4 +155,32 @@ fn rows_of(columns: Vec<StringArray>) -> impl Iterator<Item = Vec<String>> + Sen
     let count = columns.first().map_or(0, Array::len);
     let field = |column: &StringArray, row| if column.is_null(row) { "" } else { column.value(row) }.to_owned();
     (0..count).map(move |row| columns.iter().map(|column| field(column, row)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// How many rows are decoded at a time of a file with these texts.
+    fn rows_of_texts(texts: Vec<String>) -> usize {
+        let column: ArrayRef = Arc::new(StringArray::from(texts));
+        let batch = RecordBatch::try_from_iter([("text", column)]).unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        rows_at_a_time(&builder, &[leaf_of(&builder, "text").unwrap()])
+    }
+
+    #[test]
+    fn fewer_rows_are_decoded_at_a_time_where_they_are_long() {
+        assert_eq!(rows_of_texts(vec!["short".to_owned(); 5000]), MAX_ROWS);
+        assert_eq!(rows_of_texts((0..4).map(|n| format!("{n}{}", "x".repeat(10 << 20))).collect()), 3);
+        assert_eq!(rows_of_texts(vec!["x".repeat(1 << 20); 64]), 31);
+    }
 }

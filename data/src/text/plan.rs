@@ -14,8 +14,8 @@ pub struct TextPlan {
     /// The sources, in order. Of duplicates the first stays.
     pub sources: Vec<TextSource>,
     /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file with
-    /// columns `sentence1` and `sentence2`, or the names that SICK, Quora and MRPC have for them, both sentences are left
-    /// out.
+    /// columns `sentence1` and `sentence2`, or the names that SICK, Quora and MRPC have for them, both sentences are
+    /// left out.
     pub exclude: Vec<PathBuf>,
     /// The most texts in all, for training and held out together: a uniform sample, in the order of the sources.
     pub limit: Option<usize>,

@@ -314,24 +314,20 @@ fn hex(digits: &str) -> Vec<u8> {
     (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap()).collect()
 }
 
-/// `one`, `two` and `three` as lines, in two streams or frames: the first ends after `tw`. Python's lzma and bz2 and the
-/// zstd command made them.
+/// `one`, `two` and `three` as lines, in two streams or frames: the first ends after `tw`. Python's lzma and bz2 and
+/// the zstd command made them.
 fn packed() -> [(&'static str, Vec<u8>); 3] {
     [
         (
             "a.txt.xz",
-            hex(
-                "fd377a585a000004e6d6b4460200210116000000742fe5a30100056f6e650a747700000004d24eeba27c3ecd00011e06c12fa41d1\
-                 fb6f37d010000000004595afd377a585a0000016922de360200210116000000742fe5a30100076f0a74687265650a004b561d8600\
-                 011c0844602ac89042990d010000000001595a",
-            ),
+            hex("fd377a585a000004e6d6b4460200210116000000742fe5a30100056f6e650a747700000004d24eeba27c3ecd00011e06\
+                 c12fa41d1fb6f37d010000000004595afd377a585a0000016922de360200210116000000742fe5a30100076f0a746872\
+                 65650a004b561d8600011c0844602ac89042990d010000000001595a"),
         ),
         (
             "a.txt.bz2",
-            hex(
-                "425a68393141592653594f074932000001c180001002018480200021800c0139aee2ee48a70a1209e0e92640425a6839314159265\
-                 3590c96bf19000002c1800010024094002000221e80300192ca61772453850900c96bf190",
-            ),
+            hex("425a68393141592653594f074932000001c180001002018480200021800c0139aee2ee48a70a1209e0e92640425a6839\
+                 3141592653590c96bf19000002c1800010024094002000221e80300192ca61772453850900c96bf190"),
         ),
         ("a.txt.ZST", hex("28b52ffd04583100006f6e650a74772ad983c728b52ffd04584100006f0a74687265650a30f5b4bb")),
     ]

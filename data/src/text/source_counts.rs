@@ -13,7 +13,7 @@ use super::LeftOutFiles;
 pub struct SourceCounts {
     /// The source's path, as the plan has it.
     pub path: PathBuf,
-    /// Texts and blank or too long documents read.
+    /// Texts read: rows, or the sentences of documents that are split.
     pub read: u64,
     /// Texts and documents without any character but spaces.
     pub blank: u64,

@@ -150,9 +150,15 @@ impl TableReader {
 
 fn next_tsv(lines: &mut Lines, indices: &[usize], width: usize) -> Result<Option<NumberedRow>> {
     let Some(text) = lines.next_line()? else { return Ok(None) };
-    let fields: Vec<_> = if text.is_empty() && width > 1 { Vec::new() } else { text.split('\t').collect() };
-    let found = fields.len();
-    let picked = indices.iter().filter_map(|&index| fields.get(index)).map(|&field| field.to_owned()).collect();
+    let mut picked = vec![String::new(); indices.len()];
+    let mut found = 0;
+    if !(text.is_empty() && width > 1) {
+        for field in text.split('\t') {
+            let wanted = picked.iter_mut().zip(indices).filter(|(_, index)| **index == found);
+            wanted.for_each(|(place, _)| place.push_str(field));
+            found += 1;
+        }
+    }
     drop(text);
     let line = lines.line;
     if found == width {

@@ -40,11 +40,11 @@ struct FoundToken {
 
 /// The ids that the library gives to added tokens: the model's id, or the next one after the model's tokens. The
 /// library keeps one token for each id, the last.
-pub(super) fn by_id<'a>(
-    tokens: &'a [AddedToken],
+pub(super) fn by_id(
+    tokens: &[AddedToken],
     model: impl Fn(&str) -> Option<u32>,
     model_size: usize,
-) -> Vec<(u32, &'a AddedToken)> {
+) -> Vec<(u32, &AddedToken)> {
     let (mut ids, mut kept) = (HashMap::new(), HashMap::new());
     let mut next = model_size as u32;
     for token in tokens.iter().filter(|token| !token.content.is_empty()) {

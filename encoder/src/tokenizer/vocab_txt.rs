@@ -159,7 +159,8 @@ impl Settings {
         Error::VocabularyFile { path: self.path.clone(), what }
     }
 
-    /// Refuses a tokenizer that reads a vocab.txt in another way than BERT's. `model_config` is the model's config.json.
+    /// Refuses a tokenizer that reads a vocab.txt in another way than BERT's. `model_config` is the path of the model's
+    /// config.json.
     fn check_class(&self, model_config: &Path) -> Result<()> {
         let model = object(model_config)?;
         let found = [(&self.path, &self.config), (&model_config.to_path_buf(), &model)];

@@ -215,3 +215,21 @@ pub fn open_caches(context: &Context) -> Result<(Cache, Option<Cache>)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_the_teacher_cut_are_told_with_their_number() {
+        let cut = CutTexts { cut: 1_204, of: 337_000, max_tokens: 128 };
+        assert_eq!(cut_line(&cut), "1,204 of 337,000 texts are longer than the teacher's 128 tokens and were cut");
+    }
+
+    #[test]
+    fn a_collection_of_which_every_text_was_cut_gets_advice() {
+        let line = cut_line(&CutTexts { cut: 5_000, of: 5_000, max_tokens: 128 });
+        assert!(line.starts_with("all 5,000 texts are longer than the teacher's 128 tokens and were cut: "), "{line}");
+        assert!(line.contains("split = true"), "{line}");
+    }
+}

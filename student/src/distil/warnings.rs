@@ -26,14 +26,14 @@ pub fn warnings(targets: &Targets, settings: &DistilSettings) -> Result<Vec<Stri
     let spread = Spread::of(targets)?;
     if spread.mean_cosine() > ALIKE {
         warnings.push(format!(
-            "the targets are all alike: the mean cosine of two of them is {:.3}; see that the teacher's pooling, prefix \
-             and text are right, since a student learns nothing from such vectors",
+            "the targets are all alike: the mean cosine of two of them is {:.3}; a student learns nothing from them: see \
+             that the teacher's pooling, prefix and text are right",
             spread.mean_cosine()
         ));
     } else if spread.norm > CROWDED && settings.losses.centred.weight == 0.0 {
         warnings.push(format!(
-            "the targets crowd around one direction: their mean is {:.3} long; distil.losses.centred = 1.0 teaches what \
-             tells them apart",
+            "the targets crowd around one direction: their mean is {:.3} long; distil.losses.centred = 1.0 teaches \
+             what tells them apart",
             spread.norm
         ));
     }

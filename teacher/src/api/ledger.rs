@@ -14,6 +14,9 @@ use crate::Result;
 /// Characters of a token where nothing better is known.
 pub(super) const CHARACTERS: f64 = 4.0;
 
+/// The rate of what was spent is mixed with the usual one of so many characters: a few short texts tell little.
+const USUAL: f64 = 1_000.0;
+
 /// What was spent on one model, all starts together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spending {
@@ -59,13 +62,10 @@ impl Spending {
         Ok(read(file)?.get(&settings.name()).copied().unwrap_or_default())
     }
 
-    /// The tokens of so many characters: at the model's own rate where it is known.
+    /// The tokens of so many characters, at the rate of what was spent so far; at first, at four characters each.
     pub fn estimate(&self, characters: u64) -> u64 {
-        let counted = self.tokens.saturating_sub(self.estimated);
-        let rate = match counted > 0 && self.characters > 0 {
-            true => self.tokens as f64 / self.characters as f64,
-            false => 1.0 / CHARACTERS,
-        };
+        let counted = self.characters as f64 + USUAL;
+        let rate = (self.tokens as f64 + USUAL / CHARACTERS) / counted;
         (characters as f64 * rate).ceil() as u64
     }
 }
@@ -184,7 +184,8 @@ mod tests {
         assert_eq!(ledger.spent(), Spending { requests: 1, characters: 41, tokens: 11, estimated: 11 });
         assert_eq!(ledger.spent().estimate(400), 100);
         let counted = Spending { requests: 1, characters: 100, tokens: 50, estimated: 0 };
-        assert_eq!(counted.estimate(400), 200);
+        // 300 tokens of 1,100 characters.
+        assert_eq!(counted.estimate(400), 110);
     }
 
     #[test]

@@ -99,7 +99,7 @@ mod tests {
         let priced = ApiSettings { price: Some(1000.0), ..settings() };
         assert_eq!(
             estimate.line(&priced, &spent),
-            "m at http://a/v1: 4 texts, about 23 tokens, 3 requests, cost 0.0230; spent so far: 10 tokens, cost 0.0100"
+            "m at http://a/v1: 4 texts, about 6 tokens, 3 requests, cost 0.0060; spent so far: 10 tokens, cost 0.0100"
         );
     }
 }
