@@ -128,16 +128,15 @@ impl ExampleColumns {
     /// Finds the columns meant in a file whose columns have these names.
     pub(crate) fn find(&self, path: &Path, names: &[String]) -> Result<ExampleLayout> {
         let sentences = self.sentences(path, names)?;
-        // Data sets number the words for a premise and its hypothesis in different orders; so do copies of SICK.
-        let inference = ["hypothesis", "sentence_B"].contains(&sentences[1].as_str());
-        let label = self.label(names, inference);
+        let label = self.label(names, &sentences[1]);
         let others = names.iter().filter(|name| {
             !sentences.contains(name)
                 && label.as_ref().is_none_or(|(label, _)| label != *name)
                 && !ASIDES.contains(&name.as_str())
         });
-        let unread: Vec<String> = if label.is_none() { others.cloned().collect() } else { Vec::new() };
-        if self.label.is_none() && sentences.len() == 2 {
+        let unasked = label.is_none() && self.label.is_none();
+        let unread: Vec<String> = if unasked { others.cloned().collect() } else { Vec::new() };
+        if sentences.len() == 2 {
             let suspects: Vec<String> = unread.iter().filter(|name| looks_like_label(name)).cloned().collect();
             if !suspects.is_empty() {
                 return Err(TextError::WhichLabel { path: path.to_owned(), columns: suspects }.into());
@@ -176,9 +175,11 @@ impl ExampleColumns {
         Ok([Some(anchor), Some(positive), hard_negative].into_iter().flatten().collect())
     }
 
-    fn label(&self, names: &[String], inference: bool) -> Option<(String, LabelScale)> {
+    fn label(&self, names: &[String], positive: &str) -> Option<(String, LabelScale)> {
         let found = || LABELS.iter().map(|(name, _)| *name).find(|label| names.iter().any(|name| name == label));
         let label = self.label.clone().or_else(|| found().map(str::to_owned)).filter(|name| !name.is_empty())?;
+        // Data sets number the words for a premise and its hypothesis in different orders; so do copies of SICK.
+        let inference = positive == "hypothesis" || (positive == "sentence_B" && label.contains("label"));
         let scale = match LABELS.iter().find(|(name, _)| *name == label) {
             Some((_, LabelScale::Any)) | None if inference => LabelScale::Words,
             Some((_, scale)) => *scale,

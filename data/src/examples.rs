@@ -22,7 +22,8 @@ pub struct Examples {
     pub hard_negatives: Option<Vec<String>>,
     /// How many rows gave no example.
     pub skipped: SkippedRows,
-    /// The columns of which nothing is known, where no column holds labels and so each row counts as positive.
+    /// The columns of which nothing is known, where no column holds labels and so each row counts as positive. Empty
+    /// where the user said that there are no labels.
     pub unread: Vec<String>,
 }
 

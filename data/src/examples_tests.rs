@@ -260,6 +260,7 @@ fn a_label_outside_its_scale_is_an_error() {
     assert_eq!(error, "a.tsv, line 2: the label `0.5` isn't from 1 to 5");
     let number = positives("sentence_A\tsentence_B", "label", &["0"]).unwrap_err();
     assert!(number.contains("is a number, which may mean anything"), "{number}");
+    assert_eq!(positives("sentence_A\tsentence_B", "score", &["1", "5"]).unwrap(), ["5"]);
 }
 
 #[test]
@@ -309,5 +310,7 @@ fn other_columns_that_are_not_read_are_told() {
         examples.note().unwrap(),
         "each row is a positive example; not read: `x`, `y`; if one holds labels, name it `label`"
     );
+    let none = ExampleColumns { label: Some(String::new()), ..ExampleColumns::default() };
+    assert_eq!(read_as("a.tsv", b"sentence1\tsentence2\tx\na\tb\t0\n", &none).unwrap().note(), None);
     assert_eq!(read_file("a.tsv", "sentence1\tsentence2\na\tb\n").unwrap().note(), None);
 }
