@@ -26,8 +26,8 @@ pub fn warnings(targets: &Targets, settings: &DistilSettings) -> Result<Vec<Stri
     let spread = Spread::of(targets)?;
     if spread.mean_cosine() > ALIKE {
         warnings.push(format!(
-            "the targets are all alike: the mean cosine of two of them is {:.3}; a student learns nothing from them: see \
-             that the teacher's pooling, prefix and text are right",
+            "the targets are all alike: the mean cosine of two of them is {:.3}; a student learns nothing from them: \
+             see that the teacher's pooling, prefix and text are right",
             spread.mean_cosine()
         ));
     } else if spread.norm > CROWDED && settings.losses.centred.weight == 0.0 {

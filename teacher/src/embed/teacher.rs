@@ -32,8 +32,8 @@ pub trait TextTeacher: Sync {
     /// The width of its vectors.
     fn dimension(&self) -> usize;
 
-    /// The unit vectors of `texts`, of which the first has the place `first_row` among all texts. `done` is called after
-    /// each batch with its number of texts; its error ends the work.
+    /// The unit vectors of `texts`; the first has the place `first_row` among all texts. `done` is called after each
+    /// batch with its number of texts; its error ends the work.
     fn encode_texts(
         &self,
         texts: &[&str],
