@@ -123,7 +123,7 @@ impl Weights {
     /// The hash that identifies these weights, in hexadecimal: the sha256 of the file or, of several files, the sha256
     /// of their hashes one after another.
     pub fn sha256(&self) -> Result<String> {
-        let hashes = self.files.iter().map(|(path, _)| sha256_file(path)).collect::<Result<Vec<_>, _>>()?;
+        let hashes = self.files.iter().map(|(path, _)| sha256_file(path)).collect::<limbeck_data::Result<Vec<_>>>()?;
         match &hashes[..] {
             [own] => Ok(own.clone()),
             all => {
