@@ -57,7 +57,7 @@ fn texts(architecture: Architecture) -> Vec<(Vec<u32>, Vec<f32>)> {
 fn run(session: &mut Session, texts: &[&[u32]], padding: i64, name: &str) -> Vec<f32> {
     let longest = texts.iter().map(|text| text.len()).max().unwrap();
     let padded = |value: &dyn Fn(&[u32], usize) -> i64| -> SessionInputValue<'static> {
-        let values: Vec<i64> = texts.iter().flat_map(|text| (0..longest).map(|at| value(text, at))).collect();
+        let values: Vec<i64> = texts.iter().flat_map(|text| (0..longest).map(move |at| value(text, at))).collect();
         Tensor::from_array(([texts.len(), longest], values)).unwrap().into()
     };
     let value = |input: &str| match input {

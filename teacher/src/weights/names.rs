@@ -57,8 +57,8 @@ impl LayerNames {
 
     /// The way of naming of a checkpoint with these names.
     pub(super) fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let shown = names.map(|name| Self::shown_by(without_prefix(name)));
-        shown.into_iter().find(|names| *names != Self::Bert).unwrap_or(Self::Bert)
+        let mut shown = names.map(|name| Self::shown_by(without_prefix(name)));
+        shown.find(|names| *names != Self::Bert).unwrap_or(Self::Bert)
     }
 
     /// The layers' common prefix, and the parts.

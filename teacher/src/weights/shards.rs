@@ -38,10 +38,8 @@ pub(super) fn shards(path: &Path) -> Result<BTreeMap<PathBuf, Vec<String>>> {
         if !shard.is_file() {
             let index = path.file_name().unwrap_or_default().to_string_lossy();
             let hint = format!(
-                "{index} names this file for `{}` and {} more tensors: fetch the model's folder again, with all its \
-                 weights",
-                tensors[0],
-                tensors.len() - 1
+                "{index} names this file for the tensor `{}`: fetch the model's folder again, with all its weights",
+                tensors[0]
             );
             return Err(Error::MissingFile { path: shard.clone(), hint });
         }
