@@ -8,7 +8,7 @@ use limbeck_data::assets::{AssetStore, Uri};
 use limbeck_data::cache::CacheSpec;
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
-use limbeck_teacher::embed::{EmbedJob, run as embed};
+use limbeck_teacher::embed::{EmbedJob, TextSources, run as embed};
 
 use super::api::{self, ApiArguments};
 use super::common::{ModelArguments, locate, print_path, set_threads};
@@ -111,6 +111,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let job = EmbedJob {
         teacher: teacher.for_job(),
         texts: Box::new(texts),
+        sources: TextSources::default(),
         total: None,
         folder: &arguments.to,
         spec: CacheSpec { part: arguments.shard, ..spec },
@@ -118,7 +119,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         student: student.as_ref(),
     };
     let summary = embed(job, monitor)?;
-    note("all", &summary, monitor);
+    note("all", &summary, &TextSources::default(), monitor);
     print_path(&arguments.to)
 }
 

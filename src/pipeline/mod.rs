@@ -29,6 +29,7 @@ mod stage_id;
 pub mod stages;
 mod state;
 mod student_start;
+pub mod text_sources;
 pub mod training_examples;
 
 pub use context::Context;

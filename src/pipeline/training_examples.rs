@@ -30,6 +30,9 @@ impl LoadedExamples {
         let mut found = examples::read(path, columns)?;
         found.truncate(limit.unwrap_or(usize::MAX));
         monitor.note(&format!("{stage}: {} examples; {}", found.len(), found.skipped));
+        if let Some(note) = found.note() {
+            monitor.note(&format!("{stage}: {note}"));
+        }
         Ok(Self::Labelled(found))
     }
 

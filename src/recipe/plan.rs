@@ -195,6 +195,11 @@ fn check_teacher(recipe: &Recipe) -> Check {
         (Some(teacher), None) => {
             teacher.check()?;
             recipe.text.check_beside_teacher()?;
+            let role = recipe.text.source.iter().find_map(|source| source.role.as_ref());
+            if let (Some(role), Some(_)) = (role, &teacher.api) {
+                let hint = "an API shows no prompts of its own; teacher.api.prefix stands before every text";
+                return problem(format!("text.source.role is {role:?} beside [teacher.api]"), hint);
+            }
             recipe.cache.check_beside_teacher()?;
             if let Some(api) = &teacher.api {
                 api.check_tokenizer(recipe.student.tokenizer.as_deref())?;

@@ -20,7 +20,7 @@ use limbeck_data::files::sha256_file;
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType};
 use limbeck_encoder::{Precision, Tokenizer};
-use limbeck_teacher::embed::{EmbedTeacher, EmbedJob, Teacher, TextChunks, run};
+use limbeck_teacher::embed::{EmbedJob, EmbedTeacher, Teacher, TextChunks, TextSources, run};
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder, onnx};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let job = EmbedJob {
         teacher: EmbedTeacher::Tokens(&encoder),
         texts: lines(text)?,
+        sources: TextSources::default(),
         total: None,
         folder: cache,
         spec,

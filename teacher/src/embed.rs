@@ -11,6 +11,7 @@
 mod cut_texts;
 mod input;
 mod pipeline;
+mod sources;
 mod student_vocabulary;
 mod teacher;
 mod teacher_vocabulary;
@@ -23,6 +24,7 @@ use limbeck_data::{Interrupted, Monitor, is_interrupted};
 use limbeck_encoder::Tokenizer;
 
 pub use self::cut_texts::CutTexts;
+pub use self::sources::{EmbedSource, TextSources};
 pub use self::teacher::{EmbedTeacher, Teacher, TextTeacher};
 use crate::{Error, Result};
 
@@ -35,6 +37,8 @@ pub struct EmbedJob<'a> {
     pub teacher: EmbedTeacher<'a>,
     /// The texts.
     pub texts: TextChunks<'a>,
+    /// Where the texts come from.
+    pub sources: TextSources,
     /// How many texts there are, for the progress bar.
     pub total: Option<u64>,
     /// The cache's folder.
@@ -61,8 +65,9 @@ pub struct EmbedSummary {
     pub kept: usize,
     /// Damaged files of an earlier job, a line each; this job wrote them again.
     pub redone: Vec<String>,
-    /// How many of the texts that this job embedded the teacher cut; `None` where it can't be known or none is cut.
-    pub cut: Option<CutTexts>,
+    /// For each source how many of the texts that this job embedded the teacher cut; one count where the job names no
+    /// sources.
+    pub cut: Vec<CutTexts>,
 }
 
 /// Runs the job. Shards that an earlier run finished are checked and kept.
@@ -88,7 +93,7 @@ pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
     }
     writer.finish(shards.rows)?;
     let pipeline::ShardCounts { rows, written, kept, cut } = shards;
-    Ok(EmbedSummary { folder, rows, written, kept, redone, cut: Some(cut).filter(|cut| cut.cut > 0) })
+    Ok(EmbedSummary { folder, rows, written, kept, redone, cut })
 }
 
 /// Writes the vectors of the vocabularies, then those of the texts.

@@ -23,7 +23,7 @@ use self::sessions::{Int8Sums, SessionSettings, SessionState, Sessions};
 use self::signature::Signature;
 use crate::batching::{self, BATCH_TOKENS, TextInput};
 use crate::embed::Teacher;
-use crate::{OnnxDevice, Pooler, Result, Runtime};
+use crate::{OnnxDevice, Pooler, Prompts, Result, Runtime};
 
 /// Tokens of a batch on a GPU, which needs larger batches to be busy. Not measured.
 const GPU_BATCH_TOKENS: usize = 16_384;
@@ -78,6 +78,7 @@ pub struct OnnxEncoder {
     info: EncoderInfo,
     sessions: Sessions,
     notes: Vec<String>,
+    prompts: Prompts,
 }
 
 impl OnnxEncoder {
@@ -148,6 +149,7 @@ impl OnnxEncoder {
             },
             sessions: Sessions::new(states),
             notes: beside.prompts.unused().filter(|_| !is_chosen).into_iter().collect(),
+            prompts: beside.prompts,
         };
         let empty = encoder.tokenise(&[""])?;
         encoder.info.dimension = encoder.sessions.first(|state| encoder.model.pooled(state, &empty, &[0]))?.len();
@@ -160,6 +162,11 @@ impl OnnxEncoder {
     /// What a user should know of how the model is run: prompts that nobody chose, and what the model can't do.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// The prompts that the files beside the model name; an export of limbeck's shows none.
+    pub fn prompts(&self) -> &Prompts {
+        &self.prompts
     }
 
     /// The fingerprint of a cache that this encoder fills: all that the vectors depend on. `text` is a hash of the text
@@ -199,8 +206,8 @@ impl Teacher for OnnxEncoder {
     }
 
     /// The texts are cut to length; a student's export has no special tokens.
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let input = TextInput { prefix: &self.prefix, lower_case: self.lower_case };
+    fn tokenise_after(&self, prefix: &str, texts: &[&str]) -> Result<TokenBatch> {
+        let input = TextInput { prefix, lower_case: self.lower_case };
         Ok(input.tokenise(&self.tokenizer, texts, self.model.special, self.max_tokens)?)
     }
 

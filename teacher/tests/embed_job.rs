@@ -11,7 +11,7 @@ use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType, is_interrupted};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
-use limbeck_teacher::embed::{self, CutTexts, EmbedJob, EmbedSummary, EmbedTeacher, Teacher};
+use limbeck_teacher::embed::{self, CutTexts, EmbedJob, EmbedSource, EmbedSummary, EmbedTeacher, Teacher, TextSources};
 use limbeck_teacher::{Error, Result};
 
 const TOKENIZER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/onnx/tokenizer.json");
@@ -57,8 +57,8 @@ impl Teacher for Fake {
         self.max_tokens
     }
 
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
-        let texts: Vec<String> = texts.iter().map(|text| format!("the {text}")).collect();
+    fn tokenise_after(&self, prefix: &str, texts: &[&str]) -> Result<TokenBatch> {
+        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix}{text}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         Ok(self.tokenizer.encode_batch(&texts, Special::With, self.max_tokens)?)
     }
@@ -99,7 +99,16 @@ fn job<'a>(teacher: &'a Fake, folder: &'a Path) -> EmbedJob<'a> {
     let spec = CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
     let texts = Box::new(chunks().into_iter().map(Ok));
     let teacher = EmbedTeacher::Tokens(teacher);
-    EmbedJob { teacher, texts, total: Some(ROWS as u64), folder, spec, tokens: true, student: None }
+    EmbedJob {
+        teacher,
+        texts,
+        sources: TextSources::default(),
+        total: Some(ROWS as u64),
+        folder,
+        spec,
+        tokens: true,
+        student: None,
+    }
 }
 
 fn run(job: EmbedJob) -> Result<EmbedSummary> {
@@ -277,10 +286,36 @@ fn texts_that_the_teacher_cuts_are_counted_and_those_of_just_its_length_are_not(
     let teacher = Fake { max_tokens: Some(6), ..Fake::new() };
     let summary = fill(&teacher, folder.path()).unwrap();
     let cut = chunks().concat().iter().filter(|text| text.split(' ').count() > 3).count() as u64;
-    assert_eq!(summary.cut, Some(CutTexts { cut, of: ROWS as u64, max_tokens: 6 }));
+    assert_eq!(summary.cut, [CutTexts { cut, of: ROWS as u64, max_tokens: 6 }]);
     assert!(cut > 0 && cut < ROWS as u64);
     let summary = fill(&Fake { max_tokens: Some(8), ..Fake::new() }, tempfile::tempdir().unwrap().path()).unwrap();
-    assert_eq!(summary.cut, None);
+    assert_eq!(summary.cut[0].cut, 0);
+}
+
+#[test]
+fn each_source_has_its_own_prefix_and_count() {
+    let source =
+        |name: &str, prefix: Option<&str>| EmbedSource { name: name.into(), prefix: prefix.map(str::to_owned) };
+    let sources = vec![source("a", None), source("b", Some("")), source("c", Some("cat dog "))];
+    let of_text: Vec<u16> = (0..ROWS).map(|row| (row % 3) as u16).collect();
+    let teacher = Fake { max_tokens: Some(5), ..Fake::new() };
+    let folder = tempfile::tempdir().unwrap();
+    let sources = TextSources { sources, of_text };
+    let summary = run(EmbedJob { sources, ..job(&teacher, folder.path()) }).unwrap();
+    let words = |row: &usize| chunks().concat()[*row].split_whitespace().count();
+    for (source, prefix_words) in [(0, 1), (1, 0), (2, 2)] {
+        let own = (0..ROWS).filter(|row| row % 3 == source);
+        let cut = own.clone().filter(|row| words(row) + prefix_words > 3).count() as u64;
+        assert_eq!(summary.cut[source], CutTexts { cut, of: own.count() as u64, max_tokens: 5 }, "{source}");
+    }
+    let cache = limbeck_data::cache::Cache::open(folder.path()).unwrap();
+    let (first, texts) = (cache.read(0).unwrap(), chunks().concat());
+    for (row, prefix) in [(0, "the "), (1, ""), (2, "cat dog "), (4, "")] {
+        let tokens = teacher.tokenise_after(prefix, &[texts[row].as_str()]).unwrap();
+        let expected = teacher.encode_tokens(&tokens, &mut |_| Ok(())).unwrap();
+        let found = first.embeddings[2 * row..2 * row + 2].to_vec();
+        assert!(found.iter().zip(expected.row(0)).all(|(f, e)| (f - e).abs() < 1e-3), "{row}: {found:?}");
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ use arrow::array::{
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt64Type};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -215,6 +215,16 @@ impl PreparedText {
     /// The sha256 of the file's bytes.
     pub fn sha256(&self) -> Result<String> {
         sha256_file(&self.path)
+    }
+
+    /// The place of each text's source in the plan, from 0; `None` where the plan has one source.
+    pub fn sources(&self) -> Result<Option<Vec<u16>>> {
+        let Ok(column) = self.schema.index_of("source") else { return Ok(None) };
+        let builder = reader(&self.path, &self.schema)?;
+        let only = ProjectionMask::roots(builder.parquet_schema(), [column]);
+        let values = |batch: &RecordBatch| Ok(batch.column(0).as_primitive::<UInt16Type>().values().to_vec());
+        let all = batches(builder.with_projection(only), &self.path, values)?.collect::<Result<Vec<_>>>()?;
+        Ok(Some(all.concat()))
     }
 
     /// All rows in order, at most `rows` at a time.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::embed;
 use crate::error::Result;
 use crate::pipeline::student_start::student_of;
+use crate::pipeline::text_sources::recorded;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Method, Plan};
 
@@ -74,7 +75,7 @@ pub fn distil_into(job: &DistilJob, mut origin: Map<String, Value>, monitor: Mon
     ));
     if let Some(fingerprint) = job.targets.cache.fingerprint().filter(|fingerprint| !fingerprint.prefix.is_empty()) {
         // What stood before the texts when their targets were made: the student gets the texts alone.
-        origin.insert("prompts".into(), json!(fingerprint.prefix));
+        origin.insert("prompts".into(), recorded(&fingerprint.prefix));
     }
     origin.insert("texts".into(), json!(summary.texts));
     origin.insert("steps".into(), json!(summary.steps));

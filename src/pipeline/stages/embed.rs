@@ -10,13 +10,14 @@ use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
 use limbeck_teacher::api::ApiTeacher;
-use limbeck_teacher::embed::{CutTexts, EmbedJob, EmbedSummary, run as embed};
+use limbeck_teacher::embed::{CutTexts, EmbedJob, EmbedSummary, TextSources, run as embed};
 use serde_json::{Value, json};
 
-use super::{export_teacher, fetch, text, vocabulary};
+use super::{export_teacher, fetch, text, train_teacher, vocabulary};
 use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
+use crate::pipeline::text_sources::{described, sources_of};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
 use crate::summary::format::thousands;
@@ -42,6 +43,10 @@ impl Stage for Embed {
         // The vectors of its tokens lie in the cache, and students read a cache made elsewhere by it.
         if let Some(tokenizer) = &plan.tokenizer {
             inputs["tokenizer"] = stamp(tokenizer);
+        }
+        let roles: Vec<_> = plan.recipe.text.source.iter().map(|source| &source.role).collect();
+        if roles.iter().any(|role| role.is_some()) {
+            inputs["roles"] = json!(roles);
         }
         if let Some(api) = plan.api() {
             inputs["api"] = json!([api.identity(), api.token_vectors]);
@@ -85,12 +90,17 @@ impl Stage for Embed {
         ];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
-            let spec = teacher.spec(text.sha256()?, context.plan().recipe.cache.storage)?;
+            let sources = sources_of(context, &text, |role| prompt_of(context, &teacher, role))?;
+            let mut spec = teacher.spec(text.sha256()?, context.plan().recipe.cache.storage)?;
+            if let Some(prompts) = described(context, &sources) {
+                spec.fingerprint.prefix = prompts;
+            }
             remove_other_cache(&to, &spec)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
             let job = EmbedJob {
                 teacher: teacher.for_job(),
                 texts: Box::new(texts),
+                sources: sources.clone(),
                 total: Some(text.rows() as u64),
                 folder: &to,
                 spec,
@@ -98,7 +108,7 @@ impl Stage for Embed {
                 student: student.filter(|_| tokens),
             };
             let summary = embed(job, context.monitor)?;
-            note(name, &summary, context.monitor);
+            note(name, &summary, &sources, context.monitor);
         }
         Ok(())
     }
@@ -115,6 +125,14 @@ fn open_teacher(context: &Context) -> Result<CacheTeacher> {
     Ok(teacher)
 }
 
+/// The teacher's prompt of the role that a source of text has.
+fn prompt_of(context: &Context, teacher: &CacheTeacher, role: &str) -> Result<String> {
+    match teacher {
+        CacheTeacher::Onnx(teacher) if export_teacher::is_foreign(context) => Ok(teacher.prompts().of_role(role)?),
+        _ => Ok(train_teacher::teacher_of(context)?.prompts.of_role(role)?),
+    }
+}
+
 /// Opens the teacher behind an API; what it takes counts with all that the run has taken before.
 pub fn open_api(context: &Context) -> Result<ApiTeacher> {
     let missing = || Error::Stage { stage: ID.name(), problem: "the recipe has no teacher behind an API".into() };
@@ -122,12 +140,14 @@ pub fn open_api(context: &Context) -> Result<ApiTeacher> {
     Ok(ApiTeacher::open(settings, Some(&context.folder_of(ID).api_usage()), context.monitor)?)
 }
 
-/// Notes what `limbeck embed` or one part of the stage has written, and how many texts the teacher cut.
-pub fn note(name: &str, summary: &EmbedSummary, monitor: Monitor) {
+/// Notes what `limbeck embed` or one part of the stage has written, and how many texts of each source the teacher cut.
+pub fn note(name: &str, summary: &EmbedSummary, sources: &TextSources, monitor: Monitor) {
     let EmbedSummary { rows, written, kept, cut, .. } = summary;
     monitor.note(&format!("{ID}: {name}, {rows} sentences; {written} shards written, {kept} kept"));
-    if let Some(cut) = cut {
-        monitor.note(&format!("{ID}: {name}, {}", cut_line(cut)));
+    for (place, cut) in cut.iter().enumerate().filter(|(_, cut)| cut.cut > 0) {
+        let source = sources.sources.get(place).filter(|_| sources.sources.len() > 1);
+        let source = source.map(|source| format!("{}: ", source.name)).unwrap_or_default();
+        monitor.note(&format!("{ID}: {name}, {source}{}", cut_line(cut)));
     }
 }
 

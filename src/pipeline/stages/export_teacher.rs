@@ -108,6 +108,7 @@ fn adopt_onnx(context: &Context, teacher: ForeignTeacher) -> Result<()> {
     let encoder = open_foreign(context, &teacher)?;
     encoder.notes().iter().for_each(|note| context.monitor.note(&format!("{ID}: {note}")));
     fetch::check_width(context, encoder.info().dimension)?;
+    fetch::check_roles(context, encoder.prompts())?;
     files::write_bytes(&to.teacher_tokenizer(), Tokenizer::from_file(&teacher.tokenizer)?.json())?;
     Ok(files::write_json(&to.foreign_teacher(), &json!(teacher))?)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use limbeck_data::assets::{Asset, Uri};
 use limbeck_data::files;
-use limbeck_teacher::TeacherFolder;
+use limbeck_teacher::{Prompts, TeacherFolder};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
@@ -73,6 +73,7 @@ impl Stage for Fetch {
             if let ModelFiles::Bert(_) = named_model(context)? {
                 let teacher = named_teacher(context)?;
                 note_prompts(context, &teacher);
+                check_roles(context, &teacher.prompts)?;
                 check_width(context, teacher.dimension()?)?;
             }
         }
@@ -119,10 +120,18 @@ fn named_path<'a>(context: &Context<'a>) -> Result<(PathBuf, &'a TeacherSection)
 
 /// Notes the teacher's prompts where it has some and the recipe chooses none.
 fn note_prompts(context: &Context, teacher: &TeacherFolder) {
-    let is_chosen = context.plan().recipe.teacher.as_ref().is_some_and(TeacherSection::chooses_prefix);
+    let recipe = &context.plan().recipe;
+    let is_chosen = recipe.teacher.as_ref().is_some_and(TeacherSection::chooses_prefix)
+        || recipe.text.source.iter().all(|source| source.role.is_some());
     if let Some(note) = teacher.prompts.unused().filter(|_| !is_chosen) {
         context.monitor.note(&format!("{ID}: {note} (teacher.prompt chooses one)"));
     }
+}
+
+/// Refuses a role of a source for which the teacher has no prompt.
+pub fn check_roles(context: &Context, prompts: &Prompts) -> Result<()> {
+    let mut roles = context.plan().recipe.text.source.iter().filter_map(|source| source.role.as_ref());
+    roles.try_for_each(|role| Ok(prompts.of_role(role).map(|_| ())?))
 }
 
 /// The folder that `[teacher]` names, with the recipe's settings in place of the folder's own.

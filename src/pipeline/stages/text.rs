@@ -56,8 +56,13 @@ impl Stage for Text {
 pub fn prepare_into(context: &Context, folder: &Path) -> Result<[PathBuf; 2]> {
     let section = &context.plan().recipe.text;
     let augment = |text: &str| another_order(text, section.reordered, section.seed);
-    let summary = text::prepare_augmented(&text_plan(context)?, folder, &augment, context.monitor)?;
+    let mut summary = text::prepare_augmented(&text_plan(context)?, folder, &augment, context.monitor)?;
     context.monitor.note(&format!("text: {summary}"));
+    for (counts, source) in summary.sources.iter_mut().zip(&section.source) {
+        // As the recipe names it, not where it lies.
+        counts.path = source.uri.clone().into();
+    }
+    summary.source_notes().for_each(|note| context.monitor.note(&format!("{ID}: {note}")));
     Ok([folder.join(text::TRAIN_FILE), folder.join(text::HELD_OUT_FILE)])
 }
 

@@ -29,6 +29,10 @@ pub struct SourceSection {
     /// The size of a uniform sample of this source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// What its texts are to the teacher, such as `query` or `document`: the teacher's prompt of that name stands
+    /// before them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// `[text]`: the sources, and the texts left out.

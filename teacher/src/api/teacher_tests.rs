@@ -14,7 +14,7 @@ use serde_json::json;
 use super::super::test_server::{Answer, ApiServer, Request as Seen, WIDTH, vector};
 use super::*;
 use crate::Error;
-use crate::embed::{self, EmbedJob, EmbedSummary, EmbedTeacher};
+use crate::embed::{self, EmbedJob, EmbedSummary, EmbedTeacher, TextSources};
 
 /// The key of the tests: cargo sets this variable to `limbeck-teacher`.
 const KEY_ENV: &str = "CARGO_PKG_NAME";
@@ -275,7 +275,8 @@ fn fill(settings: ApiSettings, folder: &Path, student: Option<&Tokenizer>) -> Re
         CacheSpec { shard_rows: SHARD_ROWS, ..CacheSpec::new(teacher.dimension(), VectorType::F32, fingerprint) };
     let texts = Box::new([Ok(texts(30))].into_iter());
     let teacher = EmbedTeacher::Texts(&teacher);
-    let job = EmbedJob { teacher, texts, total: None, folder, spec, tokens: true, student };
+    let job =
+        EmbedJob { teacher, texts, sources: TextSources::default(), total: None, folder, spec, tokens: true, student };
     embed::run(job, Monitor::silent())
 }
 

@@ -17,13 +17,13 @@ pub struct CutTexts {
 }
 
 impl CutTexts {
-    /// Counts the texts of `tokens` that the teacher has cut. A text of exactly the longest length may be whole, so
+    /// Counts the texts of `tokens`, tokenised after `prefix`, that the teacher has cut. A text of exactly the longest length may be whole, so
     /// these texts are tokenised again, up to one token more.
-    pub(super) fn count(teacher: &dyn Teacher, texts: &[&str], tokens: &TokenBatch) -> Result<Self> {
+    pub(super) fn count(teacher: &dyn Teacher, prefix: &str, texts: &[&str], tokens: &TokenBatch) -> Result<Self> {
         let mut counted = Self { cut: 0, of: texts.len() as u64, max_tokens: 0 };
         let Some(most) = teacher.max_tokens() else { return Ok(counted) };
         counted.max_tokens = most;
-        let (tokenizer, prefix) = (teacher.tokenizer(), teacher.prefix());
+        let tokenizer = teacher.tokenizer();
         let own = |texts: &[String], most| {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             tokenizer.encode_batch(&texts, Special::Without, most)
@@ -34,7 +34,7 @@ impl CutTexts {
             return Ok(counted);
         }
         // The tokens around every text: what the empty text has beside the prefix.
-        let with = teacher.tokenise(&[""])?.row_len(0);
+        let with = teacher.tokenise_after(prefix, &[""])?.row_len(0);
         let around = with.saturating_sub(own(&[prefix.to_owned()], None)?.row_len(0));
         let whole = own(&full, Some(most + 1))?;
         counted.cut = whole.iter().filter(|ids| ids.len() + around > most).count() as u64;

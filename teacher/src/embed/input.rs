@@ -4,6 +4,7 @@ use limbeck_data::Monitor;
 use limbeck_encoder::{Embeddings, TokenBatch};
 
 use super::cut_texts::CutTexts;
+use super::sources::TextSources;
 use super::teacher::{EmbedTeacher, Teacher, TextTeacher};
 use crate::{Error, Result};
 
@@ -19,15 +20,26 @@ pub(super) enum ShardInput<'a> {
 }
 
 impl<'a> ShardInput<'a> {
-    /// Makes `texts` ready for `teacher`; counts those that it cuts.
-    pub(super) fn new(teacher: EmbedTeacher<'a>, texts: &[&str]) -> Result<(Self, CutTexts)> {
+    /// Makes `texts`, of which the first is the text `first_row` of the job, ready for `teacher`; counts those that it
+    /// cuts, by source.
+    pub(super) fn new(
+        teacher: EmbedTeacher<'a>,
+        sources: &TextSources,
+        texts: &[&str],
+        first_row: usize,
+    ) -> Result<(Self, Vec<CutTexts>)> {
         match teacher {
             EmbedTeacher::Tokens(teacher) => {
-                let tokens = teacher.tokenise(texts)?;
-                let cut = CutTexts::count(teacher, texts, &tokens)?;
+                let (tokens, cut) = sources.tokenise(teacher, texts, first_row)?;
                 Ok((Self::Tokens(teacher, tokens), cut))
             }
-            EmbedTeacher::Texts(teacher) => Ok((Self::Texts(teacher), CutTexts::default())),
+            EmbedTeacher::Texts(teacher) => {
+                if let Some(prefix) = sources.sources.iter().find_map(|source| source.prefix.as_ref()) {
+                    let allowed = "none: a teacher of texts takes them as they are";
+                    return Err(limbeck_training::Error::setting("the prefix of a source", prefix, allowed).into());
+                }
+                Ok((Self::Texts(teacher), vec![CutTexts::default(); sources.count()]))
+            }
         }
     }
 

@@ -10,18 +10,19 @@ use limbeck_encoder::Embeddings;
 
 use super::cut_texts::CutTexts;
 use super::input::ShardInput;
+use super::sources::TextSources;
 use super::teacher::EmbedTeacher;
 use super::{EmbedJob, TextChunks};
 use crate::{Error, Result};
 
 /// How many texts there were, and how many shards.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ShardCounts {
     pub rows: u64,
     pub written: usize,
     pub kept: usize,
-    /// Of the shards that were written.
-    pub cut: CutTexts,
+    /// Of the shards that were written, by source.
+    pub cut: Vec<CutTexts>,
 }
 
 /// Writes the shards of `job` that `writer` doesn't have.
@@ -32,7 +33,8 @@ pub(super) fn run(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> 
     thread::scope(|scope| {
         let (to_infer, tokenised) = bounded(1);
         let (to_write, inferred) = bounded(1);
-        let cutting = scope.spawn(move || cut(job.texts, &done, &shared, to_infer));
+        let sources = job.sources;
+        let cutting = scope.spawn(move || cut((job.texts, &sources), &done, &shared, to_infer));
         let writing = scope.spawn(|| write(writer, inferred));
         let inference = infer(&shared, tokenised, to_write);
         let (written, cut) = (joined(writing, "writing"), joined(cutting, "tokenizing"));
@@ -62,7 +64,7 @@ struct ShardInWork<Payload> {
 /// The first thread: cuts the texts into shards, skips those that are done, tokenises the others. Counts the texts and
 /// the shards that are done.
 fn cut<'a>(
-    texts: TextChunks,
+    (texts, sources): (TextChunks, &TextSources),
     done: &DoneShards,
     shared: &Shared<'a>,
     to: Sender<ShardInWork<ShardInput<'a>>>,
@@ -71,7 +73,7 @@ fn cut<'a>(
         let (texts, error) = chunk.map_or_else(|error| (Vec::new(), Some(error)), |texts| (texts, None));
         texts.into_iter().map(Ok).chain(error.map(Err))
     });
-    let mut counts = ShardCounts::default();
+    let mut counts = ShardCounts { cut: vec![CutTexts::default(); sources.count()], ..ShardCounts::default() };
     for shard in 0.. {
         let texts = texts.by_ref().take(shared.shard_rows).collect::<limbeck_data::Result<Vec<String>>>()?;
         if texts.is_empty() {
@@ -88,8 +90,8 @@ fn cut<'a>(
             continue;
         }
         let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let (payload, cut) = ShardInput::new(shared.teacher, &refs)?;
-        counts.cut.add(cut);
+        let (payload, cut) = ShardInput::new(shared.teacher, sources, &refs, shard * shared.shard_rows)?;
+        counts.cut.iter_mut().zip(cut).for_each(|(all, cut)| all.add(cut));
         // After an error the receiver is gone.
         if to.send(ShardInWork { shard, texts, payload }).is_err() {
             break;

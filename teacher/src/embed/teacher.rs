@@ -20,7 +20,12 @@ pub trait Teacher: Sync {
     fn max_tokens(&self) -> Option<usize>;
 
     /// The ids that the model gets for `texts`, with the prefix and the special tokens around them.
-    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch>;
+    fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
+        self.tokenise_after(self.prefix(), texts)
+    }
+
+    /// The ids that the model gets for `texts` with `prefix` in place of its own, and the special tokens around them.
+    fn tokenise_after(&self, prefix: &str, texts: &[&str]) -> Result<TokenBatch>;
 
     /// The unit vectors of tokenised texts. `done` is called after each batch with its number of texts; its error ends
     /// the work.
