@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
+use super::http::HttpFailure;
+
 /// Why an asset cannot be fetched.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum AssetError {
@@ -95,9 +97,9 @@ pub enum AssetError {
         endpoint: String,
         /// How the hub failed.
         why: HubFailure,
-        /// The error of the hub's client.
+        /// The failed request.
         #[source]
-        source: Box<hf_hub::api::sync::ApiError>,
+        source: Box<HttpFailure>,
     },
     /// A repository without a file that a model needs.
     #[error("{repository} has no {file}")]
@@ -109,6 +111,78 @@ pub enum AssetError {
         file: String,
         /// The files of the repository, if the hub lists them.
         files: Vec<String>,
+    },
+    /// A repository without weights that can be read.
+    #[error("{repository} has neither model.safetensors nor model.onnx")]
+    #[diagnostic(help("{}", weights_help(repository, onnx.as_deref(), files)))]
+    NoWeights {
+        /// The repository.
+        repository: String,
+        /// Files of the repository, if the hub lists them.
+        files: Vec<String>,
+        /// One of its ONNX files.
+        onnx: Option<String>,
+    },
+    /// A pattern of files' paths that can't be read.
+    #[error("`{pattern}` is no pattern of paths")]
+    #[diagnostic(help("`*` and `?` stand for characters of one name, `**` for any folders, as in data/**/*.parquet"))]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        #[source]
+        source: Box<globset::Error>,
+    },
+    /// A list of modules or of shards that names a file outside its folder.
+    #[error("{repository}: {list} names `{name}`, which is no path within its folder")]
+    #[diagnostic(help("don't trust this repository"))]
+    UnsafeName {
+        /// The repository.
+        repository: String,
+        /// The list.
+        list: String,
+        /// The path.
+        name: String,
+    },
+    /// A list of modules or of shards that can't be read.
+    #[error("cannot read the list {}", path.display())]
+    #[diagnostic(help("it must be as sentence-transformers and transformers write it"))]
+    BadList {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The hub must not be asked, and what was fetched before doesn't suffice.
+    #[error("{what} isn't whole in {}, and HF_HUB_OFFLINE forbids to fetch it: {lacking} is missing", cache.display())]
+    #[diagnostic(help(
+        "unset HF_HUB_OFFLINE, or set HF_HUB_CACHE to a folder that has it, or copy it from a machine that has it"
+    ))]
+    Offline {
+        /// The repository.
+        what: String,
+        /// The folder of the hub's files.
+        cache: PathBuf,
+        /// What is missing.
+        lacking: String,
+    },
+    /// An address without the sha256 of what lies there.
+    #[error("{uri}: an https: source needs its sha256")]
+    #[diagnostic(help("append #sha256=HEX; `curl -L {uri} | sha256sum` prints the hash of what lies there now"))]
+    NoHash {
+        /// The address.
+        uri: String,
+    },
+    /// A file that can't be fetched from its address.
+    #[error("cannot fetch {url}")]
+    #[diagnostic(help("{}", NETWORK))]
+    Web {
+        /// The address.
+        url: String,
+        /// The failed request.
+        #[source]
+        source: Box<HttpFailure>,
     },
     /// A download of another size or hash than the hub announced.
     #[error("{file} came as {found}, not {expected}")]
@@ -132,7 +206,7 @@ pub enum AssetError {
     },
     /// There is no home directory, and so no place for a store.
     #[error("no cache directory: no home directory is known")]
-    #[diagnostic(help("set LIMBECK_CACHE to a folder"))]
+    #[diagnostic(help("set LIMBECK_CACHE and HF_HOME to folders"))]
     NoHome,
 }
 
@@ -175,6 +249,10 @@ pub enum HubFailure {
     #[error("it isn't there")]
     #[diagnostic(help("check the name and the revision"))]
     Missing,
+    /// The hub has too much to do, and asks for a longer pause than is made.
+    #[error("it has too much to do now")]
+    #[diagnostic(help("try again later; with HF_TOKEN the hub grants more requests"))]
+    Busy,
     /// Every connection ended before the file did.
     #[error("the connection broke off again and again")]
     #[diagnostic(help("start again: it goes on from where it broke off"))]
@@ -189,4 +267,11 @@ const NETWORK: &str = "check the network and the proxy settings; what was fetche
 /// The names after a word that leads to them, or else `none`.
 fn names_help(lead: &str, names: &[String], none: &str) -> String {
     if names.is_empty() { none.to_owned() } else { format!("{lead}: {}", names.join(", ")) }
+}
+
+fn weights_help(repository: &str, onnx: Option<&str>, files: &[String]) -> String {
+    match onnx {
+        Some(name) => format!("name one of its ONNX files, as in hf:{repository}/{name}"),
+        None => names_help("only safetensors and ONNX are read; it has", files, "check the name and the revision"),
+    }
 }

@@ -16,6 +16,7 @@
 //! sorted by path.
 
 mod error;
+mod http;
 mod hub;
 mod manifest;
 mod pip;
@@ -23,10 +24,12 @@ mod runtime;
 mod store;
 #[cfg(test)]
 mod test_support;
+mod transfer;
 mod uri;
 mod wheel;
 
 pub use error::AssetError;
+pub use http::HttpFailure;
 pub use hub::HubSettings;
 pub use runtime::runtime_uri;
 pub use store::{Asset, AssetStore};

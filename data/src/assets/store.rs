@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 
-use super::hub::{Hub, HubSettings, HubSnapshot};
+use super::hub::{
+    Hub, HubSettings, HubSnapshot, Repository, RepositoryKind, Shape, Wanted, link_or_copy, remove_with_blob,
+};
 use super::manifest::{FileRecord, first_damaged, list, sha256_of};
 use super::pip::{Pip, python};
 use super::{AssetError, Uri, wheel};
@@ -104,13 +106,19 @@ impl AssetStore {
                 })?
             }
             Uri::Hub { repository, revision, path } => {
-                let hub = self.hub.clone().unwrap_or_else(HubSettings::from_env);
-                let endpoint = hub.endpoint.as_deref().unwrap_or("the usual hub");
-                self.fetch_once(&format!("{uri} from {endpoint}"), &format!("hf:{repository}"), monitor, |_| {
-                    let hub = Hub::new(&hub, repository, monitor)?;
-                    from_hub(uri, hub.fetch(revision.as_deref(), path.as_deref())?, path.as_deref())
-                })?
+                let wanted = match path {
+                    None => Wanted::Model,
+                    Some(path) if path.ends_with(".onnx") => Wanted::Onnx(path),
+                    Some(path) => Wanted::File(path),
+                };
+                let repository = Repository { kind: RepositoryKind::Model, name: repository.clone() };
+                self.from_hub(uri, (&repository, revision.as_deref()), wanted, monitor)?
             }
+            Uri::DataSet { repository, revision, path } => {
+                let repository = Repository { kind: RepositoryKind::DataSet, name: repository.clone() };
+                self.from_hub(uri, (&repository, revision.as_deref()), Wanted::Data(path), monitor)?
+            }
+            Uri::Web { .. } => return Err(AssetError::NoHome.into()),
         };
         let path = self.root.join(&record.path);
         let fits = |wanted: &str| {
@@ -132,6 +140,29 @@ impl AssetStore {
             Uri::Path(path) => user_path(path),
             _ => Ok(self.fetch(uri, None, monitor)?.path),
         }
+    }
+
+    /// The files that are wanted of a repository on the hub at a revision.
+    fn from_hub(
+        &self,
+        uri: &Uri,
+        (repository, revision): (&Repository, Option<&str>),
+        wanted: Wanted,
+        monitor: Monitor,
+    ) -> Result<AssetRecord> {
+        let settings = self.hub.clone().unwrap_or_else(HubSettings::from_env);
+        let endpoint = settings.endpoint.as_deref().unwrap_or("the usual hub");
+        let lock = format!("hf:{}", repository.full_name());
+        // Earlier versions fetched fewer files by the same URI.
+        self.fetch_once(&format!("{uri} with all modules from {endpoint}"), &lock, monitor, |work| {
+            let snapshot = Hub::new(&settings, repository, monitor)?.fetch(revision.unwrap_or("main"), wanted)?;
+            if snapshot.shape != Shape::Some {
+                return record_of(uri, snapshot);
+            }
+            let name = repository.name.replace('/', "--");
+            link_files(&snapshot, &work.join(&name))?;
+            self.place(uri.to_string(), work, &name)
+        })
     }
 
     /// The whole wheel of a package for this machine.
@@ -166,7 +197,7 @@ impl AssetStore {
             Some((_, Some(path))) => {
                 monitor.note(&format!("{} is missing or damaged: fetching {name} again", path.display()));
                 // Otherwise the hub's client would take the file for whole.
-                remove(&path)?;
+                remove_with_blob(&path)?;
             }
             None => {}
         }
@@ -264,15 +295,27 @@ fn measure(path: &Path, name: &str) -> Result<(String, Vec<FileRecord>)> {
     Ok((entry.sha256.clone(), vec![entry]))
 }
 
-/// The record of files in the hub's folder: of all, or of the one file asked for.
-fn from_hub(uri: &Uri, HubSnapshot { folder, files }: HubSnapshot, alone: Option<&str>) -> Result<AssetRecord> {
+/// The record of files in the hub's folder: of all, or of the first one, which needs the others.
+fn record_of(uri: &Uri, HubSnapshot { folder, files, shape }: HubSnapshot) -> Result<AssetRecord> {
     let measure = |name: String| FileRecord::of(&folder.join(&name), name);
     let entries: Vec<FileRecord> = files.into_iter().map(measure).collect::<Result<_>>()?;
-    let (path, sha256) = match (alone, entries.first()) {
-        (Some(name), Some(entry)) => (folder.join(name), entry.sha256.clone()),
+    let (path, sha256) = match (shape, entries.first()) {
+        (Shape::File, Some(entry)) => (folder.join(&entry.path), entry.sha256.clone()),
         _ => (folder.clone(), sha256_of(&entries)),
     };
     Ok(AssetRecord { uri: uri.to_string(), path, sha256, wheel_sha256: None, base: folder, entries })
+}
+
+/// Makes `folder` a folder with the files of `snapshot` only, which are links to those in the hub's folder.
+fn link_files(snapshot: &HubSnapshot, folder: &Path) -> Result<()> {
+    for name in &snapshot.files {
+        let (from, to) = (snapshot.folder.join(name), folder.join(name));
+        let file = fs::canonicalize(&from).map_err(Error::io("find", &from))?;
+        let parent = to.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(Error::io("create the folder", parent))?;
+        link_or_copy(&file, &file, &to).map_err(Error::io("create", &to))?;
+    }
+    Ok(())
 }
 
 /// A short file name for any name, always the same.
