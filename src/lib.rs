@@ -21,7 +21,7 @@
 //! let plan = Plan::new(recipe::read(path, &[])?, path)?;
 //! let chain = vec![PlannedRun { plan, folder: RunFolder::new("runs/quickstart".into()) }];
 //! let interrupt = Interrupt::new();
-//! let pipeline = Pipeline { chain, store: AssetStore::of_user()?, monitor: Monitor::new(&Silent, &interrupt) };
+//! let pipeline = Pipeline { chain, store: AssetStore::of_user(), monitor: Monitor::new(&Silent, &interrupt) };
 //! if let Some(summary) = pipeline.run(&RunOptions::default())? {
 //!     println!("{}", limbeck::summary::table(&summary));
 //! }

@@ -154,7 +154,10 @@ pub fn tokenizer_file(path: PathBuf) -> PathBuf {
 }
 
 fn with_tokenizer(file: PathBuf, folder: &Path) -> Result<ModelFiles> {
-    let places = [file.parent().unwrap_or(folder).join("tokenizer.json"), folder.join("tokenizer.json")];
+    let own = file.parent().unwrap_or(folder);
+    // A repository of the hub has its ONNX files in a folder of that name, and the tokenizer above it.
+    let above = own.parent().filter(|_| own.ends_with("onnx")).unwrap_or(own);
+    let places = [own, folder, above].map(|folder| folder.join("tokenizer.json"));
     match places.into_iter().find(|path| path.is_file()) {
         Some(tokenizer) => Ok(ModelFiles::Onnx { file, tokenizer }),
         None => Err(no_model(file, "has no tokenizer.json beside it")),
@@ -264,12 +267,16 @@ impl Opener<'_> {
     }
 
     /// The export `name` that `write` makes, stored in the user's cache by the hash of `key`: all that it depends on.
+    /// Where the cache can't be written, an export that is there serves, and another one goes with the store.
     fn cached_export(&self, key: &str, name: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let hash = blake3::hash(format!("{key} {EXPORT}").as_bytes());
-        let folder = self.store.root().join("exports").join(hash.to_hex().as_str());
-        let to = folder.join(name);
+        let folder = Path::new("exports").join(hash.to_hex().as_str());
+        let cached = self.store.root().map(|root| root.join(&folder).join(name));
+        if let Some(cached) = cached.ok().filter(|cached| cached.is_file()) {
+            return Ok(cached);
+        }
+        let to = self.store.folder(&folder, self.monitor)?.join(name);
         if !to.is_file() {
-            std::fs::create_dir_all(&folder).map_err(limbeck_data::Error::io("create the folder", &folder))?;
             write(&to)?;
         }
         Ok(to)

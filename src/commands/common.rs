@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// The local path of an asset, which is fetched into the user's store if it isn't there.
 pub(super) fn locate(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
-    Ok(AssetStore::of_user()?.locate(uri, monitor)?)
+    Ok(AssetStore::of_user().locate(uri, monitor)?)
 }
 
 // How models are run, and in which precision.
@@ -184,7 +184,7 @@ pub(super) fn open_all(
     options: &ModelOptions,
     monitor: Monitor,
 ) -> Result<Vec<Opened>> {
-    let store = AssetStore::of_user()?;
+    let store = AssetStore::of_user();
     let opener = arguments.opener(&store, monitor);
     names.iter().map(|name| Ok(Opened { name: name.clone(), encoder: opener.open(name, options)? })).collect()
 }

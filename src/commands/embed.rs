@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.model.run.engine != StudentEngine::Folded {
         return Err(Error::Usage("--engine is for students; a teacher runs in ONNX Runtime".into()));
     }
-    let store = AssetStore::of_user()?;
+    let store = AssetStore::of_user();
     let opener = arguments.model.opener(&store, monitor);
     let path = locate(&arguments.teacher, monitor)?;
     refuse_cache(&arguments.to, &path, &arguments.input)?;

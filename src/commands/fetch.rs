@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
-    let asset = AssetStore::of_user()?.fetch(&arguments.uri, arguments.sha256.as_deref(), monitor)?;
+    let asset = AssetStore::of_user().fetch(&arguments.uri, arguments.sha256.as_deref(), monitor)?;
     monitor.note(&format!("sha256 {}", asset.sha256));
     print_path(&asset.path)
 }

@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
     let chain = plan_chain(recipe, &arguments.recipe, &arguments.runs)?;
     set_threads(Some(chain[0].plan.threads));
-    let pipeline = Pipeline { chain, store: AssetStore::of_user()?, monitor };
+    let pipeline = Pipeline { chain, store: AssetStore::of_user(), monitor };
     let options = RunOptions { from: arguments.from, to: arguments.to };
     if arguments.dry_run {
         return print_plan(&pipeline, &options);

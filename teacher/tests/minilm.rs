@@ -23,7 +23,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn model() -> Option<TeacherFolder> {
-    let fetched = AssetStore::of_user().and_then(|store| store.fetch(&MODEL.parse()?, None, Monitor::silent()));
+    let fetched = MODEL.parse().and_then(|uri| AssetStore::of_user().fetch(&uri, None, Monitor::silent()));
     match fetched {
         Ok(asset) => Some(TeacherFolder::open(&asset.path).unwrap()),
         Err(error) => {
@@ -35,7 +35,7 @@ fn model() -> Option<TeacherFolder> {
 
 fn runtime() -> Option<Runtime> {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
+        let asset = AssetStore::of_user().fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).inspect_err(|error| eprintln!("skipped, since the library can't be had: {error}")).ok()

@@ -20,7 +20,7 @@ fn golden(name: &str) -> PathBuf {
 
 fn runtime() -> Runtime {
     let fetch = || {
-        let asset = AssetStore::of_user()?.fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
+        let asset = AssetStore::of_user().fetch(&runtime_uri("1.32.0")?, None, Monitor::silent())?;
         Ok(Some(asset.path))
     };
     Runtime::find(None, fetch).unwrap()

@@ -176,7 +176,7 @@ pub enum AssetError {
     },
     /// A file that can't be fetched from its address.
     #[error("cannot fetch {url}")]
-    #[diagnostic(help("{}", NETWORK))]
+    #[diagnostic(help("{}", web_help(source)))]
     Web {
         /// The address.
         url: String,
@@ -273,5 +273,15 @@ fn weights_help(repository: &str, onnx: Option<&str>, files: &[String]) -> Strin
     match onnx {
         Some(name) => format!("name one of its ONNX files, as in hf:{repository}/{name}"),
         None => names_help("only safetensors and ONNX are read; it has", files, "check the name and the revision"),
+    }
+}
+
+fn web_help(failure: &HttpFailure) -> &'static str {
+    match failure {
+        HttpFailure::Status(401 | 403) => "it is closed to you: fetch it by hand, and name the file's path instead",
+        HttpFailure::Status(404 | 410) => "check the address",
+        HttpFailure::Unsafe(_) => "name the address that it leads to, if that is safe",
+        HttpFailure::Status(_) | HttpFailure::Header(_) | HttpFailure::Redirects => "try again later",
+        _ => NETWORK,
     }
 }

