@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use flate2::read::GzDecoder;
 use limbeck_data::Monitor;
-use limbeck_data::assets::{AssetStore, runtime_uri};
+use limbeck_data::assets::{AssetStore, Uri, runtime_uri};
 use limbeck_encoder::{Embeddings, Encoder, Precision, TokenBatch, Tokenizer};
 use limbeck_teacher::bert::{Bert, BertEncoder};
 use limbeck_teacher::onnx;
@@ -23,7 +23,7 @@ fn golden(name: &str) -> PathBuf {
 }
 
 fn model() -> Option<TeacherFolder> {
-    let fetched = MODEL.parse().and_then(|uri| AssetStore::of_user().fetch(&uri, None, Monitor::silent()));
+    let fetched = MODEL.parse::<Uri>().and_then(|uri| AssetStore::of_user().fetch(&uri, None, Monitor::silent()));
     match fetched {
         Ok(asset) => Some(TeacherFolder::open(&asset.path).unwrap()),
         Err(error) => {
