@@ -17,6 +17,11 @@ pub(super) fn locate(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
     Ok(AssetStore::of_user().locate(uri, monitor)?)
 }
 
+/// The local paths of evaluation sets, each named by a path or a URI.
+pub(super) fn locate_sets(names: &[PathBuf], monitor: Monitor) -> Result<Vec<PathBuf>> {
+    Ok(AssetStore::of_user().locate_all(names, monitor)?)
+}
+
 // How models are run, and in which precision.
 #[derive(Args, Clone)]
 pub(super) struct ModelArguments {

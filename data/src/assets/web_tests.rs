@@ -138,3 +138,15 @@ fn a_name_that_is_no_plain_file_name_is_replaced() {
     assert_eq!(file_name("https://a.org/.bashrc"), "file");
     assert_eq!(file_name("https://a.org/b;c"), "file");
 }
+
+#[test]
+fn sets_may_be_named_by_paths_and_addresses_together() {
+    let hash = sha256_bytes(LINES);
+    let server = TestServer::new(&[&whole(LINES)]);
+    let store = AssetStore::new(server.room.path().join("store"));
+    let names = ["no/such.tsv".into(), format!("{}/x.jsonl#sha256={hash}", server.address).into()];
+    let found = store.locate_all(&names, Monitor::silent()).unwrap();
+    assert_eq!(found[0], Path::new("no/such.tsv"));
+    assert_eq!(fs::read(&found[1]).unwrap(), LINES);
+    assert!(store.locate_all(&["ftp://a/b".into()], Monitor::silent()).is_err());
+}

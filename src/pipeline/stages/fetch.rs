@@ -59,6 +59,8 @@ impl Stage for Fetch {
         let Plan { tokenizer, examples, student_examples, exclude, .. } = plan;
         let others = tokenizer.iter().chain(examples).chain(student_examples).chain(exclude);
         wanted.extend(others.map(|uri| (uri, None)));
+        let sets = evaluation_sets(plan)?;
+        wanted.extend(sets.iter().map(|uri| (uri, None)));
         let mut fetched = Map::new();
         for (uri, sha256) in wanted {
             context.monitor.check()?;
@@ -71,6 +73,15 @@ impl Stage for Fetch {
         }
         Ok(files::write_json(&context.folder().assets(), &fetched.into())?)
     }
+}
+
+/// The evaluation sets that don't lie on this machine: a missing one is known before the embedding.
+fn evaluation_sets(plan: &Plan) -> Result<Vec<Uri>> {
+    let recipe = &plan.recipe;
+    let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev).chain(&recipe.train_student.dev);
+    let names = recipe.evaluate.sts.iter().chain(dev).filter_map(|name| name.to_str());
+    let uris = names.map(str::parse).collect::<limbeck_data::Result<Vec<Uri>>>()?;
+    Ok(uris.into_iter().filter(|uri| !matches!(uri, Uri::Path(_))).collect())
 }
 
 fn entry(asset: &Asset) -> Value {

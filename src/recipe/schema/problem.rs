@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use limbeck_data::assets::Uri;
+
 /// What is wrong with a section of a recipe; the recipe's path is added by [`super::super::Plan::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -34,10 +36,18 @@ from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error
 
 /// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
 pub(crate) fn check_files(key: &str, files: &[PathBuf]) -> Check {
-    match files.iter().find(|file| !file.is_file()) {
-        Some(missing) => problem(format!("{key}: there is no file {}", missing.display()), ""),
-        None => Ok(()),
+    for file in files {
+        match file.to_str().map(str::parse) {
+            Some(Err(error)) => return problem(format!("{key}: {error}"), ""),
+            // Fetched later.
+            Some(Ok(Uri::Hub { .. } | Uri::DataSet { .. } | Uri::Web { .. } | Uri::Wheel { .. })) => {}
+            Some(Ok(Uri::Path(_))) | None if file.is_file() => {}
+            Some(Ok(Uri::Path(_))) | None => {
+                return problem(format!("{key}: there is no file {}", file.display()), "");
+            }
+        }
     }
+    Ok(())
 }
 
 /// Refuses a limit of 0.

@@ -1,12 +1,12 @@
-//! Chooses the files of a repository that a model, an ONNX file or a path in a data set needs.
+//! Chooses the files of a repository that a model or an ONNX file needs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use globset::GlobBuilder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::files::{Files, missing, no_weights};
 use crate::assets::AssetError;
 use crate::assets::uri::is_member;
 use crate::error::{Error, Result};
@@ -27,30 +27,8 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Where a repository without safetensors has its ONNX file.
 const ONNX: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
-/// The files of a repository.
-pub(super) trait Files {
-    /// `owner/name`.
-    fn repository(&self) -> &str;
-    /// The names of all files, if they are known.
-    fn names(&self) -> Option<&BTreeSet<String>>;
-    /// Whether the repository may have more files than `names` says.
-    fn may_lack(&self) -> bool;
-    /// The path of a file on this machine; `None` if the repository does not have it.
-    fn file(&self, name: &str) -> Result<Option<PathBuf>>;
-}
-
 /// A file's name in its repository, and its path on this machine.
 pub(super) type Chosen = (String, PathBuf);
-
-/// What a path in a data set names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Named {
-    File(String),
-    /// The files below a folder.
-    Folder(Vec<String>),
-    /// The files that match a pattern.
-    Matches(Vec<String>),
-}
 
 /// One module of `modules.json`.
 #[derive(Debug, Deserialize)]
@@ -126,55 +104,6 @@ pub(super) fn all_files<N: AsRef<str>>(files: &dyn Files, names: &[N]) -> Result
         choice.need(name.as_ref())?;
     }
     Ok(choice.chosen)
-}
-
-/// What `path` names in a data set: a file, a folder, or the files that match it as a pattern. Hidden files match
-/// nothing.
-///
-/// # Errors
-/// A path that names nothing, or a pattern that can't be read.
-pub(super) fn named(files: &dyn Files, path: &str) -> Result<Named> {
-    let Some(names) = files.names() else { return Ok(Named::File(path.to_owned())) };
-    if names.contains(path) {
-        return Ok(Named::File(path.to_owned()));
-    }
-    let seen = || names.iter().filter(|name| !is_hidden(name));
-    let below: Vec<String> =
-        seen().filter(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))).cloned().collect();
-    if !below.is_empty() {
-        return Ok(Named::Folder(below));
-    }
-    if !path.contains(['*', '?', '[', '{']) {
-        return Err(missing(files, path));
-    }
-    let pattern = GlobBuilder::new(path).literal_separator(true).build();
-    let pattern = pattern.map_err(|error| AssetError::BadPattern { pattern: path.to_owned(), source: error.into() })?;
-    let matcher = pattern.compile_matcher();
-    let matching: Vec<String> = seen().filter(|name| matcher.is_match(name)).cloned().collect();
-    if matching.is_empty() { Err(missing(files, path)) } else { Ok(Named::Matches(matching)) }
-}
-
-/// The error of a file that the repository lacks.
-pub(super) fn missing(files: &dyn Files, file: &str) -> Error {
-    let (repository, file) = (files.repository().to_owned(), file.to_owned());
-    AssetError::NoHubFile { repository, file, files: some_names(files) }.into()
-}
-
-fn no_weights(files: &dyn Files) -> Error {
-    let onnx = files.names().into_iter().flatten().find(|name| name.ends_with(".onnx")).cloned();
-    AssetError::NoWeights { repository: files.repository().to_owned(), files: some_names(files), onnx }.into()
-}
-
-/// Names of the repository's files for an error: a few, ONNX files first.
-fn some_names(files: &dyn Files) -> Vec<String> {
-    let mut names: Vec<_> = files.names().into_iter().flatten().cloned().collect();
-    names.sort_by_key(|name| (!name.ends_with(".onnx"), is_hidden(name)));
-    names.truncate(20);
-    names
-}
-
-fn is_hidden(name: &str) -> bool {
-    name.split('/').any(|part| part.starts_with('.'))
 }
 
 fn folder_of(name: &str) -> &str {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use ureq::http::Method;
 
 use super::cache::CachedRepository;
-use super::choice::Files;
 use super::failure::hub_error;
+use super::files::Files;
 use super::repository::Repository;
 use crate::assets::AssetError;
 use crate::assets::http::{Client, Follow, HttpFailure, Query, header, is_redirect, tag};

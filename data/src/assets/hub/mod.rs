@@ -4,6 +4,8 @@ mod cache;
 mod choice;
 mod download;
 mod failure;
+mod files;
+mod named;
 mod repository;
 mod settings;
 
@@ -14,9 +16,11 @@ use serde::Deserialize;
 
 use self::cache::CachedRepository;
 pub(super) use self::cache::{link_or_copy, remove_with_blob};
-use self::choice::{Files, Named, all_files, missing, model_files, named, onnx_files};
+use self::choice::{all_files, model_files, onnx_files};
 use self::download::Remote;
 use self::failure::{hub_error, is_hub_down};
+use self::files::{Files, missing};
+use self::named::{Named, named};
 pub(super) use self::repository::{Repository, RepositoryKind};
 pub use self::settings::HubSettings;
 use super::AssetError;

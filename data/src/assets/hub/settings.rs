@@ -1,4 +1,4 @@
-//! [`HubSettings`]: where the hub is, where its files lie, and who asks; read from the variables of the hub's own tools.
+//! [`HubSettings`]: where the hub is, where its files lie, and who asks, as the variables of the hub's own tools say.
 
 use std::fs;
 use std::path::{Path, PathBuf};
