@@ -9,7 +9,7 @@ use limbeck_data::text::read_texts;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences};
 use limbeck_training::contrastive::Dev;
 
-use super::common::{RecipeArguments, locate_sets, print_path};
+use super::common::{RecipeArguments, locate_files, print_path};
 use super::input::distinct;
 use super::overwrite_guard::lock_student_folder;
 use super::training_examples::StartArguments;
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         }
         (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),
     };
-    let dev = DevSets::read(&locate_sets(&arguments.dev, monitor)?, monitor.interrupt)?;
+    let dev = DevSets::read(&locate_files(&arguments.dev, monitor)?, monitor.interrupt)?;
     let job = AmSoftmaxJob {
         sentences,
         settings: &settings,

@@ -17,8 +17,8 @@ pub(super) fn locate(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
     Ok(AssetStore::of_user().locate(uri, monitor)?)
 }
 
-/// The local paths of evaluation sets, each named by a path or a URI.
-pub(super) fn locate_sets(names: &[PathBuf], monitor: Monitor) -> Result<Vec<PathBuf>> {
+/// The local paths of files, each named by a path or a URI.
+pub(super) fn locate_files(names: &[PathBuf], monitor: Monitor) -> Result<Vec<PathBuf>> {
     Ok(AssetStore::of_user().locate_all(names, monitor)?)
 }
 

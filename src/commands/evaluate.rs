@@ -14,7 +14,7 @@ use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
 use super::common::{
-    ModelArguments, Opened, check_dimension, is_teacher, locate_sets, open_all, refuse_teacher_options,
+    ModelArguments, Opened, check_dimension, is_teacher, locate_files, open_all, refuse_teacher_options,
 };
 use super::print_scores::{Agreement, Scored};
 use crate::error::{Error, Result};
@@ -116,7 +116,7 @@ struct Tasks<'a> {
 
 impl<'a> Tasks<'a> {
     fn new(arguments: &Arguments, monitor: Monitor<'a>) -> Result<Self> {
-        let sets = read_sets(&locate_sets(&arguments.sts, monitor)?)?;
+        let sets = read_sets(&locate_files(&arguments.sts, monitor)?)?;
         // These have a prefix of their own: the other one is the students', or the queries'.
         let options = arguments.run.options(arguments.teacher_prefix.as_deref());
         let open = |name: &Option<String>| -> Result<Option<Opened>> {

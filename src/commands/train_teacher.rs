@@ -7,7 +7,7 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 
-use super::common::{RecipeArguments, locate, locate_sets, print_path};
+use super::common::{RecipeArguments, locate, locate_files, print_path};
 use super::overwrite_guard::lock_teacher_folder;
 use super::training_examples::ExamplesArguments;
 use crate::error::Result;
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     start.pooler = arguments.pooler.unwrap_or(start.pooler);
     start.prefix = arguments.prefix.clone().unwrap_or(start.prefix);
     let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
-    let dev = DevSets::read(&locate_sets(&arguments.examples.dev, monitor)?, monitor.interrupt)?;
+    let dev = DevSets::read(&locate_files(&arguments.examples.dev, monitor)?, monitor.interrupt)?;
     let metrics = arguments.to.join("metrics.jsonl");
     let job = examples.job(&section.simcse, dev.as_ref(), &arguments.to, metrics, ID);
     train_teacher_into(&job, &start, &section.bert, arguments.device, monitor)?;

