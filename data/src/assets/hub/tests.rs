@@ -197,7 +197,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
     if let Some(at) = script.busy.iter().position(|(part, _)| path.contains(part)) {
         let (_, answer) = script.busy.remove(at);
         let (status, pause) = answer.split_once('\n').unwrap_or((answer, ""));
-        return head(status, &format!("{pause}\r\nContent-Length: 0\r\n").trim_start());
+        return head(status, format!("{pause}\r\nContent-Length: 0\r\n").trim_start());
     }
     if is_head && script.without_head {
         return head("501 Unknown", "Content-Length: 0\r\n");
