@@ -99,11 +99,11 @@ impl AssetStore {
                     Some(path) => Wanted::File(path),
                 };
                 let repository = Repository { kind: RepositoryKind::Model, name: repository.clone() };
-                self.from_hub(uri, (&repository, revision.as_deref()), wanted, monitor)?
+                self.hub_asset(uri, (&repository, revision.as_deref()), wanted, monitor)?
             }
             Uri::DataSet { repository, revision, path } => {
                 let repository = Repository { kind: RepositoryKind::DataSet, name: repository.clone() };
-                self.from_hub(uri, (&repository, revision.as_deref()), Wanted::Data(path), monitor)?
+                self.hub_asset(uri, (&repository, revision.as_deref()), Wanted::Data(path), monitor)?
             }
             Uri::Web { url, sha256: own } => {
                 if let (Some(found), Some(expected)) = (own, sha256)
@@ -182,7 +182,7 @@ impl AssetStore {
 
     /// The files that are wanted of a repository on the hub at a revision. Where the store can't be written, the hub's
     /// folder serves without it.
-    fn from_hub(
+    fn hub_asset(
         &self,
         uri: &Uri,
         (repository, revision): (&Repository, Option<&str>),

@@ -197,7 +197,7 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
     if let Some(at) = script.busy.iter().position(|(part, _)| path.contains(part)) {
         let (_, answer) = script.busy.remove(at);
         let (status, pause) = answer.split_once('\n').unwrap_or((answer, ""));
-        return head(status, &format!("{pause}\r\nContent-Length: 0\r\n").trim_start().to_owned());
+        return head(status, format!("{pause}\r\nContent-Length: 0\r\n").trim_start());
     }
     if is_head && script.without_head {
         return head("501 Unknown", "Content-Length: 0\r\n");
@@ -234,6 +234,20 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
             format!("Location: {server}/elsewhere/{name}\r\nX-Linked-ETag: \"{tag}\"\r\nContent-Length: 0\r\n");
         return head("302 Found", &(known + &headers));
     }
+    let (range, known) = (range.as_str(), known.as_str());
+    send_file(stream, &mut script, (name, &content), (known, range, is_head));
+}
+
+/// Sends a file, or the part of it that the range says, after the headers `known`.
+fn send_file(
+    mut stream: TcpStream,
+    script: &mut Script,
+    (name, content): (&str, &[u8]),
+    (known, range, is_head): (&str, &str, bool),
+) {
+    let mut head = |status: &str, headers: &str| {
+        stream.write_all(format!("HTTP/1.1 {status}\r\nConnection: close\r\n{headers}\r\n").as_bytes()).unwrap();
+    };
     let total = content.len();
     let (first, last) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')).unwrap_or(("0", ""));
     let (first, last) = (first.parse().unwrap(), last.parse().unwrap_or(total.saturating_sub(1)));
@@ -243,10 +257,10 @@ fn answer(mut stream: TcpStream, script: &Mutex<Script>, host: &str) {
     let mut body = if total == 0 { Vec::new() } else { content[first..=last].to_vec() };
     let mut headers = format!("Content-Length: {}\r\n", body.len());
     if range.is_empty() {
-        head("200 OK", &(known + &headers));
+        head("200 OK", &format!("{known}{headers}"));
     } else {
         headers += &format!("Content-Range: bytes {first}-{last}/{total}\r\n");
-        head("206 Partial Content", &(known + &headers));
+        head("206 Partial Content", &format!("{known}{headers}"));
     }
     if is_head {
         return;
