@@ -6,7 +6,7 @@
 //! only where it agrees with the reference on a list of texts at load time (`tokenizer_check.rs`), because a
 //! tokenizer.json may change ids in ways that its structure does not show.
 //!
-//! All other kinds of tokenizers, and the few texts that the fast path refuses, go to the reference. The reference needs many
+//! All other kinds of tokenizers, and the few texts that the fast path refuses, go to the reference. It needs many
 //! times the memory of the fast path, so a tokenizer that was checked before (a folded student's, when the student was
 //! folded) makes its reference at the first text that needs it.
 //!
