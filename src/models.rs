@@ -226,6 +226,7 @@ impl Opener<'_> {
                 if let Some(note) = teacher.prompts.unused().filter(|_| prefix.is_none() && prompt.is_none()) {
                     self.note_prompts(&note);
                 }
+                teacher.open_tokenizer()?;
                 teacher.set_prefix(prefix.as_deref(), prompt.take().as_deref())?;
                 prefix = Some(teacher.prefix.clone());
                 self.exported(teacher, options, precision.unwrap_or(Precision::F32))?

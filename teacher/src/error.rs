@@ -105,6 +105,19 @@ pub enum Error {
         /// Its poolers and layers.
         pooling: String,
     },
+    /// A tokenizer has ids that the model has no vector for.
+    #[error("{}: the tokenizer has the id {id} (`{token}`), but the model has vectors of {vectors} ids", path.display())]
+    #[diagnostic(help("the tokenizer and the model have to belong together"))]
+    TokenWithoutVector {
+        /// The tokenizer's file.
+        path: PathBuf,
+        /// The largest id.
+        id: u32,
+        /// Its token.
+        token: String,
+        /// How many ids the model has a vector for.
+        vectors: usize,
+    },
     /// No pooler has that name.
     #[error("there is no pooler `{name}`")]
     UnknownPooler {

@@ -5,6 +5,7 @@ mod onnx_files;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use limbeck_encoder::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -33,7 +34,7 @@ pub struct TeacherFolder {
     pub config_json: Map<String, Value>,
     /// Its tensors; just their header has been read.
     pub weights: Weights,
-    /// The tokenizer's file.
+    /// The tokenizer's file: tokenizer.json, or BERT's vocab.txt.
     pub tokenizer: PathBuf,
     /// How token vectors become a text's vector.
     pub pooler: Pooler,
@@ -82,9 +83,9 @@ impl TeacherFolder {
         }
         let tokenizer_hint = "save the model's fast tokenizer beside it: \
                               AutoTokenizer.from_pretrained(…).save_pretrained(…)";
-        let tokenizer = match path.join("tokenizer.json") {
-            file if file.is_file() => file,
-            _ => required(&model, "tokenizer.json", tokenizer_hint)?,
+        let tokenizer = match [path, &model].into_iter().find_map(Tokenizer::find) {
+            Some(file) => file,
+            None => required(&model, "tokenizer.json", tokenizer_hint)?,
         };
 
         let limits = Limits::read(path, &model)?;
@@ -120,6 +121,22 @@ impl TeacherFolder {
             weights,
             tokenizer,
         })
+    }
+
+    /// Opens the tokenizer.
+    ///
+    /// # Errors
+    /// The file can't be read, or the tokenizer has ids that the model has no vector for.
+    pub fn open_tokenizer(&self) -> Result<Tokenizer> {
+        let tokenizer = Tokenizer::from_file(&self.tokenizer)?;
+        let vectors = self.config.vocab_size;
+        match tokenizer.largest_id().filter(|&id| id as usize >= vectors) {
+            Some(id) => {
+                let token = tokenizer.token(id).unwrap_or_default();
+                Err(Error::TokenWithoutVector { path: self.tokenizer.clone(), id, token, vectors })
+            }
+            None => Ok(tokenizer),
+        }
     }
 
     /// The width of a text's vector.

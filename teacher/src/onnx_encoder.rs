@@ -14,7 +14,7 @@ use std::path::Path;
 
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::{sha256_bytes, sha256_file};
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, TokenBatch, Tokenizer};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, KeptSide, TokenBatch, Tokenizer};
 
 use self::beside::FilesBeside;
 use self::metadata::{ExportMetadata, TokenLimit};
@@ -112,6 +112,12 @@ impl OnnxEncoder {
             (None, Some(prefix)) if options.prompt.is_none() => prefix,
             (None, _) => beside.prompts.prefix(options.prompt.as_deref())?,
         };
+        let keeps_end = tokenizer.truncation()?.is_some_and(|truncation| truncation.side == KeptSide::End);
+        let cut_side = keeps_end.then(|| {
+            "the tokenizer asks to cut long texts at their beginning (truncation from the left); they are cut at their \
+             end"
+            .to_owned()
+        });
         let is_chosen = options.prefix.is_some() || options.prompt.is_some();
         let all = std::iter::once(Ok(first)).chain((1..count).map(|_| load()));
         let states = all.map(|session| SessionState::new(session?, &signature, path)).collect::<Result<Vec<_>>>()?;
@@ -148,7 +154,7 @@ impl OnnxEncoder {
                 threads: options.threads.max(1),
             },
             sessions: Sessions::new(states),
-            notes: beside.prompts.unused().filter(|_| !is_chosen).into_iter().collect(),
+            notes: beside.prompts.unused().filter(|_| !is_chosen).into_iter().chain(cut_side).collect(),
             prompts: beside.prompts,
         };
         let empty = encoder.tokenise(&[""])?;

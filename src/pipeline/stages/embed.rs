@@ -118,6 +118,9 @@ impl Stage for Embed {
 fn open_teacher(context: &Context) -> Result<CacheTeacher> {
     if context.plan().api().is_none() {
         let teacher = export_teacher::open_teacher(context, context.plan().teacher_precision())?;
+        if !export_teacher::is_foreign(context) {
+            teacher.notes().iter().for_each(|note| context.monitor.note(&format!("{ID}: {note}")));
+        }
         return Ok(CacheTeacher::Onnx(Box::new(teacher)));
     }
     let teacher = CacheTeacher::Api(Box::new(open_api(context)?));

@@ -87,7 +87,7 @@ pub fn export_teacher_into(folder: &TeacherFolder, precision: Precision, to: &Pa
 }
 
 fn write_tokenizer(folder: &TeacherFolder, to: &Path) -> Result<()> {
-    Ok(files::write_bytes(to, Tokenizer::from_file(&folder.tokenizer)?.json())?)
+    Ok(files::write_bytes(to, folder.open_tokenizer()?.json())?)
 }
 
 /// A teacher that the recipe names as an ONNX file: nothing is exported.

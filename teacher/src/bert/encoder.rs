@@ -28,7 +28,7 @@ impl BertEncoder {
             precision: dtype.as_str(),
             threads: candle_core::utils::get_num_threads(),
         };
-        Ok(Self { bert, tokenizer: Tokenizer::from_file(&folder.tokenizer)?, folder: folder.clone(), info })
+        Ok(Self { bert, tokenizer: folder.open_tokenizer()?, folder: folder.clone(), info })
     }
 
     /// Encodes texts that are tokenized already, special tokens included. No prefix is added.

@@ -41,7 +41,7 @@ pub(super) struct Factors {
 /// Runs the model in `folder` on tokens of its vocabulary and derives the factors of each layer from its activations.
 pub(super) fn factors(folder: &TeacherFolder) -> Result<Vec<Factors>> {
     let bert = Bert::load(folder, &Device::Cpu, DType::F32)?;
-    let tokenizer = Tokenizer::from_file(&folder.tokenizer)?;
+    let tokenizer = folder.open_tokenizer()?;
     let mut largest: Vec<[Vec<f32>; 3]> = vec![Default::default(); folder.config.num_hidden_layers];
     // A few texts at a time: the states of a large model take tens of megabytes a text.
     let texts = sample(folder, &tokenizer)?;

@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use limbeck_data::Monitor;
-use limbeck_encoder::{TokenBatch, Tokenizer};
+use limbeck_encoder::TokenBatch;
 use limbeck_training::checkpoint::{NamedTensors, SavedTensors, Stored};
 use limbeck_training::contrastive::{ContrastiveSettings, Dev, ExampleBatch, loss_and_gradient, measure};
 use limbeck_training::optimiser::{AdamW, AdamWSettings};
@@ -51,7 +51,7 @@ impl<'a> BertLearner<'a> {
         start.config.check_trainable(&start.path.join("config.json"))?;
         let parameters = parameters(start, bert, simcse.seed, device)?;
         let optimiser = optimiser(&parameters, bert, simcse)?;
-        let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
+        let tokenizer = start.open_tokenizer()?;
         let weights_hash = start.weights.sha256()?;
         let (seed, by_hand) = (simcse.seed, device.is_cpu());
         let model = BertInTraining { start, settings: bert, seed, tokenizer, parameters, by_hand };

@@ -51,11 +51,11 @@ fn save(start: &TeacherFolder, settings: &BertSettings, job: &Job, learner: &Ber
     let how = json!({"objective": job.examples.objective(), "examples": job.examples.len(), "simcse": job.settings,
                      "bert": settings});
     config.insert("limbeck".into(), how);
-    let tokenizer = std::fs::read(&start.tokenizer).map_err(limbeck_data::Error::io("read", &start.tokenizer))?;
+    let tokenizer = start.open_tokenizer()?;
     let saved = SavedTeacher {
         config: &config,
         tensors: &tensors,
-        tokenizer: &tokenizer,
+        tokenizer: tokenizer.json(),
         pooler: start.pooler,
         max_tokens: start.max_tokens,
         prefix: &start.prefix,
