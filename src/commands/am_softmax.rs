@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::cache::Cache;
+use limbeck_data::sts::StsColumns;
 use limbeck_data::text::read_texts;
 use limbeck_student::am_softmax::{AmSoftmaxJob, Sentences};
 use limbeck_training::contrastive::Dev;
 
+use super::columns::sts_columns;
 use super::common::{RecipeArguments, locate_files, print_path};
 use super::input::distinct;
 use super::overwrite_guard::lock_student_folder;
@@ -26,7 +28,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     start: StartArguments,
 
-    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    /// Text: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them
     #[arg(long, value_name = "TEXT", required_unless_present = "cache", conflicts_with = "cache")]
     input: Option<PathBuf>,
 
@@ -37,6 +39,10 @@ pub(super) struct Arguments {
     /// STS files that the best weights are chosen by
     #[arg(long, value_name = "FILE", num_args = 1..)]
     dev: Vec<PathBuf>,
+
+    /// The columns of --dev where their header doesn't tell: LEFT,RIGHT,SCORE
+    #[arg(long, value_name = "NAMES", requires = "dev", value_parser = sts_columns)]
+    dev_columns: Option<StsColumns>,
 
     /// The trained student's folder
     #[arg(long, value_name = "DIR")]
@@ -64,7 +70,11 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         }
         (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),
     };
-    let dev = DevSets::read(&locate_files(&arguments.dev, monitor)?, monitor.interrupt)?;
+    let dev = DevSets::read(
+        &locate_files(&arguments.dev, monitor)?,
+        &arguments.dev_columns.clone().unwrap_or_default(),
+        monitor.interrupt,
+    )?;
     let job = AmSoftmaxJob {
         sentences,
         settings: &settings,

@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M", required_unless_present = "api_url")]
     teacher: Option<Uri>,
 
-    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    /// Text: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 

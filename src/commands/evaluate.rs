@@ -10,9 +10,11 @@ use crate::measure::{NamedModel, word_order};
 use crate::vectors::TruncatedEncoder;
 use clap::{ArgGroup, Args};
 use limbeck_data::Monitor;
+use limbeck_data::sts::StsColumns;
 use limbeck_data::text::read_texts;
 use limbeck_encoder::Embeddings;
 
+use super::columns::sts_columns;
 use super::common::{
     ModelArguments, Opened, check_dimension, is_teacher, locate_files, open_all, refuse_teacher_options,
 };
@@ -34,9 +36,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M", required = true, num_args = 1..)]
     model: Vec<String>,
 
-    /// Graded pairs, columns sentence1, sentence2 and score: .tsv, .csv, .jsonl or .parquet, gzip too
+    /// Graded pairs, such as STS-B's and SICK's: .tsv, .csv, .jsonl, .json or .parquet, compressed too
     #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed"])]
     sts: Vec<PathBuf>,
+
+    /// The columns of --sts where their header doesn't tell: LEFT,RIGHT,SCORE
+    #[arg(long, value_name = "NAMES", requires = "sts", value_parser = sts_columns)]
+    columns: Option<StsColumns>,
 
     /// The model that embeds the documents while --model embeds the queries: a student's teacher
     #[arg(long, value_name = "M", conflicts_with = "dimension")]
@@ -130,7 +136,7 @@ struct Tasks<'a> {
 
 impl<'a> Tasks<'a> {
     fn new(arguments: &Arguments, monitor: Monitor<'a>) -> Result<Self> {
-        let sets = read_sets(&locate_files(&arguments.sts, monitor)?)?;
+        let sets = read_sets(&locate_files(&arguments.sts, monitor)?, &arguments.columns.clone().unwrap_or_default())?;
         // These have a prefix of their own: the other one is the students', or the queries'.
         let options = arguments.run.options(arguments.teacher_prefix.as_deref(), arguments.teacher_prompt.as_deref());
         let open = |name: &Option<String>| -> Result<Option<Opened>> {

@@ -11,6 +11,7 @@ macro_rules! say {
 mod am_softmax;
 mod api;
 mod bench;
+mod columns;
 mod common;
 mod completions;
 mod distil;

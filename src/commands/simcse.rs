@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use limbeck_data::Monitor;
 
-use super::common::{RecipeArguments, locate_files, print_path};
+use super::common::{RecipeArguments, print_path};
 use super::overwrite_guard::lock_student_folder;
 use super::training_examples::{ExamplesArguments, StartArguments};
 use crate::error::Result;
-use crate::measure::sts::DevSets;
 use crate::pipeline::stages::simcse::{ID, simcse_into};
 
 #[derive(Args)]
@@ -44,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let _lock = lock_student_folder(&arguments.to, [&arguments.start.student])?;
     let student = arguments.start.open(section.simcse.seed)?;
     let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
-    let dev = DevSets::read(&locate_files(&arguments.examples.dev, monitor)?, monitor.interrupt)?;
+    let dev = arguments.examples.dev_sets(monitor)?;
     let metrics = arguments.to.join("metrics.jsonl");
     let job = examples.job(&section.simcse, dev.as_ref(), &arguments.to, metrics, ID);
     simcse_into(&job, student, &section.contrast(), monitor)?;

@@ -7,11 +7,10 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::Uri;
 use limbeck_teacher::{OnnxDevice, Pooler, TeacherFolder};
 
-use super::common::{RecipeArguments, locate, locate_files, print_path};
+use super::common::{RecipeArguments, locate, print_path};
 use super::overwrite_guard::lock_teacher_folder;
 use super::training_examples::ExamplesArguments;
 use crate::error::Result;
-use crate::measure::sts::DevSets;
 use crate::pipeline::stages::train_teacher::{ID, train_teacher_into};
 
 #[derive(Args)]
@@ -66,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     }
     start.set_prefix(arguments.prefix.as_deref(), arguments.prompt.as_deref())?;
     let examples = arguments.examples.read(&section.columns, section.limit, ID, monitor)?;
-    let dev = DevSets::read(&locate_files(&arguments.examples.dev, monitor)?, monitor.interrupt)?;
+    let dev = arguments.examples.dev_sets(monitor)?;
     let metrics = arguments.to.join("metrics.jsonl");
     let job = examples.job(&section.simcse, dev.as_ref(), &arguments.to, metrics, ID);
     train_teacher_into(&job, &start, &section.bert, arguments.device, monitor)?;

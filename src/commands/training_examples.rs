@@ -6,13 +6,16 @@ use candle_core::Device;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::examples::ExampleColumns;
+use limbeck_data::sts::StsColumns;
 use limbeck_data::text::read_texts;
 use limbeck_student::contrast::unlearned;
 use limbeck_student::folder::StudentFolder;
 
+use super::columns::{example_columns, sts_columns};
 use super::common::locate_files;
 use super::input::distinct;
 use crate::error::{Error, Result};
+use crate::measure::sts::DevSets;
 use crate::pipeline::StageId;
 use crate::pipeline::training_examples::LoadedExamples;
 
@@ -42,7 +45,7 @@ impl StartArguments {
 // Text or labelled examples, and the sets that the best weights are chosen by.
 #[derive(Args)]
 pub(super) struct ExamplesArguments {
-    /// Text for the unsupervised method: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    /// Text for the unsupervised method: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them
     #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
     input: Option<PathBuf>,
 
@@ -52,11 +55,26 @@ pub(super) struct ExamplesArguments {
 
     /// STS files that the best weights are chosen by
     #[arg(long, value_name = "FILE", num_args = 1..)]
-    pub(super) dev: Vec<PathBuf>,
+    dev: Vec<PathBuf>,
+
+    /// The columns of --examples where their header doesn't tell: ANCHOR,POSITIVE or ANCHOR,POSITIVE,NEGATIVE
+    #[arg(long, value_name = "NAMES", requires = "examples", value_parser = example_columns)]
+    columns: Option<ExampleColumns>,
+
+    /// The columns of --dev where their header doesn't tell: LEFT,RIGHT,SCORE
+    #[arg(long, value_name = "NAMES", requires = "dev", value_parser = sts_columns)]
+    dev_columns: Option<StsColumns>,
 }
 
 impl ExamplesArguments {
-    /// Reads at most `limit` examples; of text, without blanks and duplicates.
+    /// The sets that the best weights are chosen by, if any are named.
+    pub(super) fn dev_sets<'m>(&self, monitor: Monitor<'m>) -> Result<Option<DevSets<'m>>> {
+        let columns = self.dev_columns.clone().unwrap_or_default();
+        DevSets::read(&locate_files(&self.dev, monitor)?, &columns, monitor.interrupt)
+    }
+
+    /// Reads at most `limit` examples, whose columns are `columns` unless an option names them; of text, without blanks
+    /// and duplicates.
     pub(super) fn read(
         &self,
         columns: &ExampleColumns,
@@ -66,6 +84,7 @@ impl ExamplesArguments {
     ) -> Result<LoadedExamples> {
         let named = self.examples.iter().chain(&self.input).cloned().collect::<Vec<_>>();
         let located = locate_files(&named, monitor)?.pop();
+        let columns = self.columns.as_ref().unwrap_or(columns);
         match located {
             Some(path) if self.examples.is_some() => {
                 LoadedExamples::read_labelled(&path, columns, limit, stage, monitor)

@@ -22,7 +22,7 @@ use crate::recipe::{DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT, DEFAULT_SIZE};
                   limbeck vocabulary --input corpus.txt.gz --teacher ./multilingual-e5-small \
                   --kind corpus --min-count 3 --to tokenizer.json")]
 pub(super) struct Arguments {
-    /// Text: .txt, .jsonl, .tsv, .csv or .parquet, gzip too, or a folder of them
+    /// Text: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 

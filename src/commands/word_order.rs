@@ -17,7 +17,7 @@ use crate::error::Result;
                         --word-order pairs.tsv"
 )]
 pub(super) struct Arguments {
-    /// The sentences: .txt, .jsonl, .tsv, .csv or .parquet, gzip too
+    /// The sentences: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too
     #[arg(long, value_name = "TEXT")]
     input: PathBuf,
 

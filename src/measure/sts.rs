@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use indexmap::{IndexMap, IndexSet};
 use limbeck_data::files::sha256_bytes;
 use limbeck_data::progress::Silent;
-use limbeck_data::sts::GradedPairs;
+use limbeck_data::sts::{GradedPairs, StsColumns};
 use limbeck_data::{Interrupt, Monitor};
 use limbeck_encoder::Encoder;
 use limbeck_training::contrastive::{Dev, DevScores};
@@ -27,15 +27,15 @@ pub struct StsSet {
     pub pairs: GradedPairs,
 }
 
-/// Reads the sets in `files` and names them.
+/// Reads the sets in `files`, whose columns are `columns` where the header doesn't tell, and names them.
 ///
 /// # Errors
-/// As [`GradedPairs::read`] and [`set_names`].
-pub fn read_sets(files: &[PathBuf]) -> Result<Vec<StsSet>> {
+/// As [`GradedPairs::read_columns`] and [`set_names`].
+pub fn read_sets(files: &[PathBuf], columns: &StsColumns) -> Result<Vec<StsSet>> {
     set_names(files)?
         .into_iter()
         .zip(files)
-        .map(|(name, file)| Ok(StsSet { name, pairs: GradedPairs::read(file)? }))
+        .map(|(name, file)| Ok(StsSet { name, pairs: GradedPairs::read_columns(file, columns)? }))
         .collect()
 }
 
@@ -137,8 +137,8 @@ impl<'a> DevSets<'a> {
     ///
     /// # Errors
     /// As [`read_sets`].
-    pub fn read(files: &[PathBuf], interrupt: &'a Interrupt) -> Result<Option<Self>> {
-        let sets = read_sets(files)?;
+    pub fn read(files: &[PathBuf], columns: &StsColumns, interrupt: &'a Interrupt) -> Result<Option<Self>> {
+        let sets = read_sets(files, columns)?;
         Ok((!sets.is_empty()).then_some(Self { sets, interrupt }))
     }
 }
@@ -265,9 +265,9 @@ mod tests {
         };
         let good = file("good.test.tsv", "sentence1\tsentence2\tscore\na b\ta \"b\"\t4.5\nc\td\t0\n");
         let bad = file("bad.tsv", "sentence1\tsentence2\tscore\na\tb\t\n");
-        let sets = read_sets(std::slice::from_ref(&good)).unwrap();
+        let sets = read_sets(std::slice::from_ref(&good), &StsColumns::default()).unwrap();
         assert_eq!(sets, [set("good.test", &[("a b", "a \"b\"", 4.5), ("c", "d", 0.0)])]);
-        let error = read_sets(&[good, bad]).unwrap_err().to_string();
+        let error = read_sets(&[good, bad], &StsColumns::default()).unwrap_err().to_string();
         assert!(error.contains("bad.tsv") && error.contains("line 2"), "{error}");
     }
 }

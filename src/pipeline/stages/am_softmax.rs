@@ -48,7 +48,11 @@ impl Stage for AmSoftmax {
         let (cache, held_out) = embed::open_caches(context)?;
         let folder = context.run().student_folder(Method::AmSoftmax);
         let _lock = lock_folder(&folder)?;
-        let dev = DevSets::read(&context.sets(&recipe.train_student.dev)?, context.monitor.interrupt)?;
+        let dev = DevSets::read(
+            &context.sets(&recipe.train_student.dev)?,
+            &recipe.train_student.dev_columns,
+            context.monitor.interrupt,
+        )?;
         let job = AmSoftmaxJob {
             sentences: Sentences::Cache { cache: &cache, held_out: held_out.as_ref() },
             settings: &recipe.am_softmax,

@@ -117,7 +117,7 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
     let documents = context.folder_of(text::ID).documents();
     let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
     Ok(EvaluationData {
-        sets: read_sets(&context.sets(&recipe.evaluate.sts)?)?,
+        sets: read_sets(&context.sets(&recipe.evaluate.sts)?, &recipe.evaluate.columns)?,
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,

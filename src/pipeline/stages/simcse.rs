@@ -56,7 +56,7 @@ impl Stage for Simcse {
         };
         let folder = context.run().student_folder(Method::Simcse);
         let _lock = lock_folder(&folder)?;
-        let dev = DevSets::read(&context.sets(&section.dev)?, context.monitor.interrupt)?;
+        let dev = DevSets::read(&context.sets(&section.dev)?, &section.dev_columns, context.monitor.interrupt)?;
         let job = examples.job(&section.simcse, dev.as_ref(), &folder, context.folder().metrics(), ID);
         simcse_into(&job, student, &section.contrast(), context.monitor)
     }

@@ -67,7 +67,7 @@ impl Stage for TrainTeacher {
         };
         let folder = context.folder().teacher();
         let _lock = lock_folder(&folder)?;
-        let dev = DevSets::read(&context.sets(&section.dev)?, context.monitor.interrupt)?;
+        let dev = DevSets::read(&context.sets(&section.dev)?, &section.dev_columns, context.monitor.interrupt)?;
         let job = examples.job(&section.simcse, dev.as_ref(), &folder, context.folder().metrics(), ID);
         train_teacher_into(&job, &start, &section.bert, context.opener().device, context.monitor)
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use limbeck_data::sts::StsColumns;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, check_files, problem};
@@ -26,8 +27,11 @@ impl Default for BaselineSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSection {
-    /// STS files with the columns `sentence1`, `sentence2` and `score`: TSV, CSV, JSON lines or Parquet.
+    /// STS files: TSV, CSV, JSON or Parquet, with the column names of STS-B, SICK and the like.
     pub sts: Vec<PathBuf>,
+    /// The columns of the STS files, where their header doesn't tell.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub columns: StsColumns,
     /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.
@@ -38,7 +42,13 @@ pub struct EvaluateSection {
 
 impl Default for EvaluateSection {
     fn default() -> Self {
-        Self { sts: Vec::new(), word_order: true, word_order_sentences: 500, topic_documents: 300 }
+        Self {
+            sts: Vec::new(),
+            columns: StsColumns::default(),
+            word_order: true,
+            word_order_sentences: 500,
+            topic_documents: 300,
+        }
     }
 }
 

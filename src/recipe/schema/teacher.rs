@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use limbeck_data::examples::ExampleColumns;
+use limbeck_data::sts::StsColumns;
 use limbeck_encoder::Precision;
 use limbeck_teacher::Pooler;
 use limbeck_teacher::train::BertSettings;
@@ -66,6 +67,9 @@ pub struct TrainTeacherSection {
     pub limit: Option<usize>,
     /// STS files, never test sets: the best weights are chosen by the mean of their Spearman.
     pub dev: Vec<PathBuf>,
+    /// The columns of the dev files, where their header doesn't tell.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub dev_columns: StsColumns,
     /// Dropout and the like of the model.
     pub bert: BertSettings,
     /// How it learns.

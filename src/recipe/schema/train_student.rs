@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use limbeck_data::examples::ExampleColumns;
+use limbeck_data::sts::StsColumns;
 use limbeck_student::contrast::ContrastSettings;
 use limbeck_training::contrastive::ContrastiveSettings;
 use serde::de::Error as _;
@@ -33,6 +34,9 @@ pub struct TrainStudentSection {
     pub examples: Option<String>,
     /// Of a run: STS files, never test sets; the mean of their Spearman chooses the best weights.
     pub dev: Vec<PathBuf>,
+    /// The columns of the dev files, where their header doesn't tell.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub dev_columns: StsColumns,
     /// Of a run: where its first method starts, unless that is `distil`.
     pub start: StudentStart,
     /// The columns of the examples, where their header doesn't tell.
@@ -75,6 +79,7 @@ impl Default for TrainStudentSection {
         Self {
             examples: None,
             dev: Vec::new(),
+            dev_columns: StsColumns::default(),
             start: StudentStart::Static,
             columns: ExampleColumns::default(),
             limit: None,
