@@ -32,9 +32,10 @@ impl Stage for Fetch {
         let recipe = &plan.recipe;
         let teacher = recipe.teacher.as_ref().map(|teacher| (&teacher.source, &teacher.sha256));
         let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
+        let tokenizer = recipe.student.tokenizer.as_ref().or_else(|| plan.api()?.tokenizer.as_ref());
         // Labelled examples belong to the inputs of the trainings: nothing else depends on them.
         json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
-               "tokenizer": recipe.student.tokenizer})
+               "tokenizer": tokenizer})
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
