@@ -273,7 +273,7 @@ fn hand_written_gradients_are_candles_in_every_architecture_that_trains() {
                 let unused = name.ends_with("key.bias") || (!head && name.starts_with("pooler."));
                 if !unused {
                     let difference = off(&gradient, store.get(parameters.get(&name).unwrap()).unwrap());
-                    assert!(difference < 1e-9, "{architecture:?}, {pooler}: {name} is off by {difference}");
+                    assert!(difference < 1e-6, "{architecture:?}, {pooler}: {name} is off by {difference}");
                 }
             }
         }

@@ -141,7 +141,20 @@ mod tests {
         ] {
             assert_eq!(names.bert_name(own), bert);
             assert_eq!(names.own_name(bert), own);
-            assert_eq!(LayerNames::of([own].into_iter()).bert_name(own), bert);
+        }
+    }
+
+    #[test]
+    fn a_checkpoints_names_show_how_it_names_layers() {
+        for (names, shown) in [
+            (
+                ["distilbert.embeddings.LayerNorm.bias", "distilbert.transformer.layer.0.ffn.lin1.bias"],
+                LayerNames::DistilBert,
+            ),
+            (["encoder.layer.0.attention.LayerNorm.bias", "encoder.layer.0.attention.attn.q.bias"], LayerNames::Mpnet),
+            (["roberta.encoder.layer.0.output.dense.bias", "lm_head.bias"], LayerNames::Bert),
+        ] {
+            assert_eq!(LayerNames::of(names.into_iter()), shown);
         }
     }
 
