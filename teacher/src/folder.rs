@@ -1,6 +1,7 @@
 //! [`TeacherFolder`]: a model folder as Hugging Face and sentence-transformers write it, read and checked.
 
 mod modules;
+mod onnx_files;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use serde_json::{Map, Value};
 use self::modules::Modules;
 use crate::{BertConfig, Error, Pooler, Result, Weights};
 
-/// A folder with a BERT: `config.json`, `model.safetensors` and `tokenizer.json`. A folder that sentence-transformers
+/// A folder with a BERT or a model like it: `config.json`, `model.safetensors` (or its shards, beside
+/// `model.safetensors.index.json`) and `tokenizer.json`. A folder that sentence-transformers
 /// or limbeck wrote also states how token vectors become a text's vector.
 ///
 /// A pooler, a longest input and a prefix under the key `limbeck` of `config.json` take precedence over the files of
@@ -58,11 +60,16 @@ impl TeacherFolder {
 
         let config_path = required(&model, "config.json", "a Hugging Face model folder has one")?;
         let config_text = fs::read_to_string(&config_path).map_err(limbeck_data::Error::io("read", &config_path))?;
-        let config = BertConfig::from_json(&config_text, &config_path)?;
+        let config = BertConfig::from_json(&config_text, &config_path);
+        let config = config.map_err(|error| onnx_files::name_in_hint(error, [path, &model]))?;
         let own = parse::<LimbeckKey>(&config_text, &config_path)?.limbeck.unwrap_or_default();
         let config_json = parse(&config_text, &config_path)?;
 
-        let mut weights = Weights::open(&required(&model, "model.safetensors", weights_hint_of(&model))?)?;
+        let index = model.join("model.safetensors.index.json");
+        let mut weights = match !model.join("model.safetensors").is_file() && index.is_file() {
+            true => Weights::open_index(&index)?,
+            false => Weights::open(&required(&model, "model.safetensors", weights_hint_of(&model))?)?,
+        };
         if let Some(dense) = &modules.dense {
             let names = [("linear.weight", "pooler.dense.weight"), ("linear.bias", "pooler.dense.bias")];
             weights.adopt(&required(dense, "model.safetensors", weights_hint_of(dense))?, &names)?;
@@ -81,7 +88,7 @@ impl TeacherFolder {
         };
         Ok(Self {
             path: path.to_owned(),
-            max_tokens: stated.min(config.max_position_embeddings),
+            max_tokens: stated.min(config.positions()),
             pooler: own.pooler.or(modules.pooler).unwrap_or_default(),
             prefix,
             normalized: modules.normalized,
@@ -97,7 +104,7 @@ impl TeacherFolder {
     /// # Errors
     /// One with the number of positions.
     pub fn check_tokens(&self, most: usize) -> Result<()> {
-        let positions = self.config.max_position_embeddings;
+        let positions = self.config.positions();
         let allowed = format!("at most {positions}: the model has no more positions");
         Ok(limbeck_training::Error::require(most <= positions, "max_tokens", most, allowed)?)
     }
@@ -167,7 +174,7 @@ fn default_prompt(folder: &Path, left_out: Option<PathBuf>) -> Result<String> {
 
 /// The hint for a `folder` without weights.
 fn weights_hint_of(folder: &Path) -> &'static str {
-    match folder.join("pytorch_model.bin").exists() {
+    match ["pytorch_model.bin", "pytorch_model.bin.index.json"].iter().any(|name| folder.join(name).exists()) {
         true => {
             "pytorch_model.bin is a Python pickle, which is not read here; load the model with transformers (or \
              sentence-transformers) and save_pretrained(…, safe_serialization=True), or take a revision of it with \

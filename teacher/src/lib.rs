@@ -37,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 //! ```
 
+mod architecture;
 pub mod backprop;
 mod batching;
 pub mod bert;
@@ -47,11 +48,13 @@ mod folder;
 pub mod onnx;
 mod onnx_encoder;
 mod pooler;
+mod relative;
 mod runtime;
 mod save;
 pub mod train;
 mod weights;
 
+pub use architecture::Architecture;
 pub use batching::BATCH_TOKENS;
 pub use config::{Activation, BertConfig};
 pub use error::{Error, Result};

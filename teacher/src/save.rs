@@ -10,13 +10,14 @@ use limbeck_data::files::{write_atomically, write_bytes, write_json};
 use limbeck_training::sentence_transformers::{dense, limits, pooling};
 use serde_json::{Map, Value, json};
 
-use crate::{BertConfig, Error, Pooler, Result};
+use crate::weights::LayerNames;
+use crate::{Architecture, BertConfig, Error, Pooler, Result};
 
 /// A teacher in memory, with everything that its folder needs.
 #[derive(Debug, Clone, Copy)]
 pub struct SavedTeacher<'a> {
-    /// The base of `config.json`. Its keys are kept, those under `limbeck` too, except that the architecture, the type
-    /// of the weights and the fields below replace theirs.
+    /// The base of `config.json`. Its keys are kept, those under `limbeck` too, except that the class of the model, the
+    /// type of the weights and the fields below replace theirs. Without a `model_type` it is BERT's.
     pub config: &'a Map<String, Value>,
     /// The tensors by the names of [`crate::Weights`], `pooler.dense.weight` and `.bias` among them where there are
     /// any.
@@ -61,7 +62,7 @@ const SPECIAL: [(&str, [&str; 2]); 7] = [
 /// have to pool and prefix by themselves: `config.json` states both under `limbeck`.
 ///
 /// # Errors
-/// A configuration that is no BERT's; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON;
+/// A configuration that [`BertConfig::from_json`] refuses; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON;
 /// a file that can't be written.
 pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
     let config_path = folder.join("config.json");
@@ -75,7 +76,9 @@ pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
         _ => None,
     };
 
-    let tensors: Vec<_> = teacher.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let names = LayerNames::from(shape.architecture);
+    let named: Vec<_> = teacher.tensors.iter().map(|(name, tensor)| (names.own_name(name), tensor)).collect();
+    let tensors: Vec<_> = named.iter().map(|(name, tensor)| (name.as_str(), *tensor)).collect();
     write_tensors(&folder.join(WEIGHTS), &tensors)?;
     write_json(&config_path, &config)?;
     write_bytes(&tokenizer_path, teacher.tokenizer)?;
@@ -89,8 +92,11 @@ pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
 
 fn config_of(teacher: &SavedTeacher) -> Value {
     let mut config = teacher.config.clone();
-    config.insert("architectures".into(), json!(["BertModel"]));
-    config.insert("model_type".into(), json!("bert"));
+    // A kind that isn't known stays, and is refused when the configuration is read.
+    let kind = config.entry("model_type").or_insert_with(|| json!(Architecture::Bert.model_type()));
+    if let Some(architecture) = kind.as_str().and_then(Architecture::named) {
+        config.insert("architectures".into(), json!([architecture.class()]));
+    }
     // transformers before version 5 knows this name alone, later versions know `dtype` too.
     config.insert("torch_dtype".into(), json!("float32"));
     config.shift_remove("dtype");

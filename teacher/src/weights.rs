@@ -1,4 +1,8 @@
-//! [`Weights`]: the tensors of a `model.safetensors`, by one set of names, read one at a time.
+//! [`Weights`]: the tensors of a model, by one set of names, read one at a time.
+
+mod file;
+mod names;
+mod shards;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,112 +13,123 @@ use std::path::{Path, PathBuf};
 use candle_core::{DType, Device, Tensor};
 use limbeck_data::files::{sha256_file, sha256_reader};
 use safetensors::Dtype;
-use safetensors::tensor::Metadata;
 
+use self::file::{Header, StoredTensor, header};
+pub(crate) use self::names::LayerNames;
 use crate::{Error, Pooler, Result};
 
 /// Finds the tensor of a name and a shape.
 pub type FindTensor<'p> = &'p mut dyn FnMut(&str, &[usize]) -> Result<Tensor>;
 
-/// The longest header that is read, as in the safetensors crate: a header names tensors and holds no values.
-const MAX_HEADER: u64 = 100_000_000;
-
-/// A `model.safetensors`, opened and checked, and perhaps a few tensors of another file. A tensor is read when it is
-/// asked for, so that no more than one is in memory.
+/// A `model.safetensors`, or the files that a `model.safetensors.index.json` names, opened and checked, and perhaps a
+/// few tensors of another file. A tensor is read when it is asked for, so that no more than one is in memory.
 ///
-/// Checkpoints name the same tensors differently: with or without `bert.` in front, LayerNorm's as `gamma` and `beta`
-/// or as `weight` and `bias`. Here the names have no prefix, and LayerNorm's are `weight` and `bias`.
+/// Checkpoints name the same tensors differently: with or without `bert.` or `roberta.` in front, LayerNorm's as
+/// `gamma` and `beta` or as `weight` and `bias`; DistilBERT and MPNet have names of their own. Here the names are those
+/// of BERT, without a prefix. Errors name a tensor as the architecture does.
 #[derive(Debug, Clone)]
 pub struct Weights {
+    /// The file that was opened: the tensors' or their index.
     path: PathBuf,
+    /// The files of the tensors, each with its size.
+    files: Vec<(PathBuf, u64)>,
+    /// How many of the files are the model's own; the rest is another's.
+    own_files: usize,
+    names: LayerNames,
     tensors: BTreeMap<String, TensorEntry>,
-    length: u64,
-    /// The other file, and its size.
-    adopted: Option<(PathBuf, u64)>,
 }
 
 #[derive(Debug, Clone)]
 struct TensorEntry {
-    /// Whether the tensor lies in the other file.
-    adopted: bool,
-    dtype: Dtype,
-    shape: Vec<usize>,
-    /// Where the tensor's bytes lie in the file.
-    bytes: Range<u64>,
+    /// The place of the tensor's file among the files.
+    file: usize,
+    stored: StoredTensor,
 }
 
 impl Weights {
-    /// Opens the file at `path` and reads its header. A file that is shorter or longer than its header says is an
-    /// error.
+    /// Opens the safetensors file at `path` and reads its header. A file that is shorter or longer than its header says
+    /// is an error.
     pub fn open(path: &Path) -> Result<Self> {
-        let broken = |what: String| Error::BrokenWeights { path: path.to_owned(), what };
-        let mut file = File::open(path).map_err(limbeck_data::Error::io("open", path))?;
-        let length = file.metadata().map_err(limbeck_data::Error::io("read", path))?.len();
-        if length < 8 {
-            return Err(broken(format!("it has {length} bytes, and the length of its header alone takes 8")));
-        }
-        let mut prefix = [0; 8];
-        file.read_exact(&mut prefix).map_err(limbeck_data::Error::io("read", path))?;
-        let header_length = u64::from_le_bytes(prefix);
-        if header_length > MAX_HEADER || header_length > length - 8 {
-            return Err(broken(format!("its header would take {header_length} of its {length} bytes")));
-        }
-        // Bounded by MAX_HEADER, so it fits a usize.
-        let mut header = vec![0; header_length as usize];
-        file.read_exact(&mut header).map_err(limbeck_data::Error::io("read", path))?;
-        let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| broken(format!("its header: {e}")))?;
+        let Header { length, tensors } = header(path)?;
+        Self::of(path, vec![(path.to_owned(), length)], tensors.into_iter().map(|(name, stored)| (name, 0, stored)))
+    }
 
-        let start = 8 + header_length;
-        let expected = start.saturating_add(metadata.data_len() as u64);
-        if expected != length {
-            return Err(broken(format!("it has {length} bytes, and by its header it should have {expected}")));
-        }
-        let mut tensors = BTreeMap::new();
-        for (name, info) in metadata.tensors() {
-            let (from, to) = info.data_offsets;
-            let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |product, &size| product.checked_mul(size));
-            if to < from || bits != (to - from).checked_mul(8) || to > metadata.data_len() {
-                return Err(broken(format!("the place of tensor `{name}` doesn't fit its shape {:?}", info.shape)));
+    /// Opens the files that the index at `path` (`model.safetensors.index.json`) names.
+    ///
+    /// # Errors
+    /// As [`Weights::open`], and a file that is missing, that would lie outside the index's folder, or that lacks one
+    /// of its tensors.
+    pub fn open_index(path: &Path) -> Result<Self> {
+        let (mut files, mut all) = (Vec::new(), Vec::new());
+        for (shard, names) in shards::shards(path)? {
+            let Header { length, mut tensors } = header(&shard)?;
+            for name in names {
+                let Some(stored) = tensors.remove(&name) else {
+                    return Err(Error::MissingTensor { path: shard, name });
+                };
+                all.push((name, files.len(), stored));
             }
-            let bytes = start + from as u64..start + to as u64;
-            let entry = TensorEntry { adopted: false, dtype: info.dtype, shape: info.shape.clone(), bytes };
-            tensors.insert(usual_name(&name), entry);
+            files.push((shard, length));
         }
-        Ok(Self { path: path.to_owned(), tensors, length, adopted: None })
+        Self::of(path, files, all.into_iter())
+    }
+
+    /// The tensors of `files`, each with its name there and the place of its file.
+    fn of(
+        path: &Path,
+        files: Vec<(PathBuf, u64)>,
+        stored: impl Iterator<Item = (String, usize, StoredTensor)>,
+    ) -> Result<Self> {
+        let stored: Vec<_> = stored.collect();
+        let names = LayerNames::of(stored.iter().map(|(name, ..)| name.as_str()));
+        let mut tensors = BTreeMap::new();
+        for (name, file, stored) in stored {
+            let usual = names.bert_name(&name);
+            if tensors.insert(usual.clone(), TensorEntry { file, stored }).is_some() {
+                let what = format!("the tensor `{usual}` is there twice, once of them as `{name}`");
+                let hint = "save the model again with save_pretrained: one of both is left from something else";
+                return Err(Error::Unsupported { path: path.to_owned(), what, hint: hint.to_owned() });
+            }
+        }
+        Ok(Self { path: path.to_owned(), own_files: files.len(), files, names, tensors })
     }
 
     /// Takes the tensors `names.0` of the file at `path` under the names `names.1`, and drops tensors that have these
     /// names here. Tensors can be taken from one other file; a second call drops those of the first.
     pub(crate) fn adopt(&mut self, path: &Path, names: &[(&str, &str)]) -> Result<()> {
-        let mut other = Self::open(path)?;
-        self.tensors.retain(|_, entry| !entry.adopted);
+        let Header { length, mut tensors } = header(path)?;
+        self.files.truncate(self.own_files);
+        self.tensors.retain(|_, entry| entry.file < self.own_files);
         for &(from, to) in names {
-            let Some(entry) = other.tensors.remove(from) else {
+            let Some(stored) = tensors.remove(from) else {
                 return Err(Error::MissingTensor { path: path.to_owned(), name: from.to_owned() });
             };
-            self.tensors.insert(to.to_owned(), TensorEntry { adopted: true, ..entry });
+            self.tensors.insert(to.to_owned(), TensorEntry { file: self.own_files, stored });
         }
-        self.adopted = Some((other.path, other.length));
+        self.files.push((path.to_owned(), length));
         Ok(())
     }
 
-    /// The file, `model.safetensors`.
+    /// The file that was opened, `model.safetensors` or its index.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The size of its files in bytes.
     pub fn bytes(&self) -> u64 {
-        self.length + self.adopted.as_ref().map_or(0, |&(_, length)| length)
+        self.files.iter().map(|&(_, length)| length).sum()
     }
 
-    /// The hash that identifies these weights, in hexadecimal: the sha256 of the file or, where tensors come from
-    /// another file too, the sha256 of both files' hashes.
+    /// The hash that identifies these weights, in hexadecimal: the sha256 of the file or, of several files, the sha256
+    /// of their hashes one after another.
     pub fn sha256(&self) -> Result<String> {
-        let own = sha256_file(&self.path)?;
-        let Some((other, _)) = &self.adopted else { return Ok(own) };
-        let both = own + &sha256_file(other)?;
-        Ok(sha256_reader(&mut both.as_bytes()).map_err(limbeck_data::Error::io("hash", other))?)
+        let hashes = self.files.iter().map(|(path, _)| sha256_file(path)).collect::<limbeck_data::Result<Vec<_>>>()?;
+        match &hashes[..] {
+            [own] => Ok(own.clone()),
+            all => {
+                Ok(sha256_reader(&mut all.concat().as_bytes()).map_err(limbeck_data::Error::io("hash", &self.path))?)
+            }
+        }
     }
 
     /// Whether there is a tensor of that name.
@@ -140,8 +155,8 @@ impl Weights {
 
     /// How many parameters the model has; integers, such as `position_ids`, don't count.
     pub fn parameters(&self) -> u64 {
-        let floats = self.tensors.values().filter(|entry| is_float(entry.dtype));
-        floats.map(|entry| entry.shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+        let floats = self.tensors.values().map(|entry| &entry.stored).filter(|stored| is_float(stored.dtype));
+        floats.map(|stored| stored.shape.iter().map(|&size| size as u64).product::<u64>()).sum()
     }
 
     /// The tensor `name`, which has to have the shape `shape`, as f32.
@@ -153,9 +168,10 @@ impl Weights {
     /// in pieces. Rows past its end are left out.
     pub fn f32_rows(&self, name: &str, shape: [usize; 2], rows: Range<usize>) -> Result<Vec<f32>> {
         let entry = self.entry(name, &shape)?;
-        let row = (shape[1] * (entry.dtype.bitsize() / 8)) as u64;
-        let from = entry.bytes.start + row * rows.start.min(shape[0]) as u64;
-        let to = entry.bytes.start + row * rows.end.min(shape[0]) as u64;
+        let row = (shape[1] * (entry.stored.dtype.bitsize() / 8)) as u64;
+        let start = entry.stored.bytes.start;
+        let from = start + row * rows.start.min(shape[0]) as u64;
+        let to = start + row * rows.end.min(shape[0]) as u64;
         to_f32(&self.read(entry, from..to.max(from), DType::F32)?)
     }
 
@@ -163,24 +179,27 @@ impl Weights {
     pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor> {
         let entry = self.entry(name, shape)?;
         // Converted on the CPU: some devices have no f64 or bf16.
-        let values = self.read(entry, entry.bytes.clone(), dtype)?;
+        let values = self.read(entry, entry.stored.bytes.clone(), dtype)?;
         values.reshape(shape).and_then(|tensor| tensor.to_device(device)).map_err(Error::candle("loading a tensor"))
     }
 
     fn file_of(&self, entry: &TensorEntry) -> &Path {
-        self.adopted.as_ref().filter(|_| entry.adopted).map_or(&self.path, |(path, _)| path)
+        &self.files[entry.file].0
     }
 
     fn entry(&self, name: &str, shape: &[usize]) -> Result<&TensorEntry> {
+        let own_name = || self.names.own_name(name);
         let Some(entry) = self.tensors.get(name) else {
-            return Err(Error::MissingTensor { path: self.path.clone(), name: name.to_owned() });
+            return Err(Error::MissingTensor { path: self.path.clone(), name: own_name() });
         };
-        let (path, name) = (self.file_of(entry).to_owned(), name.to_owned());
-        if entry.shape != shape {
-            return Err(Error::TensorShape { path, name, expected: shape.to_vec(), found: entry.shape.clone() });
+        let path = self.file_of(entry).to_owned();
+        let StoredTensor { shape: found, dtype, .. } = &entry.stored;
+        if found != shape {
+            let (expected, found) = (shape.to_vec(), found.clone());
+            return Err(Error::TensorShape { path, name: own_name(), expected, found });
         }
-        if !is_float(entry.dtype) {
-            return Err(Error::TensorType { path, name, found: format!("{:?}", entry.dtype) });
+        if !is_float(*dtype) {
+            return Err(Error::TensorType { path, name: own_name(), found: format!("{dtype:?}") });
         }
         Ok(entry)
     }
@@ -194,8 +213,9 @@ impl Weights {
         file.seek(SeekFrom::Start(bytes.start))
             .and_then(|_| file.read_exact(&mut buffer))
             .map_err(limbeck_data::Error::io("read", path))?;
-        let count = buffer.len() / (entry.dtype.bitsize() / 8);
-        DType::try_from(entry.dtype)
+        let stored = entry.stored.dtype;
+        let count = buffer.len() / (stored.bitsize() / 8);
+        DType::try_from(stored)
             .and_then(|stored| Tensor::from_raw_buffer(&buffer, stored, &[count], &Device::Cpu)?.to_dtype(dtype))
             .map_err(Error::candle("loading a tensor"))
     }
@@ -203,12 +223,6 @@ impl Weights {
 
 fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16 | Dtype::F64)
-}
-
-/// `bert.encoder.layer.0.output.LayerNorm.gamma` as `encoder.layer.0.output.LayerNorm.weight`.
-fn usual_name(name: &str) -> String {
-    let name = name.strip_prefix("bert.").unwrap_or(name);
-    name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 }
 
 fn to_f32(tensor: &Tensor) -> Result<Vec<f32>> {

@@ -1,4 +1,5 @@
-//! The sum of the embeddings of word, position and type, normalised and dropped from. All tokens are of type 0.
+//! The sum of the embeddings of word, position and type, normalised and dropped from. All tokens are of type 0, where
+//! there are types.
 
 use limbeck_encoder::TokenBatch;
 
@@ -9,11 +10,13 @@ use super::parameters::{Gradients, LockedParameters};
 use super::rows::{add, drop_rows};
 use crate::BertConfig;
 
-/// The three tables and the norm.
+/// The tables and the norm.
 pub(super) struct EmbeddingPass<'a, T> {
+    config: &'a BertConfig,
     words: &'a [T],
     positions: &'a [T],
-    types: &'a [T],
+    /// None where the model has no types.
+    types: Option<&'a [T]>,
     norm: Norm<'a, T>,
 }
 
@@ -24,11 +27,12 @@ pub(super) struct EmbeddingTape<T> {
 }
 
 impl<'a, T: Real> EmbeddingPass<'a, T> {
-    pub(super) fn new(config: &BertConfig, parameters: &'a LockedParameters) -> Self {
+    pub(super) fn new(config: &'a BertConfig, parameters: &'a LockedParameters) -> Self {
         Self {
+            config,
             words: parameters.values("embeddings.word_embeddings.weight"),
             positions: parameters.values("embeddings.position_embeddings.weight"),
-            types: parameters.values("embeddings.token_type_embeddings.weight"),
+            types: (config.type_vocab_size > 0).then(|| parameters.values("embeddings.token_type_embeddings.weight")),
             norm: Norm::named(parameters, "embeddings.LayerNorm", config),
         }
     }
@@ -39,9 +43,14 @@ impl<'a, T: Real> EmbeddingPass<'a, T> {
         let mut summed = Vec::with_capacity(batch.ids().len() * width);
         let row = |table: &'a [T], at: usize| &table[at * width..(at + 1) * width];
         for text in batch.iter() {
-            for (position, &id) in text.iter().enumerate() {
-                let parts = row(self.words, id as usize).iter().zip(row(self.positions, position)).zip(self.types);
-                summed.extend(parts.map(|((&word, &position), &kind)| word + (position + kind)));
+            for (position, &id) in self.config.position_ids(text).zip(text) {
+                let parts = row(self.words, id as usize).iter().zip(row(self.positions, position as usize));
+                match self.types {
+                    Some(types) => {
+                        summed.extend(parts.zip(types).map(|((&word, &position), &kind)| word + (position + kind)));
+                    }
+                    None => summed.extend(parts.map(|(&word, &position)| word + position)),
+                }
             }
         }
         let (mut output, norm) = self.norm.forward(summed, None, None);
@@ -68,7 +77,8 @@ impl<'a, T: Real> EmbeddingPass<'a, T> {
             }
         };
         add_to_table("embeddings.word_embeddings", &mut batch.ids().iter().map(|&id| id as usize));
-        add_to_table("embeddings.position_embeddings", &mut batch.iter().flat_map(|text| 0..text.len()));
+        let positions = batch.iter().flat_map(|text| self.config.position_ids(text));
+        add_to_table("embeddings.position_embeddings", &mut positions.map(|position| position as usize));
         add_to_table("embeddings.token_type_embeddings", &mut std::iter::repeat(0));
     }
 }

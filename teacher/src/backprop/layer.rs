@@ -23,6 +23,7 @@ pub(super) struct LayerPass<'a, T> {
     output: Linear<'a, T>,
     output_norm: Norm<'a, T>,
     activation: Activation,
+    drops_attention_output: bool,
 }
 
 /// The values of a forward pass that the backward pass needs, beside the layer's input.
@@ -52,6 +53,7 @@ impl<'a, T: Real> LayerPass<'a, T> {
             output: linear("output.dense"),
             output_norm: norm("output.LayerNorm"),
             activation: config.hidden_act,
+            drops_attention_output: config.architecture.drops_attention_output(),
             name,
             heads,
         }
@@ -69,7 +71,8 @@ impl<'a, T: Real> LayerPass<'a, T> {
         let attention_mask = dropout.attention();
         let context = attention::forward(&self.heads, &query_key_value, attention_mask);
         let projected = self.attention_output.forward(&context);
-        let (attended, attention_norm) = self.attention_norm.forward(projected, Some(x), dropout.hidden());
+        let mask = if self.drops_attention_output { dropout.hidden() } else { None };
+        let (attended, attention_norm) = self.attention_norm.forward(projected, Some(x), mask);
         let before_activation = self.intermediate.forward(&attended);
         let inner = activation::forward(self.activation, &before_activation);
         let projected = self.output.forward(&inner);

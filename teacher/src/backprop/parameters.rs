@@ -1,4 +1,4 @@
-//! The named variables of a BERT, read as slices, and their gradients.
+//! The named variables of a model, read as slices, and their gradients.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -9,16 +9,20 @@ use rayon::prelude::*;
 use super::number::{Real, dot, vectorised};
 use crate::{BertConfig, Error, FindTensor, Result};
 
-/// The variables of a BERT under Hugging Face's names, such as `encoder.layer.0.output.dense.weight`.
+/// The variables of a model under BERT's names in Hugging Face's files, such as `encoder.layer.0.output.dense.weight`.
 #[derive(Debug, Clone)]
 pub struct Parameters {
     variables: BTreeMap<String, Var>,
 }
 
 impl Parameters {
-    /// Makes a variable of each tensor that a BERT of this shape has, with `pooler.dense` if `with_pooler`. `find`
+    /// Makes a variable of each tensor that a model of this shape has, with `pooler.dense` if `with_pooler`. `find`
     /// returns the tensor of a name and a shape.
+    ///
+    /// # Errors
+    /// A model that can't be trained here, such as MPNet, and those of `find`.
     pub fn new(config: &BertConfig, with_pooler: bool, find: FindTensor) -> Result<Self> {
+        config.check_trainable("the model".as_ref())?;
         let variable = |(name, shape): (String, Vec<usize>)| {
             let variable = Var::from_tensor(&find(&name, &shape)?.detach());
             Ok((name, variable.map_err(Error::candle("making a variable"))?))
@@ -79,11 +83,11 @@ fn shapes(config: &BertConfig, with_pooler: bool) -> Vec<(String, Vec<usize>)> {
     if with_pooler {
         pair("pooler.dense".into(), vec![width, width]);
     }
-    for (kind, rows) in [
-        ("word", config.vocab_size),
-        ("position", config.max_position_embeddings),
-        ("token_type", config.type_vocab_size),
-    ] {
+    for (kind, rows) in
+        [("word", config.vocab_size), ("position", config.position_rows), ("token_type", config.type_vocab_size)]
+            .into_iter()
+            .filter(|&(_, rows)| rows > 0)
+    {
         shapes.push((format!("embeddings.{kind}_embeddings.weight"), vec![rows, width]));
     }
     shapes

@@ -6,6 +6,7 @@ use candle_nn::ops::softmax;
 use rayon::prelude::*;
 
 use crate::backprop::{Dropout, Mask};
+use crate::relative::bucket;
 use crate::{Activation, BertConfig, FindTensor, Result};
 
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and in the range of f16.
@@ -60,12 +61,12 @@ impl LayerNorm {
     }
 }
 
-/// The sum of the embeddings of word, position and type, normalised. All tokens are of type 0.
+/// The sum of the embeddings of word, position and type, normalised. All tokens are of type 0, where there are types.
 #[derive(Debug, Clone)]
 pub(super) struct BertEmbeddings {
     pub(super) words: Tensor,
     positions: Tensor,
-    types: Tensor,
+    types: Option<Tensor>,
     norm: LayerNorm,
 }
 
@@ -75,18 +76,47 @@ impl BertEmbeddings {
         let mut table = |kind: &str, rows| find(&format!("embeddings.{kind}_embeddings.weight"), &[rows, width]);
         Ok(Self {
             words: table("word", config.vocab_size)?,
-            positions: table("position", config.max_position_embeddings)?,
-            types: table("token_type", config.type_vocab_size)?,
+            positions: table("position", config.position_rows)?,
+            types: (config.type_vocab_size > 0).then(|| table("token_type", config.type_vocab_size)).transpose()?,
             norm: LayerNorm::new("embeddings.LayerNorm", config, find)?,
         })
     }
 
-    /// [B, L] → [B, L, H]
-    pub(super) fn forward(&self, ids: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+    /// Ids and positions, [B, L] each → [B, L, H].
+    pub(super) fn forward(&self, ids: &Tensor, positions: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length) = ids.dims2()?;
-        let words = self.words.index_select(&ids.flatten_all()?, 0)?.reshape((batch, length, ()))?;
-        let rest = self.positions.narrow(0, 0, length)?.broadcast_add(&self.types.narrow(0, 0, 1)?)?; // [L, H]
-        drop_from(self.norm.forward(&words.broadcast_add(&rest)?)?, 1, dropout.hidden())
+        let rows =
+            |table: &Tensor, at: &Tensor| table.index_select(&at.flatten_all()?, 0)?.reshape((batch, length, ()));
+        let rest = rows(&self.positions, positions)?;
+        let rest = match &self.types {
+            Some(types) => rest.broadcast_add(&types.narrow(0, 0, 1)?)?,
+            None => rest,
+        };
+        drop_from(self.norm.forward(&(rows(&self.words, ids)? + rest)?)?, 1, dropout.hidden())
+    }
+}
+
+/// MPNet's bias on attention scores, by head and bucket of distances.
+#[derive(Debug, Clone)]
+pub(super) struct RelativeBias {
+    /// [buckets, n]
+    table: Tensor,
+}
+
+impl RelativeBias {
+    pub(super) fn new(config: &BertConfig, find: FindTensor) -> Result<Self> {
+        let shape = [config.relative_rows, config.num_attention_heads];
+        Ok(Self { table: find("encoder.relative_attention_bias.weight", &shape)? })
+    }
+
+    /// The bias between all positions of a text of that length: [1, n, L, L].
+    pub(super) fn forward(&self, length: usize) -> CandleResult<Tensor> {
+        let places = 0..length as i64;
+        let buckets: Vec<u32> =
+            places.clone().flat_map(|query| places.clone().map(move |key| bucket(key - query))).collect();
+        let buckets = Tensor::from_vec(buckets, length * length, self.table.device())?;
+        let bias = self.table.index_select(&buckets, 0)?.reshape((length, length, ()))?;
+        bias.permute((2, 0, 1))?.unsqueeze(0)
     }
 }
 
@@ -103,6 +133,7 @@ pub(super) struct BertLayer {
     output_norm: LayerNorm,
     activation: Activation,
     heads: usize,
+    drops_attention_output: bool,
 }
 
 impl BertLayer {
@@ -120,11 +151,13 @@ impl BertLayer {
             output_norm: LayerNorm::new(&format!("{name}.output.LayerNorm"), config, find)?,
             activation: config.hidden_act,
             heads: config.num_attention_heads,
+            drops_attention_output: config.architecture.drops_attention_output(),
         })
     }
 
-    /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + mask)·V)): [B, L, H] → [B, L, H].
-    pub(super) fn attended(&self, x: &Tensor, mask: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
+    /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + bias)·V)): [B, L, H] → [B, L, H]. The bias, of a shape that
+    /// broadcasts to [B, n, L, L], holds the mask.
+    pub(super) fn attended(&self, x: &Tensor, bias: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length, hidden) = x.dims3()?;
         let size = hidden / self.heads;
         // [B, L, H] → [B, n, L, d]
@@ -134,10 +167,11 @@ impl BertLayer {
         let query = (by_head(&self.query)? / (size as f64).sqrt())?;
         let (key, value) = (by_head(&self.key)?, by_head(&self.value)?);
         let scores = query.matmul(&key.transpose(2, 3)?.contiguous()?)?; // [B, n, L, L]
-        let shares = drop_from(softmax(&scores.broadcast_add(mask)?, D::Minus1)?, 2, dropout.attention())?;
+        let shares = drop_from(softmax(&scores.broadcast_add(bias)?, D::Minus1)?, 2, dropout.attention())?;
         let context = shares.matmul(&value)?; // [B, n, L, d]
         let context = context.transpose(1, 2)?.contiguous()?.reshape((batch, length, hidden))?;
-        let projected = drop_from(self.attention_output.forward(&context)?, 1, dropout.hidden())?;
+        let mask = if self.drops_attention_output { dropout.hidden() } else { None };
+        let projected = drop_from(self.attention_output.forward(&context)?, 1, mask)?;
         self.attention_norm.forward(&(x + projected)?)
     }
 

@@ -1,5 +1,7 @@
-//! BERT in candle (Devlin et al. 2019): the reference for the ONNX file and the hand-written passes, and the model that
-//! is trained on a GPU.
+//! BERT in candle (Devlin et al. 2019) and the models like it: the reference for the ONNX file and the hand-written
+//! passes, and the model that is trained on a GPU.
+//!
+//! Tensors have BERT's names in every architecture, such as `encoder.layer.0.attention.self.query.weight`.
 //!
 //! candle can differentiate every operation here, and no weight is hidden: a training program passes tensors of its own
 //! to [`Bert::new`].
@@ -12,7 +14,7 @@ use candle_core::{DType, Device, Module, Tensor};
 use limbeck_encoder::TokenBatch;
 
 pub use self::encoder::BertEncoder;
-use self::layers::{BertEmbeddings, BertLayer};
+use self::layers::{BertEmbeddings, BertLayer, RelativeBias};
 use crate::backprop::Dropout;
 use crate::{BertConfig, Error, FindTensor, Pooler, Result, TeacherFolder};
 
@@ -21,6 +23,8 @@ use crate::{BertConfig, Error, FindTensor, Pooler, Result, TeacherFolder};
 pub struct Bert {
     config: BertConfig,
     embeddings: BertEmbeddings,
+    /// MPNet's.
+    relative_bias: Option<RelativeBias>,
     layers: Vec<BertLayer>,
     /// `pooler.dense`, where the model has it.
     pooler: Option<candle_nn::Linear>,
@@ -31,6 +35,8 @@ pub struct Bert {
 pub struct PaddedBatch {
     /// Token ids, 0 for padding: [batch, length] u32.
     pub ids: Tensor,
+    /// Rows of the table of positions, 0 for padding: [batch, length] u32.
+    pub positions: Tensor,
     /// 1 for a token, 0 for padding: [batch, length] in the model's type.
     pub mask: Tensor,
 }
@@ -43,16 +49,17 @@ impl Bert {
         Self::new(&folder.config, with_pooler, &mut |name, shape| weights.tensor(name, shape, dtype, device))
     }
 
-    /// Builds a model from the tensors that `find` returns for their names and shapes (Hugging Face's names, such as
+    /// Builds a model from the tensors that `find` returns for their names and shapes (BERT's names, such as
     /// `encoder.layer.0.output.dense.weight`), with `pooler.dense` if `with_pooler`.
     pub fn new(config: &BertConfig, with_pooler: bool, find: FindTensor) -> Result<Self> {
         let embeddings = BertEmbeddings::new(config, find)?;
+        let relative_bias = (config.relative_rows > 0).then(|| RelativeBias::new(config, find)).transpose()?;
         let layers = (0..config.num_hidden_layers)
             .map(|index| BertLayer::new(config, &format!("encoder.layer.{index}"), find))
             .collect::<Result<_>>()?;
         let hidden = config.hidden_size;
         let pooler = with_pooler.then(|| layers::dense("pooler.dense", hidden, hidden, find)).transpose()?;
-        Ok(Self { config: config.clone(), embeddings, layers, pooler })
+        Ok(Self { config: config.clone(), embeddings, relative_bias, layers, pooler })
     }
 
     /// The shape of the model.
@@ -69,10 +76,13 @@ impl Bert {
         // At least one position, so that a batch of empty texts has a shape too.
         let length = batch.longest().max(1);
         let mut ids = Vec::with_capacity(batch.rows() * length);
+        let mut positions = Vec::with_capacity(batch.rows() * length);
         let mut mask = Vec::with_capacity(batch.rows() * length);
         for (row, tokens) in batch.iter().enumerate() {
             ids.extend_from_slice(tokens);
             ids.resize((row + 1) * length, 0);
+            positions.extend(self.config.position_ids(tokens));
+            positions.resize((row + 1) * length, 0);
             mask.resize(row * length + tokens.len(), 1.0_f32);
             mask.resize((row + 1) * length, 0.0);
         }
@@ -80,7 +90,8 @@ impl Bert {
         let tensors = || {
             let (device, dtype) = (self.embeddings.words.device(), self.embeddings.words.dtype());
             let mask = Tensor::from_vec(mask, shape, device)?.to_dtype(dtype)?;
-            Ok(PaddedBatch { ids: Tensor::from_vec(ids, shape, device)?, mask })
+            let [ids, positions] = [ids, positions].map(|values| Tensor::from_vec(values, shape, device));
+            Ok(PaddedBatch { ids: ids?, positions: positions?, mask })
         };
         tensors().map_err(Error::candle("padding a batch"))
     }
@@ -106,11 +117,14 @@ impl Bert {
         dropout: &mut Dropout,
         mut seen: impl FnMut([Tensor; 3]),
     ) -> candle_core::Result<Vec<Tensor>> {
-        let mask = layers::additive_mask(&batch.mask)?;
-        let mut state = self.embeddings.forward(&batch.ids, dropout)?;
+        let mut bias = layers::additive_mask(&batch.mask)?;
+        if let Some(relative) = &self.relative_bias {
+            bias = bias.broadcast_add(&relative.forward(batch.ids.dim(1)?)?)?;
+        }
+        let mut state = self.embeddings.forward(&batch.ids, &batch.positions, dropout)?;
         let mut states = vec![state.clone()];
         for layer in &self.layers {
-            let attended = layer.attended(&state, &mask, dropout)?;
+            let attended = layer.attended(&state, &bias, dropout)?;
             let inner = layer.inner(&attended)?;
             let output = layer.output(&inner, &attended, dropout)?;
             states.push(output.clone());

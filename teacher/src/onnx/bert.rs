@@ -1,4 +1,4 @@
-//! The operations of a BERT as nodes of a graph.
+//! The operations of a BERT, or of a model like it, as nodes of a graph.
 //!
 //! The graph differs from a literal transcription in three points that don't change the result: the query layer carries
 //! the 1/√d of the attention scores; Q, K and V read one quantised operand; a text's mean is a product with its
@@ -11,10 +11,10 @@
 use limbeck_encoder::Precision;
 use limbeck_onnx::{Attribute, ElementType, Value};
 
-use super::TeacherGraph;
 use super::linear::{FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
-use crate::{Activation, BertConfig, Pooler, Result, TeacherFolder};
+use super::{TeacherGraph, embeddings};
+use crate::{Activation, Architecture, BertConfig, Pooler, Result, TeacherFolder};
 
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and within the range of
 /// f16.
@@ -39,7 +39,9 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
     let batch = ["batch", "length"];
     let ids = graph.input("input_ids", ElementType::I64, &batch);
     let mask = graph.input("attention_mask", ElementType::I64, &batch);
-    let types = graph.input("token_type_ids", ElementType::I64, &batch);
+    // Tokenizers of other architectures make no types, and programs that feed their outputs have none to give.
+    let has_types = config.architecture == Architecture::Bert;
+    let types = has_types.then(|| graph.input("token_type_ids", ElementType::I64, &batch));
 
     graph.scope("mask");
     let mask = graph.node("Cast", &[&mask], &[Attribute::Int("to", FLOAT)]);
@@ -53,11 +55,19 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
         graph.node("Concat", &[&both, &rest], &[Attribute::Int("axis", 0)])
     });
     let flat = graph.ints(&[-1, hidden]);
-    let layers = LayerBuilder { graph, weights, precision };
-    let mut bert = BertGraph { config, layers, flat, batch, heads, mask, additive_mask };
+    let mut layers = LayerBuilder { graph, weights, precision };
+    let score_bias = match config.relative_rows {
+        0 => additive_mask,
+        _ => {
+            layers.graph.scope("distance");
+            let relative = embeddings::relative_bias(&mut layers, config, &ids)?;
+            layers.graph.node("Add", &[&additive_mask, &relative], &[])
+        }
+    };
+    let mut bert = BertGraph { config, layers, flat, batch, heads, mask, score_bias };
 
     bert.layers.graph.scope("embeddings");
-    let mut states = vec![bert.embeddings(&ids, &types)?];
+    let mut states = vec![bert.embeddings(&ids, types.as_ref())?];
     for layer in 0..config.num_hidden_layers {
         states.push(bert.layer(layer, &states[layer], factors.as_ref().map(|factors| &factors[layer]))?);
     }
@@ -98,30 +108,15 @@ struct BertGraph<'a> {
     heads: Value,
     /// 1 for a token, 0 for padding: [B, L].
     mask: Value,
-    /// Added to attention scores: [B, 1, 1, L].
-    additive_mask: Value,
+    /// Added to attention scores, mask and all: [B, 1, 1, L], with MPNet's bias [B, n, L, L].
+    score_bias: Value,
 }
 
 impl BertGraph<'_> {
-    /// The sum of the embeddings of word, position and type, normalised: [B, L] → [T, H].
-    fn embeddings(&mut self, ids: &Value, types: &Value) -> Result<Value> {
-        let &BertConfig { vocab_size, hidden_size, max_position_embeddings, type_vocab_size, .. } = self.config;
-        let precision = self.layers.precision;
-        let words =
-            self.layers.lookup(ids, "embeddings.word_embeddings.weight", [vocab_size, hidden_size], precision)?;
-        let name = "embeddings.token_type_embeddings.weight";
-        let types = self.layers.lookup(types, name, [type_vocab_size, hidden_size], Precision::F32)?;
-
-        let name = "embeddings.position_embeddings.weight";
-        let table = self.load(name, &[max_position_embeddings, hidden_size])?;
-        let graph = &mut self.layers.graph;
-        let start = graph.ints(&[0]);
-        let length = graph.node("Shape", &[ids], &[Attribute::Int("start", 1), Attribute::Int("end", 2)]);
-        let positions = graph.node("Slice", &[&table, &start, &length, &start], &[]); // [L, H]
-
-        let sum = graph.node("Add", &[&words, &types], &[]);
-        let sum = graph.node("Add", &[&sum, &positions], &[]);
-        let sum = graph.node("Reshape", &[&sum, &self.flat], &[]);
+    /// The sum of the embeddings, normalised: [B, L] → [T, H].
+    fn embeddings(&mut self, ids: &Value, types: Option<&Value>) -> Result<Value> {
+        let sum = embeddings::summed(&mut self.layers, self.config, ids, types)?;
+        let sum = self.layers.graph.node("Reshape", &[&sum, &self.flat], &[]);
         self.layer_norm(&sum, "embeddings.LayerNorm")
     }
 
@@ -164,7 +159,7 @@ impl BertGraph<'_> {
         let value = project("value", 1.0, &[0, 2, 1, 3])?; // [B, n, L, d]
         let graph = &mut self.layers.graph;
         let scores = graph.node("MatMul", &[&query, &key], &[]); // [B, n, L, L]
-        let scores = graph.node("Add", &[&scores, &self.additive_mask], &[]);
+        let scores = graph.node("Add", &[&scores, &self.score_bias], &[]);
         let shares = graph.node("Softmax", &[&scores], &[Attribute::Int("axis", -1)]);
         let context = graph.node("MatMul", &[&shares, &value], &[]); // [B, n, L, d]
         let context = graph.node("Transpose", &[&context], &[Attribute::Ints("perm", &[0, 2, 1, 3])]); // [B, L, n, d]

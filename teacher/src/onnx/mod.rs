@@ -1,4 +1,4 @@
-//! BERT as an ONNX file, written without Python.
+//! BERT and the models like it as an ONNX file, written without Python.
 //!
 //! Standard operators only, opset 17 and IR version 8, which ONNX Runtime 1.17 and every later one read. Batch and
 //! length are dynamic; pooling and L2 normalisation are inside the graph.
@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | `input_ids` | int64 | batch × length | |
 //! | `attention_mask` | int64 | batch × length | 1 for a token, 0 for padding |
-//! | `token_type_ids` | int64 | batch × length | 0 for a text alone |
+//! | `token_type_ids` | int64 | batch × length | 0 for a text alone; BERT has this input, the others don't |
 //!
 //! | output | type | shape | |
 //! |---|---|---|---|
@@ -20,10 +20,14 @@
 //!
 //! ```text
 //! bert.rs (the operations) ──► limbeck_onnx::Graph (nodes, tensors) ──► file
+//!    ├── embeddings.rs (words, positions and types; MPNet's bias)
 //!    └── linear.rs (a dense layer in f32 or int8) ◄── smoothing.rs (channels too large for int8)
 //! ```
 
 mod bert;
+mod embeddings;
+#[cfg(test)]
+mod golden;
 mod linear;
 mod smoothing;
 

@@ -69,7 +69,7 @@ fn sample(folder: &TeacherFolder, tokenizer: &Tokenizer) -> Result<TokenBatch> {
     // `[unused7]`, `<mask>` and the like never stand in a text.
     let is_text = |id: &u32| tokenizer.token(*id).is_some_and(|token| !token.starts_with(['[', '<']));
     let ids: Vec<u32> = (0..vocabulary as u32).filter(is_text).collect();
-    let most = folder.config.max_position_embeddings.saturating_sub(around.len());
+    let most = folder.config.positions().saturating_sub(around.len());
     let (before, after) = around.split_at(around.len() / 2);
     let mut texts = TokenBatch::new();
     for text in 0..TEXTS {

@@ -34,7 +34,8 @@ impl<'a> BertLearner<'a> {
     /// input.
     ///
     /// # Errors
-    /// Settings that are out of range, and a folder whose weights or tokenizer can't be loaded.
+    /// Settings that are out of range, a model that can't be trained here, and a folder whose weights or tokenizer can't
+    /// be loaded.
     pub fn new(
         start: &'a TeacherFolder,
         bert: &'a BertSettings,
@@ -43,6 +44,7 @@ impl<'a> BertLearner<'a> {
         device: &Device,
     ) -> Result<Self> {
         bert.check(start.pooler)?;
+        start.config.check_trainable(&start.path.join("config.json"))?;
         let parameters = parameters(start, bert, simcse.seed, device)?;
         let optimiser = optimiser(&parameters, bert, simcse)?;
         let tokenizer = Tokenizer::from_file(&start.tokenizer)?;
@@ -60,7 +62,7 @@ impl<'a> BertLearner<'a> {
     /// The tokens of texts as the model reads them in training.
     pub(super) fn tokenise(&self, texts: &[&str]) -> Result<TokenBatch> {
         let BertInTraining { start, settings, .. } = self.model;
-        self.model.tokenise(texts, settings.max_tokens.min(start.config.max_position_embeddings))
+        self.model.tokenise(texts, settings.max_tokens.min(start.config.positions()))
     }
 }
 
