@@ -125,7 +125,9 @@ pub fn find_model(path: &Path) -> Result<ModelFiles> {
         return Ok(ModelFiles::Static(path.to_path_buf()));
     }
     let mut exports = ["model.onnx", "onnx/model.onnx"].map(|name| path.join(name)).into_iter();
-    if let Some(file) = exports.find(|file| file.is_file() && !path.join("model.safetensors").is_file()) {
+    let weights = ["model.safetensors", "model.safetensors.index.json"];
+    let has_weights = weights.iter().any(|name| path.join(name).is_file());
+    if let Some(file) = exports.find(|file| file.is_file() && !has_weights) {
         return with_tokenizer(file, path);
     }
     if path.join("config.json").is_file() || path.join("modules.json").is_file() {

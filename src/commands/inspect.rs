@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         }
         ModelFiles::Bert(folder) => {
             let teacher = TeacherFolder::open(&folder)?;
-            say!("BERT");
+            say!("{}", teacher.config.architecture);
             say!("  layers      {}", teacher.config.num_hidden_layers);
             say!("  width       {}", teacher.config.hidden_size);
             say!("  parameters  {}", teacher.weights.parameters());
