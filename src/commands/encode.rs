@@ -30,7 +30,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M")]
     model: String,
 
-    /// Text: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them; - for lines from standard input
+    /// Text: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them;
+    /// - for lines from standard input
     #[arg(long, value_name = "FILE", default_value = "-")]
     input: PathBuf,
 

@@ -45,7 +45,8 @@ impl StartArguments {
 // Text or labelled examples, and the sets that the best weights are chosen by.
 #[derive(Args)]
 pub(super) struct ExamplesArguments {
-    /// Text for the unsupervised method: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder of them
+    /// Text for the unsupervised method: .txt, .md, .jsonl, .json, .tsv, .csv or .parquet, compressed too, or a folder
+    /// of them
     #[arg(long, value_name = "TEXT", required_unless_present = "examples", conflicts_with = "examples")]
     input: Option<PathBuf>,
 

@@ -106,7 +106,7 @@ pub enum Error {
         pooling: String,
     },
     /// A tokenizer has ids that the model has no vector for.
-    #[error("{}: the tokenizer has the id {id} (`{token}`), but the model has vectors of {vectors} ids", path.display())]
+    #[error("{}: the tokenizer has the id {id} (`{token}`), the model vectors of {vectors} ids", path.display())]
     #[diagnostic(help("the tokenizer and the model have to belong together"))]
     TokenWithoutVector {
         /// The tokenizer's file.

@@ -153,7 +153,7 @@ impl TeacherFolder {
         self.head.also.clear();
     }
 
-    /// Puts `prefix`, or the prompt of the name `prompt`, before every text; with neither, the folder's own prefix stays.
+    /// Puts `prefix`, or the prompt of the name `prompt`, before every text; with neither, the folder's own stays.
     ///
     /// # Errors
     /// There is no such prompt.

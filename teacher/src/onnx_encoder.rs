@@ -28,8 +28,8 @@ use crate::{OnnxDevice, Pooler, Prompts, Result, Runtime};
 /// Tokens of a batch on a GPU, which needs larger batches to be busy. Not measured.
 const GPU_BATCH_TOKENS: usize = 16_384;
 
-/// How to run a model. An option of `None` is read from the model's metadata, which limbeck's exports carry, or from the
-/// files of sentence-transformers beside a model of another exporter.
+/// How to run a model. An option of `None` is read from the model's metadata, which limbeck's exports carry, or from
+/// the files of sentence-transformers beside a model of another exporter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnnxOptions {
     /// The device that runs the model.

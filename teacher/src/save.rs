@@ -62,8 +62,8 @@ const SPECIAL: [(&str, [&str; 2]); 7] = [
 /// have to pool and prefix by themselves: `config.json` states both under `limbeck`.
 ///
 /// # Errors
-/// A configuration that [`BertConfig::from_json`] refuses; the pooler `cls` without the tensors `pooler.dense`; a tokenizer that isn't JSON;
-/// a file that can't be written.
+/// A configuration that [`BertConfig::from_json`] refuses; the pooler `cls` without the tensors `pooler.dense`; a
+/// tokenizer that isn't JSON; a file that can't be written.
 pub fn save(folder: &Path, teacher: &SavedTeacher) -> Result<()> {
     let config_path = folder.join("config.json");
     let config = config_of(teacher);

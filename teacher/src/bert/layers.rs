@@ -155,8 +155,8 @@ impl BertLayer {
         })
     }
 
-    /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + bias)·V)): [B, L, H] → [B, L, H]. The bias, of a shape that
-    /// broadcasts to [B, n, L, L], holds the mask.
+    /// The attention block, norm(x + dense(softmax(Q·Kᵀ/√d + bias)·V)): [B, L, H] → [B, L, H]. The bias, of a shape
+    /// that broadcasts to [B, n, L, L], holds the mask.
     pub(super) fn attended(&self, x: &Tensor, bias: &Tensor, dropout: &mut Dropout) -> CandleResult<Tensor> {
         let (batch, length, hidden) = x.dims3()?;
         let size = hidden / self.heads;

@@ -17,8 +17,8 @@ pub struct CutTexts {
 }
 
 impl CutTexts {
-    /// Counts the texts of `tokens`, tokenised after `prefix`, that the teacher has cut. A text of exactly the longest length may be whole, so
-    /// these texts are tokenised again, up to one token more.
+    /// Counts the texts of `tokens`, tokenised after `prefix`, that the teacher has cut. A text of
+    /// exactly the longest length may be whole, so these texts are tokenised again, up to one token more.
     pub(super) fn count(teacher: &dyn Teacher, prefix: &str, texts: &[&str], tokens: &TokenBatch) -> Result<Self> {
         let mut counted = Self { cut: 0, of: texts.len() as u64, max_tokens: 0 };
         let Some(most) = teacher.max_tokens() else { return Ok(counted) };

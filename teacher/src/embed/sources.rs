@@ -37,8 +37,8 @@ impl TextSources {
         usize::from(source).min(self.count() - 1)
     }
 
-    /// The tokens of `texts`, of which the first is the text `first_row` of the job, each after its source's prefix; and
-    /// for each source how many of its texts the teacher cuts.
+    /// The tokens of `texts`, of which the first is the text `first_row` of the job, each after its source's prefix;
+    /// and for each source how many of its texts the teacher cuts.
     pub(super) fn tokenise(
         &self,
         teacher: &dyn Teacher,

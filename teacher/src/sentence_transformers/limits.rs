@@ -24,16 +24,27 @@ struct LimitsFile {
     do_lower_case: Option<bool>,
 }
 
+/// The files with the limit. Older models name the first after their network; newer releases of sentence-transformers
+/// keep the limit in the last, whose `do_lower_case` is the tokenizer's own affair.
+const FILES: [&str; 8] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+    "tokenizer_config.json",
+];
+
 impl Limits {
-    /// Reads `sentence_bert_config.json`, else `tokenizer_config.json`, where newer releases of sentence-transformers
-    /// keep the limit. Each file lies in `folder` or in `transformer`. Only the first file's `do_lower_case` counts: the
-    /// other's is the tokenizer's own affair.
+    /// Reads the first of [`FILES`] that states a limit. Each file lies in `folder` or in `transformer`.
     pub(crate) fn read(folder: &Path, transformer: &Path) -> Result<Self> {
         let mut found = Self::default();
-        for name in ["sentence_bert_config.json", "tokenizer_config.json"] {
+        for name in FILES {
             for place in [folder, transformer] {
                 let Some(file) = parse_if_there::<LimitsFile>(&place.join(name))? else { continue };
-                if name == "sentence_bert_config.json" {
+                if name != "tokenizer_config.json" {
                     found.lower_case |= file.do_lower_case.unwrap_or_default();
                 }
                 let by_tokenizer = file.model_max_length.filter(|&length| length >= 1.0).map(|length| length as usize);

@@ -3,14 +3,15 @@
 //!
 //! | file | what is read |
 //! |---|---|
-//! | `modules.json` | the modules, in order: Transformer, WeightedLayerPooling, Pooling, Dense, LayerNorm, Normalize; Dropout does nothing |
+//! | `modules.json` | the modules, in order |
 //! | `1_Pooling/config.json` | the poolers, and whether a prompt's tokens count |
 //! | `2_Dense/config.json` | the activation, the bias and the residual; `model.safetensors` there has the weights |
 //! | `sentence_bert_config.json` | the longest input, and whether texts are lower-cased |
 //! | `tokenizer_config.json` | the longest input, where no other file states it |
 //! | `config_sentence_transformers.json` | the prompts and the default one |
 //!
-//! The module folders are called as `modules.json` says.
+//! The modules are Transformer, WeightedLayerPooling, Pooling, Dense, LayerNorm and Normalize; Dropout does nothing. Their
+//! folders are called as `modules.json` says.
 
 mod layers;
 mod limits;
@@ -32,8 +33,8 @@ fn unsupported(path: &Path, what: String) -> Error {
     Error::Unsupported { path: path.to_owned(), what, hint }
 }
 
-/// The folder of the model that the ONNX file at `path` belongs to: the file's own, or the one above where the file lies
-/// in a folder of ONNX files.
+/// The folder of the model that the ONNX file at `path` belongs to: the file's own, or the one above where the file
+/// lies in a folder of ONNX files.
 pub fn folder_of_onnx(path: &Path) -> PathBuf {
     let beside = path.parent().unwrap_or(Path::new("."));
     let is_model = |folder: &Path| {

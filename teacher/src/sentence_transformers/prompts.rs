@@ -33,7 +33,7 @@ struct PromptsFile {
 const DOCUMENT: [&str; 3] = ["document", "passage", "corpus"];
 
 impl Prompts {
-    /// Reads the prompts in `folder`. `left_out` is the configuration of a pooling that doesn't count a prompt's tokens.
+    /// Reads the prompts in `folder`. `left_out` is the configuration of a pooling that leaves a prompt's tokens out.
     pub(crate) fn read(folder: &Path, left_out: Option<PathBuf>) -> Result<Self> {
         let file = folder.join("config_sentence_transformers.json");
         let Some(config) = parse_if_there::<PromptsFile>(&file)? else { return Ok(Self { file, ..Self::default() }) };

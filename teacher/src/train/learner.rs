@@ -34,8 +34,8 @@ impl<'a> BertLearner<'a> {
     /// input.
     ///
     /// # Errors
-    /// Settings that are out of range, a model that can't be trained here, and a folder whose weights or tokenizer can't
-    /// be loaded.
+    /// Settings that are out of range, a model that can't be trained here, and a folder whose weights or tokenizer
+    /// can't be loaded.
     pub fn new(
         start: &'a TeacherFolder,
         bert: &'a BertSettings,
