@@ -10,8 +10,8 @@
 //! | `tokenizer_config.json` | the longest input, where no other file states it |
 //! | `config_sentence_transformers.json` | the prompts and the default one |
 //!
-//! The modules are Transformer, WeightedLayerPooling, Pooling, Dense, LayerNorm and Normalize; Dropout does nothing. Their
-//! folders are called as `modules.json` says.
+//! The modules are Transformer, WeightedLayerPooling, Pooling, Dense, LayerNorm and Normalize; Dropout does nothing.
+//! Their folders are called as `modules.json` says.
 
 mod layers;
 mod limits;
