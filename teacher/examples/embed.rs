@@ -20,7 +20,7 @@ use limbeck_data::files::sha256_file;
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType};
 use limbeck_encoder::{Precision, Tokenizer};
-use limbeck_teacher::embed::{EmbedJob, Teacher, TextChunks, run};
+use limbeck_teacher::embed::{EmbedJob, EmbedTeacher, Teacher, TextChunks, run};
 use limbeck_teacher::{OnnxEncoder, OnnxOptions, Runtime, TeacherFolder, onnx};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let spec = CacheSpec::new(encoder.dimension(), VectorType::F16, fingerprint);
     let start = Instant::now();
     let job = EmbedJob {
-        teacher: &encoder,
+        teacher: EmbedTeacher::Tokens(&encoder),
         texts: lines(text)?,
         total: None,
         folder: cache,
