@@ -108,7 +108,7 @@ enum Command {
     /// Cache a teacher's sentence embeddings as Parquet
     ///
     /// Blank lines and duplicates are left out. An interrupted job resumes after its last whole shard.
-    Embed(embed::Arguments),
+    Embed(Box<embed::Arguments>),
     /// Join several teachers' caches of the same texts into one to distil from
     ///
     /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates
