@@ -17,7 +17,7 @@ use super::problem::{Check, check_files, check_limit, problem};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TeacherSection {
-    /// A URI or path of a Hugging Face BERT folder.
+    /// A URI or path of a Hugging Face model folder or an ONNX file.
     pub source: String,
     /// The sha256 that the source must have, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
