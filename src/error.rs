@@ -156,7 +156,7 @@ pub enum Error {
     /// A path that names no model.
     #[error("{}: {what}", path.display())]
     #[diagnostic(help(
-        "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face BERT folder, an ONNX file \
+        "a model is a student's folder, a folded file, a Model2Vec folder, a Hugging Face model folder, an ONNX file \
          beside its tokenizer.json, or the URI of one"
     ))]
     NoModel {

@@ -91,7 +91,7 @@ pub enum ModelFiles {
     Folded(PathBuf),
     /// A folder of a static model: Model2Vec's, or `StaticEmbedding` of sentence-transformers.
     Static(PathBuf),
-    /// A Hugging Face BERT folder.
+    /// A Hugging Face model folder.
     Bert(PathBuf),
     /// An ONNX file and its tokenizer.
     Onnx {

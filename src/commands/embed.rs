@@ -24,7 +24,7 @@ use crate::pipeline::stages::embed::note;
                         limbeck embed --api-url https://api.openai.com/v1 --api-model text-embedding-3-small \
                         --api-key-env OPENAI_API_KEY --api-max-total-tokens 1000000 --input corpus.txt --to cache")]
 pub(super) struct Arguments {
-    /// The teacher: a Hugging Face BERT folder, an ONNX file beside its tokenizer.json, or a URI
+    /// The teacher: a Hugging Face model folder, an ONNX file beside its tokenizer.json, or a URI
     #[arg(long, value_name = "M", required_unless_present = "api_url")]
     teacher: Option<Uri>,
 

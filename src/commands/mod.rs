@@ -98,7 +98,7 @@ enum Command {
     ///
     /// Of a recipe, this command reads [train_teacher].
     TrainTeacher(train_teacher::Arguments),
-    /// Export a Hugging Face BERT folder to ONNX, with pooling and normalising inside
+    /// Export a Hugging Face model folder to ONNX, with pooling and normalising inside
     ExportTeacher(export_teacher::Arguments),
     /// Make a student's vocabulary from text: a teacher's pruned or extended, or one trained
     ///

@@ -19,7 +19,7 @@ use crate::pipeline::stages::train_teacher::{ID, train_teacher_into};
                         limbeck train-teacher --teacher ./bert --examples triples.tsv --dev STSB.dev.tsv --to teacher \
                         --set train_teacher.simcse.epochs=3")]
 pub(super) struct Arguments {
-    /// The model to start from: a Hugging Face BERT folder or its URI
+    /// The model to start from: a Hugging Face model folder or its URI
     #[arg(long, value_name = "M")]
     teacher: Uri,
 
