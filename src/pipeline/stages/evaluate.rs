@@ -81,8 +81,8 @@ impl Stage for Evaluate {
     }
 }
 
-/// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in both precisions, the
-/// static students.
+/// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in
+/// both precisions, the static students.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
