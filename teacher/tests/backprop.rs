@@ -110,7 +110,7 @@ fn every_pooler_and_activation_has_the_gradients_of_candles_graph() {
     let (mut config, _, parameters) = golden();
     for activation in [Activation::Gelu, Activation::GeluNew, Activation::Relu] {
         config.hidden_act = activation;
-        for pooler in Pooler::ALL {
+        for pooler in Pooler::TRAINABLE {
             let [fast, plain] = both_gradients(&config, &parameters, pooler);
             for (name, gradient) in fast.iter().filter(|(name, _)| !name.ends_with("key.bias")) {
                 assert_close(&format!("{pooler}, {name}"), gradient, &plain[name], 1e-6);

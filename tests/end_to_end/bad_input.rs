@@ -37,8 +37,11 @@ fn an_empty_text_file_is_named() {
 }
 
 #[test]
-fn a_line_of_100_megabytes_is_named() {
-    embed_fails("long.txt", "x".repeat(100_000_000)).told(&["long.txt", "line 1"]);
+fn a_line_of_ten_megabytes_is_a_text_that_the_teacher_cuts() {
+    let project = Project::new(20);
+    project.write("long.txt", "the dog ".repeat(1_250_000) + "\nthe dog\n");
+    let outcome = project.succeed("embed --teacher teacher --input long.txt --to cache");
+    outcome.told(&["1 of 2 texts are longer than the teacher's 64 tokens and were cut"]);
 }
 
 #[test]

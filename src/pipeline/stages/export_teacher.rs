@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{fetch, train_teacher};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::json_file;
 use crate::models::ModelFiles;
 use crate::pipeline::fingerprint::stamp;
@@ -99,11 +99,6 @@ struct ForeignTeacher {
 
 /// Opens the teacher's ONNX file, so that what it can't do is known now, and notes its place.
 fn adopt_onnx(context: &Context, teacher: ForeignTeacher) -> Result<()> {
-    if context.plan().recipe.train_teacher.is_some() {
-        let problem =
-            format!("{} is an ONNX file, and [train_teacher] trains a folder's weights", teacher.file.display());
-        return Err(Error::Stage { stage: ID.name(), problem });
-    }
     let to = context.folder();
     let encoder = open_foreign(context, &teacher)?;
     encoder.notes().iter().for_each(|note| context.monitor.note(&format!("{ID}: {note}")));

@@ -70,15 +70,27 @@ impl Stage for Fetch {
             fetched.insert(uri.to_string(), entry(&asset));
         }
         if plan.teacher().is_some() {
-            // Before the embedding rather than after it.
-            if let ModelFiles::Bert(_) = named_model(context)? {
-                let teacher = named_teacher(context)?;
-                note_prompts(context, &teacher);
-                check_roles(context, &teacher.prompts)?;
-                check_width(context, teacher.dimension()?)?;
-            }
+            check_teacher(context)?;
         }
         Ok(files::write_json(&context.folder().assets(), &fetched.into())?)
+    }
+}
+
+/// Refuses a teacher that later stages can't use: before the embedding rather than after it.
+fn check_teacher(context: &Context) -> Result<()> {
+    match named_model(context)? {
+        ModelFiles::Onnx { file, .. } if context.plan().recipe.train_teacher.is_some() => {
+            let problem = format!("{} is an ONNX file, and [train_teacher] trains a folder's weights", file.display());
+            Err(Error::Stage { stage: ID.name(), problem })
+        }
+        // Opened, and then checked, by the next stage.
+        ModelFiles::Onnx { .. } => Ok(()),
+        _ => {
+            let teacher = named_teacher(context)?;
+            note_prompts(context, &teacher);
+            check_roles(context, &teacher.prompts)?;
+            check_width(context, teacher.dimension()?)
+        }
     }
 }
 

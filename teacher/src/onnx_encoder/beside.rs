@@ -13,13 +13,20 @@ use crate::{Pooler, Result};
 const MAX_TOKENS: usize = 512;
 
 /// What the files of sentence-transformers and `config.json` say of an ONNX file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FilesBeside {
     pub pooler: Option<Pooler>,
     pub head: Head,
     pub max_tokens: usize,
     pub lower_case: bool,
     pub prompts: Prompts,
+}
+
+impl Default for FilesBeside {
+    fn default() -> Self {
+        let (pooler, head, prompts) = (None, Head::default(), Prompts::default());
+        Self { pooler, head, max_tokens: MAX_TOKENS, lower_case: false, prompts }
+    }
 }
 
 #[derive(Deserialize)]
