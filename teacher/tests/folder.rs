@@ -87,16 +87,20 @@ fn the_files_of_sentence_transformers_state_the_pooler() {
         let folder = pooling(text).write("sentence_bert_config.json", r#"{"max_seq_length": 16}"#).open().unwrap();
         assert_eq!((folder.pooler, folder.max_tokens, folder.normalized), (pooler, 16, true));
     }
-    let error = pooling(r#"{"pooling_mode_max_tokens": true, "pooling_mode_mean_tokens": true}"#).open().unwrap_err();
-    assert!(error.to_string().contains("max_tokens + mean_tokens"), "{error}");
+    let several = r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true, "word_embedding_dimension": 32}"#;
+    let folder = pooling(several).open().unwrap();
+    // In the order of sentence-transformers, not in the file's.
+    assert_eq!((folder.pooler, &folder.head.also[..]), (Pooler::Max, &[Pooler::Mean][..]));
+    let error = pooling(r#"{"pooling_mode_sum_tokens": true}"#).open().unwrap_err();
+    assert!(error.to_string().contains("`sum_tokens`"), "{error}");
 }
 
 #[test]
 fn an_unknown_module_is_named() {
-    let dense = MODULES.replace("models.Normalize", "models.Dense");
-    let folder = Folder::new().write("modules.json", &dense);
+    let unknown = MODULES.replace("models.Normalize", "models.CNN");
+    let folder = Folder::new().write("modules.json", &unknown);
     let error = folder.write("1_Pooling/config.json", r#"{"pooling_mode": "mean"}"#).open().unwrap_err();
-    assert!(error.to_string().contains("`Dense`") && error.hint().is_some(), "{error}");
+    assert!(error.to_string().contains("`CNN`") && error.hint().is_some(), "{error}");
 }
 
 #[test]
