@@ -104,7 +104,7 @@ impl TeacherFolder {
         }
         if let Some(own) = own.pooler.filter(|own| *own != pooler) {
             pooler = own;
-            head.also.clear();
+            head = Head::default();
         }
         head.width(config.hidden_size)?;
         Ok(Self {

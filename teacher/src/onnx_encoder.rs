@@ -91,13 +91,14 @@ impl OnnxEncoder {
     /// prompt of the name.
     pub fn load(runtime: &Runtime, path: &Path, tokenizer: Tokenizer, options: &OnnxOptions) -> Result<Self> {
         let bytes = fs::metadata(path).map_err(limbeck_data::Error::io("open", path))?.len();
-        let summary = summary::read(path)?;
+        // A file that can't be read is ONNX Runtime's to refuse: it knows more of the reason.
+        let summary = summary::read(path);
         let (count, threads) = sessions::thread_shares(options);
-        let may_saturate = summary.precision == "int8" && !summary.is_own;
+        let may_saturate = summary.as_ref().is_ok_and(|summary| summary.precision == "int8" && !summary.is_own);
         let int8_sums = if may_saturate { Int8Sums::MaySaturate } else { Int8Sums::Fit };
         let settings = SessionSettings { device: options.device, threads, int8_sums };
         let load = || sessions::load(runtime, path, settings);
-        let first = load()?;
+        let (first, summary) = (load()?, summary?);
         let signature = Signature::of(&first, path)?;
         let stated = ExportMetadata::read(&first, path)?;
         let beside = if summary.is_own { FilesBeside::default() } else { FilesBeside::read(path)? };

@@ -87,7 +87,8 @@ fn the_files_of_sentence_transformers_state_the_pooler() {
         let folder = pooling(text).write("sentence_bert_config.json", r#"{"max_seq_length": 16}"#).open().unwrap();
         assert_eq!((folder.pooler, folder.max_tokens, folder.normalized), (pooler, 16, true));
     }
-    let several = r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true, "word_embedding_dimension": 32}"#;
+    let several =
+        r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true, "word_embedding_dimension": 32}"#;
     let folder = pooling(several).open().unwrap();
     // In the order of sentence-transformers, not in the file's.
     assert_eq!((folder.pooler, &folder.head.also[..]), (Pooler::Max, &[Pooler::Mean][..]));

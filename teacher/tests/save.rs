@@ -218,16 +218,14 @@ fn a_dense_module_with_tanh_after_cls_replaces_the_models_own_pooler() {
 }
 
 #[test]
-fn other_dense_layers_and_means_of_layers_are_refused() {
-    let teacher = Teacher::new();
-    let folder = teacher.saved(Pooler::Cls);
+fn other_dense_layers_are_part_of_the_head_or_refused() {
+    let folder = Teacher::new().saved(Pooler::Cls);
+    without_own_key(folder.path());
     let path = folder.path().join("2_Dense/config.json");
     let original = read(&path);
     for (key, value, what) in [
-        ("activation_function", json!("torch.nn.modules.linear.Identity"), "`torch.nn.modules.linear.Identity`"),
-        ("bias", json!(false), "without a bias"),
-        ("use_residual", json!(true), "residual"),
-        ("module_input_name", json!("token_embeddings"), "token vectors"),
+        ("activation_function", json!("torch.nn.PReLU"), "`torch.nn.PReLU`"),
+        ("module_input_name", json!("token_embeddings"), "token_embeddings"),
     ] {
         let mut config = original.clone();
         config[key] = value;
@@ -235,15 +233,25 @@ fn other_dense_layers_and_means_of_layers_are_refused() {
         let error = TeacherFolder::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains(what) && error.hint().is_some(), "{error}");
     }
+    for (key, value) in [("activation_function", json!("torch.nn.ReLU")), ("use_residual", json!(true))] {
+        let mut config = original.clone();
+        config[key] = value;
+        write(&path, &config);
+        let found = TeacherFolder::open(folder.path()).unwrap();
+        assert_eq!((found.pooler, found.head.layers.len()), (Pooler::ClsBeforePooler, 1), "{key}");
+    }
     write(&path, &original);
     let list = folder.path().join("modules.json");
     let mut modules = read(&list);
     modules.as_array_mut().unwrap().swap(2, 3);
     write(&list, &modules);
-    let error = TeacherFolder::open(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("`Dense`"), "{error}");
+    let found = TeacherFolder::open(folder.path()).unwrap();
+    assert_eq!((found.head.layers.len(), found.normalized), (2, false), "Dense after Normalize");
+}
 
-    let folder = teacher.saved(Pooler::FirstLast);
+#[test]
+fn other_means_of_layers_are_refused() {
+    let folder = Teacher::new().saved(Pooler::FirstLast);
     let weights = folder.path().join("1_WeightedLayerPooling/model.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
     let end = bytes.len();

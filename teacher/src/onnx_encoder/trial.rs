@@ -12,23 +12,27 @@ const LONGEST: usize = 2048;
 const SAME: f32 = 0.98;
 
 impl OnnxEncoder {
-    /// Runs one text, two, the vocabulary's last token, and a text of the cut length. Adapts the encoder to what the
+    /// Runs one text, the vocabulary's last token, a text of the cut length, and two texts. Adapts the encoder to what the
     /// model can't do, and notes it.
     ///
     /// # Errors
     /// The model fails on a single short text, or has no vector for an id of the tokenizer.
     pub(super) fn try_out(&mut self) -> Result<()> {
-        let batch = self.tokenise(&["a", "a b c d e f g"])?;
-        let alone = [self.run_rows(&batch, &[0])?, self.run_rows(&batch, &[1])?];
-        if self.model.signature.rows.is_none() {
-            self.try_two(&batch, alone)?;
+        let one = self.tokenise(&["a"])?;
+        self.run_rows(&one, &[0])?;
+        self.try_last_token(&one)?;
+        self.try_longest()?;
+        match self.model.signature.rows {
+            None => self.try_two(),
+            Some(_) => Ok(()),
         }
-        self.try_last_token(&batch)?;
-        self.try_longest()
     }
 
-    fn try_two(&mut self, batch: &TokenBatch, alone: [Vec<f32>; 2]) -> Result<()> {
-        let problem = match self.run_rows(batch, &[0, 1]) {
+    /// Runs two texts of unlike lengths alone and together.
+    fn try_two(&mut self) -> Result<()> {
+        let batch = self.tokenise(&["a", "a b c d e f g"])?;
+        let alone = [self.run_rows(&batch, &[0])?, self.run_rows(&batch, &[1])?];
+        let problem = match self.run_rows(&batch, &[0, 1]) {
             Err(Error::OnnxRun { .. }) => "fails on two texts at once",
             Err(Error::OnnxSignature { .. }) => "gives one vector for two texts",
             Err(other) => return Err(other),
@@ -48,9 +52,9 @@ impl OnnxEncoder {
     }
 
     /// Runs a text with the largest id that the tokenizer has.
-    fn try_last_token(&self, batch: &TokenBatch) -> Result<()> {
-        let Some(last) = (self.tokenizer.vocabulary() as u32).checked_sub(1) else { return Ok(()) };
-        let row: Vec<u32> = batch.row(0).iter().copied().chain([last]).collect();
+    fn try_last_token(&self, one: &TokenBatch) -> Result<()> {
+        let Some(last) = self.tokenizer.largest_id() else { return Ok(()) };
+        let row: Vec<u32> = one.row(0).iter().copied().chain([last]).collect();
         let with_last: TokenBatch = [&row[..]].into_iter().collect();
         match self.run_rows(&with_last, &[0]) {
             Err(Error::OnnxRun { path, source, .. }) => {
