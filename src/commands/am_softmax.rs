@@ -12,7 +12,7 @@ use limbeck_training::contrastive::Dev;
 
 use super::columns::sts_columns;
 use super::common::{RecipeArguments, locate_files, print_path};
-use super::input::distinct;
+use super::input::{LeftOutTexts, distinct};
 use super::overwrite_guard::lock_student_folder;
 use super::training_examples::StartArguments;
 use crate::error::{Error, Result};
@@ -65,7 +65,9 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         }
         (None, Some(input)) => {
             let limit = settings.limit.unwrap_or(usize::MAX);
-            texts = distinct(read_texts(input, None, None)?).take(limit).collect::<limbeck_data::Result<Vec<_>>>()?;
+            texts = distinct(read_texts(input, None, None)?, LeftOutTexts::default())
+                .take(limit)
+                .collect::<limbeck_data::Result<Vec<_>>>()?;
             Sentences::Texts(&texts)
         }
         (None, None) => return Err(Error::Usage("--input or --cache is needed".into())),

@@ -12,7 +12,7 @@ use limbeck_teacher::embed::{EmbedJob, TextSources, run as embed};
 
 use super::api::{self, ApiArguments};
 use super::common::{ModelArguments, locate, print_path, set_threads};
-use super::input::TextArguments;
+use super::input::{LeftOutTexts, TextArguments};
 use super::overwrite_guard::refuse_cache;
 use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
@@ -92,7 +92,9 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         Some(uri) => Some(Tokenizer::from_file(&tokenizer_file(locate(uri, monitor)?))?),
         None => None,
     };
-    let mut texts = arguments.text.chunks(&arguments.input)?.peekable();
+    arguments.text.note_other_files(&arguments.input, monitor)?;
+    let left_out = LeftOutTexts::default();
+    let mut texts = arguments.text.chunks(&arguments.input, &left_out)?.peekable();
     if let Some(Err(_)) = texts.peek() {
         // Before the vocabulary is embedded rather than after it.
         texts.next().transpose()?;
@@ -119,6 +121,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         student: student.as_ref(),
     };
     let summary = embed(job, monitor)?;
+    left_out.note(&arguments.input, monitor);
     note("all", &summary, &TextSources::default(), monitor);
     print_path(&arguments.to)
 }

@@ -101,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if let Some(to) = &arguments.to {
         refuse_kept(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
-    let mut texts = open_texts(arguments)?;
+    let mut texts = open_texts(arguments, monitor)?;
     let info = model.encoder.info();
     let (whole, at_once) = (info.dimension, texts_at_once(&info));
     let dimension = arguments.dimension.unwrap_or(whole);
@@ -160,7 +160,7 @@ fn by_name(to: Option<&Path>) -> Format {
     }
 }
 
-fn open_texts(arguments: &Arguments) -> Result<TextReader> {
+fn open_texts(arguments: &Arguments, monitor: Monitor) -> Result<TextReader> {
     if arguments.input == Path::new("-") {
         if arguments.text.column.is_some() {
             return Err(Error::Usage("--column: lines from standard input have no columns".into()));
@@ -168,5 +168,6 @@ fn open_texts(arguments: &Arguments) -> Result<TextReader> {
         let stdin = std::io::BufReader::new(std::io::stdin());
         return Ok(read_lines(stdin, Path::new("standard input"), arguments.text.encoding.as_deref())?);
     }
+    arguments.text.note_other_files(&arguments.input, monitor)?;
     arguments.text.read(&arguments.input)
 }

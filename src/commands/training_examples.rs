@@ -13,7 +13,7 @@ use limbeck_student::folder::StudentFolder;
 
 use super::columns::{example_columns, sts_columns};
 use super::common::locate_files;
-use super::input::distinct;
+use super::input::{LeftOutTexts, distinct};
 use crate::error::{Error, Result};
 use crate::measure::sts::DevSets;
 use crate::pipeline::StageId;
@@ -91,7 +91,8 @@ impl ExamplesArguments {
                 LoadedExamples::read_labelled(&path, columns, limit, stage, monitor)
             }
             Some(input) => {
-                let texts = distinct(read_texts(&input, None, None)?).take(limit.unwrap_or(usize::MAX));
+                let texts = distinct(read_texts(&input, None, None)?, LeftOutTexts::default())
+                    .take(limit.unwrap_or(usize::MAX));
                 Ok(LoadedExamples::Texts(texts.collect::<limbeck_data::Result<_>>()?))
             }
             None => Err(Error::Usage("--input or --examples is needed".into())),

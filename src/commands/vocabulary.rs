@@ -9,7 +9,7 @@ use limbeck_encoder::Tokenizer;
 use limbeck_student::vocabulary::Vocabulary;
 
 use super::common::{locate, print_path, set_threads, threads};
-use super::input::TextArguments;
+use super::input::{LeftOutTexts, TextArguments};
 use super::overwrite_guard::{refuse_inputs, refuse_tokenizer};
 use crate::error::{Error, Result};
 use crate::models::tokenizer_file;
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     refuse_inputs(&arguments.to, [&arguments.input, &path])?;
     refuse_tokenizer(&arguments.to)?;
     let base = Tokenizer::from_file(&path)?;
-    let mut texts = arguments.text.chunks(&arguments.input)?;
+    let mut texts = arguments.text.chunks(&arguments.input, &LeftOutTexts::default())?;
     vocabulary_into(vocabulary, &base, &mut texts, &arguments.to, monitor)?;
     print_path(&arguments.to)
 }

@@ -45,6 +45,17 @@ fn a_line_of_ten_megabytes_is_a_text_that_the_teacher_cuts() {
 }
 
 #[test]
+fn what_a_folder_holds_beside_text_is_counted() {
+    let project = Project::new(20);
+    project.write("texts/a.txt", "the dog\n\nthe cat\nthe dog\n");
+    project.write("texts/b.pdf", "no text");
+    let outcome = project.succeed("embed --teacher teacher --input texts --to cache");
+    outcome.told(&["texts: 1 file that holds no text is left out (.pdf 1)", "texts left out: 1 blank, 1 duplicate"]);
+    let outcome = project.succeed("encode --model teacher --input texts");
+    outcome.told(&["(.pdf 1)"]);
+}
+
+#[test]
 fn a_model_file_cut_in_half_is_named() {
     let project = MODELS.copy();
     for (model, file) in [

@@ -1,6 +1,6 @@
 //! The GPU against the CPU. `LIMBECK_DEVICE` names the device, such as cuda, and `LIMBECK_GPU_RUNTIME` the ONNX Runtime
-//! of that device (a path or URI). Without the first there is nothing to test, and the tests say so. docs/gpu.md has the
-//! command.
+//! of that device (a path or URI). Without the first there is nothing to test, and the tests say so. docs/gpu.md has
+//! the command.
 
 use crate::support::Project;
 

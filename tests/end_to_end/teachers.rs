@@ -45,6 +45,28 @@ fn a_recipe_chooses_a_prompt_which_the_student_remembers() {
 }
 
 #[test]
+fn a_source_has_the_prompt_of_its_role() {
+    let project = with_prompts();
+    let lines = project.text("text.txt");
+    let (queries, documents) = lines.split_at(lines[..lines.len() / 2].rfind('\n').unwrap() + 1);
+    project.write("queries.txt", queries);
+    project.write("documents.txt", format!("{documents}\n\n"));
+    let source = |role: &str, uri: &str| format!("[[text.source]]\nuri = \"{uri}\"\nrole = \"{role}\"\n");
+    let both = source("query", "queries.txt") + &source("document", "documents.txt");
+    project.write_recipe("roles.toml", ("[[text.source]]\nuri = \"text.txt\"\n", &both), "");
+    let run = project.succeed("run roles.toml --to distil");
+    assert!(run.says("text", "documents.txt: 2 blank texts"), "{}", run.stderr);
+    let cache = project.json("runs/roles/cache/train/cache.json");
+    assert_eq!(cache["fingerprint"]["prefix"], r#"[["query","music "],["document","river "]]"#);
+    let origin = &project.json("runs/roles/student/config.json")["origin"];
+    assert_eq!(origin["prompts"], serde_json::json!({"query": "music ", "document": "river "}));
+
+    let other = source("title", "queries.txt");
+    project.write_recipe("other.toml", ("[[text.source]]\nuri = \"text.txt\"\n", &other), "");
+    project.fail("run other.toml").told(&["`title`", "query", "hint:"]);
+}
+
+#[test]
 fn a_recipe_takes_an_onnx_file_as_its_teacher() {
     let project = Project::new(400);
     project.succeed("export-teacher --model teacher --to model/onnx/model.onnx");

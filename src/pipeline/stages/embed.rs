@@ -146,7 +146,8 @@ pub fn open_api(context: &Context) -> Result<ApiTeacher> {
 /// Notes what `limbeck embed` or one part of the stage has written, and how many texts of each source the teacher cut.
 pub fn note(name: &str, summary: &EmbedSummary, sources: &TextSources, monitor: Monitor) {
     let EmbedSummary { rows, written, kept, cut, .. } = summary;
-    monitor.note(&format!("{ID}: {name}, {rows} sentences; {written} shards written, {kept} kept"));
+    let unit = if *rows == 1 { "sentence" } else { "sentences" };
+    monitor.note(&format!("{ID}: {name}, {rows} {unit}; {written} shards written, {kept} kept"));
     for (place, cut) in cut.iter().enumerate().filter(|(_, cut)| cut.cut > 0) {
         let source = sources.sources.get(place).filter(|_| sources.sources.len() > 1);
         let source = source.map(|source| format!("{}: ", source.name)).unwrap_or_default();

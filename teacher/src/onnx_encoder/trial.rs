@@ -12,8 +12,8 @@ const LONGEST: usize = 2048;
 const SAME: f32 = 0.98;
 
 impl OnnxEncoder {
-    /// Runs one text, the vocabulary's last token, a text of the cut length, and two texts. Adapts the encoder to what the
-    /// model can't do, and notes it.
+    /// Runs one text, the vocabulary's last token, a text of the cut length, and two texts. Adapts the encoder to what
+    /// the model can't do, and notes it.
     ///
     /// # Errors
     /// The model fails on a single short text, or has no vector for an id of the tokenizer.
