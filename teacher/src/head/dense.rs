@@ -10,9 +10,9 @@ use crate::{Error, Result};
 pub struct DenseLayer {
     /// The folder of the layer, for errors.
     path: PathBuf,
-    /// [width, inputs]
+    /// `[width, inputs]`
     weight: Vec<f32>,
-    /// [width]; zeros where the layer has none.
+    /// `[width]`; zeros where the layer has none.
     bias: Vec<f32>,
     inputs: usize,
     activation: HeadActivation,
@@ -26,12 +26,12 @@ pub enum Residual {
     None,
     /// The input.
     Input,
-    /// The product of this matrix, [width, inputs], with the input.
+    /// The product of this matrix, `[width, inputs]`, with the input.
     Projected(Vec<f32>),
 }
 
 impl DenseLayer {
-    /// A layer without a bias: `weight` is [width, inputs], row by row, and `inputs` at least 1. `path` names the layer
+    /// A layer without a bias: `weight` is `[width, inputs]`, row by row, and `inputs` at least 1. `path` names the layer
     /// in errors.
     pub fn new(path: PathBuf, weight: Vec<f32>, inputs: usize, activation: HeadActivation) -> Self {
         let bias = vec![0.0; weight.len() / inputs];
@@ -70,7 +70,7 @@ impl DenseLayer {
         &self.residual
     }
 
-    /// The weight, [width, inputs], and the bias, [width].
+    /// The weight, `[width, inputs]`, and the bias, `[width]`.
     pub fn values(&self) -> (&[f32], &[f32]) {
         (&self.weight, &self.bias)
     }
