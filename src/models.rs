@@ -216,7 +216,7 @@ impl Opener<'_> {
         let mut prefix = options.prefix.clone();
         let mut prompt = options.prompt.clone();
         let (file, tokenizer) = match found {
-            ModelFiles::Onnx { file, tokenizer } => (file, tokenizer),
+            ModelFiles::Onnx { file, tokenizer } => (file, Tokenizer::from_file(&tokenizer)?),
             ModelFiles::Bert(folder) if precision == Some(Precision::F16) => {
                 let what = "is a teacher, which runs in f32 or int8; f16 is for a student's tables";
                 return Err(no_model(folder, what));
@@ -224,12 +224,12 @@ impl Opener<'_> {
             ModelFiles::Bert(folder) => {
                 let mut teacher = TeacherFolder::open(&folder)?;
                 if let Some(note) = teacher.prompts.unused().filter(|_| prefix.is_none() && prompt.is_none()) {
-                    self.note_prompts(&note);
+                    self.monitor.note(&note);
                 }
-                teacher.open_tokenizer()?;
+                let tokenizer = teacher.open_tokenizer()?;
                 teacher.set_prefix(prefix.as_deref(), prompt.take().as_deref())?;
                 prefix = Some(teacher.prefix.clone());
-                self.exported(teacher, options, precision.unwrap_or(Precision::F32))?
+                (self.exported(teacher, options, precision.unwrap_or(Precision::F32))?, tokenizer)
             }
             ModelFiles::Static(path) => return Err(no_model(path, STATIC)),
             ModelFiles::Student(path) | ModelFiles::Folded(path) => {
@@ -245,17 +245,12 @@ impl Opener<'_> {
             prompt,
             ..OnnxOptions::default()
         };
-        let tokenizer = Tokenizer::from_file(&tokenizer)?;
         let encoder = OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?;
         encoder.notes().iter().for_each(|note| self.monitor.note(note));
         if is_onnx {
             check_precision(&file, precision, encoder.info().precision)?;
         }
         Ok(encoder)
-    }
-
-    fn note_prompts(&self, note: &str) {
-        self.monitor.note(&format!("{note} (--prompt NAME, or teacher.prompt, chooses one)"));
     }
 
     /// ONNX Runtime: `ORT_DYLIB_PATH` goes before the asset.
@@ -265,14 +260,8 @@ impl Opener<'_> {
         Ok(Runtime::find(None, fetch)?)
     }
 
-    /// The ONNX export of a BERT folder and its tokenizer, stored in the user's cache by the hash of all that it
-    /// depends on.
-    fn exported(
-        &self,
-        mut teacher: TeacherFolder,
-        options: &ModelOptions,
-        precision: Precision,
-    ) -> Result<(PathBuf, PathBuf)> {
+    /// The ONNX export of a BERT folder, stored in the user's cache by the hash of all that it depends on.
+    fn exported(&self, mut teacher: TeacherFolder, options: &ModelOptions, precision: Precision) -> Result<PathBuf> {
         if let Some(most) = options.max_tokens {
             teacher.check_tokens(most)?;
         }
@@ -285,11 +274,10 @@ impl Opener<'_> {
         let config = serde_json::Value::from(teacher.config_json.clone());
         let TeacherFolder { max_tokens: most, prefix, lower_case, .. } = &teacher;
         let key = format!("{weights} {config} {pooling} {} {most} {lower_case} {prefix}", precision.name());
-        let file = self.cached_export(&key, "model.onnx", |to| {
+        self.cached_export(&key, "model.onnx", |to| {
             let _bar = self.monitor.stage("exporting the model to ONNX", None, "");
             Ok(onnx::export(&teacher, teacher.pooler, precision, to)?)
-        })?;
-        Ok((file, teacher.tokenizer))
+        })
     }
 
     /// The folded file of a student's folder.

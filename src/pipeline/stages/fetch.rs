@@ -137,7 +137,7 @@ fn note_prompts(context: &Context, teacher: &TeacherFolder) {
     let is_chosen = recipe.teacher.as_ref().is_some_and(TeacherSection::chooses_prefix)
         || recipe.text.source.iter().all(|source| source.role.is_some());
     if let Some(note) = teacher.prompts.unused().filter(|_| !is_chosen) {
-        context.monitor.note(&format!("{ID}: {note} (teacher.prompt chooses one)"));
+        context.monitor.note(&format!("{ID}: {note}"));
     }
 }
 

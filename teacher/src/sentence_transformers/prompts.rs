@@ -101,7 +101,10 @@ impl Prompts {
             return None;
         }
         let listed = self.listed(is_there);
-        Some(format!("the model has the prompts {listed}, and none is chosen: nothing is put before the texts"))
+        Some(format!(
+            "the model has the prompts {listed}, and none is chosen: nothing is put before the texts (--prompt NAME, \
+             or teacher.prompt, chooses one)"
+        ))
     }
 
     fn listed(&self, wanted: impl Fn(&str) -> bool) -> String {
