@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How often a wait looks for a request to stop.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A flag that a signal handler sets and long work reads. Clones share the flag.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +31,22 @@ impl Interrupt {
     /// An error once a stop was asked for, so that `?` leaves the work.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.is_set() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Sleeps for `pause`, unless a stop is asked for.
+    ///
+    /// # Errors
+    /// A stop was asked for, before or meanwhile.
+    pub fn wait(&self, pause: Duration) -> Result<(), Interrupted> {
+        let end = Instant::now() + pause;
+        loop {
+            self.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            sleep(left.min(LOOK));
+        }
     }
 }
 
@@ -53,6 +74,14 @@ mod tests {
         assert_eq!(clone.check(), Ok(()));
         interrupt.set();
         assert_eq!(clone.check(), Err(Interrupted));
+    }
+
+    #[test]
+    fn an_interruption_ends_a_wait() {
+        let interrupt = Interrupt::new();
+        assert_eq!(interrupt.wait(Duration::ZERO), Ok(()));
+        interrupt.set();
+        assert!(interrupt.wait(Duration::from_secs(3_600)).is_err());
     }
 
     #[test]

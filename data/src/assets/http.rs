@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{Method, Request, Response};
@@ -20,8 +19,6 @@ const SECOND: Duration = if cfg!(test) { Duration::from_millis(1) } else { Durat
 const MOST_SECONDS: u64 = 300;
 const MOST_PAUSES: u32 = 30;
 const MOST_REDIRECTS: usize = 10;
-/// The time between two looks at the flag that stops the work.
-const PERIOD: Duration = Duration::from_millis(50);
 const CONNECT: Duration = Duration::from_secs(30);
 /// The longest silence of a server that has begun to answer.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -182,14 +179,7 @@ impl<'a> Client<'a> {
 
     /// Waits, and stops when the caller asks for it.
     pub(super) fn wait(&self, pause: Duration) -> Result<(), HttpFailure> {
-        let mut left = pause;
-        while !left.is_zero() {
-            self.monitor.check()?;
-            let step = left.min(PERIOD);
-            sleep(step);
-            left -= step;
-        }
-        Ok(self.monitor.check()?)
+        Ok(self.monitor.interrupt.wait(pause)?)
     }
 }
 
@@ -263,7 +253,7 @@ fn may_lead(from: &str, to: &str) -> bool {
 }
 
 /// Whether the server of a URL is this machine.
-pub(super) fn is_loopback(url: &str) -> bool {
+pub fn is_loopback(url: &str) -> bool {
     let server = origin(url);
     let server = server.split_once("://").map_or(server, |(_, server)| server);
     let host = if server.starts_with('[') { server.split_inclusive(']').next() } else { server.split(':').next() };

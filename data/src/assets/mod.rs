@@ -35,7 +35,7 @@ mod web;
 mod wheel;
 
 pub use error::AssetError;
-pub use http::HttpFailure;
+pub use http::{HttpFailure, is_loopback};
 pub use hub::HubSettings;
 pub use runtime::runtime_uri;
 pub use store::{Asset, AssetStore};

@@ -1,13 +1,7 @@
 //! How long to wait before a request is made again.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
-
-use limbeck_data::{Interrupt, Interrupted};
-
-/// How often an interruption is looked for during a wait.
-const LOOK: Duration = Duration::from_millis(50);
+use std::time::{Duration, SystemTime};
 
 /// The waits between the tries of one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,19 +49,6 @@ pub(super) fn asked_wait(header: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Waits, unless a stop is asked for.
-pub(super) fn wait(pause: Duration, interrupt: &Interrupt) -> Result<(), Interrupted> {
-    let end = Instant::now() + pause;
-    loop {
-        interrupt.check()?;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        sleep(left.min(LOOK));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,12 +87,5 @@ mod tests {
         assert_eq!(asked_wait("Sun, 06 Nov 1994 08:49:57 GMT", now), Some(20 * SECOND));
         assert_eq!(asked_wait("Sun, 06 Nov 1994 08:49:07 GMT", now), Some(Duration::ZERO));
         assert_eq!(asked_wait("soon", now), None);
-    }
-
-    #[test]
-    fn an_interruption_ends_a_wait() {
-        let interrupt = Interrupt::new();
-        interrupt.set();
-        assert!(wait(3_600 * SECOND, &interrupt).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! [`ApiSettings`]: an embedding model behind an API, and how it is asked.
 
+use limbeck_data::assets::is_loopback;
 use serde::{Deserialize, Serialize};
 
 use super::error::ApiError;
@@ -168,10 +169,7 @@ impl ApiSettings {
 
     /// Whether the server runs on this machine: no proxy stands between.
     pub(super) fn is_local(&self) -> bool {
-        let host = self.url.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
-        let name = if host.starts_with('[') { host.split(']').next() } else { host.split(':').next() };
-        let name = name.unwrap_or_default();
-        name == "localhost" || name.starts_with("127.") || name == "[::1"
+        is_loopback(&self.url)
     }
 }
 

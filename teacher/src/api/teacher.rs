@@ -15,7 +15,7 @@ use super::client::{ApiClient, Reply};
 use super::error::ApiError;
 use super::ledger::{Ledger, Spending};
 use super::requests::plan;
-use super::retry::{RetryPolicy, jitter, wait};
+use super::retry::{RetryPolicy, jitter};
 use super::settings::ApiSettings;
 use crate::Result;
 use crate::embed::TextTeacher;
@@ -181,7 +181,7 @@ impl ApiTeacher {
                 return Err(ApiError::GaveUp { request: named(), tries: failures, why }.into());
             };
             monitor.note(&format!("{}: {why}; trying again in {:.1} s", named(), pause.as_secs_f64()));
-            wait(pause, &self.interrupt)?;
+            self.interrupt.wait(pause)?;
         }
         unreachable!("the loop ends after the last try")
     }
