@@ -13,7 +13,7 @@ use limbeck_onnx::{Attribute, ElementType, Value};
 
 use super::linear::{FLOAT, LayerBuilder, Operand};
 use super::smoothing::{self, Factors};
-use super::{TeacherGraph, embeddings, head};
+use super::{TeacherGraph, embeddings, head, operators};
 use crate::{Activation, Architecture, BertConfig, Pooler, Result, TeacherFolder};
 
 /// Added to the attention score of a padded position: enough for a weight of exactly 0 in f32, and within the range of
@@ -79,9 +79,7 @@ pub(super) fn graph(folder: &TeacherFolder, pooler: Pooler, precision: Precision
     let pooled = head::output(&mut layers, (pooler, &folder.head), &tokens)?;
     let mut graph = layers.graph;
     graph.scope("output");
-    let length = graph.node("ReduceL2", &[&pooled], &[Attribute::Ints("axes", &[1])]);
-    let shortest = graph.float(head::SHORTEST);
-    let length = graph.node("Max", &[&length, &shortest], &[]);
+    let length = operators::length(&mut graph, &pooled);
     let embedding = graph.named("sentence_embedding", "Div", &[&pooled, &length], &[]);
     graph.output(&embedding, &["batch", &folder.dimension()?.to_string()]);
     graph.output(&last, &["batch", "length", &width]);
@@ -172,15 +170,7 @@ impl BertGraph<'_> {
         let (half, one) = (graph.float(0.5), graph.float(1.0));
         match self.config.hidden_act {
             Activation::Relu => graph.node("Relu", &[x], &[]),
-            // x·0.5·(1 + erf(x/√2)), in the order that ONNX Runtime recognises as Gelu.
-            Activation::Gelu => {
-                let root = graph.float(std::f32::consts::SQRT_2);
-                let scaled = graph.node("Div", &[x, &root], &[]);
-                let erf = graph.node("Erf", &[&scaled], &[]);
-                let sum = graph.node("Add", &[&erf, &one], &[]);
-                let product = graph.node("Mul", &[x, &sum], &[]);
-                graph.node("Mul", &[&product, &half], &[])
-            }
+            Activation::Gelu => operators::gelu(graph, x),
             // 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), in the order that ONNX Runtime recognises as FastGelu.
             Activation::GeluNew => {
                 let (three, small) = (graph.float(3.0), graph.float(0.044715));

@@ -2,13 +2,11 @@
 
 use limbeck_onnx::{Attribute, Value};
 
-use super::TeacherGraph;
 use super::linear::{FLOAT, LayerBuilder, Operand};
+use super::{TeacherGraph, operators};
 use crate::head::{DenseLayer, Head, HeadActivation, HeadLayer, LayerNorm, Residual, SELU};
 use crate::{Pooler, Result};
 
-/// A shorter vector is not scaled up to length 1.
-pub(super) const SHORTEST: f32 = 1e-12;
 /// Added to the states of padding, which is never the largest then.
 const ABSENT: f32 = 1e4;
 
@@ -40,7 +38,10 @@ pub(super) fn output(layers: &mut LayerBuilder, (first, head): (Pooler, &Head), 
         vector = match layer {
             HeadLayer::Dense(layer) => dense(&mut layers.graph, (&name, layer), &vector),
             HeadLayer::LayerNorm(norm) => layer_norm(&mut layers.graph, (&name, norm), &vector),
-            HeadLayer::Normalise => normalised(&mut layers.graph, &vector),
+            HeadLayer::Normalise => {
+                let length = operators::length(&mut layers.graph, &vector);
+                layers.graph.node("Div", &[&vector, &length], &[])
+            }
         };
     }
     Ok(vector)
@@ -134,14 +135,6 @@ fn weighted_sum(graph: &mut TeacherGraph, weights: &Value, state: &Value) -> Val
     graph.node("Squeeze", &[&sum, &axis], &[])
 }
 
-/// Each vector divided by its length.
-pub(super) fn normalised(graph: &mut TeacherGraph, vector: &Value) -> Value {
-    let length = graph.node("ReduceL2", &[vector], &[Attribute::Ints("axes", &[1])]);
-    let shortest = graph.float(SHORTEST);
-    let length = graph.node("Max", &[&length, &shortest], &[]);
-    graph.node("Div", &[vector, &length], &[])
-}
-
 fn dense(graph: &mut TeacherGraph, (name, layer): (&str, &DenseLayer), vector: &Value) -> Value {
     let (weight, bias) = layer.values();
     let weight = graph.floats(&format!("{name}.weight"), &[layer.width(), layer.inputs()], weight.to_vec());
@@ -206,13 +199,6 @@ fn activation(graph: &mut TeacherGraph, activation: HeadActivation, x: &Value) -
             let tanh = graph.node("Tanh", &[x], &[]);
             graph.node("Sub", &[x, &tanh], &[])
         }
-        HeadActivation::Gelu => {
-            let (root, one, half) = (graph.float(std::f32::consts::SQRT_2), graph.float(1.0), graph.float(0.5));
-            let scaled = graph.node("Div", &[x, &root], &[]);
-            let erf = graph.node("Erf", &[&scaled], &[]);
-            let sum = graph.node("Add", &[&erf, &one], &[]);
-            let product = graph.node("Mul", &[x, &sum], &[]);
-            graph.node("Mul", &[&product, &half], &[])
-        }
+        HeadActivation::Gelu => operators::gelu(graph, x),
     }
 }

@@ -31,6 +31,7 @@ mod embeddings;
 mod golden;
 mod head;
 mod linear;
+mod operators;
 mod smoothing;
 
 use std::path::Path;
