@@ -53,6 +53,16 @@ impl Architecture {
         }
     }
 
+    /// The id behind which positions are counted, given the `pad_token_id` of a config.json: that of the padding,
+    /// where the architecture counts from there. MPNet counts from behind 1, whatever its config.json says.
+    pub(crate) fn position_padding(self, pad_token_id: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Bert | Self::DistilBert => None,
+            Self::Mpnet => Some(1),
+            Self::Roberta | Self::XlmRoberta | Self::Camembert => Some(pad_token_id.unwrap_or(1)),
+        }
+    }
+
     /// The class of the model in transformers.
     pub(crate) fn class(self) -> &'static str {
         match self {

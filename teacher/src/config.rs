@@ -5,9 +5,9 @@ mod keys;
 use std::path::Path;
 
 use limbeck_encoder::TokenBatch;
-use serde::de::DeserializeOwned;
 
 use self::keys::{BertKeys, DistilBertKeys, ModelKeys};
+use crate::model_files::parse;
 use crate::relative::BUCKETS;
 use crate::{Architecture, Error, Result};
 
@@ -65,7 +65,7 @@ impl BertConfig {
 
     /// The longest input in tokens.
     pub fn positions(&self) -> usize {
-        self.position_rows.saturating_sub(self.position_padding.map_or(0, |padding| padding as usize + 1))
+        positions(self.position_rows, self.position_padding)
     }
 
     /// The row of each token of a text in the table of positions. Where positions begin behind the padding, a token
@@ -162,8 +162,10 @@ impl BertConfig {
     }
 }
 
-fn parse<T: DeserializeOwned>(json: &str, path: &Path) -> Result<T> {
-    serde_json::from_str(json).map_err(|source| Error::Json { path: path.to_owned(), source })
+/// The positions that a table of `rows` has for tokens: those behind the padding's id, where they are counted from
+/// there.
+pub(crate) fn positions(rows: usize, padding: Option<u32>) -> usize {
+    rows.saturating_sub(padding.map_or(0, |padding| padding as usize + 1))
 }
 
 /// The activation function of that name, which the key `key` gives.
@@ -196,11 +198,10 @@ impl ModelKeys {
 
 impl BertKeys {
     fn into_config(self, architecture: Architecture) -> std::result::Result<BertConfig, String> {
-        // MPNet counts from behind 1 and takes 32 buckets, whatever its config.json says.
-        let (position_padding, type_vocab_size, relative_rows) = match architecture {
-            Architecture::Bert | Architecture::DistilBert => (None, self.type_vocab_size, 0),
-            Architecture::Mpnet => (Some(1), 0, self.relative_attention_num_buckets),
-            _ => (Some(self.pad_token_id.unwrap_or(1)), self.type_vocab_size, 0),
+        // MPNet takes 32 buckets, whatever its config.json says.
+        let (type_vocab_size, relative_rows) = match architecture {
+            Architecture::Mpnet => (0, self.relative_attention_num_buckets),
+            _ => (self.type_vocab_size, 0),
         };
         if type_vocab_size == 0 && architecture != Architecture::Mpnet {
             return Err("type_vocab_size is 0".to_owned());
@@ -217,7 +218,7 @@ impl BertKeys {
             intermediate_size: self.intermediate_size,
             hidden_act: activation("hidden_act", self.hidden_act.as_deref())?,
             position_rows: self.max_position_embeddings,
-            position_padding,
+            position_padding: architecture.position_padding(self.pad_token_id),
             fixed_positions: false,
             type_vocab_size,
             relative_rows,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::head::Head;
 use crate::model_files::{parse, required, weights_hint_of};
-use crate::sentence_transformers::{Limits, Modules, Prompts};
+use crate::sentence_transformers::{FolderFiles, Prompts};
 use crate::{BertConfig, Error, Pooler, Result, Weights};
 
 /// A folder with a BERT or a model like it: `config.json`, `model.safetensors` (or its shards, beside
@@ -62,7 +62,7 @@ impl TeacherFolder {
             let hint = "a teacher is a folder with config.json, model.safetensors and tokenizer.json".to_owned();
             return Err(Error::MissingFile { path: path.to_owned(), hint });
         }
-        let modules = Modules::read(path)?;
+        let FolderFiles { modules, limits, prompts } = FolderFiles::read(path)?;
         let model = modules.transformer.clone();
 
         let config_path = required(&model, "config.json", "a Hugging Face model folder has one")?;
@@ -88,9 +88,7 @@ impl TeacherFolder {
             None => required(&model, "tokenizer.json", tokenizer_hint)?,
         };
 
-        let limits = Limits::read(path, &model)?;
         let stated = own.max_tokens.or(limits.max_tokens).unwrap_or(usize::MAX);
-        let prompts = Prompts::read(path, modules.prompt_left_out)?;
         let prefix = match own.prefix {
             Some(prefix) => prefix,
             None => prompts.prefix(None)?,

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::config::positions;
 use crate::head::Head;
 use crate::model_files::parse_if_there;
-use crate::sentence_transformers::{Limits, Modules, Prompts, folder_of_onnx};
-use crate::{Pooler, Result};
+use crate::sentence_transformers::{FolderFiles, Prompts, folder_of_onnx};
+use crate::{Architecture, Pooler, Result};
 
 /// Where texts are cut in a model without a limit of its own: the positions that BERT and most of its kin have.
 const MAX_TOKENS: usize = 512;
@@ -34,6 +35,8 @@ struct ModelConfig {
     #[serde(default)]
     model_type: Option<String>,
     max_position_embeddings: Option<usize>,
+    #[serde(default)]
+    pad_token_id: Option<u32>,
 }
 
 impl FilesBeside {
@@ -43,8 +46,7 @@ impl FilesBeside {
     /// A module or setting that isn't supported; a file that is missing or broken.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let folder = folder_of_onnx(path);
-        let modules = Modules::read(&folder)?;
-        let limits = Limits::read(&folder, &modules.transformer)?;
+        let FolderFiles { modules, limits, prompts } = FolderFiles::read(&folder)?;
         let config = [&folder, &modules.transformer].map(|place| place.join("config.json"));
         let config = match parse_if_there::<ModelConfig>(&config[0])? {
             Some(config) => Some(config),
@@ -56,7 +58,7 @@ impl FilesBeside {
             head: modules.head,
             max_tokens: limits.max_tokens.unwrap_or(MAX_TOKENS).min(positions),
             lower_case: limits.lower_case,
-            prompts: Prompts::read(&folder, modules.prompt_left_out)?,
+            prompts,
         })
     }
 }
@@ -64,11 +66,8 @@ impl FilesBeside {
 impl ModelConfig {
     /// The most tokens that the model has positions for, if its kind counts them in a table.
     fn tokens(&self) -> Option<usize> {
-        let positions = self.max_position_embeddings?;
-        Some(match self.model_type.as_deref() {
-            // Their positions begin behind that of padding.
-            Some("roberta" | "xlm-roberta" | "camembert" | "mpnet") => positions.saturating_sub(2),
-            _ => positions,
-        })
+        let architecture = self.model_type.as_deref().and_then(Architecture::named);
+        let padding = architecture.and_then(|architecture| architecture.position_padding(self.pad_token_id));
+        Some(positions(self.max_position_embeddings?, padding))
     }
 }

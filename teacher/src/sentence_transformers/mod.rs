@@ -21,11 +21,31 @@ mod prompts;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use limits::Limits;
-pub(crate) use modules::Modules;
+use limits::Limits;
+use modules::Modules;
 pub use prompts::Prompts;
 
-use crate::Error;
+use crate::{Error, Result};
+
+/// What the files in a model's folder say.
+pub(crate) struct FolderFiles {
+    pub modules: Modules,
+    pub limits: Limits,
+    pub prompts: Prompts,
+}
+
+impl FolderFiles {
+    /// Reads the files in `folder`; what is missing there says nothing.
+    ///
+    /// # Errors
+    /// A module or a setting that isn't supported; a file that is broken, or that a module needs and lacks.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        let modules = Modules::read(folder)?;
+        let limits = Limits::read(folder, &modules.transformer)?;
+        let prompts = Prompts::read(folder, modules.prompt_left_out.clone())?;
+        Ok(Self { modules, limits, prompts })
+    }
+}
 
 /// The error for a setting in the file at `path` that can't be followed here.
 fn unsupported(path: &Path, what: String) -> Error {
