@@ -1,32 +1,26 @@
 //! The sources of a run's text, as the embed job takes them: their names, and the prompts of their roles.
 
-use limbeck_data::text::PreparedText;
-use limbeck_teacher::embed::{EmbedSource, TextSources};
+use limbeck_teacher::embed::EmbedSource;
 use serde_json::{Value, json};
 
 use super::Context;
 use crate::error::Result;
+use crate::recipe::SourceSection;
 
-/// The sources of `text`. `prompt` gives the teacher's prompt of a role.
-pub fn sources_of(
-    context: &Context,
-    text: &PreparedText,
-    prompt: impl Fn(&str) -> Result<String>,
-) -> Result<TextSources> {
-    let sections = &context.plan().recipe.text.source;
-    let source = |section: &crate::recipe::SourceSection| {
+/// The sources of the run's text. `prompt` gives the teacher's prompt of a role.
+pub fn sources_of(context: &Context, prompt: impl Fn(&str) -> Result<String>) -> Result<Vec<EmbedSource>> {
+    let source = |section: &SourceSection| {
         let prefix = section.role.as_deref().map(&prompt).transpose()?;
         Ok(EmbedSource { name: section.uri.clone(), prefix })
     };
-    let sources = sections.iter().map(source).collect::<Result<_>>()?;
-    Ok(TextSources { sources, of_text: text.sources()?.unwrap_or_default() })
+    context.plan().recipe.text.source.iter().map(source).collect()
 }
 
 /// What stands before the texts, source by source, for the cache's fingerprint; `None` where no source has a role.
-pub fn described(context: &Context, sources: &TextSources) -> Option<String> {
+pub fn described(context: &Context, sources: &[EmbedSource]) -> Option<String> {
     let roles = context.plan().recipe.text.source.iter().map(|section| &section.role);
     let all: Vec<Value> = roles
-        .zip(&sources.sources)
+        .zip(sources)
         .map(|(role, source)| source.prefix.as_ref().map_or(Value::Null, |prefix| json!([role, prefix])))
         .collect();
     all.iter().any(|entry| !entry.is_null()).then(|| Value::Array(all).to_string())

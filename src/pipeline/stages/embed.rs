@@ -82,6 +82,8 @@ impl Stage for Embed {
         let is_wanted = context.plan().api().is_none_or(|api| api.token_vectors);
         let is_own = |student: &&Tokenizer| teacher.tokenizer().is_none_or(|own| student.json() != own.json());
         let student = student.as_ref().filter(is_own).filter(|_| is_wanted);
+        let sources = sources_of(context, |role| prompt_of(context, &teacher, role))?;
+        let prompts = described(context, &sources);
         let own = context.folder();
         let prepared = context.folder_of(text::ID);
         let parts = [
@@ -90,10 +92,10 @@ impl Stage for Embed {
         ];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
-            let sources = sources_of(context, &text, |role| prompt_of(context, &teacher, role))?;
+            let sources = TextSources { sources: sources.clone(), of_text: text.sources()?.unwrap_or_default() };
             let mut spec = teacher.spec(text.sha256()?, context.plan().recipe.cache.storage)?;
-            if let Some(prompts) = described(context, &sources) {
-                spec.fingerprint.prefix = prompts;
+            if let Some(prompts) = &prompts {
+                spec.fingerprint.prefix.clone_from(prompts);
             }
             remove_other_cache(&to, &spec)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
