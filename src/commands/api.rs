@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use limbeck_data::Monitor;
 use limbeck_encoder::Tokenizer;
-use limbeck_teacher::OnnxDevice;
 use limbeck_teacher::api::{API_SHARD_ROWS, ApiEncoding, ApiEstimate, ApiSettings, ApiTeacher, Spending};
 use limbeck_teacher::embed::{TextChunks, vocabulary_texts};
 
@@ -107,15 +106,10 @@ impl ApiArguments {
 /// Refuses options that have no effect on a teacher behind an API.
 fn refuse_local_options(arguments: &ModelArguments) -> Result<()> {
     let run = &arguments.run;
-    let given = [
-        ("--precision", arguments.precision.is_some()),
-        ("--pooler", run.pooler.is_some()),
-        ("--max-tokens", run.max_tokens.is_some()),
-        ("--device", run.device != OnnxDevice::Cpu),
-        ("--runtime", run.runtime != DEFAULT_RUNTIME),
-    ];
-    match given.into_iter().find(|(_, is_given)| *is_given) {
-        Some((option, _)) => Err(Error::Usage(format!("{option} is for a teacher on this machine, not for an API"))),
+    let precision = arguments.precision.map(|_| "--precision");
+    let runtime = (run.runtime != DEFAULT_RUNTIME).then_some("--runtime");
+    match precision.or_else(|| run.teacher_option()).or(runtime) {
+        Some(option) => Err(Error::Usage(format!("{option} is for a teacher on this machine, not for an API"))),
         None => Ok(()),
     }
 }

@@ -115,6 +115,18 @@ pub(super) struct RunArguments {
     pub(super) engine: StudentEngine,
 }
 
+impl RunArguments {
+    /// The first option given that only a teacher on this machine has.
+    pub(super) fn teacher_option(&self) -> Option<&'static str> {
+        let given = [
+            ("--device", self.device != OnnxDevice::Cpu),
+            ("--pooler", self.pooler.is_some()),
+            ("--max-tokens", self.max_tokens.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+    }
+}
+
 impl ModelArguments {
     /// The opener of models, with rayon's threads set too.
     pub(super) fn opener<'a>(&self, store: &'a AssetStore, monitor: Monitor<'a>) -> Opener<'a> {
@@ -203,13 +215,7 @@ pub(super) fn is_teacher(model: &Opened) -> bool {
 
 /// An error where an option is given that only teachers have: for commands none of whose models is one.
 pub(super) fn refuse_teacher_options(arguments: &ModelArguments) -> Result<()> {
-    let run = &arguments.run;
-    let given = [
-        ("--device", run.device != OnnxDevice::Cpu),
-        ("--pooler", run.pooler.is_some()),
-        ("--max-tokens", run.max_tokens.is_some()),
-    ];
-    let Some((option, _)) = given.into_iter().find(|(_, is_given)| *is_given) else { return Ok(()) };
+    let Some(option) = arguments.run.teacher_option() else { return Ok(()) };
     let what = format!("{option} is for teachers, and none is among the models; students run on the CPU as they are");
     Err(Error::Usage(what))
 }

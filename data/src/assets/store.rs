@@ -198,30 +198,27 @@ impl AssetStore {
             return Ok(record);
         }
         let snapshot = Hub::new(&settings, repository, monitor)?.fetch(revision.unwrap_or("main"), wanted)?;
-        let unwritable = match place {
-            Place::Free(room) if snapshot.shape == Shape::Some => {
+        let note = |error: &Error| monitor.note(&format!("{}; the hub's folder serves", told(error)));
+        match (place, snapshot.shape) {
+            (Place::Taken(record), _) => Ok(record),
+            (Place::Free(room), Shape::Some) => {
                 let name = repository.name.replace('/', "--");
                 link_files(&snapshot, &room.folder().join(&name))?;
                 let record = self.shelf.place(uri.to_string(), room.folder(), &name)?;
-                return room.finish(&record).map(|()| record);
+                room.finish(&record).map(|()| record)
             }
             // The folder of the matching files has no other place.
-            Place::Closed(error) if snapshot.shape == Shape::Some => return Err(error),
-            Place::Free(room) => {
+            (Place::Closed(error), Shape::Some) => Err(error),
+            (Place::Free(room), _) => {
                 let record = record_of(uri, snapshot)?;
-                return match room.finish(&record) {
-                    Ok(()) => Ok(record),
-                    Err(error) => {
-                        monitor.note(&format!("{}; the hub's folder serves", told(&error)));
-                        Ok(record)
-                    }
-                };
+                room.finish(&record).unwrap_or_else(|error| note(&error));
+                Ok(record)
             }
-            Place::Closed(error) => error,
-            Place::Taken(record) => return Ok(record),
-        };
-        monitor.note(&format!("{}; the hub's folder serves", told(&unwritable)));
-        record_of(uri, snapshot)
+            (Place::Closed(error), _) => {
+                note(&error);
+                record_of(uri, snapshot)
+            }
+        }
     }
 
     /// The whole wheel of a package for this machine.

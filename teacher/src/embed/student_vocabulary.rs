@@ -8,7 +8,7 @@ use limbeck_encoder::{TokenBatch, Tokenizer};
 use serde_json::Value;
 
 use super::teacher::Teacher;
-use super::teacher_vocabulary::{Surroundings, encode};
+use super::teacher_vocabulary::{Surroundings, encode, names};
 use crate::Result;
 
 /// Encodes each token of `student`, then the empty text, and writes the vectors beside the shards. A token that the
@@ -20,10 +20,7 @@ pub(super) fn write(
     monitor: Monitor,
 ) -> Result<()> {
     let surroundings = Surroundings::of(teacher.tokenizer(), teacher.prefix())?;
-    let names: Vec<String> = (0..student.vocabulary() as u32)
-        .map(|id| student.token(id).unwrap_or_default())
-        .chain([String::new()])
-        .collect();
+    let names = names(student);
     let meanings = meanings(teacher.tokenizer(), student);
     let texts = meanings.iter().filter_map(|meaning| match meaning {
         TokenMeaning::Text(text) => Some(&text[..]),

@@ -13,16 +13,19 @@ pub(super) fn write(teacher: &dyn Teacher, writer: &mut CacheWriter, monitor: Mo
     let tokenizer = teacher.tokenizer();
     let surroundings = Surroundings::of(tokenizer, teacher.prefix())?;
     let mut tokens = TokenBatch::new();
-    let mut texts = Vec::with_capacity(tokenizer.vocabulary() + 1);
     for id in 0..tokenizer.vocabulary() as u32 {
         surroundings.push(id, &mut tokens);
-        texts.push(tokenizer.token(id).unwrap_or_default());
     }
     tokens.push(teacher.tokenise(&[""])?.row(0));
-    texts.push(String::new());
 
     let vectors = encode(teacher, &tokens, monitor)?;
-    Ok(writer.write_tokens(tokenizer.json(), &texts, vectors.as_slice())?)
+    Ok(writer.write_tokens(tokenizer.json(), &names(tokenizer), vectors.as_slice())?)
+}
+
+/// The tokens of a vocabulary, in order of id, and the empty text, which stands after them.
+pub(super) fn names(tokenizer: &Tokenizer) -> Vec<String> {
+    let tokens = (0..tokenizer.vocabulary() as u32).map(|id| tokenizer.token(id).unwrap_or_default());
+    tokens.chain([String::new()]).collect()
 }
 
 /// The vectors of the tokens of a vocabulary.

@@ -8,6 +8,7 @@ use limbeck_encoder::Tokenizer;
 use serde_json::Value;
 
 use super::teacher::TextTeacher;
+use super::teacher_vocabulary::names;
 use crate::Result;
 
 /// The texts that the tokens of a vocabulary stand for, each once.
@@ -51,12 +52,8 @@ pub(super) fn write(
         bar.add(rows as u64);
         Ok(monitor.check()?)
     })?;
-    let names: Vec<String> = (0..student.vocabulary() as u32)
-        .map(|id| student.token(id).unwrap_or_default())
-        .chain([String::new()])
-        .collect();
     let vectors: Vec<f32> = places.iter().flat_map(|&place| vectors.row(place)).copied().collect();
-    Ok(writer.write_student_tokens(student.json(), &names, &vectors)?)
+    Ok(writer.write_student_tokens(student.json(), &names(student), &vectors)?)
 }
 
 /// The tokens that stand for no text.

@@ -31,8 +31,8 @@ pub enum Residual {
 }
 
 impl DenseLayer {
-    /// A layer without a bias: `weight` is `[width, inputs]`, row by row, and `inputs` at least 1. `path` names the layer
-    /// in errors.
+    /// A layer without a bias: `weight` is `[width, inputs]`, row by row, and `inputs` at least 1. `path` names the
+    /// layer in errors.
     pub fn new(path: PathBuf, weight: Vec<f32>, inputs: usize, activation: HeadActivation) -> Self {
         let bias = vec![0.0; weight.len() / inputs];
         Self { path, weight, bias, inputs, activation, residual: Residual::None }
