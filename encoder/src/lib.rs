@@ -61,6 +61,7 @@ pub mod files;
 pub mod folded;
 mod normalise;
 mod tokenizer;
+mod words;
 
 pub use batch::TokenBatch;
 pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
@@ -68,3 +69,4 @@ pub use error::{Error, Result};
 pub use folded::{Precision, Student};
 pub use normalise::normalise;
 pub use tokenizer::{KeptSide, Special, TOKENIZER_FILES, Tokenizer, Truncation};
+pub use words::WordTokenizer;
