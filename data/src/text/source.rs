@@ -57,7 +57,7 @@ impl TextSource {
 
 /// The format of a text file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TextFormat {
+pub(crate) enum TextFormat {
     Lines,
     JsonLines,
     /// An array, or else JSON lines.
@@ -69,7 +69,7 @@ pub(super) enum TextFormat {
 
 /// One file of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TextFile {
+pub(crate) struct TextFile {
     pub path: PathBuf,
     pub format: TextFormat,
 }
@@ -83,7 +83,7 @@ impl TextFile {
 }
 
 /// The format that a file's extension tells.
-pub(super) fn format_of(path: &Path) -> Option<TextFormat> {
+pub(crate) fn format_of(path: &Path) -> Option<TextFormat> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let (name, compression) = Compression::of_name(&name);
     match name.rsplit_once('.')?.1 {
@@ -112,16 +112,16 @@ pub fn bare_name(path: &Path) -> String {
 
 /// The files of a source.
 #[derive(Debug, Default)]
-pub(super) struct SourceFiles {
+pub(crate) struct SourceFiles {
     /// The files with text.
-    pub(super) files: Vec<TextFile>,
+    pub(crate) files: Vec<TextFile>,
     /// The others.
     pub(super) left_out: LeftOutFiles,
 }
 
 /// The text files at `path`: the file itself, or all files in and below the folder, sorted by name. Symbolic links are
 /// followed. It is an error to name a `column` where no file has columns.
-pub(super) fn files(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<SourceFiles> {
+pub(crate) fn files(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<SourceFiles> {
     let mut found = SourceFiles::default();
     if std::fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
         for file in visible_files(path) {
