@@ -66,6 +66,15 @@ fn lay_over(lower: &mut Table, upper: Table) {
     }
 }
 
+/// Reads a recipe that the program carries as `text`, with `overrides` put over it; errors name `place`.
+///
+/// # Errors
+/// As [`read`]. A recipe that the program carries has no base.
+pub fn read_carried(text: &str, place: &Path, overrides: &[String]) -> Result<Recipe> {
+    let table: Table = text.parse().map_err(|error| explain(&error, place))?;
+    put_over(table, overrides, Path::new(COMMAND_LINE))
+}
+
 /// A recipe of `overrides` alone.
 pub fn from_overrides(overrides: &[String]) -> Result<Recipe> {
     put_over(Table::new(), overrides, Path::new(COMMAND_LINE))

@@ -7,7 +7,7 @@ mod load;
 mod plan;
 mod schema;
 
-pub use load::{from_overrides, read, resolved};
+pub use load::{from_overrides, read, read_carried, resolved};
 pub use plan::{CacheOrigin, MOST_THREADS, Plan, TeacherPlan, available_threads};
 pub use schema::{
     ApiSection, BaselineSection, BenchSection, CacheSection, CardSection, DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT,
