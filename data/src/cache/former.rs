@@ -186,7 +186,8 @@ impl FormerVectors {
         let path = former_path(&self.folder, entry);
         let (file, metadata) = parquet_in::open(&path)?;
         let columns = Columns::default().find(metadata.schema(), &path)?;
-        let select = |builder: ParquetRecordBatchReaderBuilder<_>| builder.with_offset(rows.start).with_limit(rows.len());
+        let select =
+            |builder: ParquetRecordBatchReaderBuilder<_>| builder.with_offset(rows.start).with_limit(rows.len());
         let mut reader = parquet_in::reader(file, metadata, columns, &path, select)?;
         let decoder = Decoder { path: &path, columns, dimension: self.dimension, row: rows.start as u64 };
         let read = parquet_in::read_shard(&mut reader, decoder, rows.len(), 0)?;

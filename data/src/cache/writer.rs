@@ -75,7 +75,10 @@ impl CacheWriter {
         // An index without shards, of other settings, comes from a job that failed at its start: it is replaced.
         let own = folder.join(index.file_name());
         earlier.retain(|path, other| {
-            *path != own || !other.shards.is_empty() || !other.former.is_empty() || other.check_against(&index, path).is_ok()
+            *path != own
+                || !other.shards.is_empty()
+                || !other.former.is_empty()
+                || other.check_against(&index, path).is_ok()
         });
         for (path, other) in &earlier {
             other.check_against(&index, path)?;
