@@ -77,7 +77,7 @@ impl Stage for Baselines {
         };
         let start = files.given.as_ref().map(open).transpose()?;
         if let Some(Err(why)) = &start {
-            context.monitor.note(&format!("{ID}: {why}: the static control starts from the static start"));
+            context.monitor.note(&format!("{ID}: {why}; the static control starts from the static start"));
         }
         let start = start.and_then(|start| start.ok());
         for baseline in of(context.plan()) {
