@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The most recipes in a chain of `base`.
 const DEPTH: usize = 8;
 /// The place that errors in overrides name.
-const COMMAND_LINE: &str = "the command line";
+pub(super) const COMMAND_LINE: &str = "the command line";
 
 /// Reads the recipe at `path`, laid over the one that it names as `base`, with `overrides` (`a.b=value`) put over both.
 ///

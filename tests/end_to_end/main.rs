@@ -7,6 +7,7 @@ mod browser;
 mod careful;
 mod encoding;
 mod exporting;
+mod going_on;
 mod gpu;
 mod joining;
 mod methods;
