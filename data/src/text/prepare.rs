@@ -90,3 +90,7 @@ impl TextPass for OwnQueryDraw {
 #[cfg(test)]
 #[path = "prepare_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "prepare_collection_tests.rs"]
+mod collection_tests;
