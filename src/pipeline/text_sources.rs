@@ -7,7 +7,7 @@ use super::Context;
 use crate::error::Result;
 use crate::recipe::SourceSection;
 
-/// The sources of the run's text, each unit of a collection as one of its own: [`TextPlan::origins`] has the same order.
+/// The sources of the run's text, each unit of a collection as one of its own, in the order of [`TextPlan::origins`].
 /// `prompt` gives the teacher's prompt of a role.
 ///
 /// [`TextPlan::origins`]: limbeck_data::text::TextPlan::origins

@@ -39,8 +39,8 @@ impl<'a> TextFilter<'a> {
         counts.too_long += 1;
     }
 
-    /// The hash of `text`, which is already trimmed, if the text is fit and new. A whole document of a collection is fit
-    /// however long it is.
+    /// The hash of `text`, which is already trimmed, if the text is fit and new. A whole document of a collection is
+    /// fit however long it is.
     pub(super) fn admit(&mut self, text: &str, unit: Option<CollectionUnit>, counts: &mut TextSummary) -> Option<u64> {
         counts.read += 1;
         let length = text.chars().count();

@@ -25,8 +25,8 @@ pub struct TextPlan {
     /// Texts with fewer characters are dropped. Default 3: shorter texts are list numbers or stray letters, and some
     /// Chinese texts of three characters are whole.
     pub min_chars: usize,
-    /// Texts with more characters are dropped, but for whole documents of a collection. Default 10,000: no encoder reads so far, and longer texts are seldom
-    /// language. Of documents that are split, each sentence is measured.
+    /// Texts with more characters are dropped, but for whole documents of a collection. Default 10,000: no encoder
+    /// reads so far, and longer texts are seldom language. Of documents that are split, each sentence is measured.
     pub max_chars: usize,
     /// The share of texts held out, at least 0 and below 1. The hash of a text decides; all sentences of a document go
     /// the same way. Default 0.02.

@@ -19,7 +19,8 @@ use crate::monitor::Monitor;
 /// read them. Where a source is a collection, its documents go to [`super::COLLECTION_FILE`] and the queries that they
 /// give to [`OWN_QUERIES_FILE`], for [`super::read_collection`] and [`super::read_own_queries`].
 ///
-/// The text is read once more where a limit asks for a sample, and the documents once more for queries. The same text and plan give the same bytes.
+/// The text is read once more where a limit asks for a sample, and the documents once more for queries. The same text
+/// and plan give the same bytes.
 ///
 /// # Errors
 /// A source cannot be read (the error names file and place), no text is left to train on, or the caller asked for a

@@ -110,7 +110,7 @@ impl TextWriter {
             sources.append_value(origin.source);
         }
         self.rows += 1;
-        // Texts of the usual length never reach these bytes, so that they decide no row group but those of long documents.
+        // Only long documents reach these bytes: texts of the usual length are flushed by their number.
         let is_full = self.rows.is_multiple_of(BATCH_ROWS as u64) || self.texts.values_slice().len() >= ROW_GROUP_BYTES;
         if is_full { self.flush() } else { Ok(()) }
     }

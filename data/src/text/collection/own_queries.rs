@@ -25,8 +25,8 @@ struct Candidate {
     query: OwnQuery,
 }
 
-/// Draws at most so many documents, those with the smallest keys (bottom-k sampling, as samples of texts are), and makes
-/// a query of each: its title, or else one of its sentences.
+/// Draws at most so many documents, those with the smallest keys (bottom-k sampling, as samples of texts are), and
+/// makes a query of each: its title, or else one of its sentences.
 ///
 /// They are drawn among the first documents only, up to the last number of the form 1, 3, 5 or 7 times a power of two:
 /// more than four fifths of the collection. So documents that are appended seldom change the queries, and with them the
