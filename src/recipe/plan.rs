@@ -389,6 +389,29 @@ mod tests {
     }
 
     #[test]
+    fn units_stand_alone_and_what_they_need_needs_them() {
+        let with = |more: &str| with_teacher(&format!("units = [\"title\", \"document\"]\n{more}"));
+        let plan = with("passage_words = 50\n[text]\nown_queries = 9\n").unwrap();
+        let collection = plan.recipe.text.source[0].collection().unwrap();
+        let names: Vec<_> = collection.units.iter().map(|unit| unit.name()).collect();
+        assert_eq!((names, collection.passage_words), (vec!["document", "title"], 50));
+        assert!(with("unit = \"line\"\nsplit = false\n").is_ok());
+        for both in ["unit = \"file\"\n", "split = true\n"] {
+            assert_refused(with(both), "text.source.units stands in place of `unit` and `split`");
+        }
+        assert_refused(with("spans = -1.0\n"), "`spans` is -1");
+        assert_refused(with("passage_words = 0\n"), "`passage_words` is 0");
+        for key in ["title = \"t\"", "id = \"t\"", "passage_words = 9", "spans = 1.0"] {
+            let (name, _) = key.split_once(' ').unwrap();
+            assert_refused(
+                with_teacher(&format!("{key}\n")),
+                &format!("text.source.{name} is for a source with units"),
+            );
+        }
+        assert_refused(with_teacher("[text]\nown_queries = 9\n"), "text.own_queries is 9, and no source has units");
+    }
+
+    #[test]
     fn a_cache_without_a_tokenizer_is_refused() {
         assert_refused(plan("[cache]\npath = \"c\"\n"), "student.tokenizer");
     }

@@ -197,7 +197,8 @@ fn cut_line(cut: &CutTexts) -> String {
     match cut.cut == cut.of {
         true => format!(
             "all {all} texts are longer than the teacher's {tokens} tokens and were cut: split them into sentences \
-             (split = true), or raise max_tokens where the model has more positions"
+             (split = true, or the unit `sentence` of a collection), or raise max_tokens where the model has more \
+             positions"
         ),
         false => {
             let some = thousands(cut.cut as f64);
