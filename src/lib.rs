@@ -39,6 +39,7 @@ pub mod output;
 pub mod pipeline;
 pub mod recipe;
 pub mod report;
+pub mod search;
 pub mod summary;
 pub mod terminal;
 pub mod vectors;

@@ -28,9 +28,11 @@ mod interrupted;
 mod join;
 mod man;
 mod overwrite_guard;
+mod print_hits;
 mod print_scores;
 mod report;
 mod run;
+mod search;
 mod simcse;
 mod table;
 mod train_teacher;
@@ -97,6 +99,11 @@ enum Command {
     /// is worth its cost. It fills in the recipe pipelines/collection.toml and does what `limbeck run` does; the same
     /// command given again resumes an interrupted run.
     Collection(collection::Arguments),
+    /// Search a collection: the documents that answer a query best
+    ///
+    /// Every document is scored, and there is no index to keep. A run of `limbeck collection` is searched by the student
+    /// that it recommends.
+    Search(search::Arguments),
     /// Fetch an asset and print its path
     Fetch(fetch::Arguments),
     /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
@@ -193,6 +200,7 @@ pub fn run(cli: Cli) -> Result<()> {
     let (done, kept) = match cli.command {
         Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
         Command::Collection(arguments) => (collection::run(&arguments, monitor), "what was finished is kept"),
+        Command::Search(arguments) => (search::run(&arguments, monitor), NOTHING_KEPT),
         Command::Fetch(arguments) => (fetch::run(&arguments, monitor), "what was fetched whole is kept"),
         Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),

@@ -16,6 +16,7 @@ mod reporting;
 mod results;
 mod resuming;
 mod running;
+mod searching;
 mod shared;
 mod snapshots;
 #[path = "../support/mod.rs"]

@@ -12,7 +12,7 @@ use crate::pipeline::given_student::given_student;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::report::{self, card::card};
-use crate::summary::{ModelSummary, Summary};
+use crate::summary::{ModelSummary, Summary, recommended};
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("report");
@@ -58,7 +58,9 @@ impl Stage for Report {
         } else if plan.teacher().is_some() {
             versions.insert("onnxruntime".into(), context.opener().runtime()?.version);
         }
-        let summary = Summary { name: plan.recipe.name.clone(), models, stages: context.finished.to_vec(), versions };
+        let (name, stages) = (plan.recipe.name.clone(), context.finished.to_vec());
+        let recommended = recommended(&models).map(str::to_owned);
+        let summary = Summary { name, models, stages, versions, recommended };
         summary.write(&own.summary())?;
         let mut recipe = plan.recipe.clone();
         if let Some((_, student)) = given_student(context)? {
