@@ -14,6 +14,7 @@ mod reporting;
 mod results;
 mod resuming;
 mod running;
+mod searching;
 mod shared;
 mod snapshots;
 #[path = "../support/mod.rs"]
