@@ -136,7 +136,7 @@ impl ComparedModel<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_support::model;
+    use super::super::test_support::{model, searched};
     use super::*;
     use crate::measure::sts::StsScore;
 
@@ -163,6 +163,20 @@ mod tests {
         | teacher | 80.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
         | one | 60.00 | 60.00 | 75.0 % | 22.7 M | 600 | 0.8 |
         | two | 70.00 | 70.00 | 87.5 % | 22.7 M | 700 | 0.9 |
+        ");
+    }
+
+    #[test]
+    fn search_has_columns_and_bm25_the_last_row() {
+        let mut run = summary("one", 60.0);
+        run.models[0] = searched(run.models[0].clone(), &[("a", 65.0), ("b", 43.0)]);
+        run.models[1] = searched(run.models[1].clone(), &[("a", 64.0), ("b", 40.0)]);
+        insta::assert_snapshot!(markdown(&[run]), @r"
+        | model | STSB.test | average | of teacher | a | b | search | with BM25 | parameters | sentences/s | x teacher |
+        |---|---|---|---|---|---|---|---|---|---|---|
+        | teacher | 80.00 | 80.00 | 100.0 % | 65.00 | 43.00 | 54.00 | 64.00 | 22.7 M | 800 | 1.0 |
+        | one | 60.00 | 60.00 | 75.0 % | 64.00 | 40.00 | 52.00 | 62.00 | 22.7 M | 600 | 0.8 |
+        | BM25 |  |  |  | 45.00 | 45.00 | 45.00 |  |  |  |  |
         ");
     }
 
