@@ -215,6 +215,8 @@ impl Opener<'_> {
         let is_onnx = matches!(found, ModelFiles::Onnx { .. });
         let mut prefix = options.prefix.clone();
         let mut prompt = options.prompt.clone();
+        // An export does not hold the prompts of the folder that it was made from.
+        let mut search = None;
         let (file, tokenizer) = match found {
             ModelFiles::Onnx { file, tokenizer } => (file, Tokenizer::from_file(&tokenizer)?),
             ModelFiles::Bert(folder) if precision == Some(Precision::F16) => {
@@ -227,6 +229,7 @@ impl Opener<'_> {
                     self.monitor.note(&note);
                 }
                 let tokenizer = teacher.open_tokenizer()?;
+                search = Some(teacher.prompts.clone()).filter(|_| prefix.is_none() && prompt.is_none());
                 teacher.set_prefix(prefix.as_deref(), prompt.take().as_deref())?;
                 prefix = Some(teacher.prefix.clone());
                 (self.exported(teacher, options, precision.unwrap_or(Precision::F32))?, tokenizer)
@@ -245,7 +248,10 @@ impl Opener<'_> {
             prompt,
             ..OnnxOptions::default()
         };
-        let encoder = OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?;
+        let mut encoder = OnnxEncoder::load(&self.runtime()?, &file, tokenizer, &options)?;
+        if let Some(prompts) = search {
+            encoder = encoder.with_search_prompts(&prompts)?;
+        }
         encoder.notes().iter().for_each(|note| self.monitor.note(note));
         if is_onnx {
             check_precision(&file, precision, encoder.info().precision)?;

@@ -1,7 +1,7 @@
 //! Vectors for output: truncated to fewer dimensions, and in a narrower type.
 
 pub use limbeck_data::VectorType;
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, normalise};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, SearchSide, normalise};
 
 /// 127 times each value, rounded; NaN becomes 0.
 pub fn int8(row: &[f32]) -> impl Iterator<Item = i8> {
@@ -39,6 +39,10 @@ pub struct TruncatedEncoder {
 impl Encoder for TruncatedEncoder {
     fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError> {
         Ok(truncated(self.encoder.encode(texts)?, self.dimension))
+    }
+
+    fn encode_side(&self, side: SearchSide, texts: &[&str]) -> Result<Embeddings, EncodeError> {
+        Ok(truncated(self.encoder.encode_side(side, texts)?, self.dimension))
     }
 
     fn info(&self) -> EncoderInfo {

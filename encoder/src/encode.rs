@@ -83,6 +83,15 @@ pub struct EncoderInfo {
     pub threads: usize,
 }
 
+/// The side of a search that a text is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchSide {
+    /// What somebody looks for.
+    Query,
+    /// What is found.
+    Document,
+}
+
 /// Turns each text into one vector of length 1, or of zeros where a static model knows no token of the text.
 ///
 /// Every text has a finite vector, also the empty text. A text's vector does not depend on the other texts of the call;
@@ -94,6 +103,15 @@ pub trait Encoder: Send + Sync {
     /// # Errors
     /// When the engine fails.
     fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError>;
+
+    /// As [`Encoder::encode`], for texts on one side of a search: a model that was trained with prompts for queries and
+    /// documents puts its own before the texts. All others take the texts as they are.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn encode_side(&self, _side: SearchSide, texts: &[&str]) -> Result<Embeddings, EncodeError> {
+        self.encode(texts)
+    }
 
     /// The facts about this encoder.
     fn info(&self) -> EncoderInfo;

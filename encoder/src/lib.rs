@@ -64,7 +64,7 @@ mod tokenizer;
 mod words;
 
 pub use batch::TokenBatch;
-pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo};
+pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo, SearchSide};
 pub use error::{Error, Result};
 pub use folded::{Precision, Student};
 pub use normalise::normalise;

@@ -6,6 +6,7 @@ use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
 use crate::measure::sts::{StsSet, read_sets, sts};
+use crate::measure::tasks::{TaskPaths, TaskSets};
 use crate::measure::{NamedModel, word_order};
 use crate::vectors::TruncatedEncoder;
 use clap::{ArgGroup, Args};
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
                   --sts STSB.test.tsv STS15.test.tsv --json\n  \
                   limbeck evaluate --model runs/quickstart/student --documents runs/quickstart/teacher \
                   --input texts.txt\n  \
+                  limbeck evaluate --model runs/quickstart/student runs/quickstart/teacher --retrieval scifact\n  \
                   limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher \
                   --fidelity tweets.txt",
     group = ArgGroup::new("followed").args(["fidelity", "word_order"]).multiple(true)
@@ -37,8 +39,12 @@ pub(super) struct Arguments {
     model: Vec<String>,
 
     /// Graded pairs, such as STS-B's and SICK's: .tsv, .csv, .jsonl, .json or .parquet, compressed too
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed", "retrieval"])]
     sts: Vec<PathBuf>,
+
+    /// Collections to search, folders in BEIR's layout: corpus, queries and judgements
+    #[arg(long, value_name = "FOLDER", num_args = 1..)]
+    retrieval: Vec<PathBuf>,
 
     /// The columns of --sts where their header doesn't tell: LEFT,RIGHT,SCORE
     #[arg(long, value_name = "NAMES", requires = "sts", value_parser = sts_columns)]
@@ -48,7 +54,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "M", conflicts_with = "dimension")]
     documents: Option<String>,
 
-    /// Text for --documents, each one a query and a document; the sentences of --sts by default
+    /// Text for --documents, each one a query and a document; by default the sentences of --sts. With --retrieval the
+    /// collection's documents are embedded by --documents too
     #[arg(long, value_name = "FILE", requires = "documents")]
     input: Option<PathBuf>,
 
@@ -124,8 +131,11 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
 /// What models are asked, and what those that they are compared with have answered.
 struct Tasks<'a> {
     sets: Vec<StsSet>,
-    /// The model that embeds the documents, and the texts.
-    documents: Option<(Opened, Vec<String>)>,
+    tasks: TaskSets,
+    /// The model that embeds the documents.
+    documents: Option<Opened>,
+    /// The texts of the space that it shares with another model.
+    space_texts: Vec<String>,
     kinds: Vec<Kind>,
     /// Pairs in another order, and the teacher's similarities of them.
     order: Option<(Vec<word_order::ReorderedPair>, Vec<f64>)>,
@@ -142,16 +152,15 @@ impl<'a> Tasks<'a> {
         let open = |name: &Option<String>| -> Result<Option<Opened>> {
             Ok(open_all(name.as_slice(), &arguments.run, &options, monitor)?.pop())
         };
-        let documents = match open(&arguments.documents)? {
-            Some(documents) => {
-                let texts = texts_of(arguments, &sets)?;
-                note_few("shared space", texts.len(), monitor);
-                Some((documents, texts))
-            }
-            None => None,
-        };
+        let documents = open(&arguments.documents)?;
+        let has_texts = documents.is_some() && (arguments.input.is_some() || !sets.is_empty());
+        let space_texts = if has_texts { texts_of(arguments, &sets)? } else { Vec::new() };
+        if has_texts {
+            note_few("shared space", space_texts.len(), monitor);
+        }
+        let tasks = TaskSets::open(&TaskPaths { retrieval: locate_files(&arguments.retrieval, monitor)? }, monitor)?;
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
-        let mut has_teacher = documents.as_ref().is_some_and(|(documents, _)| is_teacher(documents));
+        let mut has_teacher = documents.as_ref().is_some_and(is_teacher);
         let (mut kinds, mut order) = (Vec::new(), None);
         if let Some(teacher) = open(&arguments.teacher)? {
             has_teacher |= is_teacher(&teacher);
@@ -167,24 +176,25 @@ impl<'a> Tasks<'a> {
             let what = "--teacher-prefix and --teacher-prompt are for a teacher, named by --teacher or --documents";
             return Err(Error::Usage(what.into()));
         }
-        Ok(Self { sets, documents, kinds, order, has_teacher, monitor })
+        Ok(Self { sets, tasks, documents, space_texts, kinds, order, has_teacher, monitor })
     }
 
     fn score<'t>(&'t self, model: &NamedModel<'t>) -> Result<Scored<'t>> {
         let sts = (!self.sets.is_empty()).then(|| sts(model, &self.sets, self.monitor)).transpose()?;
-        let space = self.documents.as_ref().map(|(documents, texts)| {
-            let documents = NamedModel::new(&documents.name, &*documents.encoder);
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            shared_space(model, &documents, &texts, self.monitor)
+        let documents = self.documents.as_ref().map(|opened| NamedModel::new(&opened.name, &*opened.encoder));
+        let space = documents.as_ref().filter(|_| !self.space_texts.is_empty()).map(|documents| {
+            let texts: Vec<&str> = self.space_texts.iter().map(String::as_str).collect();
+            shared_space(model, documents, &texts, self.monitor)
         });
         let space = space.transpose()?;
+        let tasks = self.tasks.score(model, documents.as_ref(), self.monitor)?;
         let agreement = |kind: &'t Kind| Ok((&*kind.name, kind.agreement(model, self.monitor)?));
         let kinds = self.kinds.iter().map(agreement).collect::<Result<_>>()?;
         let order = self.order.as_ref().map(|(pairs, followed)| {
             word_order::score(pairs, &word_order::similarities(model, pairs, self.monitor)?, followed)
         });
         let order = order.transpose()?;
-        Ok(Scored { model: model.name, sts, space, kinds, order })
+        Ok(Scored { model: model.name, sts, tasks, space, kinds, order })
     }
 }
 

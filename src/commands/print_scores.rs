@@ -2,8 +2,10 @@
 
 use crate::error::Result;
 use crate::measure::fidelity::FidelitySummary;
+use crate::measure::retrieval::RetrievalScore;
 use crate::measure::shared_space::SharedSpace;
 use crate::measure::sts::StsScores;
+use crate::measure::tasks::TaskScores;
 use crate::measure::word_order::WordOrder;
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -14,6 +16,8 @@ pub(super) struct Scored<'a> {
     pub(super) model: &'a str,
     #[serde(flatten)]
     pub(super) sts: Option<StsScores>,
+    #[serde(flatten)]
+    pub(super) tasks: TaskScores,
     #[serde(rename = "one_space", skip_serializing_if = "Option::is_none")]
     pub(super) space: Option<SharedSpace>,
     /// By the kind of text.
@@ -36,6 +40,7 @@ impl Scored<'_> {
     pub(super) fn print(&self) -> Result<()> {
         say!("{}", self.model);
         self.sts.iter().try_for_each(print_sts)?;
+        print_tasks(&self.tasks)?;
         if let Some(space) = &self.space {
             let (found, own) = (100.0 * space.neighbours_at_10, 100.0 * space.own_neighbours_at_10);
             say!("  {:20} {found:6.2} %  of the ten nearest, documents by {}", "shared space", space.documents);
@@ -60,6 +65,17 @@ fn print_sts(scores: &StsScores) -> Result<()> {
         if let Some(figure) = figure {
             say!("  {what:20} {figure:6.3}");
         }
+    }
+    Ok(())
+}
+
+fn print_tasks(scores: &TaskScores) -> Result<()> {
+    for (set, score) in &scores.retrieval {
+        let RetrievalScore { ndcg_at_10, recall_at_100, mrr_at_10, queries, documents, .. } = score;
+        say!("  {set:20} {ndcg_at_10:6.2}  nDCG@10 ({queries} queries, {documents} documents)");
+        say!("  {:20} {recall_at_100:6.2}  recall@100, MRR@10 {mrr_at_10:.2}", "");
+        let (fused, by_words) = (score.fused_ndcg_at_10, score.bm25_ndcg_at_10);
+        say!("  {:20} {fused:6.2}  nDCG@10 fused with BM25, which has {by_words:.2} alone", "");
     }
     Ok(())
 }

@@ -200,7 +200,7 @@ fn teacher_scores(run: &RunFolder, query: &str, arguments: &ModelArguments, moni
     let store = AssetStore::of_user();
     let options = ModelOptions { precision: None, ..arguments.options(None, None) };
     let teacher = arguments.opener(&store, monitor).open(&file.to_string_lossy(), &options)?;
-    let query = NamedModel::new("teacher", &*teacher).encode_side(SearchSide::Query, &[query], "the query", monitor)?;
+    let query = NamedModel::new("teacher", &*teacher).on_side(SearchSide::Query).encode(&[query], "the query", monitor)?;
     let mut caches = Vec::new();
     for folder in [run.train_cache(), run.held_out_cache()] {
         caches.push(Cache::open(&folder)?);

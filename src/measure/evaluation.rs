@@ -12,6 +12,7 @@ use super::held_out::{HeldOutCollector, HeldOutFigures};
 use super::linear_probe::{TopicCorpus, topic_accuracy};
 use super::model::NamedModel;
 use super::sts::{StsSet, sts};
+use super::tasks::TaskSets;
 use super::word_order::{self, ReorderedPair};
 use crate::error::{Error, Result};
 use crate::json_file;
@@ -43,6 +44,8 @@ impl Candidate {
 pub struct EvaluationData {
     /// Graded pairs; without a set no STS score is measured.
     pub sets: Vec<StsSet>,
+    /// The sets of other tasks.
+    pub tasks: TaskSets,
     /// Texts that no student was trained on.
     pub held_out: Vec<String>,
     /// The teacher's vectors of `held_out`.
@@ -170,6 +173,7 @@ fn measure_row(
         alignment: scores.as_ref().and_then(|scores| scores.alignment),
         uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
         scores: scores.map(|scores| scores.scores).unwrap_or_default(),
+        tasks: data.tasks.score(&model, None, monitor)?,
         fidelity: Some(fidelity.agreement),
         engine: info.engine.into(),
         precision: info.precision.into(),
@@ -191,7 +195,7 @@ mod tests {
         let vectors = NamedModel::new("teacher", &FakeEncoder::new(bag_of_bigrams)).encode(&sentences, "", silent());
         let pairs = word_order::pairs(&sentences, 1);
         let teacher = Reference::new(vectors.unwrap()).unwrap();
-        EvaluationData { sets: Vec::new(), teacher, pairs, topics: None, held_out }
+        EvaluationData { sets: Vec::new(), tasks: TaskSets::default(), teacher, pairs, topics: None, held_out }
     }
 
     fn evaluation() -> Evaluation {

@@ -9,6 +9,8 @@
 //! | [`held_out`] | which similarities and neighbours does the report show? | held-out text |
 //! | [`shared_space`] | do queries find what another model indexed? | any text |
 //! | [`word_order`] | does the student react to word order as the teacher does? | held-out text |
+//! | [`retrieval`] | do searches find what people judged relevant, and beside BM25? | collections |
+//! | [`tasks`] | these and other tasks side by side | sets of each task |
 //! | [`linear_probe`] | can topics be read off the vectors? | labelled documents |
 //! | [`speed`] | how many sentences a second? | any text |
 //! | [`evaluation`] | all of these but the speed, as a row of a run's table | all of it |
@@ -17,18 +19,21 @@
 //! machine.
 
 pub mod alignment;
+pub mod bm25;
 pub mod correlation;
 pub mod evaluation;
 pub mod fidelity;
 pub mod held_out;
 pub mod linear_probe;
 pub mod model;
+pub mod retrieval;
 mod sample;
 pub mod set_names;
 pub mod shared_space;
 mod similarity;
 pub mod speed;
 pub mod sts;
+pub mod tasks;
 pub mod word_order;
 
 pub use model::NamedModel;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use limbeck_data::Monitor;
-use limbeck_encoder::{Embeddings, Encoder};
+use limbeck_encoder::{Embeddings, Encoder, SearchSide};
 
 use crate::error::{Error, Result};
 
@@ -19,17 +19,24 @@ pub struct NamedModel<'a> {
     pub encoder: &'a dyn Encoder,
     /// Put before every text unchanged (`query: `); empty for most models.
     pub prefix: &'a str,
+    /// The side of a search that the texts are on, where the model has a prompt for each side.
+    pub side: Option<SearchSide>,
 }
 
 impl<'a> NamedModel<'a> {
     /// A model without a prefix.
     pub fn new(name: &'a str, encoder: &'a dyn Encoder) -> Self {
-        Self { name, encoder, prefix: "" }
+        Self { name, encoder, prefix: "", side: None }
     }
 
     /// The same model with `prefix` before every text.
     pub fn with_prefix(self, prefix: &'a str) -> Self {
         Self { prefix, ..self }
+    }
+
+    /// The same model with texts on one side of a search.
+    pub fn on_side(self, side: SearchSide) -> Self {
+        Self { side: Some(side), ..self }
     }
 
     /// The vectors of `texts`, a row each; `what` names the texts in progress and errors.
@@ -51,12 +58,16 @@ impl<'a> NamedModel<'a> {
         Ok(all.unwrap_or_else(|| Embeddings::new(Vec::new(), self.encoder.info().dimension.max(1))))
     }
 
-    fn call(&self, texts: &[&str], what: &str) -> Result<Embeddings> {
+    /// As [`NamedModel::encode`], without a bar.
+    pub(super) fn call(&self, texts: &[&str], what: &str) -> Result<Embeddings> {
         let (model, what) = (|| self.name.to_owned(), || what.to_owned());
         let prefixed = self.prefixed(texts);
         let prefixed: Vec<&str> = prefixed.iter().map(|text| &**text).collect();
-        let vectors =
-            self.encoder.encode(&prefixed).map_err(|source| Error::Encode { model: model(), what: what(), source })?;
+        let vectors = match self.side {
+            None => self.encoder.encode(&prefixed),
+            Some(side) => self.encoder.encode_side(side, &prefixed),
+        };
+        let vectors = vectors.map_err(|source| Error::Encode { model: model(), what: what(), source })?;
         if vectors.rows() != texts.len() {
             let (rows, texts) = (vectors.rows(), texts.len());
             return Err(Error::Rows { model: model(), what: what(), rows, texts });

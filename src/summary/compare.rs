@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::format::{count, percent, speed, times};
+use super::tasks::{add_words_row, task_columns};
 use super::{ModelRole, ModelSummary, Summary, TableCells, extra, sts_sets};
 
 /// A row: one model with one seed or with several.
@@ -66,8 +67,8 @@ fn seedless(name: &str) -> (&str, bool) {
     }
 }
 
-/// The table of `summaries` in Markdown: Spearman × 100 of each set, their average, its share of the teacher's, word
-/// order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
+/// The table of `summaries` in Markdown: Spearman × 100 of each set, their average, its share of the teacher's, search
+/// (nDCG@10 × 100, also fused with BM25, which has the last row), word order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
 ///
 /// Teachers and baselines stand once, with the figures of the first run that measured them; then come the students
 /// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out.
@@ -77,17 +78,24 @@ pub fn markdown(summaries: &[Summary]) -> String {
     let mut column = |head: &str, cell: &dyn Fn(&ComparedModel<'_>) -> Option<String>| {
         table.add_column(head, &rows, "", cell);
     };
-    for set in sts_sets(rows.iter().flat_map(|row| &row.seeds).map(|seed| seed.model)) {
+    let models = || rows.iter().flat_map(|row| &row.seeds).map(|seed| seed.model);
+    for set in sts_sets(models()) {
         column(set, &|row| row.figure(2, |model| model.scores.get(set).map(|score| score.spearman)));
     }
     column("average", &|row| row.figure(2, |model| model.average));
     column("of teacher", &|row| row.over_teacher(|model| model.average).map(percent));
+    let tasks = task_columns(models(), usize::MAX);
+    for task in &tasks {
+        column(&task.head, &|row| row.figure(2, |model| task.of(model)));
+    }
     column("word order", &|row| row.figure(2, |model| model.extra_number(extra::WORD_ORDER)));
     column("alignment", &|row| row.figure(3, |model| model.alignment));
     column("uniformity", &|row| row.figure(2, |model| model.uniformity));
     column("parameters", &|row| row.seeds.first().map(|seed| count(seed.model.parameters)));
     column("sentences/s", &|row| row.mean(|seed| seed.model.sentences_per_second).map(speed));
     column("x teacher", &|row| row.over_teacher(|model| model.sentences_per_second).map(times));
+    let measured: Vec<&ModelSummary> = models().collect();
+    add_words_row(&mut table, &tasks, measured.iter().copied(), "");
 
     let rule = format!("|{}", "---|".repeat(table.head.len()));
     let line = |cells: &Vec<String>| format!("| {} |", cells.join(" | "));
@@ -128,7 +136,7 @@ impl ComparedModel<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_support::model;
+    use super::super::test_support::{model, searched};
     use super::*;
     use crate::measure::sts::StsScore;
 
@@ -155,6 +163,20 @@ mod tests {
         | teacher | 80.00 | 80.00 | 100.0 % | 22.7 M | 800 | 1.0 |
         | one | 60.00 | 60.00 | 75.0 % | 22.7 M | 600 | 0.8 |
         | two | 70.00 | 70.00 | 87.5 % | 22.7 M | 700 | 0.9 |
+        ");
+    }
+
+    #[test]
+    fn search_has_columns_and_bm25_the_last_row() {
+        let mut run = summary("one", 60.0);
+        run.models[0] = searched(run.models[0].clone(), &[("a", 65.0), ("b", 43.0)]);
+        run.models[1] = searched(run.models[1].clone(), &[("a", 64.0), ("b", 40.0)]);
+        insta::assert_snapshot!(markdown(&[run]), @r"
+        | model | STSB.test | average | of teacher | a | b | search | with BM25 | parameters | sentences/s | x teacher |
+        |---|---|---|---|---|---|---|---|---|---|---|
+        | teacher | 80.00 | 80.00 | 100.0 % | 65.00 | 43.00 | 54.00 | 64.00 | 22.7 M | 800 | 1.0 |
+        | one | 60.00 | 60.00 | 75.0 % | 64.00 | 40.00 | 52.00 | 62.00 | 22.7 M | 600 | 0.8 |
+        | BM25 |  |  |  | 45.00 | 45.00 | 45.00 |  |  |  |  |
         ");
     }
 

@@ -13,16 +13,19 @@ use crate::json_file;
 use crate::measure::fidelity::FidelitySummary;
 use crate::measure::speed::Speed;
 use crate::measure::sts::StsScore;
+use crate::measure::tasks::TaskScores;
 
 pub mod compare;
 pub(crate) mod format;
 mod recommended;
 mod table;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod test_support;
 
 pub use recommended::recommended;
 pub use table::{TableCells, table, table_cells};
+pub(crate) use tasks::searched_sets;
 
 /// Keys of [`ModelSummary::extra`].
 pub mod extra {
@@ -80,6 +83,9 @@ pub struct ModelSummary {
     pub scores: IndexMap<String, StsScore>,
     /// The mean of the sets' Spearman, × 100.
     pub average: Option<f64>,
+    /// The scores of each set of the other tasks: `retrieval` …
+    #[serde(flatten)]
+    pub tasks: TaskScores,
     /// Agreement with the teacher's vectors of held-out text.
     pub fidelity: Option<FidelitySummary>,
     /// Alignment on the STS sets; lower is better.

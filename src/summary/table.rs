@@ -3,9 +3,10 @@
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::format::{count, percent, size, speed, times};
+use super::tasks::{add_words_row, task_columns};
 use super::{ModelSummary, Summary, extra, sts_sets};
 
-/// Of more STS sets than this, only the average is shown.
+/// Of more sets of STS or of another task than this, only the average is shown.
 const MOST_SETS: usize = 5;
 
 /// The text of a table.
@@ -39,6 +40,7 @@ impl TableCells {
 }
 
 /// A row a model, a column a figure. A figure that no model has gets no column; shares and accuracies are in percent.
+/// Search has nDCG@10 × 100, and BM25 a row below the models.
 pub fn table(summary: &Summary) -> String {
     let TableCells { head, rows } = table_cells(summary);
     let mut table = Table::new();
@@ -76,18 +78,23 @@ pub fn table_cells(summary: &Summary) -> TableCells {
     if sets.len() > 1 {
         column(&average, &|model| model.average.map(|average| format!("{average:.2}")));
     }
+    let tasks = task_columns(&summary.models, MOST_SETS);
+    for task in &tasks {
+        column(&task.head, &|model| task.of(model).map(|figure| format!("{figure:.2}")));
+    }
     column("cosine", &|model| model.fidelity?.cosine.map(|cosine| format!("{cosine:.3}")));
     column("spearman", &|model| Some(format!("{:.3}", model.fidelity?.spearman)));
     column("nn@10", &|model| Some(percent(model.fidelity?.neighbours_at_10)));
     column("one space", &|model| Some(percent(model.extra_number(extra::SHARED_SPACE)?)));
     column("word order", &|model| Some(format!("{:.2}", model.extra_number(extra::WORD_ORDER)?)));
     column("topics", &|model| Some(percent(model.extra_number(extra::TOPIC_ACCURACY)?)));
+    add_words_row(&mut table, &tasks, &summary.models, "-");
     table
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_support::model;
+    use super::super::test_support::{model, searched};
     use super::*;
     use crate::measure::fidelity::FidelitySummary;
     use crate::measure::sts::StsScore;
@@ -133,6 +140,16 @@ mod tests {
         let mut summary = summary(0);
         summary.models.iter_mut().for_each(|model| model.sentences_per_second = None);
         summary.models[1].extra.insert(extra::TOPIC_ACCURACY.into(), 0.976.into());
+        insta::assert_snapshot!(table(&summary));
+    }
+
+    #[test]
+    fn search_stands_beside_bm25() {
+        let mut summary = summary(1);
+        let sets: [&[(&str, f64)]; 2] = [&[("scifact", 65.0), ("npl", 43.0)], &[("scifact", 64.0), ("npl", 40.0)]];
+        for (model, sets) in summary.models.iter_mut().zip(sets) {
+            *model = searched(model.clone(), sets);
+        }
         insta::assert_snapshot!(table(&summary));
     }
 

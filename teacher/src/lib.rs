@@ -67,5 +67,5 @@ pub use onnx_encoder::{OnnxEncoder, OnnxOptions};
 pub use pooler::Pooler;
 pub use runtime::{LIBRARY_VARIABLE, OnnxDevice, Runtime};
 pub use save::{SavedTeacher, save};
-pub use sentence_transformers::{Prompts, folder_of_onnx};
+pub use sentence_transformers::{Prompts, SearchPrompts, folder_of_onnx};
 pub use weights::{FindTensor, Weights};

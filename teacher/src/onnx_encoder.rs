@@ -14,7 +14,7 @@ use std::path::Path;
 
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::{sha256_bytes, sha256_file};
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, KeptSide, TokenBatch, Tokenizer};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, KeptSide, SearchSide, TokenBatch, Tokenizer};
 
 use self::beside::FilesBeside;
 use self::metadata::{ExportMetadata, TokenLimit};
@@ -23,7 +23,7 @@ use self::sessions::{Int8Sums, SessionSettings, SessionState, Sessions};
 use self::signature::Signature;
 use crate::batching::{self, BATCH_TOKENS, TextInput};
 use crate::embed::Teacher;
-use crate::{OnnxDevice, Pooler, Prompts, Result, Runtime};
+use crate::{OnnxDevice, Pooler, Prompts, Result, Runtime, SearchPrompts};
 
 /// Tokens of a batch on a GPU, which needs larger batches to be busy. Not measured.
 const GPU_BATCH_TOKENS: usize = 16_384;
@@ -79,6 +79,8 @@ pub struct OnnxEncoder {
     sessions: Sessions,
     notes: Vec<String>,
     prompts: Prompts,
+    /// What stands before queries and documents in place of the prefix.
+    search: Option<SearchPrompts>,
 }
 
 impl OnnxEncoder {
@@ -156,6 +158,7 @@ impl OnnxEncoder {
             },
             sessions: Sessions::new(states),
             notes: beside.prompts.unused().filter(|_| !is_chosen).into_iter().chain(cut_side).collect(),
+            search: if is_chosen { None } else { beside.prompts.of_search()? },
             prompts: beside.prompts,
         };
         let empty = encoder.tokenise(&[""])?;
@@ -174,6 +177,15 @@ impl OnnxEncoder {
     /// The prompts that the files beside the model name; an export of limbeck's shows none.
     pub fn prompts(&self) -> &Prompts {
         &self.prompts
+    }
+
+    /// Puts the prompts for queries and documents that `prompts` has before the texts of [`Encoder::encode_side`], in
+    /// place of the prefix. An export of limbeck's does not hold them.
+    ///
+    /// # Errors
+    /// The pooling leaves the prompt's tokens out.
+    pub fn with_search_prompts(self, prompts: &Prompts) -> Result<Self> {
+        Ok(Self { search: prompts.of_search()?, ..self })
     }
 
     /// The fingerprint of a cache that this encoder fills: all that the vectors depend on. `text` is a hash of the text
@@ -238,6 +250,15 @@ impl Teacher for OnnxEncoder {
 impl Encoder for OnnxEncoder {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         Ok(self.encode_tokens(&self.tokenise(texts)?, &mut |_| Ok(()))?)
+    }
+
+    fn encode_side(&self, side: SearchSide, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
+        let prompt = self.search.as_ref().map(|search| match side {
+            SearchSide::Query => &search.query,
+            SearchSide::Document => &search.document,
+        });
+        let tokens = self.tokenise_after(prompt.unwrap_or(&self.prefix), texts)?;
+        Ok(self.encode_tokens(&tokens, &mut |_| Ok(()))?)
     }
 
     fn info(&self) -> EncoderInfo {

@@ -5,6 +5,7 @@ mod bad_input;
 mod bases;
 mod browser;
 mod careful;
+mod collection_search;
 mod collections;
 mod encoding;
 mod exporting;

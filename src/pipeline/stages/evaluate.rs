@@ -4,16 +4,18 @@ use std::path::PathBuf;
 
 use limbeck_data::files;
 use limbeck_encoder::{Embeddings, Precision, Student};
+use limbeck_teacher::OnnxEncoder;
 use serde_json::{Value, json};
 
-use super::{baselines, embed, export_student, export_teacher, text};
+use super::{baselines, embed, export_student, export_teacher, text, train_teacher};
 use crate::error::Result;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
 use crate::measure::linear_probe::TopicCorpus;
 use crate::measure::sts::read_sets;
+use crate::measure::tasks::{TaskPaths, TaskSets};
 use crate::measure::{evaluation, word_order};
-use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::fingerprint::{stamp_contents, stamp_path};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::summary::ModelRole;
@@ -42,7 +44,11 @@ impl Stage for Evaluate {
     }
 
     fn inputs(&self, plan: &Plan) -> Value {
-        let mut inputs = json!({"evaluate": plan.recipe.evaluate, "files": stamp_contents(&plan.recipe.evaluate.sts)});
+        let evaluate = &plan.recipe.evaluate;
+        let mut inputs = json!({"evaluate": evaluate, "files": stamp_contents(&evaluate.sts)});
+        if !evaluate.retrieval.is_empty() {
+            inputs["collections"] = evaluate.retrieval.iter().map(|folder| stamp_path(folder)).collect();
+        }
         if let Some(api) = plan.api() {
             inputs["measures_api"] = json!(api.measure);
         }
@@ -86,13 +92,13 @@ impl Stage for Evaluate {
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
-    let open_teacher = |precision| export_teacher::open_teacher(context, precision);
+    let open_teacher = |precision| for_search(context, export_teacher::open_teacher(context, precision)?);
     let mut all = Vec::new();
     if plan.teacher().is_some() {
         all.push(Candidate::new("teacher", ModelRole::Teacher, open_teacher(Precision::F32)?));
         if plan.recipe.train_teacher.is_some() {
             let file = teacher.untrained_teacher_onnx();
-            let untrained = export_teacher::open_onnx(context, &file)?;
+            let untrained = for_search(context, export_teacher::open_onnx(context, &file)?)?;
             all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, untrained));
         }
         if plan.teacher_precision() == Precision::Int8 && !export_teacher::is_foreign(context) {
@@ -110,6 +116,19 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     Ok(all)
 }
 
+/// The teacher with its prompts for queries and documents, which its export does not hold, before the texts of a search.
+/// A prefix that the recipe gives stays before both.
+fn for_search(context: &Context, teacher: OnnxEncoder) -> Result<OnnxEncoder> {
+    if context.plan().recipe.teacher.as_ref().is_some_and(|section| section.prefix.is_some()) {
+        return Ok(teacher);
+    }
+    let prompts = match export_teacher::is_foreign(context) {
+        true => teacher.prompts().clone(),
+        false => train_teacher::teacher_of(context)?.prompts,
+    };
+    Ok(teacher.with_search_prompts(&prompts)?)
+}
+
 fn evaluation_data(context: &Context) -> Result<EvaluationData> {
     let recipe = &context.plan().recipe;
     let files = embed::TargetFiles::open(context)?;
@@ -118,6 +137,7 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
     let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
     Ok(EvaluationData {
         sets: read_sets(&context.sets(&recipe.evaluate.sts)?, &recipe.evaluate.columns)?,
+        tasks: TaskSets::open(&TaskPaths { retrieval: context.sets(&recipe.evaluate.retrieval)? }, context.monitor)?,
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,

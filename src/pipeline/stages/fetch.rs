@@ -103,7 +103,8 @@ fn check_teacher(context: &Context) -> Result<()> {
 fn evaluation_sets(plan: &Plan) -> Result<Vec<Uri>> {
     let recipe = &plan.recipe;
     let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev).chain(&recipe.train_student.dev);
-    let names = recipe.evaluate.sts.iter().chain(dev).filter_map(|name| name.to_str());
+    let names =
+        recipe.evaluate.sts.iter().chain(&recipe.evaluate.retrieval).chain(dev).filter_map(|name| name.to_str());
     let uris = names.map(str::parse).collect::<limbeck_data::Result<Vec<Uri>>>()?;
     Ok(uris.into_iter().filter(|uri| !matches!(uri, Uri::Path(_))).collect())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use limbeck_data::sts::StsColumns;
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Check, check_files, problem};
+use super::problem::{Check, check_files, check_folders, problem};
 
 /// `[baselines]`: the static students that stand beside the student.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct EvaluateSection {
     /// The columns of the STS files, where their header doesn't tell.
     #[serde(skip_serializing_if = "super::is_default")]
     pub columns: StsColumns,
+    /// Collections to search, folders in BEIR's layout: corpus, queries and judgements.
+    pub retrieval: Vec<PathBuf>,
     /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.
@@ -45,6 +47,7 @@ impl Default for EvaluateSection {
         Self {
             sts: Vec::new(),
             columns: StsColumns::default(),
+            retrieval: Vec::new(),
             word_order: true,
             word_order_sentences: 500,
             topic_documents: 300,
@@ -69,12 +72,13 @@ impl Default for BenchSection {
 }
 
 impl EvaluateSection {
-    /// Refuses files that aren't there, and a probe without documents.
+    /// Refuses files and folders that aren't there, and a probe without documents.
     pub fn check(&self) -> Check {
         if self.topic_documents == 0 {
             return problem("evaluate.topic_documents is 0: a probe needs documents to train on", "300 is the default");
         }
-        check_files("evaluate.sts", &self.sts)
+        check_files("evaluate.sts", &self.sts)?;
+        check_folders("evaluate.retrieval", &self.retrieval)
     }
 }
 

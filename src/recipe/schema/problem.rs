@@ -1,6 +1,6 @@
 //! [`Problem`]: what is wrong with a section.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use limbeck_data::assets::Uri;
 
@@ -36,14 +36,23 @@ from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error
 
 /// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
 pub(crate) fn check_files(key: &str, files: &[PathBuf]) -> Check {
-    for file in files {
-        match file.to_str().map(str::parse) {
+    check_there(key, files, "file", Path::is_file)
+}
+
+/// Refuses the first of `folders` that isn't there; `key` names the list in the recipe.
+pub(crate) fn check_folders(key: &str, folders: &[PathBuf]) -> Check {
+    check_there(key, folders, "folder", Path::is_dir)
+}
+
+fn check_there(key: &str, paths: &[PathBuf], what: &str, is_there: fn(&Path) -> bool) -> Check {
+    for path in paths {
+        match path.to_str().map(str::parse) {
             Some(Err(error)) => return problem(format!("{key}: {error}"), ""),
             // Fetched later.
             Some(Ok(Uri::Hub { .. } | Uri::DataSet { .. } | Uri::Web { .. } | Uri::Wheel { .. })) => {}
-            Some(Ok(Uri::Path(_))) | None if file.is_file() => {}
+            Some(Ok(Uri::Path(_))) | None if is_there(path) => {}
             Some(Ok(Uri::Path(_))) | None => {
-                return problem(format!("{key}: there is no file {}", file.display()), "");
+                return problem(format!("{key}: there is no {what} {}", path.display()), "");
             }
         }
     }

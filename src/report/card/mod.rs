@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::recipe::{Method, Recipe, resolved};
 use crate::summary::format::{count, size, speed, times};
-use crate::summary::{ModelRole, Summary, TableCells, extra, table_cells};
+use crate::summary::{ModelRole, ModelSummary, Summary, TableCells, extra, table_cells};
 
 const TEMPLATE: &str = include_str!("card.md.j2");
 
@@ -26,6 +26,11 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         .into_iter()
         .flat_map(|student| &student.scores)
         .map(|(set, score)| (set, two_decimals(score.spearman)))
+        .collect();
+    let searched: Vec<(&String, String)> = student
+        .into_iter()
+        .flat_map(|student| &student.tasks.retrieval)
+        .map(|(set, score)| (set, two_decimals(score.ndcg_at_10)))
         .collect();
     // A control whose tokens span several words gets other tokens from another order, and so is not blind to order.
     let controls = summary.models.iter().filter(|model| model.role == ModelRole::Baseline);
@@ -57,6 +62,8 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         "scores_table": scores_table(summary),
         "sets_table": sets_table(&sets),
         "sets": sets,
+        "search_table": student.and_then(search_table),
+        "searched": searched,
         "speeds_table": speeds_table(summary),
         "machine": std::env::consts::ARCH,
         "system": std::env::consts::OS,
@@ -116,6 +123,17 @@ fn scores_table(summary: &Summary) -> String {
 fn sets_table(sets: &[(&String, String)]) -> Option<String> {
     let rows = sets.iter().map(|(set, spearman)| vec![set.to_string(), spearman.clone()]);
     (sets.len() > MOST_SETS_IN_MAIN_TABLE).then(|| markdown(&["set".into(), "student".into()], rows))
+}
+
+/// The student's search of each collection, with BM25 beside it.
+fn search_table(student: &ModelSummary) -> Option<String> {
+    let sets = &student.tasks.retrieval;
+    let rows = sets.iter().map(|(set, score)| {
+        let figures = [score.ndcg_at_10, score.fused_ndcg_at_10, score.bm25_ndcg_at_10];
+        [set.clone()].into_iter().chain(figures.map(|figure| format!("{figure:.2}"))).collect()
+    });
+    let head = ["collection", "student", "student with BM25", "BM25"].map(String::from);
+    (!sets.is_empty()).then(|| markdown(&head, rows))
 }
 
 /// The speeds of the models that were timed.

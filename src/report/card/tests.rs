@@ -1,6 +1,6 @@
 use super::*;
 use crate::measure::sts::StsScore;
-use crate::summary::test_support::model;
+use crate::summary::test_support::{model, searched};
 
 fn recipe(text: &str) -> Recipe {
     let text = format!(
@@ -113,4 +113,17 @@ fn a_student_that_was_not_distilled_claims_no_space_of_a_teacher() {
     let card = card(&summary(), &recipe("[student]\nmethods = [\"am-softmax\", \"simcse\"]\n"));
     assert!(card.contains("by AM-softmax and SimCSE") && card.contains("a space of their own"), "{card}");
     assert!(!card.contains("distillation") && !card.contains("the teacher's errors"), "{card}");
+}
+
+#[test]
+fn search_stands_in_the_front_matter_and_beside_bm25() {
+    let mut found = summary();
+    found.models[1] = searched(found.models[1].clone(), &[("scifact", 64.7)]);
+    let card = card(&found, &recipe(""));
+    let front = front(&card);
+    for line in ["      type: retrieval", "      name: \"scifact\"", "    - type: ndcg_at_10\n      value: 64.70"] {
+        assert!(front.contains(line), "{line} is not in\n{front}");
+    }
+    assert!(card.contains("| scifact | 64.70 | 74.70 | 45.00 |"), "{card}");
+    assert!(rows(&card, "BM25")[0].contains("| 45.00 |"), "{card}");
 }

@@ -36,6 +36,7 @@ pub(super) fn figures(runs: &[FinishedRun]) -> Result<Vec<Figure>> {
         models::speed_and_quality(runs),
         training::space(runs),
         models::scores(runs),
+        models::search(runs),
         models::agreement(runs),
         training::losses(runs),
         training::held_out(runs),

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use limits::Limits;
 use modules::Modules;
-pub use prompts::Prompts;
+pub use prompts::{Prompts, SearchPrompts};
 
 use crate::{Error, Result};
 

@@ -22,6 +22,15 @@ pub struct Prompts {
     left_out: Option<PathBuf>,
 }
 
+/// What a model wants before each side of a search.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SearchPrompts {
+    /// The text before every query.
+    pub query: String,
+    /// The text before every document.
+    pub document: String,
+}
+
 #[derive(Deserialize)]
 struct PromptsFile {
     #[serde(default)]
@@ -82,6 +91,21 @@ impl Prompts {
         }
     }
 
+    /// The texts for both sides of a search; `None` where the model has a prompt for neither. A side without a prompt has
+    /// an empty text.
+    ///
+    /// # Errors
+    /// The pooling leaves the prompt's tokens out.
+    pub fn of_search(&self) -> Result<Option<SearchPrompts>> {
+        let document = DOCUMENT.into_iter().find(|name| self.text(name).is_some());
+        let query = Some("query").filter(|name| self.text(name).is_some());
+        if query.or(document).is_none() {
+            return Ok(None);
+        }
+        let text = |name: Option<&str>| name.map_or(Ok(String::new()), |name| self.prefix(Some(name)));
+        Ok(Some(SearchPrompts { query: text(query)?, document: text(document)? }))
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         self.named.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
@@ -133,6 +157,16 @@ mod tests {
         let error = found.prefix(Some("title")).unwrap_err();
         assert!(error.to_string().contains("`title`"), "{error}");
         assert!(error.hint().unwrap().contains("query (\"query: \"), passage"), "{:?}", error.hint());
+    }
+
+    #[test]
+    fn a_search_has_the_prompts_of_both_sides_where_the_model_has_one() {
+        let search = |json: &str| prompts(json).unwrap().of_search().unwrap();
+        let both = SearchPrompts { query: "q: ".into(), document: "p: ".into() };
+        assert_eq!(search(r#"{"prompts": {"query": "q: ", "passage": "p: "}}"#), Some(both));
+        let one = SearchPrompts { query: "q: ".into(), document: String::new() };
+        assert_eq!(search(r#"{"prompts": {"query": "q: ", "sts": "s"}}"#), Some(one));
+        assert_eq!(search(r#"{"prompts": {"sts": "s"}}"#), None);
     }
 
     #[test]
