@@ -4,14 +4,22 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use limbeck_data::Monitor;
+use limbeck_data::assets::AssetStore;
 use limbeck_data::collection::Collection;
+use limbeck_encoder::Precision;
+use limbeck_teacher::OnnxDevice;
 use toml::Value;
 
 use super::common::locate;
+use super::print_hits::print_lists;
 use super::run::{AskedRun, run_recipe};
+use super::search::{Search, search};
 use crate::error::Result;
-use crate::pipeline::RunOptions;
-use crate::recipe;
+use crate::measure::retrieval::unjudged::UnjudgedQueries;
+use crate::models::{DEFAULT_RUNTIME, ModelOptions, Opener};
+use crate::pipeline::{RunFolder, RunOptions};
+use crate::recipe::{self, available_threads};
+use crate::summary::Summary;
 
 /// The recipe whose corpus, teacher and name the command fills in.
 const RECIPE: &str = include_str!("../../pipelines/collection.toml");
@@ -81,8 +89,31 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let corpus = locate(&arguments.corpus.parse()?, monitor)?;
     let recipe = recipe::read_carried(RECIPE, Path::new(PLACE), &overrides(arguments, &corpus))?;
     let asked = AskedRun { recipe, path: Path::new(PLACE), runs: &arguments.runs, dry_run: arguments.dry_run };
-    run_recipe(asked, &RunOptions::default(), monitor)?;
-    Ok(())
+    match run_recipe(asked, &RunOptions::default(), monitor)? {
+        Some(run) => first_search(arguments, &run, monitor),
+        None => Ok(()),
+    }
+}
+
+/// Says which student is recommended, and searches for the first query.
+fn first_search(arguments: &Arguments, run: &RunFolder, monitor: Monitor) -> Result<()> {
+    if let Some(recommended) = Summary::read(&run.summary())?.recommended {
+        say!("{:13} {}", "recommended", run.folded(&recommended, Precision::Int8).display());
+    }
+    let queries = match &arguments.queries {
+        Some(file) => UnjudgedQueries::read(file)?,
+        None if run.own_queries().is_file() => UnjudgedQueries::read_own(&run.own_queries())?,
+        None => return Ok(()),
+    };
+    let Some(query) = queries.texts.first() else { return Ok(()) };
+    say!();
+    let quoted = shlex::try_quote(query).map_or_else(|_| format!("{query:?}"), Into::into);
+    say!("limbeck search --model {} --hybrid {quoted}", run.root().display());
+    say!();
+    let store = AssetStore::of_user();
+    let (threads, runtime) = (available_threads(), DEFAULT_RUNTIME.to_owned());
+    let opener = Opener { store: &store, monitor, threads, runtime, device: OnnxDevice::Cpu };
+    print_lists(&search(&Search::first(run, query.clone())?, &opener, &ModelOptions::default())?)
 }
 
 /// What the arguments put over the recipe, those of `--set` last.

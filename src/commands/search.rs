@@ -9,23 +9,19 @@ use limbeck_data::cache::Cache;
 use limbeck_data::collection::CorpusColumns;
 use limbeck_encoder::{Precision, SearchSide};
 
-use super::common::{ModelArguments, is_teacher, locate, open_all};
+use super::common::{ModelArguments, Opened, is_teacher};
 use super::print_hits::{FoundList, print_json, print_lists};
 use crate::error::{Error, Result};
 use crate::measure::NamedModel;
-use crate::models::ModelOptions;
+use crate::models::{ModelOptions, Opener};
 use crate::pipeline::RunFolder;
-use crate::search::{
-    CachedScores, Corpus, DocumentScorer, ModelScores, best, fused_best, hits, scores, word_scores,
-};
+use crate::search::{CachedScores, Corpus, DocumentScorer, ModelScores, best, fused_best, hits, scores, word_scores};
 use crate::summary::Summary;
 
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  limbeck search --model runs/papers \"how do cells divide\"\n  \
+#[command(after_help = "Examples:\n  limbeck search --model runs/papers \"how do cells divide\"\n  \
                   limbeck search --model runs/papers --hybrid --teacher \"how do cells divide\"\n  \
-                  limbeck search --model student.int8.limbeck --input corpus.jsonl.gz --json \"how do cells divide\""
-)]
+                  limbeck search --model student.int8.limbeck --input corpus.jsonl.gz --json \"how do cells divide\"")]
 pub(super) struct Arguments {
     /// What to search for
     query: String,
@@ -70,7 +66,9 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if arguments.query.trim().is_empty() {
         return Err(Error::Usage("the query is empty".into()));
     }
-    let lists = search(&Search::of(arguments)?, &arguments.run, monitor)?;
+    let store = AssetStore::of_user();
+    let opener = arguments.run.opener(&store, monitor);
+    let lists = search(&Search::of(arguments)?, &opener, &arguments.run.options(None, None))?;
     if arguments.json { print_json(&lists) } else { print_lists(&lists) }
 }
 
@@ -145,29 +143,26 @@ fn recommended(run: &RunFolder) -> Result<(String, String)> {
 }
 
 /// Runs the search and gives a list of documents a way of searching.
-pub(super) fn search(asked: &Search, arguments: &ModelArguments, monitor: Monitor) -> Result<Vec<FoundList>> {
+pub(super) fn search(asked: &Search, opener: &Opener, options: &ModelOptions) -> Result<Vec<FoundList>> {
+    let monitor = opener.monitor;
     let corpus = match &asked.corpus {
         CorpusName::Local(corpus) => corpus.clone(),
         CorpusName::Named(name, columns) => {
-            Corpus { path: locate(&name.parse()?, monitor)?, columns: columns.clone() }
+            Corpus { path: opener.store.locate(&name.parse()?, monitor)?, columns: columns.clone() }
         }
     };
-    let options = arguments.options(None, None);
-    let model = open_all(std::slice::from_ref(&asked.model.1), arguments, &options, monitor)?;
-    if model.iter().any(is_teacher) {
+    let model = Opened { name: asked.model.0.clone(), encoder: opener.open(&asked.model.1, options)? };
+    if is_teacher(&model) {
         let what = "--model names a teacher, which would embed every document for one query: name the folder of a \
                     run and --teacher, and the vectors in its cache serve";
         return Err(Error::Usage(what.into()));
     }
-    let mut names = vec![asked.model.0.clone()];
-    let mut scorers: Vec<Box<dyn DocumentScorer>> = Vec::new();
-    for opened in &model {
-        let model = NamedModel::new(&opened.name, &*opened.encoder);
-        scorers.push(Box::new(ModelScores::new(model, &asked.query, monitor)?));
-    }
+    let mut names = vec![model.name.clone()];
+    let named = NamedModel::new(&model.name, &*model.encoder);
+    let mut scorers: Vec<Box<dyn DocumentScorer>> = vec![Box::new(ModelScores::new(named, &asked.query, monitor)?)];
     if let Some(run) = &asked.teacher {
         names.push("teacher".into());
-        scorers.push(Box::new(teacher_scores(run, &asked.query, arguments, monitor)?));
+        scorers.push(Box::new(teacher_scores(run, &asked.query, opener, options)?));
     }
     let dense = scores(&corpus, &mut scorers, monitor)?;
     let words = if asked.hybrid { Some(word_scores(&corpus, &asked.query, monitor)?) } else { None };
@@ -176,7 +171,8 @@ pub(super) fn search(asked: &Search, arguments: &ModelArguments, monitor: Monito
         let without = dense.iter().filter(|score| score.is_none()).count();
         if without > 0 {
             let of = dense.len();
-            monitor.note(&format!("{name}: {without} of {of} documents are left out, since no vector of them is there"));
+            monitor
+                .note(&format!("{name}: {without} of {of} documents are left out, since no vector of them is there"));
         }
         if let Some(words) = &words {
             lists.push((format!("{name} with BM25"), fused_best(dense, words, asked.top)));
@@ -193,14 +189,15 @@ pub(super) fn search(asked: &Search, arguments: &ModelArguments, monitor: Monito
 }
 
 /// The scores of a run's teacher, by the vectors in the run's caches: only the query goes through the teacher.
-fn teacher_scores(run: &RunFolder, query: &str, arguments: &ModelArguments, monitor: Monitor) -> Result<CachedScores> {
+fn teacher_scores(run: &RunFolder, query: &str, opener: &Opener, options: &ModelOptions) -> Result<CachedScores> {
+    let monitor = opener.monitor;
     let recipe = crate::recipe::read(&run.recipe(), &[])?;
     let precision = recipe.teacher.map_or(Precision::F32, |teacher| teacher.precision);
     let file = run.teacher_onnx(precision);
-    let store = AssetStore::of_user();
-    let options = ModelOptions { precision: None, ..arguments.options(None, None) };
-    let teacher = arguments.opener(&store, monitor).open(&file.to_string_lossy(), &options)?;
-    let query = NamedModel::new("teacher", &*teacher).on_side(SearchSide::Query).encode(&[query], "the query", monitor)?;
+    let options = ModelOptions { precision: None, ..options.clone() };
+    let teacher = opener.open(&file.to_string_lossy(), &options)?;
+    let query =
+        NamedModel::new("teacher", &*teacher).on_side(SearchSide::Query).encode(&[query], "the query", monitor)?;
     let mut caches = Vec::new();
     for folder in [run.train_cache(), run.held_out_cache()] {
         caches.push(Cache::open(&folder)?);

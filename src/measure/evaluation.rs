@@ -11,8 +11,9 @@ use super::fidelity::Reference;
 use super::held_out::{HeldOutCollector, HeldOutFigures};
 use super::linear_probe::{TopicCorpus, topic_accuracy};
 use super::model::NamedModel;
+use super::retrieval::unjudged::UnjudgedSet;
 use super::sts::{StsSet, sts};
-use super::tasks::TaskSets;
+use super::tasks::{TaskScores, TaskSets};
 use super::word_order::{self, ReorderedPair};
 use crate::error::{Error, Result};
 use crate::json_file;
@@ -44,8 +45,12 @@ impl Candidate {
 pub struct EvaluationData {
     /// Graded pairs; without a set no STS score is measured.
     pub sets: Vec<StsSet>,
-    /// The sets of other tasks.
+    /// The sets of other tasks. A teacher is measured on them only in the precision that made the targets.
     pub tasks: TaskSets,
+    /// The text's own collection, in which search is measured without labels.
+    pub unjudged: Option<UnjudgedSet>,
+    /// The precision of the teacher that made the targets.
+    pub target_precision: &'static str,
     /// Texts that no student was trained on.
     pub held_out: Vec<String>,
     /// The teacher's vectors of `held_out`.
@@ -161,6 +166,11 @@ fn measure_row(
     if let Some(topics) = &data.topics {
         more.insert(extra::TOPIC_ACCURACY.into(), json!(topic_accuracy(&model, topics, monitor)?.accuracy));
     }
+    if let (Some(unjudged), true) = (&data.unjudged, candidate.role != ModelRole::Teacher) {
+        more.insert(extra::LABEL_FREE.into(), json!(unjudged.score(&model, monitor)?));
+    }
+    let makes_targets = candidate.role != ModelRole::Teacher || info.precision == data.target_precision;
+    let tasks = if makes_targets { data.tasks.score(&model, None, monitor)? } else { TaskScores::default() };
     let scores = (!data.sets.is_empty()).then(|| sts(&model, &data.sets, monitor)).transpose()?;
     let row = ModelSummary {
         name: candidate.name.clone(),
@@ -173,7 +183,7 @@ fn measure_row(
         alignment: scores.as_ref().and_then(|scores| scores.alignment),
         uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
         scores: scores.map(|scores| scores.scores).unwrap_or_default(),
-        tasks: data.tasks.score(&model, None, monitor)?,
+        tasks,
         fidelity: Some(fidelity.agreement),
         engine: info.engine.into(),
         precision: info.precision.into(),
@@ -195,7 +205,8 @@ mod tests {
         let vectors = NamedModel::new("teacher", &FakeEncoder::new(bag_of_bigrams)).encode(&sentences, "", silent());
         let pairs = word_order::pairs(&sentences, 1);
         let teacher = Reference::new(vectors.unwrap()).unwrap();
-        EvaluationData { sets: Vec::new(), tasks: TaskSets::default(), teacher, pairs, topics: None, held_out }
+        let (sets, tasks, topics) = (Vec::new(), TaskSets::default(), None);
+        EvaluationData { sets, tasks, unjudged: None, target_precision: "f32", teacher, pairs, topics, held_out }
     }
 
     fn evaluation() -> Evaluation {

@@ -18,7 +18,9 @@ pub use words::{fused_best, word_scores};
 use std::path::{Path, PathBuf};
 
 use limbeck_data::Monitor;
-use limbeck_data::collection::{CorpusColumns, Document, read_corpus_columns};
+use limbeck_data::collection::{CorpusColumns, CorpusReader, Document, read_corpus_columns};
+
+use limbeck_encoder::SearchSide;
 
 use crate::error::{Error, Result};
 use crate::measure::NamedModel;
@@ -45,8 +47,8 @@ impl Corpus {
     ///
     /// # Errors
     /// As [`read_corpus_columns`].
-    pub fn documents(&self) -> Result<impl Iterator<Item = Result<Document>>> {
-        Ok(read_corpus_columns(&self.path, &self.columns)?.map(|document| Ok(document?)))
+    pub fn documents(&self) -> Result<CorpusReader> {
+        Ok(read_corpus_columns(&self.path, &self.columns)?)
     }
 }
 
@@ -72,8 +74,8 @@ impl<'a> ModelScores<'a> {
     /// # Errors
     /// What encoding gives.
     pub fn new(model: NamedModel<'a>, query: &str, monitor: Monitor<'a>) -> Result<Self> {
-        let query = model.encode(&[query], "the query", Monitor::silent())?.row(0).to_vec();
-        Ok(Self { model, query, monitor })
+        let query = model.on_side(SearchSide::Query).encode(&[query], "the query", Monitor::silent())?.row(0).to_vec();
+        Ok(Self { model: model.on_side(SearchSide::Document), query, monitor })
     }
 }
 

@@ -14,7 +14,8 @@ const MAKE: &str = "collection beir --teacher teacher --to mine --set student.em
 
 /// 200 documents of a title and three sentences in BEIR's layout.
 fn write_collection(project: &Project) {
-    let (mut corpus, mut queries, mut judged) = (String::new(), String::new(), String::from("query-id\tcorpus-id\tscore\n"));
+    let (mut corpus, mut queries, mut judged) =
+        (String::new(), String::new(), String::from("query-id\tcorpus-id\tscore\n"));
     for (at, four) in sentences(800).chunks(4).enumerate() {
         let text = four[1..].join(". ") + ".";
         let _ = writeln!(corpus, "{}", json!({"_id": format!("d{at}"), "title": four[0], "text": text}));
@@ -45,8 +46,13 @@ fn model(name: &str) -> Value {
 #[test]
 fn a_collection_gives_both_students_with_their_exports() {
     for file in [
-        "recipe.toml", "teacher/model.int8.onnx", "student/config.json", "baselines/static-trained/config.json",
-        "exports/student.int8.limbeck", "exports/static-trained.int8.limbeck", "report.html",
+        "recipe.toml",
+        "teacher/model.int8.onnx",
+        "student/config.json",
+        "baselines/static-trained/config.json",
+        "exports/student.int8.limbeck",
+        "exports/static-trained.int8.limbeck",
+        "report.html",
     ] {
         assert!(MADE.has(format!("runs/mine/{file}")), "{file}");
     }
@@ -130,7 +136,8 @@ fn teacher_bm25_and_both_stand_beside_the_student() {
 
 #[test]
 fn a_folded_student_searches_any_file_of_documents() {
-    let found = MADE.succeed("search --model runs/mine/exports/student.int8.limbeck --input text.txt --json dog").json();
+    let found =
+        MADE.succeed("search --model runs/mine/exports/student.int8.limbeck --input text.txt --json dog").json();
     assert_eq!(found["documents"].as_array().unwrap().len(), 10);
 }
 
