@@ -75,6 +75,15 @@ impl LexicalHalf {
         self.words
     }
 
+    /// The words and their rows, copied, in f32.
+    pub fn table(&self) -> LexicalTable {
+        let view = self.storage.view();
+        let words = (0..self.words).map(|row| String::from_utf8_lossy(view.word(row)).into_owned()).collect();
+        let mut rows = vec![0.0; self.words * self.dimension];
+        (0u32..).zip(rows.chunks_exact_mut(self.dimension)).for_each(|(row, to)| view.add(row, 1.0, to));
+        LexicalTable { words, rows, dimension: self.dimension }
+    }
+
     /// Whether the text has a word with a row. The half of a text without one is zeros.
     pub fn knows(&self, text: &str) -> bool {
         let (view, mut is_known) = (self.storage.view(), false);

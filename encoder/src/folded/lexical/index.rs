@@ -89,7 +89,8 @@ impl LexicalView<'_> {
         None
     }
 
-    fn word(&self, row: usize) -> &[u8] {
+    /// The bytes of the word that has this row.
+    pub(super) fn word(&self, row: usize) -> &[u8] {
         &self.words[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 

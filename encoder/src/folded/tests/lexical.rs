@@ -59,6 +59,13 @@ fn a_half_is_the_sum_of_its_words_rows_by_the_root_of_their_counts() {
 }
 
 #[test]
+fn a_half_gives_back_its_table() {
+    assert_eq!(LexicalHalf::new(table(9)).unwrap().table(), table(9));
+    let (_folder, _, student) = open(&with_half(9), Precision::F32);
+    assert_eq!(student.lexical().unwrap().table(), table(9));
+}
+
+#[test]
 fn the_order_of_words_and_unknown_words_change_no_bit() {
     let half = LexicalHalf::new(table(24)).unwrap();
     let encode = |text: &str| {
