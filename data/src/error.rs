@@ -8,6 +8,7 @@ use parquet::errors::ParquetError;
 
 use crate::assets::AssetError;
 use crate::cache::CacheError;
+use crate::collection::CollectionError;
 use crate::interrupt::Interrupted;
 use crate::text::TextError;
 
@@ -81,6 +82,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Text(#[from] TextError),
+    /// A collection of documents, its queries or its judgements are wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Collection(#[from] CollectionError),
     /// The caller asked for a stop.
     #[error(transparent)]
     #[diagnostic(transparent)]

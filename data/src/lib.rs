@@ -6,7 +6,9 @@
 //!    ┌──────────────┬────────────────────────────────────┤
 //!    ▼              ▼                                    ▼
 //! sts::GradedPairs  examples::Examples      text::prepare ──► train.parquet, held-out.parquet
-//! (to measure)      (to train)                           │ text::PreparedText, in batches
+//! collection::      (to train)                           │ text::PreparedText, in batches
+//! Collection                                             │
+//! (to measure)                                           │
 //!                                                        ▼
 //!                          a teacher (another crate) ──► cache::CacheWriter ──► shards of texts and vectors
 //!                                                                                  │
@@ -53,6 +55,7 @@
 pub mod assets;
 pub mod cache;
 mod codec;
+pub mod collection;
 pub mod error;
 mod example_columns;
 pub mod examples;

@@ -11,6 +11,7 @@ macro_rules! say {
 mod am_softmax;
 mod api;
 mod bench;
+mod collection;
 mod columns;
 mod common;
 mod completions;
@@ -89,6 +90,13 @@ enum Command {
     ///
     /// Stages that are up to date are skipped. The same command given again resumes an interrupted run.
     Run(run::Arguments),
+    /// Make a search model of your own documents, without a label or a query
+    ///
+    /// A teacher embeds the documents, their passages, sentences and titles, and spans of them; a student and a static
+    /// student learn from these vectors. The run measures both against the teacher and BM25, and says which of the two
+    /// is worth its cost. It fills in the recipe pipelines/collection.toml and does what `limbeck run` does; the same
+    /// command given again resumes an interrupted run.
+    Collection(collection::Arguments),
     /// Fetch an asset and print its path
     Fetch(fetch::Arguments),
     /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
@@ -184,6 +192,7 @@ pub fn run(cli: Cli) -> Result<()> {
     let monitor = Monitor::new(&terminal, &interrupt);
     let (done, kept) = match cli.command {
         Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
+        Command::Collection(arguments) => (collection::run(&arguments, monitor), "what was finished is kept"),
         Command::Fetch(arguments) => (fetch::run(&arguments, monitor), "what was fetched whole is kept"),
         Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),

@@ -19,7 +19,7 @@ pub(crate) struct Lines {
     options: ReadOptions,
     buffer: Vec<u8>,
     /// The number of the last line read, from 1; 0 before the first.
-    pub(super) line: u64,
+    pub(crate) line: u64,
 }
 
 impl Lines {

@@ -41,7 +41,7 @@ fn unpacked(path: &Path) -> Result<Box<dyn BufRead + Send>> {
 }
 
 /// Reads a whole file as one text.
-pub(super) fn read_document(path: &Path, encodings: &Encodings) -> Result<String> {
+pub(crate) fn read_document(path: &Path, encodings: &Encodings) -> Result<String> {
     let mut bytes = Vec::new();
     let mut reader = open(path, encodings)?.take(MAX_DOCUMENT_BYTES as u64 + 1);
     reader.read_to_end(&mut bytes).map_err(|error| read_error(error, path, None, encodings))?;

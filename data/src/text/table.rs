@@ -33,6 +33,20 @@ enum TableFormat {
     Parquet(Box<ParquetRecordBatchReaderBuilder<File>>),
 }
 
+impl TableFormat {
+    /// Whether there is a column of this name; of JSON, in the first object.
+    fn has(&self, column: &str, names: &[String]) -> bool {
+        match self {
+            Self::Json { first, .. } => field_of(first, column).is_some(),
+            Self::Parquet(builder) => has_column(builder, column),
+            _ => names.iter().any(|name| name == column),
+        }
+    }
+}
+
+/// The number of a line or row, from 1, and its fields, `None` for one that the row does not have.
+pub(crate) type NumberedFields = (u64, Vec<Option<String>>);
+
 impl TableReader {
     /// Reads the names of the file's columns from its first line, record or object, or from its schema.
     ///
@@ -115,12 +129,7 @@ impl TableReader {
             let (path, column, columns) = (path.clone(), column.to_owned(), names.clone());
             TextError::NoColumn { path, column, columns }
         };
-        let has = |column: &str| match &format {
-            TableFormat::Json { first, .. } => field_of(first, column).is_some(),
-            TableFormat::Parquet(builder) => has_column(builder, column),
-            _ => names.iter().any(|name| name == column),
-        };
-        if let Some(column) = columns.iter().find(|column| !has(column)) {
+        if let Some(column) = columns.iter().find(|column| !format.has(column, &names)) {
             return Err(no_column(column).into());
         }
         let indices = || columns.iter().filter_map(|column| names.iter().position(|name| name == column)).collect();
@@ -145,6 +154,37 @@ impl TableReader {
                 parquet_rows(*builder, &path, ColumnsWanted { columns, sentences, limit })?
             }
         })
+    }
+}
+
+impl TableReader {
+    /// Whether the file has a column of this name; of JSON, its first object.
+    pub(crate) fn has(&self, column: &str) -> bool {
+        self.format.has(column, &self.names)
+    }
+
+    /// The rows, with the first column of each of `fields` that there is; objects of JSON are asked one by one. Numbers
+    /// are written out.
+    pub(crate) fn rows_by_names(
+        self,
+        fields: Vec<Vec<String>>,
+    ) -> Result<Box<dyn Iterator<Item = Result<NumberedFields>> + Send>> {
+        if let TableFormat::Json { mut values, first } = self.format {
+            let mut first = Some(first);
+            return Ok(Box::new(from_fn(move || {
+                let object = first.take().map(Ok).or_else(|| next_object(&mut values).transpose())?;
+                Some(object.and_then(|object| fields_by_names(&values, &object, &fields)))
+            })));
+        }
+        let found: Vec<Option<String>> =
+            fields.iter().map(|names| names.iter().find(|name| self.has(name)).cloned()).collect();
+        let columns: Vec<String> = found.iter().flatten().cloned().collect();
+        Ok(Box::new(self.rows(&columns, 0)?.map(move |row| {
+            row.map(|(number, fields)| {
+                let mut fields = fields.into_iter();
+                (number, found.iter().map(|column| column.as_ref().and_then(|_| fields.next())).collect())
+            })
+        })))
     }
 }
 
@@ -203,13 +243,35 @@ fn fields_in(
     let mut fields = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         let value = field_of(object, column).ok_or_else(|| bad_example(values, no_field(column, object)))?;
-        fields.push(match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            Value::Number(number) if index >= sentences => number.to_string(),
-            Value::Bool(truth) if index >= sentences => truth.to_string(),
-            _ => return Err(bad_example(values, format!("the field `{column}` is of the wrong type"))),
-        });
+        fields.push(written(values, value, column, if index < sentences { FieldType::Text } else { FieldType::Any })?);
     }
     Ok((values.place().number, fields))
+}
+
+fn fields_by_names(values: &JsonValues, object: &Map<String, Value>, fields: &[Vec<String>]) -> Result<NumberedFields> {
+    let field = |names: &Vec<String>| {
+        let found = names.iter().find_map(|name| Some((name, field_of(object, name)?)));
+        found.map(|(name, value)| written(values, value, name, FieldType::Any)).transpose()
+    };
+    Ok((values.place().number, fields.iter().map(field).collect::<Result<_>>()?))
+}
+
+/// What a field may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FieldType {
+    /// A string, or nothing.
+    Text,
+    /// A number or a truth value too, which is written out.
+    Any,
+}
+
+/// The value of the field `column` as text.
+fn written(values: &JsonValues, value: &Value, column: &str, wanted: FieldType) -> Result<String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Null => Ok(String::new()),
+        Value::Number(number) if wanted == FieldType::Any => Ok(number.to_string()),
+        Value::Bool(truth) if wanted == FieldType::Any => Ok(truth.to_string()),
+        _ => Err(bad_example(values, format!("the field `{column}` is of the wrong type"))),
+    }
 }

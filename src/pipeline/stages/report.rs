@@ -8,6 +8,7 @@ use super::{bench, evaluate};
 use crate::error::Result;
 use crate::json_file;
 use crate::measure::speed::Speed;
+use crate::pipeline::given_student::given_student;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::report::{self, card::card};
@@ -59,7 +60,11 @@ impl Stage for Report {
         }
         let summary = Summary { name: plan.recipe.name.clone(), models, stages: context.finished.to_vec(), versions };
         summary.write(&own.summary())?;
-        files::write_bytes(&own.card(), card(&summary, &plan.recipe).as_bytes())?;
+        let mut recipe = plan.recipe.clone();
+        if let Some((_, student)) = given_student(context)? {
+            recipe.student = recipe.student.with_shape_of(&student.model.config);
+        }
+        files::write_bytes(&own.card(), card(&summary, &recipe).as_bytes())?;
         let page = report::page(&[report::FinishedRun::read(own.root())?])?;
         Ok(files::write_bytes(&own.report(), page.as_bytes())?)
     }
