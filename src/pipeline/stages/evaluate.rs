@@ -6,7 +6,7 @@ use limbeck_data::files;
 use limbeck_encoder::{Embeddings, Precision, Student};
 use serde_json::{Value, json};
 
-use super::{baselines, embed, export_student, export_teacher, text};
+use super::{baselines, embed, export_student, export_teacher, lexical, text};
 use crate::error::Result;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
@@ -82,7 +82,7 @@ impl Stage for Evaluate {
 }
 
 /// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in
-/// both precisions, the static students.
+/// both precisions, the static students, and the students with a lexical half.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
@@ -106,6 +106,9 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     all.push(Candidate::new("student int8", ModelRole::Student, open("student", Precision::Int8)?));
     for baseline in baselines::of(plan) {
         all.push(Candidate::new(baseline.shown, ModelRole::Baseline, open(baseline.name, Precision::F32)?));
+    }
+    for student in lexical::of(plan) {
+        all.push(Candidate::new(student.shown, student.role, open(student.name, Precision::F32)?));
     }
     Ok(all)
 }

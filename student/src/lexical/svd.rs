@@ -76,7 +76,11 @@ mod tests {
         let found = right_singular_vectors(&matrix.map(4, |_, value| value), 2, Monitor::silent()).unwrap();
         assert_eq!(found.width, 2);
         let expected = [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
-        assert!(found.rows.iter().zip(expected).all(|(&found, want)| (found.abs() - want).abs() < 1e-4), "{:?}", found.rows);
+        assert!(
+            found.rows.iter().zip(expected).all(|(&found, want)| (found.abs() - want).abs() < 1e-4),
+            "{:?}",
+            found.rows
+        );
     }
 
     #[test]
