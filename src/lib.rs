@@ -32,6 +32,7 @@
 pub mod cache_teacher;
 pub mod commands;
 pub mod error;
+pub mod halves;
 mod json_file;
 pub mod measure;
 pub mod models;

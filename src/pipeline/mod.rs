@@ -19,6 +19,7 @@
 
 mod api_estimate;
 mod context;
+mod documents;
 pub(crate) mod fingerprint;
 pub mod given_student;
 mod planned_run;

@@ -76,6 +76,10 @@ impl RunFolder {
         student = "student";
         /// The student's model card.
         card = "student/README.md";
+        /// The run's student with a lexical half.
+        student_lexical = "student-lexical";
+        /// The static control with a lexical half.
+        static_lexical = "static-lexical";
         /// The static students.
         baselines = "baselines";
         /// Folded students.

@@ -49,7 +49,7 @@ fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
         }
         StudentStart::Static => {
             let model = start_student(&job, context.monitor)?;
-            Ok(StudentFolder { model, tokenizer: files.tokenizer, origin: json!({"start": "static"}) })
+            Ok(StudentFolder { model, tokenizer: files.tokenizer, lexical: None, origin: json!({"start": "static"}) })
         }
     }
 }

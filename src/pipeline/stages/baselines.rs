@@ -15,6 +15,9 @@ use crate::recipe::Plan;
 /// The stage's name.
 pub const ID: StageId = StageId::new("baselines");
 
+/// The name of the control, which learns from the same targets.
+pub const TRAINED: &str = "static-trained";
+
 /// A static student: one without convolutions.
 pub struct Baseline {
     /// Its folder and the name of its training.
@@ -32,7 +35,7 @@ pub fn of(plan: &Plan) -> Vec<Baseline> {
     let trained = plan.recipe.distil.static_control();
     let untrained = DistilSettings { epochs: 0, ..trained.clone() };
     let untrained = Baseline { name: "static-start", shown: "static, untrained", settings: untrained };
-    let trained = Baseline { name: "static-trained", shown: "static, trained", settings: trained };
+    let trained = Baseline { name: TRAINED, shown: "static, trained", settings: trained };
     let untrained = wanted.untrained.then_some(untrained);
     untrained.into_iter().chain(wanted.trained.then_some(trained)).collect()
 }

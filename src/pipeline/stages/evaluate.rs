@@ -7,7 +7,7 @@ use limbeck_encoder::{Embeddings, Precision, Student};
 use limbeck_teacher::OnnxEncoder;
 use serde_json::{Value, json};
 
-use super::{baselines, embed, export_student, export_teacher, text, train_teacher};
+use super::{baselines, embed, export_student, export_teacher, lexical, text, train_teacher};
 use crate::error::Result;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
@@ -93,7 +93,7 @@ impl Stage for Evaluate {
 }
 
 /// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in
-/// both precisions, the static students.
+/// both precisions, the static students, and the students with a lexical half.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
@@ -117,6 +117,9 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     all.push(Candidate::new("student int8", ModelRole::Student, open("student", Precision::Int8)?));
     for baseline in baselines::of(plan) {
         all.push(Candidate::new(baseline.shown, ModelRole::Baseline, open(baseline.name, Precision::F32)?));
+    }
+    for student in lexical::of(plan) {
+        all.push(Candidate::new(student.shown, student.role, open(student.name, Precision::F32)?));
     }
     Ok(all)
 }

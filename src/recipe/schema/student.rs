@@ -1,6 +1,7 @@
 //! `[student]`.
 
 use limbeck_student::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+use limbeck_student::lexical::MAX_DIMENSION;
 use limbeck_student::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,9 @@ pub struct StudentSection {
     /// With `trained`: `wordpiece` or `unigram`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vocabulary_kind: Option<VocabularyKind>,
+    /// The numbers of a lexical half, fitted on the documents' words, beside the vector; 0: none.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub lexical: usize,
     /// The training methods in order: `distil`, `simcse`, `am-softmax`, each at most once.
     #[serde(skip_serializing_if = "is_distil_alone")]
     pub methods: Vec<Method>,
@@ -85,6 +89,7 @@ impl Default for StudentSection {
             vocabulary_min_count: None,
             vocabulary_size: None,
             vocabulary_kind: None,
+            lexical: 0,
             methods: vec![Method::Distil],
         }
     }
@@ -117,6 +122,10 @@ impl StudentSection {
         let has_twice = methods.iter().enumerate().any(|(at, method)| methods[..at].contains(method));
         if methods.is_empty() || has_twice {
             return problem("student.methods must name each method once", "methods = [\"distil\"] is the default");
+        }
+        if self.lexical > MAX_DIMENSION {
+            let hint = format!("0 (none) to {MAX_DIMENSION} are possible; 256 is a good number");
+            return problem(format!("student.lexical is {}", self.lexical), &hint);
         }
         if let Some(key) = self.vocabulary_key().filter(|_| self.from.is_some()) {
             let hint = "the vocabulary comes with the student that student.from names";
@@ -173,10 +182,10 @@ impl StudentSection {
         Ok(())
     }
 
-    /// The section without its methods: a training stage reads the method before it, and later methods don't concern
-    /// it. A student to go on from is known by its files, wherever they lie.
+    /// The section without its methods and its lexical half: a training stage reads the method before it, and what
+    /// comes later doesn't concern it. A student to go on from is known by its files, wherever they lie.
     pub fn shape(&self) -> Self {
-        Self { methods: vec![Method::Distil], from: None, ..self.clone() }
+        Self { methods: vec![Method::Distil], from: None, lexical: 0, ..self.clone() }
     }
 
     /// The student's own vocabulary, if it has one.
@@ -216,6 +225,15 @@ mod tests {
 
     fn section(text: &str) -> StudentSection {
         toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_lexical_half_changes_no_training_and_its_width_is_checked() {
+        let with_half = section("lexical = 256");
+        assert_eq!(with_half.shape(), StudentSection::default().shape());
+        assert!(with_half.check().is_ok());
+        assert!(section("lexical = 1025").check().unwrap_err().what.contains("1025"));
+        assert!(!serde_json::to_string(&StudentSection::default()).unwrap().contains("lexical"));
     }
 
     #[test]
