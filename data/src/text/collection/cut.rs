@@ -42,8 +42,8 @@ impl CutDocument<'_> {
                 CollectionUnit::Title if title.is_empty() => {}
                 CollectionUnit::Title => each(title)?,
                 CollectionUnit::Span => {
-                    let found = spans(self.whole, self.group, sentences.len(), wanted.spans, self.seed);
-                    found.into_iter().try_for_each(each)?;
+                    let mut found = spans(self.whole, self.group, sentences.len(), wanted.spans, self.seed);
+                    found.try_for_each(each)?;
                 }
             }
         }
