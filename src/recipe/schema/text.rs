@@ -38,7 +38,7 @@ pub struct SourceSection {
     /// The most words of a passage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passage_words: Option<usize>,
-    /// The number of spans for each sentence.
+    /// The number of spans for each sentence, or each 21 words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spans: Option<f64>,
     /// Whether the folder that a file lies in is its label, for topic accuracy.

@@ -42,8 +42,8 @@ impl CutDocument<'_> {
                 CollectionUnit::Title if title.is_empty() => {}
                 CollectionUnit::Title => each(title)?,
                 CollectionUnit::Span => {
-                    let mean = wanted.spans * sentences.len() as f64;
-                    spans(self.whole, self.group, mean, self.seed).try_for_each(each)?;
+                    let mut found = spans(self.whole, self.group, sentences.len(), wanted.spans, self.seed);
+                    found.try_for_each(each)?;
                 }
             }
         }

@@ -13,8 +13,8 @@ use crate::text::TextError;
 pub enum CollectionUnit {
     /// Title, a space, and text: the whole document, however long.
     Document,
-    /// A window of whole sentences of the text. Windows do not overlap; a text that fits into one gives none, because
-    /// it would repeat the document.
+    /// A window of whole sentences of the text, or of words of a longer sentence. Windows do not overlap; a text that
+    /// fits into one gives none, because it would repeat the document.
     Passage,
     /// A sentence of the text.
     Sentence,
@@ -46,11 +46,11 @@ pub struct CollectionUnits {
     pub title: Option<String>,
     /// The column or JSON field with the ids; `_id`, `id`, `doc_id` or `docid` where there is one.
     pub id: Option<String>,
-    /// The most words of a passage, as Unicode's annex 29 tells words: a character of Chinese is one. A single sentence
-    /// may be longer. Default 96: about 125 word pieces of English, so that a passage fits into the 128 tokens that
-    /// many teachers read.
+    /// The most words of a passage, as Unicode's annex 29 tells words: a character of Chinese is one. Default 96: about
+    /// 125 word pieces of English, so that a passage fits into the 128 tokens that many teachers read.
     pub passage_words: usize,
-    /// The number of spans for each sentence of a document. Default 1: about as many spans as sentences.
+    /// The number of spans for each sentence of a document, or each 21 words where these are fewer. Default 1: about as
+    /// many spans as sentences.
     pub spans: f64,
 }
 
