@@ -11,6 +11,7 @@ mod exporting;
 mod going_on;
 mod gpu;
 mod joining;
+mod lexical;
 mod methods;
 mod reporting;
 mod results;
