@@ -1,6 +1,6 @@
 //! Vectors of two halves: a dense one, and a lexical one behind it.
 
-use limbeck_encoder::folded::DENSE_WEIGHT;
+use limbeck_encoder::lexical::DENSE_WEIGHT;
 use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, LexicalHalf, SearchSide, normalise};
 
 /// The width of the dense half of the encoder's vectors: all of them, where it has no lexical half.
@@ -123,7 +123,7 @@ impl Encoder for LexicalEncoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use limbeck_encoder::folded::{LEXICAL_WEIGHT, LexicalTable};
+    use limbeck_encoder::lexical::{LEXICAL_WEIGHT, LexicalTable};
 
     use super::*;
     use crate::measure::test_support::FakeEncoder;

@@ -55,18 +55,22 @@
 //! ```
 
 mod batch;
+mod embeddings;
 mod encode;
 mod error;
 pub mod files;
 pub mod folded;
+pub mod lexical;
 mod normalise;
 mod tokenizer;
 mod words;
 
 pub use batch::TokenBatch;
-pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo, SearchSide};
+pub use embeddings::Embeddings;
+pub use encode::{EncodeError, Encoder, EncoderInfo, SearchSide};
 pub use error::{Error, Result};
-pub use folded::{LexicalHalf, Precision, Student};
+pub use folded::{Precision, Student};
+pub use lexical::LexicalHalf;
 pub use normalise::normalise;
 pub use tokenizer::{KeptSide, Special, TOKENIZER_FILES, Tokenizer, Truncation};
 pub use words::WordTokenizer;

@@ -73,8 +73,8 @@ pub(super) struct Arguments {
 }
 
 /// Why no vector with a lexical half is written as bits.
-const BINARY_HALVES: &str = "--precision binary: bits have no weights, so the two halves of these vectors would count by \
-                             their widths alone, and the zeros of unknown words as differences; int8 keeps both";
+const BINARY_HALVES: &str = "--precision binary: bits have no weights, so the two halves of these vectors would count \
+                             by their widths, and the zeros of unknown words as differences; int8 keeps both";
 
 fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())

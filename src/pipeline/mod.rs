@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! fetch ─► text ─► train-teacher ─► export-teacher ─► vocabulary ─► embed ─► distil
-//!       ─► baselines ─► export-student ─► evaluate ─► bench ─► report
+//!       ─► baselines ─► lexical ─► export-student ─► evaluate ─► bench ─► report
 //! ```
 //!
 //! In place of distil stand the methods that `student.methods` names, in its order: distil, simcse, am-softmax. Each

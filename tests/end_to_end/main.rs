@@ -12,6 +12,7 @@ mod exporting;
 mod going_on;
 mod gpu;
 mod joining;
+mod lexical;
 mod methods;
 mod reporting;
 mod results;

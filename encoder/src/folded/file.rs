@@ -16,11 +16,12 @@ use super::{
     Precision,
     header::{CHECKSUM, Header, MAGIC, NEWEST_VERSION, OLDEST_VERSION, check, section_entries, version},
     layout::FoldedLayout,
-    lexical::{LexicalHalf, LexicalSections, check_words},
+    lexical::LexicalSections,
     map::map,
+    mapped::MappedSection,
     sections::{SectionName, sections},
 };
-use crate::{Error, Result};
+use crate::{Error, LexicalHalf, Result, lexical::LexicalSource};
 
 /// An opened and checked file.
 pub(super) struct FoldedFile {
@@ -31,18 +32,6 @@ pub(super) struct FoldedFile {
     pub(super) tokenizer: Vec<u8>,
     sections: Vec<(SectionName, Range<usize>)>,
     pub(super) map: Arc<Mmap>,
-}
-
-/// A mapped section that may outlive its [`FoldedFile`].
-pub(super) struct MappedSection {
-    map: Arc<Mmap>,
-    bytes: Range<usize>,
-}
-
-impl AsRef<[u8]> for MappedSection {
-    fn as_ref(&self) -> &[u8] {
-        &self.map[self.bytes.clone()]
-    }
 }
 
 impl FoldedFile {
@@ -91,8 +80,7 @@ impl FoldedFile {
         (&file).read_exact(&mut tokenizer).map_err(unreadable)?;
         let file = Self { path: path.into(), header, layout, tokenizer, sections, map: Arc::new(map) };
         if file.header.lexical.is_some() {
-            let offsets = bytemuck::cast_slice(file.bytes(SectionName::LexicalOffsets));
-            check_words(offsets, file.bytes(SectionName::LexicalWords)).map_err(wrong)?;
+            file.lexical_sections().view().check_words().map_err(wrong)?;
         }
         Ok(file)
     }
@@ -110,14 +98,17 @@ impl FoldedFile {
     /// The lexical half, which keeps the file mapped.
     pub(super) fn lexical(&self) -> Option<LexicalHalf> {
         let shape = self.header.lexical?;
-        Some(LexicalHalf::mapped(LexicalSections {
-            shape,
+        Some(LexicalHalf::of_source(self.lexical_sections(), shape.dimension))
+    }
+
+    fn lexical_sections(&self) -> LexicalSections {
+        LexicalSections {
             precision: self.layout.precision,
             offsets: self.mapped(SectionName::LexicalOffsets),
             words: self.mapped(SectionName::LexicalWords),
             rows: self.mapped(SectionName::LexicalRows),
             scales: self.mapped(SectionName::LexicalScale),
-        }))
+        }
     }
 
     fn range(&self, name: SectionName) -> Range<usize> {

@@ -18,6 +18,7 @@ mod header;
 mod layout;
 mod lexical;
 mod map;
+mod mapped;
 mod math;
 mod panels;
 mod parts;
@@ -34,7 +35,6 @@ mod tests;
 mod write;
 
 pub use file::is_folded;
-pub use lexical::{DENSE_WEIGHT, LEXICAL_WEIGHT, LexicalHalf, LexicalTable};
 pub use parts::{Attention, Convolution, MaxPooled, Parts};
 pub use shape::{AttentionShape, ConvolutionShape, Shape};
 pub use student::Student;

@@ -2,7 +2,8 @@
 
 use half::f16;
 
-use super::{LexicalTable, Precision};
+use super::Precision;
+use crate::lexical::LexicalTable;
 
 /// A whole student: tables with a row for each token, the matrices after them, and the tokenizer.
 ///
@@ -120,7 +121,7 @@ impl Parts {
             numbers("skip table", table, &[self.vocabulary, self.dimension])?;
         }
         if let Some(lexical) = &self.lexical {
-            lexical.check_for(precision)?;
+            lexical.check_within(if precision == Precision::F16 { f16::MAX.to_f32() } else { f32::MAX })?;
         }
         let tables = self.convolutions().map(|convolution| &convolution.table);
         let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);

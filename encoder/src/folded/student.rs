@@ -7,11 +7,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use super::{
     block::{BlockScratch, FoldedModel},
     file::FoldedFile,
-    lexical::LexicalHalf,
     sections::SectionName,
     simd::Level,
 };
-use crate::{Embeddings, EncodeError, Encoder, EncoderInfo, Error, Result, Special, TokenBatch, Tokenizer};
+use crate::{
+    Embeddings, EncodeError, Encoder, EncoderInfo, Error, LexicalHalf, Result, Special, TokenBatch, Tokenizer,
+};
 
 /// How many texts are encoded together.
 const BLOCK: usize = 64;

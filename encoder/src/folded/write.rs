@@ -8,9 +8,10 @@ use std::{
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    LexicalTable, Precision,
+    Precision,
     header::{CHECKSUM, Header},
     layout::{FoldedLayout, HEAD_LANES},
+    lexical::{LexicalShape, LexicalWriter},
     panels::HeadPanels,
     parts::Parts,
     rows::TableRows,
@@ -49,7 +50,7 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
         parameters: parts.parameters,
         metadata: parts.metadata.clone(),
         compared,
-        lexical: parts.lexical.as_ref().map(LexicalTable::shape),
+        lexical: parts.lexical.as_ref().map(LexicalShape::of),
         sections: Vec::new(),
     };
     let sections = sections(&layout, header.lexical.as_ref(), parts.tokenizer.len());
@@ -120,11 +121,12 @@ fn write_section(name: SectionName, rows: &TableRows<'_>, head: &HeadPanels<'_>,
 /// A section of the lexical half; nothing where the student has none.
 fn write_lexical(name: SectionName, rows: &TableRows<'_>, to: &mut dyn Write) -> io::Result<()> {
     let Some(table) = &rows.parts.lexical else { return Ok(()) };
+    let table = LexicalWriter { table, precision: rows.layout.precision };
     match name {
-        SectionName::LexicalOffsets => to.write_all(bytemuck::cast_slice(&table.offsets())),
+        SectionName::LexicalOffsets => table.write_offsets(to),
         SectionName::LexicalWords => table.write_words(to),
-        SectionName::LexicalScale => to.write_all(bytemuck::cast_slice(&table.scales())),
-        _ => table.write_rows(rows.layout.precision, to),
+        SectionName::LexicalScale => table.write_scales(to),
+        _ => table.write_rows(to),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use limbeck_data::files;
 use limbeck_encoder::LexicalHalf;
-use limbeck_encoder::folded::LexicalTable;
+use limbeck_encoder::lexical::LexicalTable;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};

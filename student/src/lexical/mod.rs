@@ -31,7 +31,7 @@ mod svd;
 
 use limbeck_data::Monitor;
 use limbeck_encoder::LexicalHalf;
-use limbeck_encoder::folded::LexicalTable;
+use limbeck_encoder::lexical::LexicalTable;
 
 use crate::error::{Error, Result};
 use counts::WordCounts;

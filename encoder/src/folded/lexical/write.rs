@@ -4,51 +4,60 @@ use std::io::{self, Write};
 
 use half::{f16, slice::HalfFloatSliceExt};
 
-use super::{
-    super::{
+use crate::{
+    folded::{
         Precision,
         quantise::{LARGEST, largest, quantise},
     },
-    LexicalTable,
+    lexical::LexicalTable,
 };
 
-impl LexicalTable {
-    /// Where each word begins among the bytes of all words, and where the last one ends.
-    pub(in crate::folded) fn offsets(&self) -> Vec<u32> {
-        let ends = self.words.iter().scan(0u32, |end, word| {
-            *end += word.len() as u32;
-            Some(*end)
-        });
-        std::iter::once(0).chain(ends).collect()
-    }
+/// Writes a table's sections.
+pub(in crate::folded) struct LexicalWriter<'a> {
+    pub(in crate::folded) table: &'a LexicalTable,
+    pub(in crate::folded) precision: Precision,
+}
 
-    /// The value of 1 in each row, in int8.
-    pub(in crate::folded) fn scales(&self) -> Vec<f32> {
-        self.rows.chunks_exact(self.dimension).map(|row| largest(row) / LARGEST).collect()
+impl LexicalWriter<'_> {
+    pub(in crate::folded) fn write_offsets(&self, to: &mut dyn Write) -> io::Result<()> {
+        to.write_all(bytemuck::cast_slice(&self.table.offsets()))
     }
 
     pub(in crate::folded) fn write_words(&self, to: &mut dyn Write) -> io::Result<()> {
-        self.words.iter().try_for_each(|word| to.write_all(word.as_bytes()))
+        self.table.words.iter().try_for_each(|word| to.write_all(word.as_bytes()))
     }
 
-    pub(in crate::folded) fn write_rows(&self, precision: Precision, to: &mut dyn Write) -> io::Result<()> {
-        let mut rows = self.rows.chunks_exact(self.dimension);
-        match precision {
-            Precision::F32 => to.write_all(bytemuck::cast_slice(&self.rows)),
+    /// What 1 is worth in each row of int8.
+    pub(in crate::folded) fn write_scales(&self, to: &mut dyn Write) -> io::Result<()> {
+        self.rows().try_for_each(|row| to.write_all(&scale(row).to_le_bytes()))
+    }
+
+    pub(in crate::folded) fn write_rows(&self, to: &mut dyn Write) -> io::Result<()> {
+        match self.precision {
+            Precision::F32 => to.write_all(bytemuck::cast_slice(&self.table.rows)),
             Precision::F16 => {
-                let mut halves = vec![f16::ZERO; self.dimension];
-                rows.try_for_each(|row| {
+                let mut halves = vec![f16::ZERO; self.table.dimension];
+                self.rows().try_for_each(|row| {
                     halves.convert_from_f32_slice(row);
                     to.write_all(bytemuck::cast_slice(&halves))
                 })
             }
             Precision::Int8 => {
-                let mut numbers = vec![0i8; self.dimension];
-                rows.zip(self.scales()).try_for_each(|(row, scale)| {
+                let mut numbers = vec![0i8; self.table.dimension];
+                self.rows().try_for_each(|row| {
+                    let scale = scale(row);
                     quantise(row, |_| scale, &mut numbers);
                     to.write_all(bytemuck::cast_slice(&numbers))
                 })
             }
         }
     }
+
+    fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.table.rows.chunks_exact(self.table.dimension)
+    }
+}
+
+fn scale(row: &[f32]) -> f32 {
+    largest(row) / LARGEST
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Embeddings, Encoder, Error,
-    folded::{DENSE_WEIGHT, LEXICAL_WEIGHT, LexicalHalf, LexicalTable},
+    lexical::{DENSE_WEIGHT, LEXICAL_WEIGHT, LexicalHalf, LexicalTable},
     normalise,
 };
 

@@ -4,9 +4,9 @@ use std::{fmt, sync::Arc};
 
 use super::{
     LexicalTable,
-    index::{LexicalSections, LexicalView, Storage},
+    view::{InMemory, LexicalSource, LexicalView},
 };
-use crate::{Embeddings, Result, WordTokenizer, folded::math, normalise};
+use crate::{Result, WordTokenizer, embeddings::Embeddings, normalise};
 
 /// √⅔: the length of the dense half in a whole vector.
 pub const DENSE_WEIGHT: f32 = 0.816_496_6;
@@ -20,7 +20,7 @@ pub const LEXICAL_WEIGHT: f32 = 0.577_350_26;
 /// machines give the same bits. A clone shares the table, which in a folded file stays mapped.
 ///
 /// ```
-/// use limbeck_encoder::folded::{LexicalHalf, LexicalTable};
+/// use limbeck_encoder::lexical::{LexicalHalf, LexicalTable};
 ///
 /// # fn main() -> Result<(), limbeck_encoder::Error> {
 /// let words = ["cell", "map"].map(String::from).to_vec();
@@ -35,7 +35,7 @@ pub const LEXICAL_WEIGHT: f32 = 0.577_350_26;
 /// ```
 #[derive(Clone)]
 pub struct LexicalHalf {
-    storage: Arc<Storage>,
+    source: Arc<dyn LexicalSource>,
     tokenizer: Arc<WordTokenizer>,
     words: usize,
     dimension: usize,
@@ -56,13 +56,13 @@ impl LexicalHalf {
     pub fn new(table: LexicalTable) -> Result<Self> {
         table.check()?;
         let (words, dimension) = (table.words.len(), table.dimension);
-        Ok(Self { storage: Arc::new(Storage::owned(table)), tokenizer: Arc::default(), words, dimension })
+        Ok(Self { source: Arc::new(InMemory::new(table)), tokenizer: Arc::default(), words, dimension })
     }
 
-    /// The half of a folded file, whose sections have been checked.
-    pub(in crate::folded) fn mapped(sections: LexicalSections) -> Self {
-        let (words, dimension) = (sections.shape.words, sections.shape.dimension);
-        Self { storage: Arc::new(Storage::Mapped(sections)), tokenizer: Arc::default(), words, dimension }
+    /// The half of `dimension` numbers that `source` holds, which has been checked.
+    pub(crate) fn of_source(source: impl LexicalSource + 'static, dimension: usize) -> Self {
+        let words = source.view().offsets.len() - 1;
+        Self { source: Arc::new(source), tokenizer: Arc::default(), words, dimension }
     }
 
     /// The width of the half.
@@ -77,7 +77,7 @@ impl LexicalHalf {
 
     /// The words and their rows, copied, in f32.
     pub fn table(&self) -> LexicalTable {
-        let view = self.storage.view();
+        let view = self.source.view();
         let words = (0..self.words).map(|row| String::from_utf8_lossy(view.word(row)).into_owned()).collect();
         let mut rows = vec![0.0; self.words * self.dimension];
         (0u32..).zip(rows.chunks_exact_mut(self.dimension)).for_each(|(row, to)| view.add(row, 1.0, to));
@@ -86,7 +86,7 @@ impl LexicalHalf {
 
     /// Whether the text has a word with a row. The half of a text without one is zeros.
     pub fn knows(&self, text: &str) -> bool {
-        let (view, mut is_known) = (self.storage.view(), false);
+        let (view, mut is_known) = (self.source.view(), false);
         self.tokenizer.for_each_word(text, |word| is_known = is_known || view.find(word).is_some());
         is_known
     }
@@ -98,7 +98,7 @@ impl LexicalHalf {
     /// When `out` has another length than [`LexicalHalf::dimension`].
     pub fn encode_into(&self, text: &str, out: &mut [f32]) -> bool {
         assert_eq!(out.len(), self.dimension, "the width of a lexical half");
-        self.sum(self.storage.view(), text, out)
+        self.sum(self.source.view(), text, out)
     }
 
     /// The whole vectors of `texts`: each row of `dense`, scaled to length √⅔, and behind it the text's half, scaled to
@@ -117,12 +117,12 @@ impl LexicalHalf {
     }
 
     /// Writes a text's whole vector to `whole`.
-    pub(in crate::folded) fn write_whole(&self, text: &str, dense: &[f32], whole: &mut [f32]) {
+    pub(crate) fn write_whole(&self, text: &str, dense: &[f32], whole: &mut [f32]) {
         let (first, second) = whole.split_at_mut(dense.len());
         first.copy_from_slice(dense);
         normalise(first);
         first.iter_mut().for_each(|value| *value *= DENSE_WEIGHT);
-        self.sum(self.storage.view(), text, second);
+        self.sum(self.source.view(), text, second);
         second.iter_mut().for_each(|value| *value *= LEXICAL_WEIGHT);
     }
 
@@ -135,7 +135,11 @@ impl LexicalHalf {
         for same in rows.chunk_by(|a, b| a == b) {
             view.add(same[0], (same.len() as f32).sqrt(), out);
         }
-        math::normalise(out);
-        out.iter().any(|&value| value != 0.0)
+        let has_direction = normalise(out);
+        if !has_direction {
+            // The rows of a damaged file may not be finite.
+            out.fill(0.0);
+        }
+        has_direction
     }
 }
