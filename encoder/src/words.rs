@@ -1,6 +1,6 @@
 //! [`WordTokenizer`]: the words of a text as word search counts them: lower case, without stop words, stemmed.
 
-use rust_stemmers::{Algorithm, Stemmer};
+use snowball_stemmers_rs::{Algorithm, Stemmer};
 
 /// Words that English texts are full of whatever they are about: the list of Lucene's `EnglishAnalyzer`.
 const STOP_WORDS: [&str; 33] = [

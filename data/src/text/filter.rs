@@ -54,7 +54,9 @@ impl<'a> TextFilter<'a> {
             &mut counts.excluded
         } else {
             let hash = hash(text);
-            if self.left_out.own_queries.contains(&hash) {
+            // A whole document of one sentence is its own query, and is trained on all the same.
+            let may_be_query = matches!(unit, None | Some(CollectionUnit::Title | CollectionUnit::Sentence));
+            if may_be_query && self.left_out.own_queries.contains(&hash) {
                 counts.own_query += 1;
                 return None;
             }

@@ -11,6 +11,8 @@ use crate::text::{hash, sentences};
 
 /// The fewest words of a sentence that serves as a query.
 const FEWEST_WORDS: usize = 4;
+/// The most words of a sentence that serves as a query: nobody asks longer ones.
+const MOST_WORDS: usize = 40;
 /// Keeps these keys apart from those of samples. No setting changes them, so that plans of the same collection are
 /// measured on the same queries.
 const QUERY_SEED: u64 = 0x5155_4552_5155_4552;
@@ -73,13 +75,35 @@ impl OwnQueryDraw {
     }
 }
 
-/// The title, or else the sentence of four words or more with the smallest key.
+/// The title, or else the sentence of 4 to 40 words with the smallest key. A longer one is cut at the marks in it, which
+/// end no sentence by Unicode's rules where a small letter follows.
 fn query_of(document: &CollectionDocument) -> Option<&str> {
     if !document.title.is_empty() {
         return Some(&document.title);
     }
-    let is_long = |sentence: &&str| sentence.unicode_words().nth(FEWEST_WORDS - 1).is_some();
-    sentences(&document.text).filter(is_long).min_by_key(|sentence| key(hash(sentence)))
+    let is_fit = |query: &&str| (FEWEST_WORDS..=MOST_WORDS).contains(&query.unicode_words().count());
+    let queries = || sentences(&document.text).flat_map(cut_at_marks).filter(is_fit);
+    // Of a text without a mark the beginning serves.
+    queries().min_by_key(|query| key(hash(query))).or_else(|| first_words(&document.text))
+}
+
+/// The sentence, cut at full stops, question and exclamation marks and semicolons before a space where it is long.
+fn cut_at_marks(sentence: &str) -> impl Iterator<Item = &str> {
+    let is_long = sentence.unicode_words().nth(MOST_WORDS).is_some();
+    let mut before = ' ';
+    let pieces = sentence.split(move |character: char| {
+        let is_end = is_long && character.is_whitespace() && matches!(before, '.' | '?' | '!' | ';');
+        before = character;
+        is_end
+    });
+    pieces.map(str::trim)
+}
+
+/// The first 40 words of a text that has 4 or more.
+fn first_words(text: &str) -> Option<&str> {
+    let words: Vec<(usize, &str)> = text.unicode_word_indices().take(MOST_WORDS).collect();
+    let (first, (last, word)) = (words.first()?, words.last()?);
+    (words.len() >= FEWEST_WORDS).then(|| &text[first.0..last + word.len()])
 }
 
 fn key(hash: u64) -> u64 {
@@ -110,6 +134,14 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0], OwnQuery { id: "1".to_owned(), text: "A title".to_owned() });
         assert!(found[1].id == "2" && found[1].text.ends_with("sentence is long.") || found[1].text.starts_with("And"));
+    }
+
+    #[test]
+    fn a_long_sentence_is_cut_at_its_marks_or_after_forty_words() {
+        let long = format!("{} . the end of this text", "word ".repeat(50).trim());
+        assert_eq!(drawn(9, [(1, "", long)])[0].text, "the end of this text");
+        let unmarked = "word ".repeat(100);
+        assert_eq!(drawn(9, [(1, "", unmarked)])[0].text, "word ".repeat(40).trim());
     }
 
     #[test]
