@@ -10,6 +10,8 @@
 //! | [`shared_space`] | do queries find what another model indexed? | any text |
 //! | [`word_order`] | does the student react to word order as the teacher does? | held-out text |
 //! | [`linear_probe`] | can topics be read off the vectors? | labelled documents |
+//! | [`classification`] | can classes be read off the vectors? | training and test texts with labels |
+//! | [`clustering`] | do near vectors have one label? | texts with labels |
 //! | [`speed`] | how many sentences a second? | any text |
 //! | [`evaluation`] | all of these but the speed, as a row of a run's table | all of it |
 //!
@@ -17,11 +19,16 @@
 //! machine.
 
 pub mod alignment;
+pub mod classification;
+pub mod clustering;
 pub mod correlation;
 pub mod evaluation;
 pub mod fidelity;
 pub mod held_out;
+mod k_means;
+mod lbfgs;
 pub mod linear_probe;
+mod logistic;
 pub mod model;
 mod sample;
 pub mod set_names;

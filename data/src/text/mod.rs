@@ -86,6 +86,7 @@ pub use source_counts::SourceCounts;
 
 pub(crate) use options::ReadOptions;
 pub(crate) use pair_columns::PAIR_COLUMNS;
+pub(crate) use source::is_table;
 pub(crate) use table::TableReader;
 
 /// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.
