@@ -40,7 +40,7 @@ impl TableCells {
 }
 
 /// A row a model, a column a figure. A figure that no model has gets no column; shares and accuracies are in percent.
-/// Search has nDCG@10 × 100, and BM25 a row below the models.
+/// Search has nDCG@10 × 100, and BM25 a row below the models; classes have accuracy and clusters the V-measure × 100.
 pub fn table(summary: &Summary) -> String {
     let TableCells { head, rows } = table_cells(summary);
     let mut table = Table::new();

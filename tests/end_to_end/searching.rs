@@ -53,6 +53,25 @@ fn documents_may_be_embedded_by_a_students_teacher_only_in_one_space() {
 }
 
 #[test]
+fn classes_and_clusters_are_measured_on_tables_of_texts_and_labels() {
+    let project = MODELS.copy();
+    let mut table = "text\tlabel\n".to_owned();
+    for noun in ["river", "garden", "market", "house"] {
+        writeln!(table, "the dog sees the {noun}\tanimals\na guitar plays music in the {noun}\tmusic").unwrap();
+    }
+    project.write("topics/train.tsv", &table);
+    project.write("topics/test.tsv", &table);
+    let sets = "--classification topics --clustering topics";
+    let scored = project.succeed(&format!("evaluate --model static {sets} --json")).json();
+    let keys: Vec<&String> = scored.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["model", "classification", "clustering"]);
+    assert_eq!(scored["classification"]["topics"]["accuracy"], 100.0);
+    assert_eq!(scored["clustering"]["topics"]["clusters"], 2);
+    let printed = project.succeed(&format!("evaluate --model static {sets}")).stdout;
+    assert!(printed.contains("accuracy, macro F1 100.00  (8 training texts, 8 test)"), "{printed}");
+}
+
+#[test]
 fn a_broken_collection_is_refused_with_file_and_line() {
     let project = MODELS.copy();
     write_collection(&project);

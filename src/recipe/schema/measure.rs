@@ -34,6 +34,10 @@ pub struct EvaluateSection {
     pub columns: StsColumns,
     /// Collections to search, folders in BEIR's layout: corpus, queries and judgements.
     pub retrieval: Vec<PathBuf>,
+    /// Sets of classes: folders with tables `train` and `test` of texts and labels.
+    pub classification: Vec<PathBuf>,
+    /// Sets whose test part is clustered, folders as for `classification`.
+    pub clustering: Vec<PathBuf>,
     /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.
@@ -48,6 +52,8 @@ impl Default for EvaluateSection {
             sts: Vec::new(),
             columns: StsColumns::default(),
             retrieval: Vec::new(),
+            classification: Vec::new(),
+            clustering: Vec::new(),
             word_order: true,
             word_order_sentences: 500,
             topic_documents: 300,
@@ -72,13 +78,20 @@ impl Default for BenchSection {
 }
 
 impl EvaluateSection {
+    /// The folders of all tasks.
+    pub fn task_folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.retrieval.iter().chain(&self.classification).chain(&self.clustering)
+    }
+
     /// Refuses files and folders that aren't there, and a probe without documents.
     pub fn check(&self) -> Check {
         if self.topic_documents == 0 {
             return problem("evaluate.topic_documents is 0: a probe needs documents to train on", "300 is the default");
         }
         check_files("evaluate.sts", &self.sts)?;
-        check_folders("evaluate.retrieval", &self.retrieval)
+        check_folders("evaluate.retrieval", &self.retrieval)?;
+        check_folders("evaluate.classification", &self.classification)?;
+        check_folders("evaluate.clustering", &self.clustering)
     }
 }
 
