@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (model, summary) = distil(&job, Monitor::silent())?;
     println!("held-out cosine {:.3} at the start, {:.3} after {} steps", summary.start, summary.best, summary.steps);
 
-    let student = StudentFolder { model, tokenizer, origin: serde_json::Value::Null };
+    let student = StudentFolder { model, tokenizer, lexical: None, origin: serde_json::Value::Null };
     student.save(to)?;
     remove_checkpoints(to)?;
     let folded = to.join("student.int8.limbeck");

@@ -32,6 +32,7 @@
 pub mod cache_teacher;
 pub mod commands;
 pub mod error;
+pub mod halves;
 mod json_file;
 pub mod measure;
 pub mod models;
@@ -39,6 +40,7 @@ pub mod output;
 pub mod pipeline;
 pub mod recipe;
 pub mod report;
+pub mod search;
 pub mod summary;
 pub mod terminal;
 pub mod vectors;

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use crate::folded::LexicalHalf;
+
 /// The error of an engine that cannot encode: the engine's own error, boxed.
 pub type EncodeError = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -115,4 +117,9 @@ pub trait Encoder: Send + Sync {
 
     /// The facts about this encoder.
     fn info(&self) -> EncoderInfo;
+
+    /// The lexical half that the vectors end with, where they have one. The numbers before it are the dense half.
+    fn lexical(&self) -> Option<&LexicalHalf> {
+        None
+    }
 }

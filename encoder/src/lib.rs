@@ -66,7 +66,7 @@ mod words;
 pub use batch::TokenBatch;
 pub use encode::{Embeddings, EncodeError, Encoder, EncoderInfo, SearchSide};
 pub use error::{Error, Result};
-pub use folded::{Precision, Student};
+pub use folded::{LexicalHalf, Precision, Student};
 pub use normalise::normalise;
 pub use tokenizer::{KeptSide, Special, TOKENIZER_FILES, Tokenizer, Truncation};
 pub use words::WordTokenizer;

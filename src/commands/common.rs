@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::halves::dense_dimension;
 use crate::models::{DEFAULT_RUNTIME, ModelOptions, Opener, StudentEngine};
 use crate::recipe::{self, Recipe};
 use clap::Args;
@@ -186,11 +187,12 @@ pub(super) struct Opened {
     pub(super) encoder: Box<dyn Encoder>,
 }
 
-/// An error unless the model's vectors have `dimension` numbers or more.
+/// An error unless the model's vectors, or their dense halves, have `dimension` numbers or more.
 pub(super) fn check_dimension(dimension: usize, model: &Opened) -> Result<()> {
-    let whole = model.encoder.info().dimension;
+    let whole = dense_dimension(&*model.encoder);
     if dimension == 0 || dimension > whole {
-        let what = format!("--dimension {dimension}: {} gives vectors of {whole} numbers", model.name);
+        let vectors = if model.encoder.lexical().is_some() { "dense halves" } else { "vectors" };
+        let what = format!("--dimension {dimension}: {} gives {vectors} of {whole} numbers", model.name);
         return Err(Error::Usage(what));
     }
     Ok(())

@@ -9,15 +9,15 @@ use limbeck_data::assets::Uri;
 use limbeck_data::cache::{Cache, Columns};
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{DistilJob, Targets};
-use limbeck_student::folder::StudentFolder;
 use serde_json::{Map, json};
 
 use super::common::{RecipeArguments, locate, print_path};
 use super::overwrite_guard::lock_student_folder;
 use crate::error::{Error, Result};
 use crate::models::tokenizer_file;
+use crate::pipeline::given_student::GivenStudent;
 use crate::pipeline::stages::distil::{ID, distil_into, warn};
-use crate::recipe::{Recipe, VocabularySource};
+use crate::recipe::{Recipe, VocabularySource, check_given};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck distil --cache cache --to student\n  \
@@ -32,9 +32,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "CACHE")]
     held_out: Option<PathBuf>,
 
-    /// A student's folder to start from, in place of the static start; its shape and tokenizer are kept
+    /// A student's folder, or a run's, or its URI, to go on from in place of the static start; its shape and tokenizer
+    /// are kept
     #[arg(long, value_name = "DIR", conflicts_with = "tokenizer")]
-    student: Option<PathBuf>,
+    student: Option<Uri>,
 
     /// The student's tokenizer.json or its URI; the cache's own by default
     #[arg(long, value_name = "FILE")]
@@ -68,12 +69,16 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if let Some(key) = overridden.find(|key| arguments.student.is_some() && key.starts_with("student")) {
         return Err(Error::Usage(format!("--set {key}: with --student, its shape is kept")));
     }
-    let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), arguments.student.as_ref()];
+    let given = given_student(arguments, &recipe, monitor)?;
+    let inputs = [Some(&arguments.cache), arguments.held_out.as_ref(), given.as_ref().map(|given| &given.folder)];
     let _lock = lock_student_folder(&arguments.to, inputs.into_iter().flatten())?;
     let columns = Columns { text: arguments.text_column.clone(), vector: arguments.vector_column.clone() };
     let open = |path: &Path| Cache::open_columns(path, &columns);
     let (cache, held_out) = (open(&arguments.cache)?, arguments.held_out.as_deref().map(open).transpose()?);
-    let student = arguments.student.as_deref().map(|path| StudentFolder::open(path, &Device::Cpu)).transpose()?;
+    let student = given.as_ref().map(GivenStudent::open).transpose()?;
+    if let Some(student) = student.as_ref().filter(|_| arguments.student.is_none()) {
+        check_given(&recipe, &student.model.config)?;
+    }
     let opened;
     let tokenizer = match (tokenizer_path(arguments, &recipe, monitor)?, &student) {
         (None, Some(student)) => &student.tokenizer,
@@ -103,6 +108,16 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     warn(&job, monitor)?;
     distil_into(&job, Map::from_iter([("cache".into(), json!(arguments.cache))]), monitor)?;
     print_path(&arguments.to)
+}
+
+/// The student to go on from that the command line or the recipe names.
+fn given_student(arguments: &Arguments, recipe: &Recipe, monitor: Monitor) -> Result<Option<GivenStudent>> {
+    let in_recipe: Option<Uri> = recipe.student.from.as_deref().map(str::parse).transpose()?;
+    let Some(uri) = arguments.student.as_ref().or(in_recipe.as_ref()) else { return Ok(None) };
+    if arguments.tokenizer.is_some() {
+        return Err(Error::Usage("--tokenizer: the student that student.from names has its own".into()));
+    }
+    GivenStudent::find(&locate(uri, monitor)?).map(Some)
 }
 
 /// The tokenizer that the command line or, for a new student, the recipe names.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, Uri};
-use limbeck_data::cache::CacheSpec;
+use limbeck_data::cache::{CacheSpec, GoneTexts, change_text};
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::embed::{EmbedJob, TextSources, run as embed};
@@ -17,7 +17,7 @@ use super::overwrite_guard::refuse_cache;
 use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
 use crate::models::{StudentEngine, tokenizer_file};
-use crate::pipeline::stages::embed::note;
+use crate::pipeline::stages::embed::{note, note_new_texts};
 
 #[derive(Args)]
 #[command(after_help = "Examples:\n  limbeck embed --teacher ./all-MiniLM-L6-v2 --input corpus.txt.gz --to cache\n  \
@@ -110,19 +110,26 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         (None, path) => open_local(arguments, &path.unwrap_or_default(), monitor)?,
     };
     let spec = teacher.spec(hash_of_text(arguments)?, arguments.storage)?;
+    let spec = CacheSpec { part: arguments.shard, ..spec };
+    // The input may have grown since the cache was made.
+    let again = arguments.text.chunks(&arguments.input, &LeftOutTexts::default())?;
+    let is_grown = change_text(&arguments.to, &spec, again, GoneTexts::Refuse, monitor)?;
     let job = EmbedJob {
         teacher: teacher.for_job(),
         texts: Box::new(texts),
         sources: TextSources::default(),
         total: None,
         folder: &arguments.to,
-        spec: CacheSpec { part: arguments.shard, ..spec },
+        spec,
         tokens: true,
         student: student.as_ref(),
     };
     let summary = embed(job, monitor)?;
     left_out.note(&arguments.input, monitor);
     note("all", &summary, &TextSources::default(), monitor);
+    if is_grown {
+        note_new_texts("all", &summary, monitor);
+    }
     print_path(&arguments.to)
 }
 

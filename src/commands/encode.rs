@@ -3,13 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use crate::halves::{dense_dimension, texts_without_known_words, truncated, unknown_words_line};
 use crate::output::{Format, VectorWriter};
-use crate::vectors::truncated;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::VectorType;
 use limbeck_data::text::{TextReader, read_lines};
-use limbeck_encoder::{EncoderInfo, Precision};
+use limbeck_encoder::{EncoderInfo, LexicalHalf, Precision};
 
 use super::common::{
     ModelArguments, RunArguments, check_dimension, is_teacher, open_all, precision, refuse_teacher_options,
@@ -54,7 +54,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
 
-    /// Only the first N dimensions of every vector, scaled to length 1 again
+    /// Only the first N dimensions of every vector, scaled to length 1 again; of a vector with a lexical half, only the
+    /// first N of its dense half
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
 
@@ -70,6 +71,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     run: RunArguments,
 }
+
+/// Why no vector with a lexical half is written as bits.
+const BINARY_HALVES: &str = "--precision binary: bits have no weights, so the two halves of these vectors would count by \
+                             their widths alone, and the zeros of unknown words as differences; int8 keeps both";
 
 fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
@@ -103,16 +108,21 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     }
     let mut texts = open_texts(arguments, monitor)?;
     let info = model.encoder.info();
-    let (whole, at_once) = (info.dimension, texts_at_once(&info));
-    let dimension = arguments.dimension.unwrap_or(whole);
-    check_dimension(dimension, model)?;
-    let kind = arguments.precision;
+    let (half, at_once) = (model.encoder.lexical(), texts_at_once(&info));
+    let lexical = half.map_or(0, LexicalHalf::dimension);
+    let dense = arguments.dimension.unwrap_or_else(|| dense_dimension(&*model.encoder));
+    check_dimension(dense, model)?;
+    let (kind, dimension) = (arguments.precision, dense + lexical);
+    if kind == VectorType::Binary && half.is_some() {
+        return Err(Error::Usage(BINARY_HALVES.into()));
+    }
     let prefix = arguments.prefix.as_deref().unwrap_or_default();
     let mut writer = match (format, &arguments.to) {
         (_, Some(path)) => VectorWriter::create(path, format, dimension, kind)?,
         (Format::Jsonl, None) => VectorWriter::to_stdout(dimension, kind),
         (_, None) => return Err(Error::Usage("this format goes to a file: name it with --to".into())),
     };
+    let mut unknown = 0;
     let bar = monitor.stage("encoding", None, "texts");
     loop {
         monitor.check()?;
@@ -127,11 +137,15 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
             let what = format!("{} texts", rows.len());
             Error::Encode { model: model.name.clone(), what, source }
         })?;
-        writer.write(&chunk, &truncated(vectors, dimension))?;
+        unknown += half.map_or(0, |half| texts_without_known_words(&vectors, half));
+        writer.write(&chunk, &truncated(vectors, dense, lexical))?;
         bar.add(chunk.len() as u64);
     }
     let rows = writer.finish()?;
     drop(bar);
+    if unknown > 0 {
+        monitor.note(&unknown_words_line(&model.name, unknown, rows as usize));
+    }
     if arguments.to.is_some() || !std::io::stdout().is_terminal() {
         monitor.note(&format!("{rows} vectors of {dimension} dimensions"));
     }

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::halves::{DenseEncoder, LexicalEncoder, TruncatedEncoder};
 use crate::measure::fidelity::{Reference, note_few, sampled};
 use crate::measure::set_names::set_names;
 use crate::measure::shared_space::shared_space;
 use crate::measure::sts::{StsSet, read_sets, sts};
 use crate::measure::tasks::{TaskPaths, TaskSets};
 use crate::measure::{NamedModel, word_order};
-use crate::vectors::TruncatedEncoder;
 use clap::{ArgGroup, Args};
 use limbeck_data::Monitor;
 use limbeck_data::sts::StsColumns;
 use limbeck_data::text::read_texts;
-use limbeck_encoder::Embeddings;
+use limbeck_encoder::{Embeddings, Encoder};
 
 use super::columns::sts_columns;
 use super::common::{
@@ -96,7 +96,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", conflicts_with = "teacher_prefix")]
     teacher_prompt: Option<String>,
 
-    /// Only the first N dimensions of every vector
+    /// Only the first N dimensions of every vector, or of its dense half
     #[arg(long, value_name = "N")]
     dimension: Option<usize>,
 
@@ -195,17 +195,28 @@ impl<'a> Tasks<'a> {
 
     fn score<'t>(&'t self, model: &NamedModel<'t>) -> Result<Scored<'t>> {
         let sts = (!self.sets.is_empty()).then(|| sts(model, &self.sets, self.monitor)).transpose()?;
-        let documents = self.documents.as_ref().map(|opened| NamedModel::new(&opened.name, &*opened.encoder));
+        let documents = self.documents.as_ref();
+        // The student's lexical half stands beside the documents' vectors too.
+        let lexical = documents
+            .zip(model.encoder.lexical())
+            .map(|(documents, half)| LexicalEncoder { dense: &*documents.encoder, half });
+        let documents = documents.map(|documents| {
+            let encoder = lexical.as_ref().map_or(&*documents.encoder, |both| both as &dyn Encoder);
+            NamedModel::new(&documents.name, encoder)
+        });
         let space = documents.as_ref().filter(|_| !self.space_texts.is_empty()).map(|documents| {
             let texts: Vec<&str> = self.space_texts.iter().map(String::as_str).collect();
             shared_space(model, documents, &texts, self.monitor)
         });
         let space = space.transpose()?;
         let tasks = self.tasks.score(model, documents.as_ref(), self.monitor)?;
-        let agreement = |kind: &'t Kind| Ok((&*kind.name, kind.agreement(model, self.monitor)?));
+        // A teacher has no lexical half to compare with.
+        let dense = DenseEncoder(model.encoder);
+        let dense = NamedModel { encoder: &dense, ..*model };
+        let agreement = |kind: &'t Kind| Ok((&*kind.name, kind.agreement(&dense, self.monitor)?));
         let kinds = self.kinds.iter().map(agreement).collect::<Result<_>>()?;
         let order = self.order.as_ref().map(|(pairs, followed)| {
-            word_order::score(pairs, &word_order::similarities(model, pairs, self.monitor)?, followed)
+            word_order::score(pairs, &word_order::similarities(&dense, pairs, self.monitor)?, followed)
         });
         let order = order.transpose()?;
         Ok(Scored { model: model.name, sts, tasks, space, kinds, order })

@@ -7,7 +7,7 @@ use candle_core::Device;
 use clap::Args;
 use limbeck_data::Error as DataError;
 use limbeck_data::cache::Cache;
-use limbeck_encoder::Student;
+use limbeck_encoder::{LexicalHalf, Student};
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::join::{self, Join};
 use limbeck_student::static_folder::StaticFolder;
@@ -58,6 +58,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
             let info = student.info();
             say!("folded student, {}", info.precision);
             say!("  dimension   {}", info.dimension);
+            if let Some(half) = student.lexical() {
+                say!("  of these    {} dense, {}", student.dense_dimension(), lexical_line(half));
+            }
             say!("  parameters  {}", info.parameters);
             say!("  bytes       {}", info.bytes);
             say!("  vocabulary  {}", student.vocabulary());
@@ -106,6 +109,10 @@ fn training(folder: &Path) -> Result<bool> {
     Ok(true)
 }
 
+fn lexical_line(half: &LexicalHalf) -> String {
+    format!("{} lexical for {} words", half.dimension(), half.words())
+}
+
 fn student(folder: &Path) -> Result<()> {
     let student = StudentFolder::open(folder, &Device::Cpu)?;
     let config = &student.model.config;
@@ -123,6 +130,9 @@ fn student(folder: &Path) -> Result<()> {
         say!("  attention   {heads} heads of {values}, scored by {filters} filters of width {width}");
     }
     say!("  skip        {}", config.skip);
+    if let Some(half) = &student.lexical {
+        say!("  beside it   {}", lexical_line(half));
+    }
     say!("  made from   {}", student.origin);
     Ok(())
 }

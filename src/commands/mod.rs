@@ -11,6 +11,7 @@ macro_rules! say {
 mod am_softmax;
 mod api;
 mod bench;
+mod collection;
 mod columns;
 mod common;
 mod completions;
@@ -27,9 +28,11 @@ mod interrupted;
 mod join;
 mod man;
 mod overwrite_guard;
+mod print_hits;
 mod print_scores;
 mod report;
 mod run;
+mod search;
 mod simcse;
 mod table;
 mod train_teacher;
@@ -89,6 +92,18 @@ enum Command {
     ///
     /// Stages that are up to date are skipped. The same command given again resumes an interrupted run.
     Run(run::Arguments),
+    /// Make a search model of your own documents, without a label or a query
+    ///
+    /// A teacher embeds the documents, their passages, sentences and titles, and spans of them; a student and a static
+    /// student learn from these vectors. The run measures both against the teacher and BM25, and says which of the two
+    /// is worth its cost. It fills in the recipe pipelines/collection.toml and does what `limbeck run` does; the same
+    /// command given again resumes an interrupted run.
+    Collection(collection::Arguments),
+    /// Search a collection: the documents that answer a query best
+    ///
+    /// Every document is scored, and there is no index to keep. A run of `limbeck collection` is searched by the student
+    /// that it recommends.
+    Search(search::Arguments),
     /// Fetch an asset and print its path
     Fetch(fetch::Arguments),
     /// Train a teacher by SimCSE, unsupervised on text or supervised on labelled pairs or triples
@@ -187,6 +202,8 @@ pub fn run(cli: Cli) -> Result<()> {
     let monitor = Monitor::new(&terminal, &interrupt);
     let (done, kept) = match cli.command {
         Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
+        Command::Collection(arguments) => (collection::run(&arguments, monitor), "what was finished is kept"),
+        Command::Search(arguments) => (search::run(&arguments, monitor), NOTHING_KEPT),
         Command::Fetch(arguments) => (fetch::run(&arguments, monitor), "what was fetched whole is kept"),
         Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),

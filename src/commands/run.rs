@@ -52,20 +52,40 @@ fn stage(name: &str) -> std::result::Result<StageId, String> {
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let recipe = recipe::read(&arguments.recipe, &arguments.overrides)?;
-    let chain = plan_chain(recipe, &arguments.recipe, &arguments.runs)?;
+    let asked = AskedRun { recipe, path: &arguments.recipe, runs: &arguments.runs, dry_run: arguments.dry_run };
+    run_recipe(asked, &RunOptions { from: arguments.from, to: arguments.to }, monitor)?;
+    Ok(())
+}
+
+/// A recipe to run, and where.
+pub(super) struct AskedRun<'a> {
+    /// The recipe, with its overrides.
+    pub(super) recipe: Recipe,
+    /// Where it was read from.
+    pub(super) path: &'a Path,
+    /// The folder of all runs.
+    pub(super) runs: &'a Path,
+    /// Whether to show what would be done, and do nothing.
+    pub(super) dry_run: bool,
+}
+
+/// Runs the recipe and prints its table; gives the folder of the run, where it has come to its end.
+pub(super) fn run_recipe(asked: AskedRun, options: &RunOptions, monitor: Monitor) -> Result<Option<RunFolder>> {
+    let chain = plan_chain(asked.recipe, asked.path, asked.runs)?;
     set_threads(Some(chain[0].plan.threads));
     let pipeline = Pipeline { chain, store: AssetStore::of_user(), monitor };
-    let options = RunOptions { from: arguments.from, to: arguments.to };
-    if arguments.dry_run {
-        return print_plan(&pipeline, &options);
+    if asked.dry_run {
+        print_plan(&pipeline, options)?;
+        return Ok(None);
     }
-    match pipeline.run(&options) {
-        Ok(None) => Ok(()),
+    match pipeline.run(options) {
+        Ok(None) => Ok(None),
         Ok(Some(summary)) => {
             say!("{}", table(&summary));
-            print_results(pipeline.folder())
+            print_results(pipeline.folder())?;
+            Ok(Some(pipeline.folder().clone()))
         }
-        Err(error) => Err(interruption(error, &pipeline, &options)),
+        Err(error) => Err(interruption(error, &pipeline, options)),
     }
 }
 

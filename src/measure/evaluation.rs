@@ -11,8 +11,9 @@ use super::fidelity::Reference;
 use super::held_out::{HeldOutCollector, HeldOutFigures};
 use super::linear_probe::{TopicCorpus, topic_accuracy};
 use super::model::NamedModel;
+use super::retrieval::unjudged::UnjudgedSet;
 use super::sts::{StsSet, sts};
-use super::tasks::TaskSets;
+use super::tasks::{TaskScores, TaskSets};
 use super::word_order::{self, ReorderedPair};
 use crate::error::{Error, Result};
 use crate::json_file;
@@ -44,8 +45,12 @@ impl Candidate {
 pub struct EvaluationData {
     /// Graded pairs; without a set no STS score is measured.
     pub sets: Vec<StsSet>,
-    /// The sets of other tasks.
+    /// The sets of other tasks. A teacher is measured on them only in the precision that made the targets.
     pub tasks: TaskSets,
+    /// The text's own collection, in which search is measured without labels.
+    pub unjudged: Option<UnjudgedSet>,
+    /// The precision of the teacher that made the targets.
+    pub target_precision: &'static str,
     /// Texts that no student was trained on.
     pub held_out: Vec<String>,
     /// The teacher's vectors of `held_out`.
@@ -115,6 +120,8 @@ pub fn evaluate(
         }
         let (row, vectors) = measure_row(candidate, data, order.as_deref(), monitor)?;
         match candidate.name == ModelRole::Student.name() {
+            // Neighbours are the dense half's, which the same student without a lexical half has.
+            _ if candidate.encoder.lexical().is_some() => {}
             true => held_out.add_with_neighbours(&candidate.name, &vectors)?,
             false => held_out.add(&candidate.name, &vectors)?,
         }
@@ -134,7 +141,8 @@ pub fn measure_teacher(teacher: &Candidate, data: &EvaluationData, monitor: Moni
 }
 
 /// The row of a model and its vectors of the held-out texts; word order is compared with `order`, the teacher's
-/// similarities.
+/// similarities. What a teacher's vectors are compared with is a dense half: a row with a lexical half has no fidelity
+/// and no word order, which the row of the same student without it has.
 fn measure_row(
     candidate: &Candidate,
     data: &EvaluationData,
@@ -144,15 +152,17 @@ fn measure_row(
     let (model, info) = (candidate.model(), candidate.encoder.info());
     let texts: Vec<&str> = data.held_out.iter().map(String::as_str).collect();
     let vectors = model.encode(&texts, "held-out texts", monitor)?;
-    let fidelity = data.teacher.compare(&vectors)?;
+    let is_dense = candidate.encoder.lexical().is_none();
+    let fidelity = is_dense.then(|| data.teacher.compare(&vectors)).transpose()?;
     let mut more = Map::new();
-    if let Some(centred) = fidelity.cosine_centred {
+    if let Some(centred) = fidelity.as_ref().and_then(|fidelity| fidelity.cosine_centred) {
         more.insert(extra::COSINE_CENTRED.into(), json!(centred));
     }
-    if let (Some(share), true) = (fidelity.shared_space_at_10, candidate.role != ModelRole::Teacher) {
+    let share = fidelity.as_ref().and_then(|fidelity| fidelity.shared_space_at_10);
+    if let (Some(share), true) = (share, candidate.role != ModelRole::Teacher) {
         more.insert(extra::SHARED_SPACE.into(), json!(share));
     }
-    if let Some(order) = order {
+    if let Some(order) = order.filter(|_| is_dense) {
         let own = word_order::similarities(&model, &data.pairs, monitor)?;
         let score = word_order::score(&data.pairs, &own, order)?;
         more.insert(extra::WORD_ORDER.into(), json!(score.average));
@@ -161,6 +171,11 @@ fn measure_row(
     if let Some(topics) = &data.topics {
         more.insert(extra::TOPIC_ACCURACY.into(), json!(topic_accuracy(&model, topics, monitor)?.accuracy));
     }
+    if let (Some(unjudged), true) = (&data.unjudged, is_dense && candidate.role != ModelRole::Teacher) {
+        more.insert(extra::LABEL_FREE.into(), json!(unjudged.score(&model, monitor)?));
+    }
+    let makes_targets = candidate.role != ModelRole::Teacher || info.precision == data.target_precision;
+    let tasks = if makes_targets { data.tasks.score(&model, None, monitor)? } else { TaskScores::default() };
     let scores = (!data.sets.is_empty()).then(|| sts(&model, &data.sets, monitor)).transpose()?;
     let row = ModelSummary {
         name: candidate.name.clone(),
@@ -173,8 +188,8 @@ fn measure_row(
         alignment: scores.as_ref().and_then(|scores| scores.alignment),
         uniformity: scores.as_ref().and_then(|scores| scores.uniformity),
         scores: scores.map(|scores| scores.scores).unwrap_or_default(),
-        tasks: data.tasks.score(&model, None, monitor)?,
-        fidelity: Some(fidelity.agreement),
+        tasks,
+        fidelity: fidelity.map(|fidelity| fidelity.agreement),
         engine: info.engine.into(),
         precision: info.precision.into(),
         threads: info.threads,
@@ -195,7 +210,8 @@ mod tests {
         let vectors = NamedModel::new("teacher", &FakeEncoder::new(bag_of_bigrams)).encode(&sentences, "", silent());
         let pairs = word_order::pairs(&sentences, 1);
         let teacher = Reference::new(vectors.unwrap()).unwrap();
-        EvaluationData { sets: Vec::new(), tasks: TaskSets::default(), teacher, pairs, topics: None, held_out }
+        let (sets, tasks, topics) = (Vec::new(), TaskSets::default(), None);
+        EvaluationData { sets, tasks, unjudged: None, target_precision: "f32", teacher, pairs, topics, held_out }
     }
 
     fn evaluation() -> Evaluation {

@@ -6,6 +6,7 @@ use limbeck_data::Monitor;
 use limbeck_encoder::{Embeddings, Encoder, SearchSide};
 
 use crate::error::{Error, Result};
+use crate::halves::{texts_without_known_words, unknown_words_line};
 
 /// Texts per call: some seconds of a slow teacher, so that an interrupt is noticed.
 const TEXTS_PER_CALL: usize = 1_024;
@@ -54,6 +55,12 @@ impl<'a> NamedModel<'a> {
                 Some(all) => all.extend(&vectors),
             }
             bar.add(call.len() as u64);
+        }
+        if let (Some(half), Some(vectors)) = (self.encoder.lexical(), &all) {
+            let unknown = texts_without_known_words(vectors, half);
+            if unknown > 0 {
+                monitor.note(&format!("{what}: {}", unknown_words_line(self.name, unknown, texts.len())));
+            }
         }
         Ok(all.unwrap_or_else(|| Embeddings::new(Vec::new(), self.encoder.info().dimension.max(1))))
     }

@@ -35,7 +35,7 @@ pub(super) fn lines(context: &Context, is_text_ready: bool) -> Result<Vec<String
         return Ok(vec![line.into()]);
     }
     let mut lines = Vec::new();
-    if api.token_vectors {
+    if api.token_vectors && context.plan().from.is_none() {
         match vocabulary_file(context)? {
             Some(path) => estimate.add(&vocabulary_texts(&Tokenizer::from_file(&path)?), &settings),
             None => lines.push("the vectors of the vocabulary's tokens are not counted: it isn't there yet".into()),

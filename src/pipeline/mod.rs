@@ -19,7 +19,9 @@
 
 mod api_estimate;
 mod context;
+mod documents;
 pub(crate) mod fingerprint;
+pub mod given_student;
 mod planned_run;
 mod resolution;
 mod resolve;
@@ -122,6 +124,7 @@ impl Pipeline<'_> {
             return Err(Error::Stage { stage: stages[to].id().name(), problem });
         }
         plan.check_files()?;
+        self.chain.iter().try_for_each(given_student::check)?;
         let cause = |at| if from.is_some_and(|from| from <= at) { Cause::Forced } else { Cause::Stale };
         let with_cause = |(at, stage)| (stage, to.is_none_or(|to| at <= to).then(|| cause(at)));
         Ok(stages.into_iter().enumerate().map(with_cause).collect())

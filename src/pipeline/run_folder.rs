@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use limbeck_data::text::{DOCUMENTS_FILE, TRAIN_FILE};
+use limbeck_data::text::{COLLECTION_FILE, DOCUMENTS_FILE, OWN_QUERIES_FILE, TRAIN_FILE};
 use limbeck_encoder::Precision;
 
 use crate::recipe::Method;
@@ -50,6 +50,10 @@ impl RunFolder {
         held_out_text = "text/held-out.parquet";
         /// Labelled documents, where the text has labels.
         documents = Path::new("text").join(DOCUMENTS_FILE);
+        /// The documents of the collections, where the text has any.
+        collection = Path::new("text").join(COLLECTION_FILE);
+        /// The queries that documents of the collections gave, where the recipe asks for any.
+        own_queries = Path::new("text").join(OWN_QUERIES_FILE);
         /// The teacher: weights if it was trained here, and its ONNX exports.
         teacher = "teacher";
         /// The trained teacher as it was before its training, in ONNX.
@@ -72,6 +76,10 @@ impl RunFolder {
         student = "student";
         /// The student's model card.
         card = "student/README.md";
+        /// The run's student with a lexical half.
+        student_lexical = "student-lexical";
+        /// The static control with a lexical half.
+        static_lexical = "static-lexical";
         /// The static students.
         baselines = "baselines";
         /// Folded students.

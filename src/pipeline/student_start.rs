@@ -9,15 +9,20 @@ use limbeck_student::start::Cooccurrence;
 use serde_json::json;
 
 use super::context::Context;
+use super::given_student::given_student;
 use super::stages::embed::TargetFiles;
 use crate::error::Result;
 use crate::recipe::{Method, StudentStart};
 
-/// The student that `method` starts from: that of the method before it, else a new one, as `train_student.start` says.
+/// The student that `method` starts from: that of the method before it, else the one that `student.from` names, else a
+/// new one, as `train_student.start` says.
 pub(super) fn start_of(context: &Context, method: Method) -> Result<StudentFolder> {
     match context.plan().method_before(method) {
         Some(before) => student_of(context, before),
-        None => new_student(context, method),
+        None => match given_student(context)? {
+            Some((_, student)) => Ok(student),
+            None => new_student(context, method),
+        },
     }
 }
 
@@ -44,7 +49,7 @@ fn new_student(context: &Context, method: Method) -> Result<StudentFolder> {
         }
         StudentStart::Static => {
             let model = start_student(&job, context.monitor)?;
-            Ok(StudentFolder { model, tokenizer: files.tokenizer, origin: json!({"start": "static"}) })
+            Ok(StudentFolder { model, tokenizer: files.tokenizer, lexical: None, origin: json!({"start": "static"}) })
         }
     }
 }

@@ -7,18 +7,25 @@ use super::Context;
 use crate::error::Result;
 use crate::recipe::SourceSection;
 
-/// The sources of the run's text. `prompt` gives the teacher's prompt of a role.
+/// The sources of the run's text, each unit of a collection as one of its own, in the order of [`TextPlan::origins`].
+/// `prompt` gives the teacher's prompt of a role.
+///
+/// [`TextPlan::origins`]: limbeck_data::text::TextPlan::origins
 pub fn sources_of(context: &Context, prompt: impl Fn(&str) -> Result<String>) -> Result<Vec<EmbedSource>> {
     let source = |section: &SourceSection| {
         let prefix = section.role.as_deref().map(&prompt).transpose()?;
-        Ok(EmbedSource { name: section.uri.clone(), prefix })
+        let units = section.units.iter().map(|unit| format!("{} ({})", section.uri, unit.name()));
+        let name = section.units.is_empty().then(|| section.uri.clone());
+        Ok(units.chain(name).map(|name| EmbedSource { name, prefix: prefix.clone() }).collect())
     };
-    context.plan().recipe.text.source.iter().map(source).collect()
+    let sources = context.plan().recipe.text.source.iter().map(source).collect::<Result<Vec<Vec<_>>>>()?;
+    Ok(sources.concat())
 }
 
 /// What stands before the texts, source by source, for the cache's fingerprint; `None` where no source has a role.
-pub fn described(context: &Context, sources: &[EmbedSource]) -> Option<String> {
-    let roles = context.plan().recipe.text.source.iter().map(|section| &section.role);
+pub fn described<'a>(context: &'a Context, sources: &[EmbedSource]) -> Option<String> {
+    let of = |section: &'a SourceSection| std::iter::repeat_n(&section.role, section.units.len().max(1));
+    let roles = context.plan().recipe.text.source.iter().flat_map(of);
     let all: Vec<Value> = roles
         .zip(sources)
         .map(|(role, source)| source.prefix.as_ref().map_or(Value::Null, |prefix| json!([role, prefix])))

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The most recipes in a chain of `base`.
 const DEPTH: usize = 8;
 /// The place that errors in overrides name.
-const COMMAND_LINE: &str = "the command line";
+pub(super) const COMMAND_LINE: &str = "the command line";
 
 /// Reads the recipe at `path`, laid over the one that it names as `base`, with `overrides` (`a.b=value`) put over both.
 ///
@@ -64,6 +64,15 @@ fn lay_over(lower: &mut Table, upper: Table) {
             }
         }
     }
+}
+
+/// Reads a recipe that the program carries as `text`, with `overrides` put over it; errors name `place`.
+///
+/// # Errors
+/// As [`read`]. A recipe that the program carries has no base.
+pub fn read_carried(text: &str, place: &Path, overrides: &[String]) -> Result<Recipe> {
+    let table: Table = text.parse().map_err(|error| explain(&error, place))?;
+    put_over(table, overrides, Path::new(COMMAND_LINE))
 }
 
 /// A recipe of `overrides` alone.

@@ -7,8 +7,8 @@ mod load;
 mod plan;
 mod schema;
 
-pub use load::{from_overrides, read, resolved};
-pub use plan::{CacheOrigin, MOST_THREADS, Plan, TeacherPlan, available_threads};
+pub use load::{from_overrides, read, read_carried, resolved};
+pub use plan::{CacheOrigin, MOST_THREADS, Plan, StudentUri, TeacherPlan, available_threads, check_given};
 pub use schema::{
     ApiSection, BaselineSection, BenchSection, CacheSection, CardSection, DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT,
     DEFAULT_SIZE, EvaluateSection, Method, Recipe, RuntimeSection, SourceSection, StudentSection, StudentStart,

@@ -1,15 +1,19 @@
 //! [`Plan`]: what a recipe means, checked, with names parsed.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::Columns;
 use limbeck_encoder::Precision;
+use limbeck_student::config::StudentConfig;
 use limbeck_student::vocabulary::Vocabulary;
 use limbeck_teacher::OnnxDevice;
+use serde_json::Value;
 
+use super::load::COMMAND_LINE;
 use super::schema::problem::{Check, Problem, problem};
-use super::schema::{ApiSection, CacheSection, Method, Recipe};
+use super::schema::{ApiSection, CacheSection, Method, Recipe, StudentStart};
 use crate::error::{Error, Result};
 
 /// More threads than this are taken for a mistake.
@@ -33,6 +37,8 @@ pub struct Plan {
     pub cache: CacheOrigin,
     /// The tokenizer that the recipe names for the student, or in place of the one that an API lacks.
     pub tokenizer: Option<Uri>,
+    /// The student to go on from, in place of a new one.
+    pub from: Option<StudentUri>,
     /// The student's own vocabulary, if it has one.
     pub vocabulary: Option<Vocabulary>,
     /// The text's sources.
@@ -43,6 +49,26 @@ pub struct Plan {
     pub examples: Option<Uri>,
     /// The labelled examples that the student is trained on by SimCSE.
     pub student_examples: Option<Uri>,
+}
+
+/// A student to go on from.
+#[derive(Debug, Clone)]
+pub struct StudentUri {
+    /// Its folder, or its run's.
+    pub uri: Uri,
+    /// What tells its files from others, once they were hashed.
+    stamp: OnceLock<Value>,
+}
+
+impl StudentUri {
+    fn new(uri: Uri) -> Self {
+        Self { uri, stamp: OnceLock::new() }
+    }
+
+    /// What tells its files from others, made by `make` the first time: large files are hashed once in a run.
+    pub fn stamp(&self, make: impl FnOnce(&Uri) -> Value) -> Value {
+        self.stamp.get_or_init(|| make(&self.uri)).clone()
+    }
 }
 
 /// Where the targets come from.
@@ -87,6 +113,7 @@ impl Plan {
             runtime: crate::models::runtime_uri(&recipe.runtime.library)?,
             cache: cache_origin(&recipe).map_err(in_recipe)?,
             tokenizer: named_tokenizer(&recipe).map(str::parse).transpose()?,
+            from: recipe.student.from.as_deref().map(str::parse).transpose()?.map(StudentUri::new),
             vocabulary,
             text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
             exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
@@ -116,12 +143,13 @@ impl Plan {
         };
         let tokenizer = if self.recipe.student.tokenizer.is_some() { "student" } else { "teacher.api" };
         let tokenizer = format!("{tokenizer}.tokenizer");
-        let named: [(&str, Vec<&Uri>); 7] = [
+        let named: [(&str, Vec<&Uri>); 8] = [
             ("cache.path", elsewhere.iter().collect()),
             ("teacher.source", self.teacher().map(|teacher| &teacher.uri).into_iter().collect()),
             ("text.source", self.text.iter().collect()),
             ("text.exclude", self.exclude.iter().collect()),
             (&tokenizer, self.tokenizer.iter().collect()),
+            ("student.from", self.from.iter().map(|from| &from.uri).collect()),
             ("train_teacher.examples", self.examples.iter().collect()),
             ("train_student.examples", self.student_examples.iter().collect()),
         ];
@@ -172,6 +200,16 @@ impl Plan {
     }
 }
 
+/// Refuses keys of the recipe's `[student]` that contradict the student `config`, from which a training goes on.
+///
+/// # Errors
+/// Names the first such key.
+pub fn check_given(recipe: &Recipe, config: &StudentConfig) -> Result<()> {
+    let checked = recipe.student.check().and_then(|()| recipe.student.check_beside(config));
+    let place = if recipe.name.is_empty() { COMMAND_LINE } else { &recipe.name };
+    checked.map_err(|Problem { what, hint }| Error::Recipe { path: place.into(), what, hint })
+}
+
 /// Checks every section, and what sections say of one another.
 fn check(recipe: &Recipe) -> Check {
     recipe.check_name()?;
@@ -202,7 +240,7 @@ fn check_teacher(recipe: &Recipe) -> Check {
             }
             recipe.cache.check_beside_teacher()?;
             if let Some(api) = &teacher.api {
-                api.check_tokenizer(recipe.student.tokenizer.as_deref())?;
+                api.check_tokenizer(&recipe.student)?;
             }
         }
         (None, None) => {
@@ -224,12 +262,19 @@ fn check_teacher(recipe: &Recipe) -> Check {
 fn check_methods(recipe: &Recipe) -> Check {
     recipe.student.check()?;
     let shape = recipe.student.config(2, recipe.student.embedding);
+    let is_new = recipe.student.from.is_none();
     for method in &recipe.student.methods {
         match method {
-            Method::Distil => recipe.distil.check_for(&shape)?,
+            // The shape of a student to go on from is known once it is read; its training checks it.
+            Method::Distil if is_new => recipe.distil.check_for(&shape)?,
+            Method::AmSoftmax if is_new => recipe.am_softmax.check_for(&shape)?,
+            Method::Distil | Method::AmSoftmax => {}
             Method::Simcse => recipe.train_student.check_simcse()?,
-            Method::AmSoftmax => recipe.am_softmax.check_for(&shape)?,
         }
+    }
+    if !is_new && recipe.train_student.start != StudentStart::Static {
+        let hint = "a training goes on from that student: leave train_student.start out";
+        return problem("train_student.start stands beside student.from", hint);
     }
     recipe.train_student.check_dev()
 }
@@ -341,6 +386,29 @@ mod tests {
     #[test]
     fn a_teacher_without_text_is_refused() {
         assert_refused(plan("[teacher]\nsource = \"t\"\n"), "text.source");
+    }
+
+    #[test]
+    fn units_stand_alone_and_what_they_need_needs_them() {
+        let with = |more: &str| with_teacher(&format!("units = [\"title\", \"document\"]\n{more}"));
+        let plan = with("passage_words = 50\n[text]\nown_queries = 9\n").unwrap();
+        let collection = plan.recipe.text.source[0].collection().unwrap();
+        let names: Vec<_> = collection.units.iter().map(|unit| unit.name()).collect();
+        assert_eq!((names, collection.passage_words), (vec!["document", "title"], 50));
+        assert!(with("unit = \"line\"\nsplit = false\n").is_ok());
+        for both in ["unit = \"file\"\n", "split = true\n"] {
+            assert_refused(with(both), "text.source.units stands in place of `unit` and `split`");
+        }
+        assert_refused(with("spans = -1.0\n"), "`spans` is -1");
+        assert_refused(with("passage_words = 0\n"), "`passage_words` is 0");
+        for key in ["title = \"t\"", "id = \"t\"", "passage_words = 9", "spans = 1.0"] {
+            let (name, _) = key.split_once(' ').unwrap();
+            assert_refused(
+                with_teacher(&format!("{key}\n")),
+                &format!("text.source.{name} is for a source with units"),
+            );
+        }
+        assert_refused(with_teacher("[text]\nown_queries = 9\n"), "text.own_queries is 9, and no source has units");
     }
 
     #[test]

@@ -17,11 +17,13 @@ use crate::measure::tasks::TaskScores;
 
 pub mod compare;
 pub(crate) mod format;
+mod recommended;
 mod table;
 mod tasks;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+pub use recommended::recommended;
 pub use table::{TableCells, table, table_cells};
 pub(crate) use tasks::TaskFigure;
 
@@ -38,6 +40,9 @@ pub mod extra {
     pub const WORD_ORDER_KINDS: &str = "word_order_kinds";
     /// Topic accuracy, 0 to 1.
     pub const TOPIC_ACCURACY: &str = "topic_accuracy";
+    /// How far the model's search agrees with the teacher's where nobody judged, × 100: `{"found_at_10", "ndcg_at_10",
+    /// "bm25_found_at_10", "bm25_ndcg_at_10", "queries"}`.
+    pub const LABEL_FREE: &str = "label_free";
     /// The latency of a sentence alone in milliseconds: `{"p50", "p99"}`.
     pub const MILLISECONDS_ALONE: &str = "milliseconds_alone";
 }
@@ -53,6 +58,10 @@ pub struct Summary {
     pub stages: Vec<StageSummary>,
     /// The versions of `limbeck`, `onnxruntime`, …
     pub versions: IndexMap<String, String>,
+    /// The name in `exports/` of the student that is worth its cost; only of a run that measured search in its own
+    /// collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recommended: Option<String>,
 }
 
 /// One model and its figures; a figure that was not measured is null.
@@ -214,6 +223,7 @@ mod tests {
             models: vec![model("teacher", ModelRole::Teacher), student],
             stages: vec![StageSummary { name: "embed".into(), seconds: 1.5, skipped: false }],
             versions: [("limbeck".to_owned(), "0.1.0".to_owned())].into(),
+            recommended: None,
         }
     }
 

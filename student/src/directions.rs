@@ -1,6 +1,7 @@
 //! Principal directions of rows, projections onto them, and the sums that both need.
 
 use nalgebra::{DMatrix, SymmetricEigen};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -46,6 +47,18 @@ pub(crate) fn scatter(rows: &[f32], dimension: usize) -> Vec<f64> {
         }
     }
     sum
+}
+
+/// An orthonormal basis of the columns of `x` (`rows × width`), by the eigenvectors of their products.
+pub(crate) fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
+    let directions = principal_directions(&scatter(x, width), width, width)?;
+    let mut basis = project(x, &directions, width, width);
+    let squares = column_products(&basis, &basis, width);
+    // A direction that holds nothing but rounding errors is left out.
+    let floor = squares.iter().fold(0f64, |a, &b| a.max(b)) * 1e-10;
+    let scales: Vec<f32> = squares.iter().map(|&s| if s > floor { (1.0 / s.sqrt()) as f32 } else { 0.0 }).collect();
+    basis.par_chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&scales).for_each(|(x, scale)| *x *= scale));
+    Ok(basis)
 }
 
 /// The scalar product of each column of `a` with the same column of `b`, in f64.

@@ -1,6 +1,6 @@
 //! A student in candle as an [`Encoder`]: the reference that exports are compared with.
 
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Tokenizer};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, LexicalHalf, Tokenizer};
 
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
@@ -52,15 +52,26 @@ pub(crate) fn info(config: &StudentConfig) -> EncoderInfo {
 
 impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
-        let StudentFolder { model, tokenizer, .. } = &self.student;
+        let StudentFolder { model, tokenizer, lexical, .. } = &self.student;
         let vectors = embed(model, tokenizer, self.backend, texts)?;
         if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
             return Err(Error::NotFiniteVector { row: at / model.config.dimension }.into());
         }
-        Ok(Embeddings::new(vectors, model.config.dimension))
+        let dense = Embeddings::new(vectors, model.config.dimension);
+        Ok(match lexical {
+            Some(half) => half.beside(&dense, texts),
+            None => dense,
+        })
     }
 
     fn info(&self) -> EncoderInfo {
-        info(&self.student.model.config)
+        let dense = info(&self.student.model.config);
+        let Some(half) = self.lexical() else { return dense };
+        let parameters = dense.parameters + (half.words() * half.dimension()) as u64;
+        EncoderInfo { dimension: dense.dimension + half.dimension(), parameters, bytes: parameters * 4, ..dense }
+    }
+
+    fn lexical(&self) -> Option<&LexicalHalf> {
+        self.student.lexical.as_ref()
     }
 }

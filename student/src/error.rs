@@ -22,6 +22,17 @@ pub enum Error {
     /// A vocabulary could not be made; `operation` is the step that failed.
     #[error("{operation} failed")]
     Vocabulary { operation: &'static str, source: tokenizers::Error },
+    /// A lexical half can't be fitted.
+    #[error("a lexical half needs words, and {documents} documents hold none")]
+    #[diagnostic(help("leave student.lexical out, or give text with words of two characters and more"))]
+    NoWords { documents: usize },
+    /// An export that can't hold a lexical half.
+    #[error("{format} can't hold the student's lexical half")]
+    #[diagnostic(help(
+        "export the student without its half (in a run: student/ beside student-lexical/), or write a folded file: \
+         --format folded"
+    ))]
+    LexicalExport { format: &'static str },
     /// A vector has a NaN or an infinity; `row` is the text's place among those given, from 0.
     #[error("the vector of text {row} is not finite: the student's weights are too large")]
     NotFiniteVector { row: usize },

@@ -12,7 +12,7 @@ use crate::graph::fold;
 use crate::model::TextCnn;
 
 /// The student as tables: every convolution multiplied with every token's embedding, and the skip too where no part of
-/// the student needs the embeddings themselves.
+/// the student needs the embeddings themselves. The lexical half, which is no part of the model, is left out.
 pub fn parts(model: &TextCnn, tokenizer: &Tokenizer, metadata: String) -> Result<Parts> {
     let shape = (model.config.vocabulary, model.config.embedding);
     let table = Tensor::from_slice(model.table.values(), shape, &Device::Cpu);
@@ -37,6 +37,7 @@ impl Folding<'_> {
             max_pooled: (!config.convolutions.is_empty()).then(|| self.max_pooled()).transpose()?,
             attention: config.attention.is_some().then(|| self.attention()).transpose()?,
             skip_table: (config.skip && !keeps_embeddings).then(|| self.product("skip.weight")).transpose()?,
+            lexical: None,
             tokenizer: tokenizer.json().to_vec(),
             empty_token: config.empty_token(),
             max_tokens: config.max_tokens,
@@ -95,9 +96,13 @@ fn flat(tensor: &Tensor) -> candle_core::Result<Vec<f32>> {
     tensor.flatten_all()?.to_vec1()
 }
 
-/// Writes the student as a folded file and returns its size in bytes.
+/// Writes the student, with its lexical half where it has one, as a folded file and returns its size in bytes.
 pub fn write_folded(student: &StudentFolder, precision: Precision, to: &Path) -> Result<u64> {
-    let parts = parts(&student.model, &student.tokenizer, student.origin.to_string())?;
+    let mut parts = parts(&student.model, &student.tokenizer, student.origin.to_string())?;
+    if let Some(half) = &student.lexical {
+        parts.parameters += (half.words() * half.dimension()) as u64;
+        parts.lexical = Some(half.table());
+    }
     Ok(folded::write(to, &parts, precision)?)
 }
 

@@ -1,4 +1,5 @@
-//! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`.
+//! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`, and `lexical.safetensors` where the student
+//! has a lexical half.
 
 mod modules;
 
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use limbeck_data::files;
-use limbeck_encoder::Tokenizer;
+use limbeck_encoder::{LexicalHalf, Tokenizer};
 use limbeck_training::checkpoint;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::config::{ARCHITECTURE, StudentConfig};
 use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
+use crate::lexical::{self, LexicalConfig};
 use crate::model::{TABLE, TextCnn};
 use crate::tensors::TensorFile;
 
@@ -31,6 +33,8 @@ pub struct StudentFolder {
     pub model: TextCnn,
     /// Its tokenizer.
     pub tokenizer: Tokenizer,
+    /// The lexical half beside its vectors, if it has one.
+    pub lexical: Option<LexicalHalf>,
     /// Where the student comes from, such as its teacher and recipe: the `origin` of `config.json`.
     pub origin: Value,
 }
@@ -39,6 +43,8 @@ pub struct StudentFolder {
 struct ConfigFile {
     #[serde(flatten)]
     config: StudentConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lexical: Option<LexicalConfig>,
     #[serde(default)]
     origin: Value,
 }
@@ -73,27 +79,45 @@ pub fn other_kind(folder: &Path) -> Option<&'static str> {
 /// The files that a student is read from.
 pub fn files_of(folder: &Path) -> Vec<PathBuf> {
     let own = [CONFIG, WEIGHTS, TOKENIZER].map(|name| folder.join(name));
-    own.into_iter().chain(modules::weight_files(folder)).collect()
+    let half = Some(folder.join(lexical::FILE)).filter(|file| file.is_file());
+    own.into_iter().chain(half).chain(modules::weight_files(folder)).collect()
 }
 
-/// Writes the three files of a student to `folder`, the config last: a folder with a config is complete.
+/// Writes the files of a student without a lexical half to `folder`, the config last: a folder with a config is
+/// complete.
 ///
 /// # Errors
 /// A folder or file that can't be written.
 pub fn save_student(folder: &Path, model: &TextCnn, tokenizer: &Tokenizer, origin: &Value) -> Result<()> {
+    write_files(folder, model, tokenizer, None, origin)
+}
+
+fn write_files(
+    folder: &Path,
+    model: &TextCnn,
+    tokenizer: &Tokenizer,
+    half: Option<&LexicalHalf>,
+    origin: &Value,
+) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(limbeck_data::Error::io("create the folder", folder))?;
     checkpoint::write(&folder.join(WEIGHTS), &model.weights(), None)?;
     files::write_bytes(&folder.join(TOKENIZER), tokenizer.json())?;
-    let config = ConfigFile { config: model.config.clone(), origin: origin.clone() };
+    match half {
+        Some(half) => lexical::write(&folder.join(lexical::FILE), half)?,
+        // Of a student that lay here before.
+        None => files::remove(&folder.join(lexical::FILE))?,
+    }
+    let described = half.map(LexicalConfig::of);
+    let config = ConfigFile { config: model.config.clone(), lexical: described, origin: origin.clone() };
     let path = folder.join(CONFIG);
     let text = serde_json::to_string_pretty(&config).map_err(|error| Error::folder(&path, error))?;
     Ok(files::write_bytes(&path, format!("{text}\n").as_bytes())?)
 }
 
 impl StudentFolder {
-    /// [`save_student`] of these parts.
+    /// As [`save_student`], with the lexical half.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        save_student(folder, &self.model, &self.tokenizer, &self.origin)
+        write_files(folder, &self.model, &self.tokenizer, self.lexical.as_ref(), &self.origin)
     }
 
     /// Reads a student's folder, or a student that was exported to modules of sentence-transformers.
@@ -109,7 +133,7 @@ impl StudentFolder {
             Some(config) => modules::config(config),
             None => serde_json::from_slice(&bytes),
         };
-        let ConfigFile { config, origin } =
+        let ConfigFile { config, lexical, origin } =
             read.map_err(|error| Error::folder(&path, format!("is no student's config ({error})")))?;
         config.check().map_err(|error| Error::folder(&path, error))?;
         let json = folder.join(TOKENIZER);
@@ -123,7 +147,8 @@ impl StudentFolder {
             Some(_) => modules::read_model(folder, config, device)?,
             None => read_model(folder, config, device)?,
         };
-        Ok(Self { model, tokenizer, origin })
+        let lexical = lexical.map(|config| lexical::read(&folder.join(lexical::FILE), config)).transpose()?;
+        Ok(Self { model, tokenizer, lexical, origin })
     }
 }
 

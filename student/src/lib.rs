@@ -12,6 +12,8 @@
 //!                                on CPU or GPU
 //! ```
 //!
+//! [`lexical`] fits the lexical half that may stand beside a student's vectors.
+//!
 //! The student never sees the teacher: all that it learns from is the embedding cache. [`static_folder`] reads static
 //! models of other libraries and folds them too.
 //!
@@ -44,7 +46,8 @@
 //! let table: Vec<f32> = (0..config.vocabulary * config.embedding).map(|i| (i as f32).sin()).collect();
 //! let dense = DenseParameters::random(&config, 1, DType::F32, &Device::Cpu)?;
 //! let model = TextCnn::new(config, table, dense, Device::Cpu)?;
-//! let student = StudentFolder { model, tokenizer, origin: serde_json::json!({"start": "random"}) };
+//! let origin = serde_json::json!({"start": "random"});
+//! let student = StudentFolder { model, tokenizer, lexical: None, origin };
 //!
 //! write_folded(&student, Precision::F32, &path)?;
 //! let folded = Student::load(&path)?.encode(&["gin tonic", ""])?;
@@ -70,6 +73,7 @@ pub mod fold;
 pub mod folder;
 pub mod graph;
 pub mod join;
+pub mod lexical;
 pub mod model;
 pub mod start;
 pub mod static_folder;

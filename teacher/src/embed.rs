@@ -7,6 +7,9 @@
 //!
 //! A batch depends on its shard and the settings alone, never on timing: a job that is killed at any moment and started
 //! again ends in the same bytes. Memory holds a few shards, however long the text is.
+//!
+//! Where [`change_text`](limbeck_data::cache::change_text) has made the cache of another text this one's, only texts
+//! that it lacks go through the teacher.
 
 mod cut_texts;
 mod input;
@@ -63,6 +66,8 @@ pub struct EmbedSummary {
     pub written: usize,
     /// Shards that an earlier job had finished.
     pub kept: usize,
+    /// Texts that went through the teacher; the vectors of the others were there.
+    pub embedded: u64,
     /// Damaged files of an earlier job, a line each; this job wrote them again.
     pub redone: Vec<String>,
     /// For each source how many of the texts that this job embedded the teacher cut; one count where the job names no
@@ -70,7 +75,7 @@ pub struct EmbedSummary {
     pub cut: Vec<CutTexts>,
 }
 
-/// Runs the job. Shards that an earlier run finished are checked and kept.
+/// Runs the job. Shards that an earlier run finished are checked and kept, and so are vectors of a former text.
 ///
 /// # Errors
 /// There is no text; reading, encoding or writing fails; the folder holds another cache;
@@ -92,8 +97,8 @@ pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
         return Err(Error::NoText);
     }
     writer.finish(shards.rows)?;
-    let pipeline::ShardCounts { rows, written, kept, cut } = shards;
-    Ok(EmbedSummary { folder, rows, written, kept, redone, cut })
+    let pipeline::ShardCounts { rows, written, kept, embedded, cut } = shards;
+    Ok(EmbedSummary { folder, rows, written, kept, embedded, redone, cut })
 }
 
 /// Writes the vectors of the vocabularies, then those of the texts.

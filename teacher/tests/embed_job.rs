@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use limbeck_data::cache::{Cache, CacheSpec, Fingerprint};
+use limbeck_data::cache::{Cache, CacheSpec, Fingerprint, GoneTexts, change_text};
 use limbeck_data::progress::Silent;
 use limbeck_data::{Interrupt, Monitor, VectorType, is_interrupted};
 use limbeck_encoder::{Embeddings, Special, TokenBatch, Tokenizer};
@@ -316,6 +316,66 @@ fn each_source_has_its_own_prefix_and_count() {
         let found = first.embeddings[2 * row..2 * row + 2].to_vec();
         assert!(found.iter().zip(expected.row(0)).all(|(f, e)| (f - e).abs() < 1e-3), "{row}: {found:?}");
     }
+}
+
+/// Embeds `texts`, which are those of the source 0 but for `of_text`, into what the cache of another text is.
+fn grow(teacher: &Fake, folder: &Path, texts: &[String], sources: TextSources) -> Result<EmbedSummary> {
+    let mut job = job(teacher, folder);
+    job.spec.fingerprint.text = format!("{} texts", texts.len());
+    let chunks = || texts.chunks(23).map(|chunk| Ok(chunk.to_vec()));
+    let monitor = Interrupt::new();
+    change_text(folder, &job.spec, chunks(), GoneTexts::Drop, Monitor::new(&Silent, &monitor))?;
+    run(EmbedJob { texts: Box::new(chunks()), total: Some(texts.len() as u64), sources, ..job })
+}
+
+#[test]
+fn a_text_that_grew_sends_its_new_texts_alone_through_the_teacher_each_by_its_own_source() {
+    let teacher = Fake { max_tokens: Some(5), ..Fake::new() };
+    let text = |row: usize| format!("cat dog {}", ["the", "cat", "sat"].repeat(row % 4).join(" ")) + &" ".repeat(row);
+    let mut texts: Vec<String> = (0..ROWS).map(text).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let sources = |of_text| {
+        let source = |name: &str, prefix: &str| EmbedSource { name: name.into(), prefix: Some(prefix.into()) };
+        TextSources { sources: vec![source("a", "the "), source("b", "sat ")], of_text }
+    };
+    let summary = grow(&teacher, folder.path(), &texts, sources(Vec::new())).unwrap();
+    assert_eq!((summary.embedded, summary.kept), (ROWS as u64, 0));
+    let before = Cache::open(folder.path()).unwrap().read(8).unwrap();
+    let first = fs::read(folder.path().join("shard-00000.parquet")).unwrap();
+
+    // Two in the midst, of the other source, and forty at the end.
+    texts.insert(200, "dog".into());
+    texts.insert(210, "dog dog".into());
+    texts.extend((ROWS..ROWS + 40).map(text));
+    let of_text = (0..texts.len()).map(|row| u16::from(row == 200 || row == 210)).collect();
+    let batches = teacher.batches.load(Ordering::Relaxed);
+    let summary = grow(&teacher, folder.path(), &texts, sources(of_text)).unwrap();
+    assert_eq!((summary.rows, summary.embedded, summary.kept), (342, 42, 200 / SHARD_ROWS));
+    assert_eq!(summary.cut.iter().map(|cut| cut.of).collect::<Vec<_>>(), [40, 2]);
+    assert!(teacher.batches.load(Ordering::Relaxed) - batches <= 8, "texts that were there went through the teacher");
+    assert!(fs::read(folder.path().join("shard-00000.parquet")).unwrap() == first);
+
+    let cache = Cache::open(folder.path()).unwrap();
+    let (moved, row) = (cache.read(8).unwrap(), |row: usize| 2 * row..2 * row + 2);
+    assert_eq!(moved.texts[20], before.texts[18]);
+    assert_eq!(moved.embeddings[row(20)], before.embeddings[row(18)]);
+    let inserted = cache.read(6).unwrap();
+    let tokens = teacher.tokenise_after("sat ", &["dog"]).unwrap();
+    let expected = teacher.encode_tokens(&tokens, &mut |_| Ok(())).unwrap();
+    let found = &inserted.embeddings[row(8)];
+    assert!(found.iter().zip(expected.row(0)).all(|(f, e)| (f - e).abs() < 1e-3), "{found:?}");
+    assert!(contents(folder.path()).keys().all(|name| !name.to_string_lossy().starts_with("former")));
+}
+
+#[test]
+fn a_vector_that_is_not_finite_is_named_by_its_place_among_all_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut texts: Vec<String> = (0..40).map(|row| format!("cat {row}")).collect();
+    grow(&Fake::new(), folder.path(), &texts, TextSources::default()).unwrap();
+    texts.push("new".into());
+    let broken = Fake { breaks_at: 0, ..Fake::new() };
+    let error = grow(&broken, folder.path(), &texts, TextSources::default()).unwrap_err();
+    assert!(matches!(&error, Error::TextNotFinite { row: 41, text, .. } if text == "new"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::shared::{FINISHED, MODELS};
-use crate::support::{Outcome, Project};
+use crate::support::{Outcome, Project, sentences};
 
 /// Kills `line` after each of these times. At least one of the runs must not have ended by itself.
 #[track_caller]
@@ -51,6 +51,26 @@ fn a_killed_embedding_ends_in_the_bytes_of_an_undisturbed_one() {
     let embed = |to: &str| format!("embed --teacher teacher --input text.txt --to {to}");
     project.succeed(&embed("calm"));
     for milliseconds in [100, 300, 500, 700, 900] {
+        project.kill_after(&embed("killed"), milliseconds);
+    }
+    project.succeed(&embed("killed"));
+    assert_same(&project, "calm", "killed");
+}
+
+#[test]
+fn a_killed_append_ends_in_the_bytes_of_an_undisturbed_one() {
+    let project = Project::new(0);
+    let all = sentences(13_000);
+    project.write("text.txt", all[..4_000].join("\n"));
+    let embed = |to: &str| format!("embed --teacher teacher --input text.txt --to {to}");
+    project.succeed(&embed("calm"));
+    for (name, bytes) in project.files("calm") {
+        project.write(Path::new("killed").join(name), bytes);
+    }
+    // The new texts come first, so that every text has another place.
+    project.write("text.txt", [&all[4_000..], &all[..4_000]].concat().join("\n"));
+    project.succeed(&embed("calm")).told(&["9,000 of 13,000 texts are new; 4,000 vectors kept"]);
+    for milliseconds in [60, 100, 200, 300, 500, 700] {
         project.kill_after(&embed("killed"), milliseconds);
     }
     project.succeed(&embed("killed"));

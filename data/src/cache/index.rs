@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::CacheError;
 use super::format::{TOKENIZER_FILE, TOKENS_FILE, is_student_tokens_name, shard_name};
-use crate::{Error, Result, VectorType, files};
+use crate::files::{self, FolderLock};
+use crate::{Error, Result, VectorType};
 
 /// The version of the format that this program writes and reads.
 pub(super) const VERSION: u32 = 1;
@@ -77,6 +79,10 @@ pub(super) struct Index {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub student_tokens: Vec<FileEntry>,
     pub shards: Vec<ShardEntry>,
+    /// Shards of the text that the cache held before, until a writer has finished: their vectors are looked up. Each
+    /// lies under its own name or as [`former_name`](super::former::former_name) says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<ShardEntry>,
     /// Rows of the whole cache, all parts together; set once this part is complete.
     pub rows: Option<u64>,
 }
@@ -123,7 +129,11 @@ impl Index {
         if self.rows.is_some_and(|rows| rows > most) {
             return Err(format!("it has more than {MOST_SHARDS} shards"));
         }
-        for entry in &self.shards {
+        let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if let Some(entry) = self.former.iter().find(|entry| !is_hash(&entry.sha256)) {
+            return Err(format!("its entry of the former shard {} can't be", entry.shard));
+        }
+        for entry in self.shards.iter().chain(&self.former) {
             let fits = (1..=self.shard_rows).contains(&entry.rows) && (entry.shard as u64) < MOST_SHARDS;
             if !fits || entry.file != shard_name(entry.shard) || !owns(self.part, entry.shard) {
                 return Err(format!("its entry of shard {} can't be", entry.shard));
@@ -169,6 +179,24 @@ impl Index {
     }
 }
 
+/// Keeps other processes from writing the part of the cache in `folder` that `index` lists.
+pub(super) fn lock(folder: &Path, index: &Index) -> Result<FolderLock> {
+    files::lock_part(folder, &index.file_name()).map_err(|error| match error {
+        Error::Busy { path } => CacheError::Locked { path }.into(),
+        error => error,
+    })
+}
+
+/// What is wrong with the file at `path`, whose sha256 should be `sha256`, in words.
+pub(super) fn damage(path: &Path, sha256: &str) -> Result<Option<&'static str>> {
+    match files::sha256_file(path) {
+        Ok(found) if found == sha256 => Ok(None),
+        Ok(_) => Ok(Some("does not have the sha256 in the index")),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Some("is gone")),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether shard `shard` belongs to the part.
 pub(super) fn owns(part: Option<(u32, u32)>, shard: usize) -> bool {
     part.is_none_or(|(i, n)| shard % n as usize == i as usize)
@@ -178,7 +206,7 @@ pub(super) fn owns(part: Option<(u32, u32)>, shard: usize) -> bool {
 pub(super) fn indexes(folder: &Path) -> Result<BTreeMap<PathBuf, Index>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(Error::io("list", folder)(error)),
     };
     let mut found = BTreeMap::new();

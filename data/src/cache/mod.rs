@@ -11,7 +11,9 @@
 //! ```
 //!
 //! [`CacheWriter`] fills such a folder and survives being killed. [`Cache`] reads the folder, or any external Parquet
-//! file or folder with a text and a vector column.
+//! file or folder with a text and a vector column. [`change_text`] lets a cache of one text serve another one of the
+//! same teacher: while a writer fills it anew, the vectors of the former text lie beside the shards as
+//! `former-HASH.parquet`.
 //!
 //! ```
 //! use limbeck_data::VectorType;
@@ -36,10 +38,12 @@
 //! # }
 //! ```
 
+mod change_text;
 mod columns;
 mod error;
 mod external;
 mod format;
+mod former;
 mod index;
 mod native;
 mod parquet_in;
@@ -49,15 +53,19 @@ mod shard;
 mod token_vectors;
 mod writer;
 
+pub use change_text::{GoneTexts, change_text};
 pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
 pub use format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, student_tokens_file};
+pub use former::{FormerVectors, KnownVectors};
 pub use index::Fingerprint;
 pub use reader::Cache;
 pub use shard::{Shard, Slice};
 pub use token_vectors::{TokenVectors, read_token_vectors};
 pub use writer::{CacheSpec, CacheWriter, DoneShards};
 
+#[cfg(test)]
+mod change_text_tests;
 #[cfg(test)]
 mod external_tests;
 #[cfg(test)]

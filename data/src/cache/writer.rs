@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::error::{CacheError, CacheResult};
 use super::format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, hash_texts, shard_name, student_tokens_file};
-use super::index::{FileEntry, Fingerprint, Index, ShardEntry, VERSION, indexes, owns};
+use super::former::{self, FormerVectors, former_name};
+use super::index::{FileEntry, Fingerprint, Index, ShardEntry, VERSION, damage, indexes, lock, owns};
 use super::parquet_out::{self, CacheRows};
 use crate::files::{self, FolderLock, write_hashed};
 use crate::{Error, Result, VectorType};
@@ -31,6 +32,12 @@ impl CacheSpec {
     /// A whole cache in shards of [`SHARD_ROWS`] rows.
     pub fn new(dimension: usize, storage: VectorType, fingerprint: Fingerprint) -> Self {
         Self { dimension, storage, fingerprint, shard_rows: SHARD_ROWS, part: None }
+    }
+
+    /// The index of such a cache before its first shard.
+    pub(super) fn index(self) -> Index {
+        let Self { dimension, storage, fingerprint, shard_rows, part } = self;
+        Index { version: VERSION, dimension, storage, shard_rows, part, fingerprint, ..Index::default() }
     }
 }
 
@@ -59,20 +66,19 @@ impl CacheWriter {
     pub fn open(folder: &Path, spec: CacheSpec) -> Result<Self> {
         check(&spec, folder)?;
         fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-        let CacheSpec { dimension, storage, fingerprint, shard_rows, part } = spec;
-        let mut index =
-            Index { version: VERSION, dimension, storage, shard_rows, part, fingerprint, ..Index::default() };
-        let lock = files::lock_part(folder, &index.file_name()).map_err(|error| match error {
-            Error::Busy { path } => CacheError::Locked { path }.into(),
-            error => error,
-        })?;
+        let part = spec.part;
+        let mut index = spec.index();
+        let lock = lock(folder, &index)?;
         files::remove_leftovers(folder)?;
 
         let mut earlier = indexes(folder)?;
         // An index without shards, of other settings, comes from a job that failed at its start: it is replaced.
         let own = folder.join(index.file_name());
         earlier.retain(|path, other| {
-            *path != own || !other.shards.is_empty() || other.check_against(&index, path).is_ok()
+            *path != own
+                || !other.shards.is_empty()
+                || !other.former.is_empty()
+                || other.check_against(&index, path).is_ok()
         });
         for (path, other) in &earlier {
             other.check_against(&index, path)?;
@@ -87,7 +93,10 @@ impl CacheWriter {
             let new: Vec<FileEntry> = new.cloned().collect();
             index.student_tokens.extend(new);
         }
-        index.rows = earlier.get(&own).and_then(|own| own.rows);
+        if let Some(own) = earlier.remove(&own) {
+            index.rows = own.rows;
+            index.former = own.former;
+        }
         let done = DoneShards { part, shards };
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
         writer.verify()?;
@@ -96,22 +105,19 @@ impl CacheWriter {
 
     /// Drops listed files that are gone or changed. The index is saved only if a file was dropped.
     fn verify(&mut self) -> Result<()> {
+        let former = self.index.former.len();
+        self.rejected = former::settle(&self.folder, &mut self.index.former, &self.done.shards)?;
         let beside =
             [&self.index.tokenizer, &self.index.tokens].into_iter().flatten().chain(&self.index.student_tokens);
         let shards = self.done.shards.values().map(|entry| (&entry.file, &entry.sha256));
         let mut bad = HashSet::new();
         for (file, sha256) in shards.chain(beside.map(|entry| (&entry.file, &entry.sha256))) {
             let path = self.folder.join(file);
-            let why = match files::sha256_file(&path) {
-                Ok(found) if found == *sha256 => continue,
-                Ok(_) => "does not have the sha256 in the index",
-                Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => "is gone",
-                Err(error) => return Err(error),
-            };
+            let Some(why) = damage(&path, sha256)? else { continue };
             self.rejected.push(format!("{} {why}: it is made anew", path.display()));
             bad.insert(file.clone());
         }
-        if bad.is_empty() {
+        if bad.is_empty() && former == self.index.former.len() {
             return Ok(());
         }
         self.done.shards.retain(|_, entry| !bad.contains(&entry.file));
@@ -141,6 +147,11 @@ impl CacheWriter {
     /// A copy of the list of finished shards, for another thread.
     pub fn done(&self) -> DoneShards {
         self.done.clone()
+    }
+
+    /// The vectors of the text that the cache held before, see [`change_text`](super::change_text).
+    pub fn former(&self) -> FormerVectors {
+        FormerVectors::new(&self.folder, &self.index)
     }
 
     /// The cache's folder.
@@ -234,7 +245,9 @@ impl CacheWriter {
             return Err(CacheError::Incomplete { path: self.folder.clone(), missing: missing.len(), first }.into());
         }
         self.index.rows = Some(rows);
-        self.save()
+        let former = std::mem::take(&mut self.index.former);
+        self.save()?;
+        former.iter().try_for_each(|entry| files::remove(&self.folder.join(former_name(entry))))
     }
 
     fn save(&mut self) -> Result<()> {

@@ -40,9 +40,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A source with units is a collection: documents with ids and titles, each of which gives texts of several units.
+//! [`COLLECTION_FILE`] then holds the documents, and [`OWN_QUERIES_FILE`] the queries that some of them gave.
+//!
 //! Memory does not grow with the length of the text, except for 8 bytes a distinct text, which finding duplicates
 //! takes.
 
+mod collection;
 mod compression;
 mod csv_records;
 mod decode;
@@ -57,19 +61,27 @@ mod open;
 mod options;
 mod pair_columns;
 mod parquet_rows;
+mod pass;
 mod place;
 mod plan;
 mod prepare;
 mod prepared;
 mod rows;
 mod sample;
+mod sample_draw;
 mod sentences;
 mod source;
 mod source_counts;
 mod table;
+mod table_writer;
+mod write_pass;
 
 use std::hash::{BuildHasherDefault, Hasher};
 
+pub use collection::{
+    COLLECTION_FILE, CollectionDocument, CollectionUnit, CollectionUnits, DocumentColumns, DocumentReader,
+    OWN_QUERIES_FILE, OwnQuery, UnitCounts, read_collection, read_own_queries,
+};
 pub use decode::Encodings;
 pub use error::TextError;
 pub use left_out::LeftOutFiles;
@@ -77,12 +89,14 @@ pub use open::MAX_DOCUMENT_BYTES;
 pub use options::MAX_ROW_BYTES;
 pub use place::Place;
 pub use plan::{DocumentCounts, TextPlan, TextSummary};
-pub use prepare::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE, prepare, prepare_augmented};
-pub use prepared::{LabelledDocument, PreparedText, ROW_GROUP_ROWS, TextBatch, read_documents};
+pub use prepare::{prepare, prepare_augmented};
+pub use prepared::{LabelledDocument, PreparedText, TextBatch, read_documents};
 pub use rows::{TextReader, read_lines, read_texts};
 pub use sentences::sentences;
 pub use source::{TextSource, TextUnit, bare_name, left_out_files};
 pub use source_counts::SourceCounts;
+pub use table_writer::ROW_GROUP_ROWS;
+pub use write_pass::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE};
 
 pub(crate) use lines::Lines;
 pub(crate) use open::read_document;

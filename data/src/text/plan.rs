@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::collection::{CollectionUnit, CollectionUnits, UnitCounts};
 use super::{SourceCounts, TextError, TextSource};
 use crate::error::Result;
 
@@ -24,18 +25,22 @@ pub struct TextPlan {
     /// Texts with fewer characters are dropped. Default 3: shorter texts are list numbers or stray letters, and some
     /// Chinese texts of three characters are whole.
     pub min_chars: usize,
-    /// Texts with more characters are dropped. Default 10,000: no encoder reads so far, and longer texts are seldom
-    /// language. Of documents that are split, each sentence is measured.
+    /// Texts with more characters are dropped, but for whole documents of a collection. Default 10,000: no encoder
+    /// reads so far, and longer texts are seldom language. Of documents that are split, each sentence is measured.
     pub max_chars: usize,
     /// The share of texts held out, at least 0 and below 1. The hash of a text decides; all sentences of a document go
     /// the same way. Default 0.02.
     pub hold_out: f64,
+    /// The most documents of collections that give a query: the title, or where there is none a sentence. These texts
+    /// are left out, and the longer ones that contain them are not. Default 0.
+    #[serde(default)]
+    pub own_queries: usize,
 }
 
 impl Default for TextPlan {
     fn default() -> Self {
         let (sources, exclude) = (Vec::new(), Vec::new());
-        Self { sources, exclude, limit: None, seed: 0, min_chars: 3, max_chars: 10_000, hold_out: 0.02 }
+        Self { sources, exclude, limit: None, seed: 0, min_chars: 3, max_chars: 10_000, hold_out: 0.02, own_queries: 0 }
     }
 }
 
@@ -50,14 +55,32 @@ impl TextPlan {
             ("hold_out", hold_out.to_string(), "a share from 0 to 1 is expected, 1 left out")
         } else if min_chars > self.max_chars {
             ("min_chars", min_chars.to_string(), "it's above max_chars")
-        } else if self.sources.len() > usize::from(u16::MAX) + 1 {
+        } else if self.origins().count() > usize::from(u16::MAX) + 1 {
             ("sources", self.sources.len().to_string(), "at most 65536 are possible: put files together in folders")
         } else if no_limit {
             ("limit", "0".into(), "leave it out for no limit")
+        } else if self.sources.iter().any(|source| source.collection.is_some() && source.is_cut()) {
+            ("units", "named".into(), "it stands in place of `unit` and `split`: leave them out")
+        } else if self.own_queries > 0 && !self.has_collection() {
+            ("own_queries", self.own_queries.to_string(), "no source has units, whose documents give queries")
         } else {
-            return Ok(());
+            return self.sources.iter().flat_map(|source| &source.collection).try_for_each(CollectionUnits::check);
         };
         Err(TextError::Setting { name, value, why }.into())
+    }
+
+    /// Whether a source is a collection.
+    pub fn has_collection(&self) -> bool {
+        self.sources.iter().any(|source| source.collection.is_some())
+    }
+
+    /// What the texts are told apart by: the place of each source, and for a collection each of its units too.
+    pub fn origins(&self) -> impl Iterator<Item = (usize, Option<CollectionUnit>)> + '_ {
+        self.sources.iter().enumerate().flat_map(|(place, source)| {
+            let units = source.collection.iter().flat_map(|collection| &collection.units);
+            let none = source.collection.is_none().then_some(None);
+            units.map(|unit| Some(*unit)).chain(none).map(move |unit| (place, unit))
+        })
     }
 
     /// Whether the texts of this group are held out. Only the group's hash and the share decide, so with the same share
@@ -82,6 +105,9 @@ pub struct TextSummary {
     pub too_long: u64,
     /// Texts in the files to exclude.
     pub excluded: u64,
+    /// Texts that are a collection's own queries, as often as they occur.
+    #[serde(default)]
+    pub own_query: u64,
     /// Texts met before.
     pub duplicate: u64,
     /// Fit texts that no sample drew.
@@ -93,6 +119,12 @@ pub struct TextSummary {
     pub augmented: u64,
     /// Texts written to measure on.
     pub held_out: u64,
+    /// The texts written of each unit, where there are collections.
+    #[serde(default, skip_serializing_if = "UnitCounts::is_empty")]
+    pub units: UnitCounts,
+    /// The queries that documents of collections gave.
+    #[serde(default)]
+    pub queries: u64,
     /// What was left out of each source, in the order of the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceCounts>,
@@ -133,13 +165,22 @@ impl fmt::Display for TextSummary {
             ("too short", self.too_short),
             ("too long", self.too_long),
             ("excluded", self.excluded),
+            ("own queries", self.own_query),
             ("duplicate", self.duplicate),
             ("not drawn", self.not_drawn),
         ];
         write_counts(f, " (", left_out)?;
         write!(f, ": {} to train on", self.train)?;
         write_counts(f, " (", [("more made of them", self.augmented)])?;
-        write!(f, ", {} held out", self.held_out)
+        write!(f, ", {} held out", self.held_out)?;
+        if !self.units.is_empty() {
+            write!(f, ", in all {}", self.units)?;
+        }
+        match self.queries {
+            0 => Ok(()),
+            1 => f.write_str("; 1 query of its own documents"),
+            queries => write!(f, "; {queries} queries of its own documents"),
+        }
     }
 }
 

@@ -1,44 +1,47 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::super::{LabelledDocument, PreparedText, TextBatch, read_documents};
+use super::super::{
+    DOCUMENTS_FILE, DocumentCounts, HELD_OUT_FILE, LabelledDocument, PreparedText, SourceCounts, TRAIN_FILE, TextBatch,
+    TextSource, TextUnit, read_documents,
+};
 use super::*;
 use crate::Error;
 use crate::Interrupt;
 use crate::progress::Silent;
 
-struct Room(tempfile::TempDir);
+pub(super) struct Room(tempfile::TempDir);
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn put(&self, name: &str, content: &str) -> PathBuf {
+    pub(super) fn put(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, content).unwrap();
         path
     }
 
-    fn prepare(&self, plan: &TextPlan) -> Result<TextSummary> {
+    pub(super) fn prepare(&self, plan: &TextPlan) -> Result<TextSummary> {
         prepare(plan, &self.path("out"), Monitor::silent())
     }
 
-    fn rows(&self, name: &str) -> TextBatch {
+    pub(super) fn rows(&self, name: &str) -> TextBatch {
         PreparedText::open(&self.path("out").join(name)).unwrap().read(0, usize::MAX).unwrap()
     }
 
-    fn documents(&self) -> Vec<LabelledDocument> {
+    pub(super) fn documents(&self) -> Vec<LabelledDocument> {
         read_documents(&self.path("out").join(DOCUMENTS_FILE)).unwrap().collect::<Result<_>>().unwrap()
     }
 }
 
-fn plan(sources: Vec<TextSource>) -> TextPlan {
+pub(super) fn plan(sources: Vec<TextSource>) -> TextPlan {
     TextPlan { sources, hold_out: 0.0, ..TextPlan::default() }
 }
 

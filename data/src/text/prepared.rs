@@ -9,21 +9,15 @@ use arrow::array::{
 };
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type, UInt64Type};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::{ArrowWriter, ProjectionMask};
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::TextError;
+use super::table_writer::{ROW_GROUP_BYTES, ROW_GROUP_ROWS, TableWriter};
 use crate::error::{Error, Result};
-use crate::files::{PendingFile, sha256_file};
+use crate::files::sha256_file;
 use crate::parquet_file::{batches, open, rows};
 
-/// The rows of a row group: as many as a shard of the embedding cache has, so that the texts of a shard are one group.
-pub const ROW_GROUP_ROWS: usize = 16_384;
-/// The most bytes of a row group, which the writer holds in memory.
-const ROW_GROUP_BYTES: usize = 64 << 20;
 /// The rows passed to the writer at a time.
 const BATCH_ROWS: usize = 1024;
 
@@ -52,42 +46,17 @@ fn document_schema() -> SchemaRef {
     ]))
 }
 
-/// Writes record batches to a file, which appears when it is finished.
-pub(super) struct TableWriter {
-    path: PathBuf,
-    schema: SchemaRef,
-    writer: ArrowWriter<PendingFile>,
-}
+/// Writes whole documents with their labels.
+pub(super) struct DocumentWriter(TableWriter);
 
-impl TableWriter {
-    fn create(path: &Path, schema: SchemaRef) -> Result<Self> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_dictionary_enabled(false)
-            .set_column_dictionary_enabled("label".into(), true)
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-            .build();
-        let file = PendingFile::create(path)?;
-        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties));
-        let writer = writer.map_err(Error::write_parquet::<ParquetError>(path))?;
-        Ok(Self { path: path.to_owned(), schema, writer })
-    }
-
-    fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
-        let batch = RecordBatch::try_new(self.schema.clone(), columns).map_err(ParquetError::from);
-        batch.and_then(|batch| self.writer.write(&batch)).map_err(Error::write_parquet(&self.path))
-    }
-
-    /// A writer of whole documents.
-    pub(super) fn for_documents(path: &Path) -> Result<Self> {
-        Self::create(path, document_schema())
+impl DocumentWriter {
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        TableWriter::create(path, document_schema()).map(Self)
     }
 
     /// Writes a document at once, because it may be large.
-    pub(super) fn write_document(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
-        self.write(vec![
+    pub(super) fn write(&mut self, text: &str, label: &str, group: u64, held_out: bool) -> Result<()> {
+        self.0.write(vec![
             Arc::new(StringArray::from(vec![text])),
             Arc::new(StringArray::from(vec![label])),
             Arc::new(UInt64Array::from(vec![group])),
@@ -96,8 +65,7 @@ impl TableWriter {
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        let file = self.writer.into_inner().map_err(Error::write_parquet::<ParquetError>(&self.path))?;
-        Ok(file.commit().map(drop)?)
+        self.0.finish()
     }
 }
 
@@ -107,8 +75,8 @@ pub(super) struct TextOrigin<'a> {
     /// The hash of its document, or of the text itself.
     pub(super) group: u64,
     pub(super) label: Option<&'a str>,
-    /// The place of its source in the plan; below 65536, which the plan checks.
-    pub(super) source: usize,
+    /// The place of its source, and of its unit there: see [`super::TextPlan::origins`].
+    pub(super) source: u16,
 }
 
 /// Writes texts, with ids from 0.
@@ -119,14 +87,14 @@ pub(super) struct TextWriter {
     texts: StringBuilder,
     groups: UInt64Builder,
     labels: StringBuilder,
-    /// Where the plan has several sources.
+    /// Where the plan has several origins.
     sources: Option<UInt16Builder>,
 }
 
 impl TextWriter {
-    /// A writer of the texts of a plan with so many sources.
-    pub(super) fn create(path: &Path, sources: usize) -> Result<Self> {
-        let sources = (sources > 1).then(UInt16Builder::new);
+    /// A writer of the texts of a plan with so many origins.
+    pub(super) fn create(path: &Path, origins: usize) -> Result<Self> {
+        let sources = (origins > 1).then(UInt16Builder::new);
         let schema = if sources.is_some() { text_schema_with_sources() } else { text_schema() };
         let (ids, groups) = (UInt64Builder::new(), UInt64Builder::new());
         let (texts, labels) = (StringBuilder::new(), StringBuilder::new());
@@ -139,10 +107,12 @@ impl TextWriter {
         self.groups.append_value(origin.group);
         self.labels.append_option(origin.label);
         if let Some(sources) = &mut self.sources {
-            sources.append_value(origin.source as u16);
+            sources.append_value(origin.source);
         }
         self.rows += 1;
-        if self.rows.is_multiple_of(BATCH_ROWS as u64) { self.flush() } else { Ok(()) }
+        // Only long documents reach these bytes: texts of the usual length are flushed by their number.
+        let is_full = self.rows.is_multiple_of(BATCH_ROWS as u64) || self.texts.values_slice().len() >= ROW_GROUP_BYTES;
+        if is_full { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -175,7 +145,7 @@ pub struct TextBatch {
     pub groups: Vec<u64>,
     /// The labels; `None` for a text without one.
     pub labels: Vec<Option<String>>,
-    /// The place of each text's source in the plan, from 0, where the plan has several sources.
+    /// The place of each text's origin among [`super::TextPlan::origins`], from 0, where the plan has several.
     pub sources: Option<Vec<u16>>,
 }
 
@@ -217,7 +187,7 @@ impl PreparedText {
         sha256_file(&self.path)
     }
 
-    /// The place of each text's source in the plan, from 0; `None` where the plan has one source.
+    /// The place of each text's origin among [`super::TextPlan::origins`], from 0; `None` where the plan has one.
     pub fn sources(&self) -> Result<Option<Vec<u16>>> {
         let Ok(column) = self.schema.index_of("source") else { return Ok(None) };
         let builder = reader(&self.path, &self.schema)?;
@@ -296,7 +266,7 @@ fn text_batch(batch: &RecordBatch) -> TextBatch {
 }
 
 /// Opens a file and checks that its columns are those of `schema`, by name, order and type.
-fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+pub(super) fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let builder = open(path, ArrowReaderOptions::new())?;
     let fields = builder.schema().fields();
     for (index, field) in schema.fields().iter().enumerate() {

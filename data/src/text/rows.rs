@@ -42,7 +42,10 @@ pub fn read_lines(reader: impl BufRead + Send + 'static, name: &Path, encoding: 
 }
 
 /// The rows, or an error where there are none.
-fn not_empty(mut rows: TextReader, path: PathBuf) -> TextReader {
+pub(super) fn not_empty<T>(
+    mut rows: impl Iterator<Item = Result<T>> + Send + 'static,
+    path: PathBuf,
+) -> Box<dyn Iterator<Item = Result<T>> + Send> {
     let mut empty = Some(TextError::Empty { path });
     Box::new(from_fn(move || match (rows.next(), empty.take()) {
         (None, Some(error)) => Some(Err(error.into())),
@@ -67,18 +70,23 @@ fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions) -> Result<
             let table = TableReader::open_as(file.format, path, options)?;
             let column = match column {
                 Some(column) => column.to_owned(),
-                None => column_of_texts(path, &table)?,
+                None => column_of_texts(path, &table, &[])?,
             };
             Box::new(table.rows(&[column], 1)?.map(|row| row.map(|(_, fields)| fields.concat())))
         }
     })
 }
 
-/// The column with the texts where none is named: `text`, or the only column.
-fn column_of_texts(path: &Path, table: &TableReader) -> Result<String> {
+/// The column with the texts where none is named: `text`, or the only column beside `others`.
+pub(super) fn column_of_texts(path: &Path, table: &TableReader, others: &[&str]) -> Result<String> {
     let columns = table.names_of_strings();
     let meant = |names: &[String]| {
-        names.iter().find(|name| *name == "text").or(names.first().filter(|_| names.len() == 1)).cloned()
+        let mut rest = names.iter().filter(|name| !others.contains(&name.as_str()));
+        let only = match (rest.next(), rest.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        };
+        names.iter().find(|name| *name == "text").or(only).cloned()
     };
     // Without a column of strings, reading the column that would be meant reports its type.
     let found = if columns.is_empty() { meant(&table.names) } else { meant(&columns) };

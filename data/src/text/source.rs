@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::collection::CollectionUnits;
 use super::compression::Compression;
 use super::json_values::holds_text;
 use super::{LeftOutFiles, ReadOptions, TextError};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::files::visible_files;
 
 /// A file or folder with text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextSource {
     /// The file, or a folder of files, which are read in the order of their names.
     pub path: PathBuf,
@@ -24,6 +25,8 @@ pub struct TextSource {
     pub unit: TextUnit,
     /// Whether each text is a document that is cut into sentences.
     pub split: bool,
+    /// The units that the documents of a collection give, in place of `unit` and `split`.
+    pub collection: Option<CollectionUnits>,
     /// Whether the name of a file's folder is the label of its texts.
     pub label: bool,
     /// The size of a uniform sample of the source's texts. It is drawn after all filters and before the plan's own
@@ -46,12 +49,18 @@ impl TextSource {
     /// The whole of `path`, each row a text.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
-        Self { path, column: None, encoding: None, unit: TextUnit::Line, split: false, label: false, limit: None }
+        let (unit, split, collection, label, limit) = (TextUnit::Line, false, None, false, None);
+        Self { path, column: None, encoding: None, unit, split, collection, label, limit }
     }
 
-    /// Whether the texts belong to documents: to files, or to rows that are split.
-    pub fn has_documents(&self) -> bool {
+    /// Whether files or rows are cut without units.
+    pub(super) fn is_cut(&self) -> bool {
         self.unit == TextUnit::File || self.split
+    }
+
+    /// Whether the texts belong to documents: to files, to rows that are split, or to those of a collection.
+    pub fn has_documents(&self) -> bool {
+        self.is_cut() || self.collection.is_some()
     }
 }
 

@@ -14,8 +14,9 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
     Precision,
-    header::{CHECKSUM, Header, MAGIC, OLDEST_VERSION, VERSION, check, section_entries, version},
+    header::{CHECKSUM, Header, MAGIC, NEWEST_VERSION, OLDEST_VERSION, check, section_entries, version},
     layout::FoldedLayout,
+    lexical::{LexicalHalf, LexicalSections, check_words},
     map::map,
     sections::{SectionName, sections},
 };
@@ -62,7 +63,7 @@ impl FoldedFile {
         let has_other_factors =
             header.precision == Precision::Int8 && layout.score.is_some_and(|taps| taps.differ_in_version_1());
         if found == OLDEST_VERSION && has_other_factors {
-            return Err(Error::Version { path: path.into(), found, known: VERSION });
+            return Err(Error::Version { path: path.into(), found, known: NEWEST_VERSION });
         }
         if header.empty_token as usize >= layout.vocabulary {
             return Err(wrong(format!("empty token {} of a vocabulary of {}", header.empty_token, layout.vocabulary)));
@@ -70,7 +71,14 @@ impl FoldedFile {
         if header.max_tokens == Some(0) {
             return Err(wrong("at most 0 tokens a text".into()));
         }
-        let names = sections(&layout, header.sections.last().map_or(0, |section| section.bytes));
+        if (found == NEWEST_VERSION) != header.lexical.is_some() {
+            return Err(wrong(format!("version {found} with another version's lexical half")));
+        }
+        if let Some(lexical) = &header.lexical {
+            lexical.check().map_err(wrong)?;
+        }
+        let names =
+            sections(&layout, header.lexical.as_ref(), header.sections.last().map_or(0, |section| section.bytes));
         match section_entries(&names, json.end) {
             Some((entries, end)) if entries == header.sections && end == map.len() => {}
             _ => return Err(wrong("its sections are not those of its shape".into())),
@@ -81,7 +89,12 @@ impl FoldedFile {
         let mut tokenizer = vec![0; place.len()];
         (&file).seek(SeekFrom::Start(place.start as u64)).map_err(unreadable)?;
         (&file).read_exact(&mut tokenizer).map_err(unreadable)?;
-        Ok(Self { path: path.into(), header, layout, tokenizer, sections, map: Arc::new(map) })
+        let file = Self { path: path.into(), header, layout, tokenizer, sections, map: Arc::new(map) };
+        if file.header.lexical.is_some() {
+            let offsets = bytemuck::cast_slice(file.bytes(SectionName::LexicalOffsets));
+            check_words(offsets, file.bytes(SectionName::LexicalWords)).map_err(wrong)?;
+        }
+        Ok(file)
     }
 
     /// The bytes of a section; none where the student lacks the section.
@@ -92,6 +105,19 @@ impl FoldedFile {
     /// The bytes of a section, which keep the file mapped.
     pub(super) fn mapped(&self, name: SectionName) -> MappedSection {
         MappedSection { map: Arc::clone(&self.map), bytes: self.range(name) }
+    }
+
+    /// The lexical half, which keeps the file mapped.
+    pub(super) fn lexical(&self) -> Option<LexicalHalf> {
+        let shape = self.header.lexical?;
+        Some(LexicalHalf::mapped(LexicalSections {
+            shape,
+            precision: self.layout.precision,
+            offsets: self.mapped(SectionName::LexicalOffsets),
+            words: self.mapped(SectionName::LexicalWords),
+            rows: self.mapped(SectionName::LexicalRows),
+            scales: self.mapped(SectionName::LexicalScale),
+        }))
     }
 
     fn range(&self, name: SectionName) -> Range<usize> {

@@ -12,11 +12,14 @@ use std::{ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Precision, layout::ALIGNMENT, sections::SectionName, shape::Shape};
+use super::{Precision, layout::ALIGNMENT, lexical::LexicalShape, sections::SectionName, shape::Shape};
 use crate::{Error, Result};
 
 pub(super) const MAGIC: [u8; 8] = *b"LIMBECK\x1a";
-pub(super) const VERSION: u32 = 2;
+/// The version of a file without a lexical half.
+const VERSION: u32 = 2;
+/// The version of a file with a lexical half; the newest that can be read.
+pub(super) const NEWEST_VERSION: u32 = 3;
 /// The oldest version that can be read. In it, the taps of a wide score convolution had greater factors.
 pub(super) const OLDEST_VERSION: u32 = 1;
 /// The place of the checksum.
@@ -40,6 +43,9 @@ pub(super) struct Header {
     /// Whether the tokenizer's fast path gave the reference's ids when the file was written (`Tokenizer::is_fast`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) compared: bool,
+    /// The sizes of the lexical half, where the student has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) lexical: Option<LexicalShape>,
     pub(super) sections: Vec<SectionEntry>,
 }
 
@@ -70,6 +76,11 @@ pub(super) fn section_entries(sections: &[(SectionName, usize)], mut end: usize)
 }
 
 impl Header {
+    /// The version of the file: a program that knows no lexical half must not take the file for one without.
+    pub(super) fn version(&self) -> u32 {
+        if self.lexical.is_some() { NEWEST_VERSION } else { VERSION }
+    }
+
     /// Fills in the table of sections, whose own length moves the sections. Returns the first bytes of the file, up to
     /// the end of the JSON and with a checksum of zeros; `None` where the file would be beyond any memory.
     pub(super) fn encode(&mut self, sections: &[(SectionName, usize)]) -> Option<Vec<u8>> {
@@ -80,7 +91,7 @@ impl Header {
             let mut json = serde_json::to_vec(self).ok()?;
             if JSON + json.len() <= end {
                 json.resize(end - JSON, b' ');
-                let (version, length) = (VERSION.to_le_bytes(), (length as u64).to_le_bytes());
+                let (version, length) = (self.version().to_le_bytes(), (length as u64).to_le_bytes());
                 let json_length = u32::try_from(json.len()).ok()?.to_le_bytes();
                 return Some([&MAGIC[..], &version, &json_length, &length, &[0; 8], &json].concat());
             }
@@ -106,8 +117,8 @@ pub(super) fn check(path: &Path, file: &[u8], checksum: impl FnOnce() -> Result<
         return Err(Error::Length { path: path(), expected: JSON as u64, found });
     }
     let version = version(file);
-    if !(OLDEST_VERSION..=VERSION).contains(&version) {
-        return Err(Error::Version { path: path(), found: version, known: VERSION });
+    if !(OLDEST_VERSION..=NEWEST_VERSION).contains(&version) {
+        return Err(Error::Version { path: path(), found: version, known: NEWEST_VERSION });
     }
     let expected: u64 = bytemuck::pod_read_unaligned(&file[16..24]);
     if expected != found {

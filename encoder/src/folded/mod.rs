@@ -16,6 +16,7 @@ mod gather;
 mod head;
 mod header;
 mod layout;
+mod lexical;
 mod map;
 mod math;
 mod panels;
@@ -33,6 +34,7 @@ mod tests;
 mod write;
 
 pub use file::is_folded;
+pub use lexical::{DENSE_WEIGHT, LEXICAL_WEIGHT, LexicalHalf, LexicalTable};
 pub use parts::{Attention, Convolution, MaxPooled, Parts};
 pub use shape::{AttentionShape, ConvolutionShape, Shape};
 pub use student::Student;

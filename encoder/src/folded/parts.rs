@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::Precision;
+use super::{LexicalTable, Precision};
 
 /// A whole student: tables with a row for each token, the matrices after them, and the tokenizer.
 ///
@@ -24,6 +24,8 @@ pub struct Parts {
     pub attention: Option<Attention>,
     /// `[vocabulary, dimension]`: E · skip. Excludes an attention that has a `skip` of its own.
     pub skip_table: Option<Vec<f32>>,
+    /// The words of a lexical half, which stands beside the vector of all these parts.
+    pub lexical: Option<LexicalTable>,
     /// The text of the tokenizer.json.
     pub tokenizer: Vec<u8>,
     /// The id that stands for a text without tokens; a row of the tables like any other.
@@ -116,6 +118,9 @@ impl Parts {
         }
         if let Some(table) = &self.skip_table {
             numbers("skip table", table, &[self.vocabulary, self.dimension])?;
+        }
+        if let Some(lexical) = &self.lexical {
+            lexical.check_for(precision)?;
         }
         let tables = self.convolutions().map(|convolution| &convolution.table);
         let tables = tables.chain(self.attention.iter().map(|attention| &attention.embeddings)).chain(&self.skip_table);

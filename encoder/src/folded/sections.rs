@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     Precision,
     layout::{ConvolutionName, FoldedLayout, table_number},
+    lexical::LexicalShape,
 };
 
 /// Which section of a folded file; `Display` gives the section's name in the header.
@@ -22,6 +23,13 @@ pub(super) enum SectionName {
     HeadBias,
     /// The scales, feature block by feature block and output by output (int8 only).
     HeadScale,
+    /// Where each word of the lexical half begins, and where the last one ends.
+    LexicalOffsets,
+    /// The words, one after another, in ascending order.
+    LexicalWords,
+    LexicalRows,
+    /// A scale for each of these rows (int8 only).
+    LexicalScale,
     /// The tokenizer.json.
     Tokenizer,
 }
@@ -37,13 +45,21 @@ impl fmt::Display for SectionName {
             Self::HeadWeight => f.write_str("head weight"),
             Self::HeadBias => f.write_str("head bias"),
             Self::HeadScale => f.write_str("head scale"),
+            Self::LexicalOffsets => f.write_str("lexical offsets"),
+            Self::LexicalWords => f.write_str("lexical words"),
+            Self::LexicalRows => f.write_str("lexical rows"),
+            Self::LexicalScale => f.write_str("lexical scale"),
             Self::Tokenizer => f.write_str("tokenizer"),
         }
     }
 }
 
 /// All sections with their lengths in bytes, in the order of the file; `tokenizer` is the length of the tokenizer.json.
-pub(super) fn sections(layout: &FoldedLayout, tokenizer: usize) -> Vec<(SectionName, usize)> {
+pub(super) fn sections(
+    layout: &FoldedLayout,
+    lexical: Option<&LexicalShape>,
+    tokenizer: usize,
+) -> Vec<(SectionName, usize)> {
     let is_int8 = layout.precision == Precision::Int8;
     let mut sections = Vec::new();
     let mut add = |name, count: usize, bytes: usize| sections.push((name, count * bytes));
@@ -63,6 +79,14 @@ pub(super) fn sections(layout: &FoldedLayout, tokenizer: usize) -> Vec<(SectionN
         add(SectionName::HeadBias, layout.outputs, 4);
         if is_int8 {
             add(SectionName::HeadScale, layout.blocks.len() * layout.outputs, 4);
+        }
+    }
+    if let Some(&LexicalShape { words, dimension, bytes }) = lexical {
+        add(SectionName::LexicalOffsets, words + 1, 4);
+        add(SectionName::LexicalWords, bytes, 1);
+        add(SectionName::LexicalRows, words * dimension, table_number(layout.precision));
+        if is_int8 {
+            add(SectionName::LexicalScale, words, 4);
         }
     }
     add(SectionName::Tokenizer, tokenizer, 1);

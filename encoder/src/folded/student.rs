@@ -7,6 +7,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 use super::{
     block::{BlockScratch, FoldedModel},
     file::FoldedFile,
+    lexical::LexicalHalf,
     sections::SectionName,
     simd::Level,
 };
@@ -21,6 +22,7 @@ const BLOCK: usize = 64;
 /// number of threads or (in any precision) on the machine's SIMD instructions.
 pub struct Student {
     model: FoldedModel,
+    lexical: Option<LexicalHalf>,
     tokenizer: Tokenizer,
     pub(super) level: Level,
     threads: usize,
@@ -59,8 +61,9 @@ impl Student {
             let what = format!("ids up to {}, tables of {rows} rows", tokenizer.vocabulary() - 1);
             return Err(Error::Header { path: path.into(), what });
         }
+        let lexical = file.lexical();
         let model = FoldedModel::new(file);
-        Ok(Self { model, tokenizer, level: Level::best(), threads: 1, pool: None })
+        Ok(Self { model, lexical, tokenizer, level: Level::best(), threads: 1, pool: None })
     }
 
     /// Uses `threads` threads of its own. 0 starts a thread for each core of the machine; 1 uses the caller's thread.
@@ -81,11 +84,26 @@ impl Student {
     /// beyond f32, gets zeros.
     ///
     /// Memory is allocated for the result and, in each thread, for a block of texts. No text allocates, as long as it
-    /// is ASCII and the tokenizer is BERT's.
+    /// is ASCII, the tokenizer is BERT's and the student has no lexical half.
+    ///
+    /// With a lexical half a vector is the dense vector, scaled to length √⅔, and behind it the text's half, scaled to
+    /// length √⅓. The vector of a text without a word that the half knows has zeros there, and length √⅔.
     ///
     /// # Errors
     /// When a text can't be tokenised.
     pub fn encode<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
+        let dense = self.encode_dense(texts)?;
+        Ok(match &self.lexical {
+            Some(lexical) => self.whole(lexical, &dense, texts),
+            None => dense,
+        })
+    }
+
+    /// [`Student::encode`] without the lexical half: vectors of length 1, [`Student::dense_dimension`] wide.
+    ///
+    /// # Errors
+    /// When a text can't be tokenised.
+    pub fn encode_dense<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
         self.blocks(texts.len(), |rows, tokens| {
             for text in &texts[rows] {
                 tokens.push_with(|ids| {
@@ -96,7 +114,8 @@ impl Student {
         })
     }
 
-    /// [`Student::encode`] from token ids, as [`Student::tokenizer`] gives them without special tokens.
+    /// [`Student::encode_dense`] from token ids, as [`Student::tokenizer`] gives them without special tokens. Token ids
+    /// tell no words, so a lexical half has no part in these vectors.
     ///
     /// # Errors
     /// When an id is outside the vocabulary.
@@ -132,9 +151,24 @@ impl Student {
         &self.tokenizer
     }
 
-    /// The width of the vectors.
+    /// The width of the vectors, with the lexical half.
     pub fn dimension(&self) -> usize {
+        self.dense_dimension() + self.lexical_dimension()
+    }
+
+    /// The width of the dense half, which is the whole vector where the student has no lexical half.
+    pub fn dense_dimension(&self) -> usize {
         self.model.file.layout.dimension
+    }
+
+    /// The width of the lexical half; 0 where the student has none.
+    pub fn lexical_dimension(&self) -> usize {
+        self.lexical.as_ref().map_or(0, LexicalHalf::dimension)
+    }
+
+    /// The lexical half, where the student has one.
+    pub fn lexical(&self) -> Option<&LexicalHalf> {
+        self.lexical.as_ref()
     }
 
     /// How many rows the tables have; token ids are below this number.
@@ -157,13 +191,27 @@ impl Student {
         &self.model.file.header.metadata
     }
 
+    /// Lays the texts' lexical halves beside their dense vectors.
+    fn whole<T: AsRef<str> + Sync>(&self, lexical: &LexicalHalf, dense: &Embeddings, texts: &[T]) -> Embeddings {
+        let Some(pool) = self.pool.as_ref().filter(|_| texts.len() > BLOCK) else {
+            return lexical.beside(dense, texts);
+        };
+        let width = self.dimension();
+        let mut whole = vec![0.0; texts.len() * width];
+        let rows = whole.par_chunks_exact_mut(width).enumerate().with_min_len(BLOCK);
+        pool.install(|| {
+            rows.for_each(|(row, whole)| lexical.write_whole(texts[row].as_ref(), dense.row(row), whole));
+        });
+        Embeddings::new(whole, width)
+    }
+
     /// Encodes `rows` texts in blocks; `fill` appends the tokens of a range of the texts.
     fn blocks(
         &self,
         rows: usize,
         fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
     ) -> Result<Embeddings> {
-        let dimension = self.dimension();
+        let dimension = self.dense_dimension();
         let block = |scratch: &mut BlockScratch, (index, out): (usize, &mut [f32])| {
             let first = index * BLOCK;
             scratch.tokens.clear();
@@ -194,5 +242,9 @@ impl Encoder for Student {
 
     fn info(&self) -> EncoderInfo {
         Student::info(self)
+    }
+
+    fn lexical(&self) -> Option<&LexicalHalf> {
+        Student::lexical(self)
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    Precision,
+    LexicalTable, Precision,
     header::{CHECKSUM, Header},
     layout::{FoldedLayout, HEAD_LANES},
     panels::HeadPanels,
@@ -49,9 +49,10 @@ pub fn write(path: &Path, parts: &Parts, precision: Precision) -> Result<u64> {
         parameters: parts.parameters,
         metadata: parts.metadata.clone(),
         compared,
+        lexical: parts.lexical.as_ref().map(LexicalTable::shape),
         sections: Vec::new(),
     };
-    let sections = sections(&layout, parts.tokenizer.len());
+    let sections = sections(&layout, header.lexical.as_ref(), parts.tokenizer.len());
     let beginning = header.encode(&sections).ok_or_else(|| wrong("too large for a file".into()))?;
 
     let unwritable = |source| Error::Write { path: path.into(), source };
@@ -108,8 +109,23 @@ fn write_section(name: SectionName, rows: &TableRows<'_>, head: &HeadPanels<'_>,
             padded(parts.max_pooled.as_ref().map_or(&[], |max_pooled| &max_pooled.bias), layout.outputs)
         }
         SectionName::HeadScale => head.scales.clone(),
+        SectionName::LexicalOffsets
+        | SectionName::LexicalWords
+        | SectionName::LexicalRows
+        | SectionName::LexicalScale => return write_lexical(name, rows, to),
     };
     to.write_all(bytemuck::cast_slice(&floats))
+}
+
+/// A section of the lexical half; nothing where the student has none.
+fn write_lexical(name: SectionName, rows: &TableRows<'_>, to: &mut dyn Write) -> io::Result<()> {
+    let Some(table) = &rows.parts.lexical else { return Ok(()) };
+    match name {
+        SectionName::LexicalOffsets => to.write_all(bytemuck::cast_slice(&table.offsets())),
+        SectionName::LexicalWords => table.write_words(to),
+        SectionName::LexicalScale => to.write_all(bytemuck::cast_slice(&table.scales())),
+        _ => table.write_rows(rows.layout.precision, to),
+    }
 }
 
 /// `[lane groups][filters][16]`, from `[heads, filters]`.

@@ -18,7 +18,7 @@ use crate::measure::bm25::Bm25;
 use crate::measure::correlation::mean;
 
 /// How many of the first documents are compared.
-const FIRST: usize = 10;
+pub(super) const FIRST: usize = 10;
 
 /// How far another search agrees with the teacher's, × 100.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,11 @@ pub struct LabelFree {
 pub struct FirstTen(Vec<Vec<u32>>);
 
 impl FirstTen {
+    /// Lists of places, the best first, of ten documents at most.
+    pub(super) fn new(lists: Vec<Vec<u32>>) -> Self {
+        Self(lists)
+    }
+
     /// Those by the cosines of `queries` with `documents`. `own` has the place of the document that a query was taken
     /// from, which does not count; it may be empty where no query has one.
     ///

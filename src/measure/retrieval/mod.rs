@@ -9,6 +9,8 @@
 //! | [`figures`] | nDCG, recall and MRR, as trec_eval has them |
 //! | [`fusion`] | the ranks of two searches as one |
 //! | [`label_free`] | how far two searches agree, where nobody judged |
+//! | `teacher_ten` | what a teacher finds by the vectors in its cache |
+//! | [`unjudged`] | a collection without judgements: how far models agree with its teacher |
 //!
 //! Search is exact. Documents are read one after another and encoded in blocks. Memory holds at most
 //! [`vectors::MEMORY`] bytes of vectors (of more documents they lie in a temporary file), [`search::SCORES`] bytes of
@@ -20,6 +22,8 @@ pub mod label_free;
 pub mod ranks;
 pub mod search;
 pub mod set;
+mod teacher_ten;
+pub mod unjudged;
 pub mod vectors;
 
 use limbeck_data::Monitor;

@@ -11,6 +11,7 @@ use super::embed;
 use crate::error::Result;
 use crate::measure::sts::DevSets;
 use crate::pipeline::fingerprint::stamp_contents;
+use crate::pipeline::given_student::add_stamp;
 use crate::pipeline::student_start::start_of;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Method, Plan};
@@ -33,9 +34,11 @@ impl Stage for AmSoftmax {
 
     fn inputs(&self, plan: &Plan) -> Value {
         let recipe = &plan.recipe;
-        json!({"student": recipe.student.shape(), "am_softmax": recipe.am_softmax,
+        let mut inputs = json!({"student": recipe.student.shape(), "am_softmax": recipe.am_softmax,
                "start": recipe.train_student.start, "seed": recipe.distil.seed,
-               "dev": stamp_contents(&recipe.train_student.dev)})
+               "dev": stamp_contents(&recipe.train_student.dev)});
+        add_stamp(&mut inputs, plan);
+        inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::embed;
 use crate::error::Result;
+use crate::pipeline::given_student::add_stamp;
 use crate::pipeline::student_start::student_of;
 use crate::pipeline::text_sources::recorded;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
@@ -30,7 +31,9 @@ impl Stage for Distil {
     }
 
     fn inputs(&self, plan: &Plan) -> Value {
-        json!({"student": plan.recipe.student.shape(), "distil": plan.recipe.distil})
+        let mut inputs = json!({"student": plan.recipe.student.shape(), "distil": plan.recipe.distil});
+        add_stamp(&mut inputs, plan);
+        inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
@@ -44,7 +47,7 @@ impl Stage for Distil {
         let folder = context.run().student_folder(Method::Distil);
         let _lock = lock_folder(&folder)?;
         let mut job = files.job(context, &context.plan().recipe.distil, &folder, ID.name());
-        job.student = student.as_ref().map(|student| &student.model);
+        job.student = student.as_ref().map(|student| &student.model).or(job.student);
         warn(&job, context.monitor)?;
         distil_into(&job, origin_of_run(context), context.monitor)
     }
@@ -63,7 +66,11 @@ pub fn origin_of_run(context: &Context) -> Map<String, Value> {
     let recipe = &context.plan().recipe;
     let teacher = recipe.teacher.as_ref().map(|teacher| teacher.name());
     let teacher = teacher.or_else(|| recipe.cache.path.clone());
-    Map::from_iter([("teacher".into(), json!(teacher)), ("recipe".into(), json!(recipe.name))])
+    let mut origin = Map::from_iter([("teacher".into(), json!(teacher)), ("recipe".into(), json!(recipe.name))]);
+    if let Some(from) = &recipe.student.from {
+        origin.insert("from".into(), json!(from));
+    }
+    origin
 }
 
 /// Distils a student and writes it to the job's folder, with `origin` and what came of the training in its config.

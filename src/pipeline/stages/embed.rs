@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use limbeck_data::Monitor;
-use limbeck_data::cache::{Cache, CacheSpec, Columns, SHARD_ROWS};
+use limbeck_data::cache::{Cache, CacheSpec, Columns, GoneTexts, SHARD_ROWS, change_text};
 use limbeck_data::files::remove;
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
+use limbeck_student::folder::StudentFolder;
+use limbeck_student::model::TextCnn;
 use limbeck_teacher::api::ApiTeacher;
 use limbeck_teacher::embed::{CutTexts, EmbedJob, EmbedSummary, TextSources, run as embed};
 use serde_json::{Value, json};
@@ -17,6 +19,7 @@ use super::{export_teacher, fetch, text, train_teacher, vocabulary};
 use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
+use crate::pipeline::given_student::{GivenStudent, given_student, static_start};
 use crate::pipeline::text_sources::{described, sources_of};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
@@ -43,6 +46,9 @@ impl Stage for Embed {
         // The vectors of its tokens lie in the cache, and students read a cache made elsewhere by it.
         if let Some(tokenizer) = &plan.tokenizer {
             inputs["tokenizer"] = stamp(tokenizer);
+        }
+        if let Some(start) = static_start(plan) {
+            inputs["static_start"] = start;
         }
         let roles: Vec<_> = plan.recipe.text.source.iter().map(|source| &source.role).collect();
         if roles.iter().any(|role| role.is_some()) {
@@ -79,16 +85,14 @@ impl Stage for Embed {
         }
         let teacher = open_teacher(context)?;
         let student = vocabulary::student_tokenizer(context)?.map(|path| Tokenizer::from_file(&path)).transpose()?;
-        let is_wanted = context.plan().api().is_none_or(|api| api.token_vectors);
-        let is_own = |student: &&Tokenizer| teacher.tokenizer().is_none_or(|own| student.json() != own.json());
-        let student = student.as_ref().filter(is_own).filter(|_| is_wanted);
+        let tokens = TokenVectors::of(context, teacher.tokenizer(), student.as_ref())?;
         let sources = sources_of(context, |role| prompt_of(context, &teacher, role))?;
         let prompts = described(context, &sources);
         let own = context.folder();
         let prepared = context.folder_of(text::ID);
         let parts = [
-            ("train", prepared.train_text(), own.train_cache(), true),
-            ("held-out", prepared.held_out_text(), own.held_out_cache(), false),
+            ("train", prepared.train_text(), own.train_cache(), tokens),
+            ("held-out", prepared.held_out_text(), own.held_out_cache(), TokenVectors::default()),
         ];
         for (name, text, to, tokens) in parts {
             let text = PreparedText::open(&text)?;
@@ -97,7 +101,7 @@ impl Stage for Embed {
             if let Some(prompts) = &prompts {
                 spec.fingerprint.prefix.clone_from(prompts);
             }
-            remove_other_cache(&to, &spec)?;
+            let is_grown = keep_or_remove(&to, &spec, &sources, &text, context.monitor)?;
             let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
             let job = EmbedJob {
                 teacher: teacher.for_job(),
@@ -106,13 +110,43 @@ impl Stage for Embed {
                 total: Some(text.rows() as u64),
                 folder: &to,
                 spec,
-                tokens: tokens && student.is_none(),
-                student: student.filter(|_| tokens),
+                tokens: tokens.of_teacher,
+                student: tokens.of_student,
             };
             let summary = embed(job, context.monitor)?;
             note(name, &summary, &sources, context.monitor);
+            if is_grown {
+                note_new_texts(name, &summary, context.monitor);
+            }
         }
         Ok(())
+    }
+}
+
+/// Which vectors of tokens the cache to learn from holds: those that the static start is made from.
+#[derive(Clone, Copy, Default)]
+struct TokenVectors<'a> {
+    /// Those of the teacher's own tokens.
+    of_teacher: bool,
+    /// Those of the tokens of this tokenizer.
+    of_student: Option<&'a Tokenizer>,
+}
+
+impl<'a> TokenVectors<'a> {
+    /// `teacher` is the teacher's tokenizer, where it has one, and `student` that of a new student, where it has one of
+    /// its own. A student to go on from has vectors of its tokens already; where its static control starts anew, those
+    /// of the teacher's tokens serve if both have the same.
+    fn of(context: &Context, teacher: Option<&Tokenizer>, student: Option<&'a Tokenizer>) -> Result<Self> {
+        let plan = context.plan();
+        if let Some((_, given)) = given_student(context)? {
+            let is_same = teacher.is_some_and(|teacher| teacher.json() == given.tokenizer.json());
+            let of_teacher = is_same && static_start(plan).is_some_and(|start| !start.is_null());
+            return Ok(Self { of_teacher, of_student: None });
+        }
+        let is_wanted = plan.api().is_none_or(|api| api.token_vectors);
+        let is_own = |student: &&Tokenizer| teacher.is_none_or(|own| student.json() != own.json());
+        let own = student.filter(is_own);
+        Ok(Self { of_teacher: own.is_none_or(|_| !is_wanted), of_student: own.filter(|_| is_wanted) })
     }
 }
 
@@ -163,7 +197,8 @@ fn cut_line(cut: &CutTexts) -> String {
     match cut.cut == cut.of {
         true => format!(
             "all {all} texts are longer than the teacher's {tokens} tokens and were cut: split them into sentences \
-             (split = true), or raise max_tokens where the model has more positions"
+             (split = true, or the unit `sentence` of a collection), or raise max_tokens where the model has more \
+             positions"
         ),
         false => {
             let some = thousands(cut.cut as f64);
@@ -172,14 +207,44 @@ fn cut_line(cut: &CutTexts) -> String {
     }
 }
 
-/// Removes a cache of other settings from a run's own folder: the recipe decides what lies there.
-fn remove_other_cache(folder: &Path, spec: &CacheSpec) -> Result<()> {
+/// Makes ready what lies in a run's own cache folder; whether it is a cache of another text by the same teacher, whose
+/// vectors are then kept. A cache of other settings is removed: the recipe decides what lies there.
+fn keep_or_remove(
+    folder: &Path,
+    spec: &CacheSpec,
+    sources: &TextSources,
+    text: &PreparedText,
+    monitor: Monitor,
+) -> Result<bool> {
     if !folder.join("cache.json").is_file() {
-        return Ok(());
+        return Ok(false);
     }
-    let is_same = Cache::open(folder)
-        .is_ok_and(|cache| cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage));
-    if is_same { Ok(()) } else { Ok(remove(folder)?) }
+    let Ok(cache) = Cache::open(folder) else {
+        remove(folder)?;
+        return Ok(false);
+    };
+    if cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage) {
+        return Ok(false);
+    }
+    // A cache doesn't say of which source a text is, and so not which of several prompts stood before it.
+    let has_one_prompt = sources.sources.windows(2).all(|pair| pair[0].prefix == pair[1].prefix);
+    if has_one_prompt {
+        let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
+        if change_text(folder, spec, texts, GoneTexts::Drop, monitor)? {
+            return Ok(true);
+        }
+    } else {
+        monitor.note(&format!("{ID}: {} is made anew: its sources have several prompts", folder.display()));
+    }
+    remove(folder)?;
+    Ok(false)
+}
+
+/// Notes how many of the texts of a cache whose text has changed went through the teacher.
+pub fn note_new_texts(name: &str, summary: &EmbedSummary, monitor: Monitor) {
+    let [new, all, kept] =
+        [summary.embedded, summary.rows, summary.rows - summary.embedded].map(|count| thousands(count as f64));
+    monitor.note(&format!("{ID}: {name}, {new} of {all} texts are new; {kept} vectors kept"));
 }
 
 /// What a student learns from and is measured on.
@@ -190,6 +255,8 @@ pub struct TargetFiles {
     pub held_out: Option<Cache>,
     /// The student's tokenizer.
     pub tokenizer: Tokenizer,
+    /// The student to go on from, where the recipe names one.
+    pub given: Option<(GivenStudent, TextCnn)>,
 }
 
 impl TargetFiles {
@@ -199,6 +266,10 @@ impl TargetFiles {
     /// A cache or tokenizer that is missing or damaged.
     pub fn open(context: &Context) -> Result<Self> {
         let (cache, held_out) = open_caches(context)?;
+        if let Some((given, student)) = given_student(context)? {
+            let StudentFolder { model, tokenizer, .. } = student;
+            return Ok(Self { cache, held_out, tokenizer, given: Some((given, model)) });
+        }
         let tokenizer = match vocabulary::student_tokenizer(context)?.or_else(|| cache.tokenizer()) {
             Some(path) => Tokenizer::from_file(&path)?,
             None => {
@@ -206,10 +277,10 @@ impl TargetFiles {
                 return Err(Error::Stage { stage: ID.name(), problem });
             }
         };
-        Ok(Self { cache, held_out, tokenizer })
+        Ok(Self { cache, held_out, tokenizer, given: None })
     }
 
-    /// The distillation of a new student that the run's recipe describes.
+    /// The distillation that the run's recipe describes, of a new student or of the one to go on from.
     pub fn job<'a>(
         &'a self,
         context: &Context<'a>,
@@ -218,10 +289,14 @@ impl TargetFiles {
         stage: &'a str,
     ) -> DistilJob<'a> {
         let section = &context.plan().recipe.student;
-        let targets = self.view(section.max_tokens);
-        let config = section.config(targets.vocabulary(), targets.dimension());
+        let student = self.given.as_ref().map(|(_, student)| student);
+        let targets = self.view(student.map_or(section.max_tokens, |student| student.config.max_tokens));
+        let config = match student {
+            Some(student) => student.config.clone(),
+            None => section.config(targets.vocabulary(), targets.dimension()),
+        };
         let metrics = context.folder().metrics();
-        DistilJob { targets, config, settings, student: None, folder, metrics, stage, device: Device::Cpu }
+        DistilJob { targets, config, settings, student, folder, metrics, stage, device: Device::Cpu }
     }
 
     /// The targets of a student whose longest input is `max_tokens`.

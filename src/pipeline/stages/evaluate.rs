@@ -7,11 +7,12 @@ use limbeck_encoder::{Embeddings, Precision, Student};
 use limbeck_teacher::OnnxEncoder;
 use serde_json::{Value, json};
 
-use super::{baselines, embed, export_student, export_teacher, text, train_teacher};
+use super::{baselines, embed, export_student, export_teacher, lexical, text, train_teacher};
 use crate::error::Result;
 use crate::measure::evaluation::{Candidate, EvaluationData, TeacherFigures, measure_teacher};
 use crate::measure::fidelity::Reference;
 use crate::measure::linear_probe::TopicCorpus;
+use crate::measure::retrieval::unjudged::{UnjudgedQueries, UnjudgedSet};
 use crate::measure::sts::read_sets;
 use crate::measure::tasks::{TaskPaths, TaskSets};
 use crate::measure::{evaluation, word_order};
@@ -49,6 +50,9 @@ impl Stage for Evaluate {
         if evaluate.task_folders().next().is_some() {
             inputs["folders"] = evaluate.task_folders().map(|folder| stamp_path(folder)).collect();
         }
+        if let Some(queries) = &evaluate.queries {
+            inputs["queries"] = stamp_contents(std::slice::from_ref(queries)).into();
+        }
         if let Some(api) = plan.api() {
             inputs["measures_api"] = json!(api.measure);
         }
@@ -64,7 +68,7 @@ impl Stage for Evaluate {
     }
 
     fn run(&self, context: &Context) -> Result<()> {
-        let (mut candidates, data) = (candidates(context)?, evaluation_data(context)?);
+        let mut candidates = candidates(context)?;
         match context.plan().api().map(|api| api.measure) {
             Some(true) => {
                 candidates.insert(0, Candidate::new("teacher", ModelRole::Teacher, embed::open_api(context)?))
@@ -72,6 +76,7 @@ impl Stage for Evaluate {
             Some(false) => context.monitor.note(NOT_MEASURED),
             None => {}
         }
+        let data = evaluation_data(context, &candidates)?;
         let stored_or_measured = |teacher: &Candidate| {
             let measure = || measure_teacher(teacher, &data, context.monitor);
             TeacherFigures::read_or_measure(&teacher_figures(context, &teacher.name), measure)
@@ -88,7 +93,7 @@ impl Stage for Evaluate {
 }
 
 /// All models that run on this machine: the teacher (and its int8 export, where that fills the cache), the student in
-/// both precisions, the static students.
+/// both precisions, the static students, and the students with a lexical half.
 pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     let (plan, own) = (context.plan(), context.folder());
     let teacher = context.folder_of(export_teacher::ID);
@@ -113,6 +118,9 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     for baseline in baselines::of(plan) {
         all.push(Candidate::new(baseline.shown, ModelRole::Baseline, open(baseline.name, Precision::F32)?));
     }
+    for student in lexical::of(plan) {
+        all.push(Candidate::new(student.shown, student.role, open(student.name, Precision::F32)?));
+    }
     Ok(all)
 }
 
@@ -129,7 +137,7 @@ fn for_search(context: &Context, teacher: OnnxEncoder) -> Result<OnnxEncoder> {
     Ok(teacher.with_search_prompts(&prompts)?)
 }
 
-fn evaluation_data(context: &Context) -> Result<EvaluationData> {
+fn evaluation_data(context: &Context, candidates: &[Candidate]) -> Result<EvaluationData> {
     let recipe = &context.plan().recipe;
     let files = embed::TargetFiles::open(context)?;
     let held_out = files.view(None).held_out()?;
@@ -141,6 +149,8 @@ fn evaluation_data(context: &Context) -> Result<EvaluationData> {
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,
+        unjudged: unjudged_set(context, candidates)?,
+        target_precision: context.plan().teacher_precision().name(),
         topics: is_labelled.then(|| TopicCorpus::read(&documents, recipe.evaluate.topic_documents)).transpose()?,
     })
 }
@@ -152,6 +162,32 @@ fn task_paths(context: &Context) -> Result<TaskPaths> {
         classification: context.sets(&section.classification)?,
         clustering: context.sets(&section.clustering)?,
     })
+}
+
+/// The text's own collection, with the queries that the recipe names or its documents gave; `None` where the text is no
+/// collection, has no queries, or no teacher is measured.
+fn unjudged_set(context: &Context, candidates: &[Candidate]) -> Result<Option<UnjudgedSet>> {
+    let (plan, text) = (context.plan(), context.folder_of(text::ID));
+    let queries = match &plan.recipe.evaluate.queries {
+        _ if !plan.recipe.text.has_collection() => return Ok(None),
+        Some(file) => UnjudgedQueries::read(file)?,
+        None if plan.recipe.text.own_queries > 0 => UnjudgedQueries::read_own(&text.own_queries())?,
+        None => return Ok(None),
+    };
+    let precision = plan.teacher_precision().name();
+    let makes_targets = |candidate: &&Candidate| {
+        candidate.role == ModelRole::Teacher
+            && (plan.api().is_some() || candidate.encoder.info().precision == precision)
+    };
+    let Some(teacher) = candidates.iter().find(makes_targets) else { return Ok(None) };
+    if queries.texts.is_empty() {
+        context.monitor.note("evaluate: search in the collection is left out, since no document gave a query");
+        return Ok(None);
+    }
+    let (cache, held_out) = embed::open_caches(context)?;
+    let caches: Vec<_> = [cache].into_iter().chain(held_out).collect();
+    let set = UnjudgedSet::new(text.collection(), queries, &teacher.model(), &caches, context.monitor)?;
+    Ok(Some(set))
 }
 
 /// The pairs that word order is measured on, which `limbeck evaluate --word-order` reads too.

@@ -8,7 +8,8 @@ use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 use serde_json::{Value, json};
 
-use super::baselines;
+use super::baselines::Baseline;
+use super::{baselines, lexical};
 use crate::error::Result;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
@@ -19,7 +20,13 @@ pub const ID: StageId = StageId::new("export-student");
 /// The precisions that the student is folded in.
 const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::Int8];
 
-/// Folds the student in f32 and int8, and each static student in f32.
+/// The precisions of a static student: the trained one may be what a run recommends, the other is only measured.
+fn precisions_of(baseline: &Baseline) -> &'static [Precision] {
+    if baseline.name == baselines::TRAINED { &PRECISIONS } else { &PRECISIONS[..1] }
+}
+
+/// Folds the student, the students with a lexical half and the trained static student in f32 and int8, and the
+/// untrained one in f32.
 pub struct ExportStudent;
 
 impl Stage for ExportStudent {
@@ -32,7 +39,7 @@ impl Stage for ExportStudent {
     }
 
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
-        plan.last_method().map(StageId::from).into_iter().chain([baselines::ID]).collect()
+        plan.last_method().map(StageId::from).into_iter().chain([baselines::ID, lexical::ID]).collect()
     }
 
     fn inputs(&self, _plan: &Plan) -> Value {
@@ -40,7 +47,12 @@ impl Stage for ExportStudent {
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
-        Outputs::files(PRECISIONS.map(|precision| run.folder.folded("student", precision)))
+        let lexical = lexical::of(&run.plan).into_iter().map(|student| student.name);
+        let control = baselines::of(&run.plan).into_iter().map(|baseline| baseline.name);
+        let control = control.filter(|name| *name == baselines::TRAINED);
+        let names: Vec<&str> = std::iter::once("student").chain(lexical).chain(control).collect();
+        let exports = |name| PRECISIONS.map(|precision| run.folder.folded(name, precision));
+        Outputs::files(names.into_iter().flat_map(exports))
     }
 
     fn run(&self, context: &Context) -> Result<()> {
@@ -49,9 +61,13 @@ impl Stage for ExportStudent {
         std::fs::create_dir_all(&exports).map_err(limbeck_data::Error::io("create the folder", &exports))?;
         limbeck_data::files::remove_leftovers(&exports)?;
         fold(&own.student(), PRECISIONS.map(|precision| (precision, own.folded("student", precision))))?;
+        for student in lexical::of(context.plan()) {
+            fold(&student.folder(own), PRECISIONS.map(|precision| (precision, own.folded(student.name, precision))))?;
+        }
         for baseline in baselines::of(context.plan()) {
             let folder = context.folder_of(baselines::ID).baseline(baseline.name);
-            fold(&folder, [(Precision::F32, own.folded(baseline.name, Precision::F32))])?;
+            let precisions = precisions_of(&baseline).iter();
+            fold(&folder, precisions.map(|&precision| (precision, own.folded(baseline.name, precision))))?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::json_file;
 use crate::models::{ModelFiles, find_model};
+use crate::pipeline::given_student;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{Plan, TeacherSection};
 
@@ -34,8 +35,12 @@ impl Stage for Fetch {
         let sources: Vec<_> = recipe.text.source.iter().map(|source| (&source.uri, &source.sha256)).collect();
         let tokenizer = recipe.student.tokenizer.as_ref().or_else(|| plan.api()?.tokenizer.as_ref());
         // Labelled examples belong to the inputs of the trainings: nothing else depends on them.
-        json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library,
-               "tokenizer": tokenizer})
+        let mut inputs =
+            json!({"teacher": teacher, "text": sources, "runtime": recipe.runtime.library, "tokenizer": tokenizer});
+        if let Some(from) = &recipe.student.from {
+            inputs["student"] = json!(from);
+        }
+        inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
@@ -60,7 +65,7 @@ impl Stage for Fetch {
         wanted.extend(plan.text.iter().zip(hashes));
         let Plan { tokenizer, examples, student_examples, exclude, .. } = plan;
         let others = tokenizer.iter().chain(examples).chain(student_examples).chain(exclude);
-        wanted.extend(others.map(|uri| (uri, None)));
+        wanted.extend(others.chain(plan.from.iter().map(|from| &from.uri)).map(|uri| (uri, None)));
         let sets = evaluation_sets(plan)?;
         wanted.extend(sets.iter().map(|uri| (uri, None)));
         let mut fetched = Map::new();
@@ -163,12 +168,14 @@ pub fn named_teacher(context: &Context) -> Result<TeacherFolder> {
     Ok(folder)
 }
 
-/// Refuses a student wider than its teacher, whose vectors are `teacher` wide, and notes where the default width ends
+/// Refuses a student wider than its teacher, whose vectors are `teacher` wide, or one to go on from of another width;
+/// notes where the default width ends
 /// there.
 pub fn check_width(context: &Context, teacher: usize) -> Result<()> {
     context.plan().check_width(teacher)?;
+    given_student::check_dimension(context, teacher)?;
     let student = &context.plan().recipe.student;
-    if student.width(teacher) < student.embedding {
+    if student.from.is_none() && student.width(teacher) < student.embedding {
         context.monitor.note(&format!("student.embedding is {teacher}, the width of the teacher's vectors"));
     }
     Ok(())

@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod export_student;
 pub mod export_teacher;
 pub mod fetch;
+pub mod lexical;
 pub mod report;
 pub mod simcse;
 pub mod text;
@@ -30,6 +31,7 @@ pub const ALL: &[&dyn Stage] = &[
     &simcse::Simcse,
     &am_softmax::AmSoftmax,
     &baselines::Baselines,
+    &lexical::Lexical,
     &export_student::ExportStudent,
     &evaluate::Evaluate,
     &bench::Bench,

@@ -8,10 +8,11 @@ use super::{bench, evaluate};
 use crate::error::Result;
 use crate::json_file;
 use crate::measure::speed::Speed;
+use crate::pipeline::given_student::given_student;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
 use crate::report::{self, card::card};
-use crate::summary::{ModelSummary, Summary};
+use crate::summary::{ModelSummary, Summary, recommended};
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("report");
@@ -57,9 +58,15 @@ impl Stage for Report {
         } else if plan.teacher().is_some() {
             versions.insert("onnxruntime".into(), context.opener().runtime()?.version);
         }
-        let summary = Summary { name: plan.recipe.name.clone(), models, stages: context.finished.to_vec(), versions };
+        let (name, stages) = (plan.recipe.name.clone(), context.finished.to_vec());
+        let recommended = recommended(&models).map(str::to_owned);
+        let summary = Summary { name, models, stages, versions, recommended };
         summary.write(&own.summary())?;
-        files::write_bytes(&own.card(), card(&summary, &plan.recipe).as_bytes())?;
+        let mut recipe = plan.recipe.clone();
+        if let Some((_, student)) = given_student(context)? {
+            recipe.student = recipe.student.with_shape_of(&student.model.config);
+        }
+        files::write_bytes(&own.card(), card(&summary, &recipe).as_bytes())?;
         let page = report::page(&[report::FinishedRun::read(own.root())?])?;
         Ok(files::write_bytes(&own.report(), page.as_bytes())?)
     }

@@ -12,6 +12,7 @@ use super::{embed, fetch, text};
 use crate::error::Result;
 use crate::measure::sts::DevSets;
 use crate::pipeline::fingerprint::{stamp, stamp_contents};
+use crate::pipeline::given_student::add_stamp;
 use crate::pipeline::student_start::start_of;
 use crate::pipeline::training_examples::LoadedExamples;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
@@ -36,8 +37,10 @@ impl Stage for Simcse {
     fn inputs(&self, plan: &Plan) -> Value {
         let recipe = &plan.recipe;
         let files: Vec<_> = plan.student_examples.iter().map(stamp).collect();
-        json!({"student": recipe.student.shape(), "train_student": recipe.train_student, "seed": recipe.distil.seed,
-               "files": files, "dev": stamp_contents(&recipe.train_student.dev)})
+        let mut inputs = json!({"student": recipe.student.shape(), "train_student": recipe.train_student, "seed": recipe.distil.seed,
+               "files": files, "dev": stamp_contents(&recipe.train_student.dev)});
+        add_stamp(&mut inputs, plan);
+        inputs
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {

@@ -39,7 +39,10 @@ impl Stage for Text {
     }
 
     fn outputs(&self, run: &PlannedRun) -> Outputs {
-        let files = vec![run.folder.train_text(), run.folder.held_out_text()];
+        let section = &run.plan.recipe.text;
+        let mut files = vec![run.folder.train_text(), run.folder.held_out_text()];
+        files.extend(section.has_collection().then(|| run.folder.collection()));
+        files.extend((section.own_queries > 0).then(|| run.folder.own_queries()));
         // Only labelled text leaves documents.
         let documents = Some(run.folder.documents()).filter(|path| path.exists());
         let hashed_files = files.iter().cloned().chain(documents).collect();
@@ -77,6 +80,7 @@ fn text_plan(context: &Context) -> Result<TextPlan> {
             encoding: source.encoding.clone(),
             unit: source.unit,
             split: source.split,
+            collection: source.collection(),
             label: source.label,
             limit: source.limit,
         });
@@ -89,6 +93,7 @@ fn text_plan(context: &Context) -> Result<TextPlan> {
         min_chars: section.min_chars,
         max_chars: section.max_chars,
         hold_out: section.hold_out,
+        own_queries: section.own_queries,
     })
 }
 

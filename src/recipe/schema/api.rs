@@ -4,7 +4,8 @@ use limbeck_teacher::api::{ApiEncoding, ApiSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::problem::{Check, Problem};
+use super::problem::{Check, Problem, problem};
+use super::student::StudentSection;
 
 /// `[teacher.api]`: an embedding model behind an API that answers as OpenAI's `POST /v1/embeddings`, in place of
 /// `teacher.source`.
@@ -104,7 +105,17 @@ impl ApiSection {
     }
 
     /// Refuses what can't stand beside the tokenizer that `[student]` names, and needs one of the two.
-    pub(in crate::recipe) fn check_tokenizer(&self, student: Option<&str>) -> Check {
+    pub(in crate::recipe) fn check_tokenizer(&self, student: &StudentSection) -> Check {
+        if student.from.is_some() {
+            return match &self.tokenizer {
+                Some(_) => problem(
+                    "teacher.api.tokenizer stands beside student.from",
+                    "the vocabulary comes with the student that student.from names",
+                ),
+                None => Ok(()),
+            };
+        }
+        let student = student.tokenizer.as_deref();
         let (what, hint) = match (&self.tokenizer, student) {
             (None, None) => (
                 "[teacher.api] needs a tokenizer: an API has none for the student",

@@ -45,7 +45,7 @@ impl CacheSection {
 
     /// Refuses what a cache made elsewhere can't stand beside.
     pub fn check_elsewhere(recipe: &Recipe) -> Check {
-        if recipe.student.tokenizer.is_none() {
+        if recipe.student.tokenizer.is_none() && recipe.student.from.is_none() {
             return problem("cache.path needs student.tokenizer", "name a tokenizer.json, of any model");
         }
         if recipe.teacher.is_some() || !recipe.text.source.is_empty() {

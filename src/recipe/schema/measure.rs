@@ -32,6 +32,10 @@ pub struct EvaluateSection {
     /// The columns of the STS files, where their header doesn't tell.
     #[serde(skip_serializing_if = "super::is_default")]
     pub columns: StsColumns,
+    /// Queries, a line each, by which search in the text's own collection is measured without labels; those that
+    /// `text.own_queries` draws by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queries: Option<PathBuf>,
     /// Collections to search, folders in BEIR's layout: corpus, queries and judgements.
     pub retrieval: Vec<PathBuf>,
     /// Sets of classes: folders with tables `train` and `test` of texts and labels.
@@ -51,6 +55,7 @@ impl Default for EvaluateSection {
         Self {
             sts: Vec::new(),
             columns: StsColumns::default(),
+            queries: None,
             retrieval: Vec::new(),
             classification: Vec::new(),
             clustering: Vec::new(),
@@ -88,6 +93,7 @@ impl EvaluateSection {
         if self.topic_documents == 0 {
             return problem("evaluate.topic_documents is 0: a probe needs documents to train on", "300 is the default");
         }
+        check_files("evaluate.queries", self.queries.as_slice())?;
         check_files("evaluate.sts", &self.sts)?;
         check_folders("evaluate.retrieval", &self.retrieval)?;
         check_folders("evaluate.classification", &self.classification)?;

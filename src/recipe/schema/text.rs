@@ -1,6 +1,8 @@
 //! `[text]` and its sources.
 
-use limbeck_data::text::{TextPlan, TextUnit};
+use std::collections::BTreeSet;
+
+use limbeck_data::text::{CollectionUnit, CollectionUnits, TextPlan, TextUnit};
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Check, problem};
@@ -24,6 +26,21 @@ pub struct SourceSection {
     pub unit: TextUnit,
     /// Whether texts are documents to be split into sentences.
     pub split: bool,
+    /// The units that the documents of a collection give, in place of `unit` and `split`.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub units: BTreeSet<CollectionUnit>,
+    /// The column or field with the titles of documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The column or field with the ids of documents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The most words of a passage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passage_words: Option<usize>,
+    /// The number of spans for each sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spans: Option<f64>,
     /// Whether the folder that a file lies in is its label, for topic accuracy.
     pub label: bool,
     /// The size of a uniform sample of this source.
@@ -33,6 +50,45 @@ pub struct SourceSection {
     /// before them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+}
+
+impl SourceSection {
+    /// The units of a collection and their settings; `None` where the source is none.
+    pub fn collection(&self) -> Option<CollectionUnits> {
+        (!self.units.is_empty()).then(|| CollectionUnits {
+            units: self.units.clone(),
+            title: self.title.clone(),
+            id: self.id.clone(),
+            passage_words: self.passage_words.unwrap_or(CollectionUnits::PASSAGE_WORDS),
+            spans: self.spans.unwrap_or(CollectionUnits::SPANS),
+        })
+    }
+
+    /// Refuses what can't be beside units, and what needs them.
+    fn check_units(&self) -> Check {
+        if let Some(collection) = self.collection() {
+            if self.unit != TextUnit::Line || self.split {
+                return problem(
+                    "text.source.units stands in place of `unit` and `split`",
+                    "leave those out: units = [\"document\", \"sentence\"] are whole documents and their sentences",
+                );
+            }
+            return Ok(collection.check()?);
+        }
+        let keys = [
+            ("title", self.title.is_some()),
+            ("id", self.id.is_some()),
+            ("passage_words", self.passage_words.is_some()),
+            ("spans", self.spans.is_some()),
+        ];
+        match keys.into_iter().find(|(_, is_named)| *is_named) {
+            Some((key, _)) => problem(
+                format!("text.source.{key} is for a source with units, and there are none"),
+                "name them: units = [\"document\", \"passage\", \"sentence\", \"title\", \"span\"]",
+            ),
+            None => Ok(()),
+        }
+    }
 }
 
 /// `[text]`: the sources, and the texts left out.
@@ -58,6 +114,9 @@ pub struct TextSection {
     /// from them what the order of words is worth.
     #[serde(skip_serializing_if = "super::is_default")]
     pub reordered: f64,
+    /// The most documents of collections that give a query, which is left out of the training: title or sentence.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub own_queries: usize,
 }
 
 impl Default for TextSection {
@@ -72,11 +131,17 @@ impl Default for TextSection {
             max_chars: plan.max_chars,
             hold_out: plan.hold_out,
             reordered: 0.0,
+            own_queries: plan.own_queries,
         }
     }
 }
 
 impl TextSection {
+    /// Whether a source is a collection.
+    pub fn has_collection(&self) -> bool {
+        self.source.iter().any(|source| !source.units.is_empty())
+    }
+
     /// Refuses what can't be.
     pub fn check(&self) -> Check {
         if !(0.0..=1.0).contains(&self.reordered) {
@@ -86,7 +151,11 @@ impl TextSection {
         if no_text || self.min_chars > self.max_chars {
             return problem("[text] leaves no text", "min_chars is at most max_chars, and a limit is at least 1");
         }
-        Ok(())
+        if self.own_queries > 0 && !self.has_collection() {
+            let what = format!("text.own_queries is {}, and no source has units", self.own_queries);
+            return problem(what, "documents give the queries: units = [\"document\", \"sentence\", \"title\"]");
+        }
+        self.source.iter().try_for_each(SourceSection::check_units)
     }
 
     /// Refuses what can't be beside a teacher, which embeds the text.

@@ -53,6 +53,7 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         "teacher": teacher,
         "methods": methods.join(" and "),
         "parameters": student.map(|student| count(student.parameters)),
+        "lexical": (recipe.student.lexical > 0).then_some(recipe.student.lexical),
         "dimension": student.map(|student| student.dimension),
         "scores_table": scores_table(summary),
         "sets_table": sets_table(&sets),

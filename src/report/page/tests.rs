@@ -58,6 +58,7 @@ fn complete(name: &str) -> FinishedRun {
             models,
             stages: vec![StageSummary { name: "embed".into(), seconds: 12.0, skipped: false }],
             versions: [("limbeck".to_owned(), "0.1.0".to_owned())].into(),
+            recommended: None,
         },
         held_out: Some(held_out),
         histories: vec![teachers, history("distil"), history("static-trained")],

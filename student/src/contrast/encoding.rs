@@ -28,7 +28,7 @@ impl<'a> EncodingStudent<'a> {
 
     /// The student as it is, to be saved with its `origin`.
     pub(crate) fn into_folder(self, origin: Value) -> StudentFolder {
-        StudentFolder { model: self.student.model, tokenizer: self.tokenizer, origin }
+        StudentFolder { model: self.student.model, tokenizer: self.tokenizer, lexical: None, origin }
     }
 
     /// The student's shape.

@@ -107,7 +107,7 @@ pub fn of_words(
 ) -> Result<StudentFolder> {
     let start = neighbours.start(config.embedding, config.dimension, seed)?;
     let model = start.student(config, seed, &Device::Cpu)?;
-    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "word vectors", "seed": seed}) })
+    Ok(StudentFolder { model, tokenizer, lexical: None, origin: json!({"start": "word vectors", "seed": seed}) })
 }
 
 /// An untrained student of this shape: the table is uniform with the variance of a unit vector's values, the rest is
@@ -122,5 +122,5 @@ pub fn unlearned(config: StudentConfig, tokenizer: Tokenizer, seed: u64) -> Resu
     let table = table.flatten_all().and_then(|table| table.to_vec1()).map_err(Error::tensor("a random table"))?;
     let dense = DenseParameters::random(&config, seed, DType::F32, &Device::Cpu)?;
     let model = TextCnn::new(config, table, dense, Device::Cpu)?;
-    Ok(StudentFolder { model, tokenizer, origin: json!({"start": "random", "seed": seed}) })
+    Ok(StudentFolder { model, tokenizer, lexical: None, origin: json!({"start": "random", "seed": seed}) })
 }

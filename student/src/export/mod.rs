@@ -24,6 +24,7 @@ use tokenizer::TokenizerFiles;
 /// # Errors
 /// As [`write_onnx`]; a folder that holds a student, whose own files would be overwritten.
 pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
+    refuse_lexical(student, onnx::FORMAT)?;
     refuse_student(to)?;
     let config = &student.model.config;
     write_onnx(student, precision, &to.join("model.onnx"))?;
@@ -36,6 +37,11 @@ pub fn write_onnx_folder(student: &StudentFolder, precision: Precision, to: &Pat
         "limbeck": {"student": config, "origin": student.origin},
     });
     Ok(files::write_json(&to.join("config.json"), &described)?)
+}
+
+/// Refuses a student with a lexical half, for which `format` has no place.
+fn refuse_lexical(student: &StudentFolder, format: &'static str) -> Result<()> {
+    if student.lexical.is_some() { Err(Error::LexicalExport { format }) } else { Ok(()) }
 }
 
 /// Refuses to overwrite a student's own folder; an earlier export may be overwritten.

@@ -21,6 +21,7 @@ use limbeck_onnx::int8::{largest, row_scale, row_scales, write_rows};
 use limbeck_onnx::{Attribute, ElementType, Value, write_f32};
 
 use super::int8::channel_factors;
+use super::refuse_lexical;
 use crate::config::StudentConfig;
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
@@ -28,6 +29,8 @@ use crate::model::TextCnn;
 
 type Graph<'a> = limbeck_onnx::Graph<'a, Error>;
 
+/// The format's name in errors.
+pub(super) const FORMAT: &str = "ONNX";
 const FLOAT: i64 = ElementType::F32 as i64;
 const INT64: i64 = ElementType::I64 as i64;
 /// Subtracted from the sums of padding: larger than any sum, and finite in f32.
@@ -42,8 +45,10 @@ const SHORTEST: f32 = 1e-12;
 /// in f32.
 ///
 /// # Errors
-/// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8.
+/// A file that can't be written or would exceed protobuf's 2 GB; a precision other than f32 and int8; a student with a
+/// lexical half.
 pub fn write_onnx(student: &StudentFolder, precision: Precision, to: &Path) -> Result<()> {
+    refuse_lexical(student, FORMAT)?;
     Error::require(precision != Precision::F16, "the precision of an ONNX file", precision.name(), "f32 or int8")?;
     let graph = graph(&student.model, precision)?;
     let config = &student.model.config;

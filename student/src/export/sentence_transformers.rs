@@ -9,7 +9,7 @@ use std::path::Path;
 use limbeck_data::files::{self, write_json};
 use serde_json::json;
 
-use super::{modules, refuse_student, write_tokenizer};
+use super::{modules, refuse_lexical, refuse_student, write_tokenizer};
 use crate::error::Result;
 use crate::export::tokenizer::TokenizerFiles;
 use crate::folder::StudentFolder;
@@ -29,8 +29,10 @@ pub fn has_own_modules(student: &StudentFolder) -> bool {
 /// Writes the student to the folder `to`; its vectors there are within 1e-5 of the student's own.
 ///
 /// # Errors
-/// A folder that holds a student, whose own files would be overwritten; a file that can't be written.
+/// A folder that holds a student, whose own files would be overwritten; a file that can't be written; a student with a
+/// lexical half.
 pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result<()> {
+    refuse_lexical(student, "sentence-transformers")?;
     refuse_student(to)?;
     let modules = match has_own_modules(student) {
         true => modules::write(student, to)?,

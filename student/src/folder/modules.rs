@@ -72,7 +72,8 @@ pub(super) fn is_modules(config: &Value) -> bool {
 /// The student's config within the config of the modules.
 pub(super) fn config(modules: &Value) -> serde_json::Result<ConfigFile> {
     let own = &modules["limbeck"];
-    Ok(ConfigFile { config: serde_json::from_value(own["student"].clone())?, origin: own["origin"].clone() })
+    let config = serde_json::from_value(own["student"].clone())?;
+    Ok(ConfigFile { config, lexical: None, origin: own["origin"].clone() })
 }
 
 /// The weight files beside the table's: those of the banks, where the student has convolutions, and of the last layer.

@@ -7,7 +7,7 @@ use limbeck_training::random::Random;
 use rayon::prelude::*;
 
 use super::{Grouped, Start, token_weights};
-use crate::directions::{column_products, principal_directions, project, scatter};
+use crate::directions::{column_products, orthonormal, principal_directions, project, scatter};
 use crate::error::Result;
 
 /// The longest distance of two tokens that count as counts.
@@ -179,18 +179,6 @@ impl Association {
         }
         Ok(table)
     }
-}
-
-/// An orthonormal basis of the columns of `x` (`rows × width`), by the eigenvectors of their products.
-fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
-    let directions = principal_directions(&scatter(x, width), width, width)?;
-    let mut basis = project(x, &directions, width, width);
-    let squares = column_products(&basis, &basis, width);
-    // A direction that holds nothing but rounding errors is left out.
-    let floor = squares.iter().fold(0f64, |a, &b| a.max(b)) * 1e-10;
-    let scales: Vec<f32> = squares.iter().map(|&s| if s > floor { (1.0 / s.sqrt()) as f32 } else { 0.0 }).collect();
-    basis.par_chunks_exact_mut(width).for_each(|row| row.iter_mut().zip(&scales).for_each(|(x, scale)| *x *= scale));
-    Ok(basis)
 }
 
 #[cfg(test)]

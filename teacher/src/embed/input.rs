@@ -20,17 +20,17 @@ pub(super) enum ShardInput<'a> {
 }
 
 impl<'a> ShardInput<'a> {
-    /// Makes `texts`, of which the first is the text `first_row` of the job, ready for `teacher`; counts those that it
+    /// Makes `texts`, whose rows among the texts of the job are `job_rows`, ready for `teacher`; counts those that it
     /// cuts, by source.
     pub(super) fn new(
         teacher: EmbedTeacher<'a>,
         sources: &TextSources,
         texts: &[&str],
-        first_row: usize,
+        job_rows: &[usize],
     ) -> Result<(Self, Vec<CutTexts>)> {
         match teacher {
             EmbedTeacher::Tokens(teacher) => {
-                let (tokens, cut) = sources.tokenise(teacher, texts, first_row)?;
+                let (tokens, cut) = sources.tokenise(teacher, texts, job_rows)?;
                 Ok((Self::Tokens(teacher, tokens), cut))
             }
             EmbedTeacher::Texts(teacher) => {
@@ -43,14 +43,14 @@ impl<'a> ShardInput<'a> {
         }
     }
 
-    /// The vectors of `texts`, of which the first is that of place `first_row` among all texts.
+    /// The vectors of `texts`, whose rows among the texts of the job are `job_rows`.
     ///
     /// # Errors
     /// A vector that isn't finite is an error that names its text.
     pub(super) fn encode(
         &self,
-        texts: &[String],
-        first_row: u64,
+        texts: &[&str],
+        job_rows: &[usize],
         monitor: Monitor,
         done: &mut dyn FnMut(usize) -> Result<()>,
     ) -> Result<Embeddings> {
@@ -59,15 +59,16 @@ impl<'a> ShardInput<'a> {
                 let with_text = |error| match error {
                     Error::NotFinite { path, row } => {
                         let text = texts.get(row).map(|text| text.chars().take(SHOWN).collect()).unwrap_or_default();
-                        Error::TextNotFinite { path, row: first_row + row as u64 + 1, text }
+                        let row = job_rows.get(row).copied().unwrap_or_default() as u64 + 1;
+                        Error::TextNotFinite { path, row, text }
                     }
                     error => error,
                 };
                 teacher.encode_tokens(tokens, done).map_err(with_text)
             }
             Self::Texts(teacher) => {
-                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-                teacher.encode_texts(&texts, first_row, monitor, done)
+                let first_row = job_rows.first().copied().unwrap_or_default() as u64;
+                teacher.encode_texts(texts, first_row, monitor, done)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::thread::{self, ScopedJoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use limbeck_data::Monitor;
-use limbeck_data::cache::{CacheWriter, DoneShards};
+use limbeck_data::cache::{CacheWriter, DoneShards, FormerVectors, KnownVectors};
 use limbeck_data::progress::Bar;
 use limbeck_encoder::Embeddings;
 
@@ -21,6 +21,8 @@ pub(super) struct ShardCounts {
     pub rows: u64,
     pub written: usize,
     pub kept: usize,
+    /// Texts that went through the teacher.
+    pub embedded: u64,
     /// Of the shards that were written, by source.
     pub cut: Vec<CutTexts>,
 }
@@ -29,12 +31,12 @@ pub(super) struct ShardCounts {
 pub(super) fn run(job: EmbedJob, writer: &mut CacheWriter, monitor: Monitor) -> Result<ShardCounts> {
     let bar = monitor.stage("embed", job.total, "sentences");
     let shared = Shared { teacher: job.teacher, shard_rows: job.spec.shard_rows, monitor, bar: &*bar };
-    let done = writer.done();
+    let there = Present { done: writer.done(), former: writer.former() };
     thread::scope(|scope| {
         let (to_infer, tokenised) = bounded(1);
         let (to_write, inferred) = bounded(1);
         let sources = job.sources;
-        let cutting = scope.spawn(move || cut((job.texts, &sources), &done, &shared, to_infer));
+        let cutting = scope.spawn(move || cut((job.texts, &sources), there, &shared, to_infer));
         let writing = scope.spawn(|| write(writer, inferred));
         let inference = infer(&shared, tokenised, to_write);
         let (written, cut) = (joined(writing, "writing"), joined(cutting, "tokenizing"));
@@ -54,18 +56,26 @@ struct Shared<'a> {
     bar: &'a dyn Bar,
 }
 
-/// A shard on its way through the threads: its texts, and what the teacher makes their vectors from, or the vectors.
+/// What the cache has before the job.
+struct Present {
+    done: DoneShards,
+    former: FormerVectors,
+}
+
+/// A shard on its way through the threads: its texts, the vectors that are known, and what the teacher makes the others
+/// from, or those vectors; `None` where all are known.
 struct ShardInWork<Payload> {
     shard: usize,
     texts: Vec<String>,
-    payload: Payload,
+    known: KnownVectors,
+    payload: Option<Payload>,
 }
 
-/// The first thread: cuts the texts into shards, skips those that are done, tokenises the others. Counts the texts and
-/// the shards that are done.
+/// The first thread: cuts the texts into shards, skips those that are done, looks up the vectors of the others' texts,
+/// and tokenises the texts without one. Counts the texts and the shards that are done.
 fn cut<'a>(
     (texts, sources): (TextChunks, &TextSources),
-    done: &DoneShards,
+    mut there: Present,
     shared: &Shared<'a>,
     to: Sender<ShardInWork<ShardInput<'a>>>,
 ) -> Result<ShardCounts> {
@@ -81,34 +91,60 @@ fn cut<'a>(
         }
         shared.monitor.check()?;
         counts.rows += texts.len() as u64;
-        if !done.owns(shard) {
+        if !there.done.owns(shard) {
             continue;
         }
-        if done.contains(shard, &texts) {
+        if there.done.contains(shard, &texts) {
             counts.kept += 1;
             shared.bar.add(texts.len() as u64);
             continue;
         }
-        let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let (payload, cut) = ShardInput::new(shared.teacher, sources, &refs, shard * shared.shard_rows)?;
-        counts.cut.iter_mut().zip(cut).for_each(|(all, cut)| all.add(cut));
+        let known = there.former.find(&texts)?;
+        shared.bar.add(known.len() as u64);
+        let new = NewTexts::of(&texts, &known, shard * shared.shard_rows);
+        let mut payload = None;
+        if !new.texts.is_empty() {
+            let (input, cut) = ShardInput::new(shared.teacher, sources, &new.texts, &new.job_rows)?;
+            counts.cut.iter_mut().zip(cut).for_each(|(all, cut)| all.add(cut));
+            counts.embedded += new.texts.len() as u64;
+            payload = Some(input);
+        }
         // After an error the receiver is gone.
-        if to.send(ShardInWork { shard, texts, payload }).is_err() {
+        if to.send(ShardInWork { shard, texts, known, payload }).is_err() {
             break;
         }
     }
     Ok(counts)
 }
 
+/// The texts of a shard whose vectors aren't known.
+struct NewTexts<'a> {
+    texts: Vec<&'a str>,
+    /// Their rows among all texts of the job.
+    job_rows: Vec<usize>,
+}
+
+impl<'a> NewTexts<'a> {
+    /// Those of `texts`, whose first row in the job is `first_row`.
+    fn of(texts: &'a [String], known: &KnownVectors, first_row: usize) -> Self {
+        let rows = known.unknown_rows();
+        let job_rows = rows.iter().map(|row| first_row + row).collect();
+        Self { texts: rows.into_iter().map(|row| &*texts[row]).collect(), job_rows }
+    }
+}
+
 /// The second thread, the caller's: tokens to vectors.
 fn infer(shared: &Shared, from: Receiver<ShardInWork<ShardInput>>, to: Sender<ShardInWork<Embeddings>>) -> Result<()> {
-    for ShardInWork { shard, texts, payload } in from {
-        let first_row = shard as u64 * shared.shard_rows as u64;
-        let payload = payload.encode(&texts, first_row, shared.monitor, &mut |rows| {
-            shared.bar.add(rows as u64);
-            Ok(shared.monitor.check()?)
-        })?;
-        if to.send(ShardInWork { shard, texts, payload }).is_err() {
+    for ShardInWork { shard, texts, known, payload } in from {
+        let encode = |input: ShardInput| {
+            let new = NewTexts::of(&texts, &known, shard * shared.shard_rows);
+            input.encode(&new.texts, &new.job_rows, shared.monitor, &mut |rows| {
+                shared.bar.add(rows as u64);
+                Ok(shared.monitor.check()?)
+            })
+        };
+        let payload = payload.map(encode).transpose()?;
+        if to.send(ShardInWork { shard, texts, known, payload }).is_err() {
             break;
         }
     }
@@ -117,8 +153,12 @@ fn infer(shared: &Shared, from: Receiver<ShardInWork<ShardInput>>, to: Sender<Sh
 
 /// The third thread: vectors to disk. Returns how many shards it wrote.
 fn write(writer: &mut CacheWriter, from: Receiver<ShardInWork<Embeddings>>) -> Result<usize> {
-    from.into_iter().try_fold(0, |written, ShardInWork { shard, texts, payload }| {
-        writer.write(shard, &texts, payload.as_slice())?;
+    from.into_iter().try_fold(0, |written, ShardInWork { shard, texts, known, payload }| {
+        let new = payload.as_ref().map(Embeddings::as_slice).unwrap_or_default();
+        match known.is_empty() {
+            true => writer.write(shard, &texts, new)?,
+            false => writer.write(shard, &texts, &known.merged(new))?,
+        }
         Ok(written + 1)
     })
 }

@@ -37,19 +37,19 @@ impl TextSources {
         usize::from(source).min(self.count() - 1)
     }
 
-    /// The tokens of `texts`, of which the first is the text `first_row` of the job, each after its source's prefix;
-    /// and for each source how many of its texts the teacher cuts.
+    /// The tokens of `texts`, whose rows among the texts of the job are `job_rows`, each after its source's prefix; and
+    /// for each source how many of its texts the teacher cuts.
     pub(super) fn tokenise(
         &self,
         teacher: &dyn Teacher,
         texts: &[&str],
-        first_row: usize,
+        job_rows: &[usize],
     ) -> Result<(TokenBatch, Vec<CutTexts>)> {
         let mut cut = vec![CutTexts::default(); self.count()];
         let mut rows: Vec<(usize, usize)> = vec![(0, 0); texts.len()];
         let mut batches = Vec::with_capacity(self.count());
         for (source, cut) in cut.iter_mut().enumerate() {
-            let own = (0..texts.len()).filter(|row| self.of(first_row + row) == source);
+            let own = (0..texts.len()).filter(|&row| self.of(job_rows[row]) == source);
             let mut own_texts = Vec::new();
             for row in own {
                 rows[row] = (source, own_texts.len());

@@ -3,6 +3,7 @@
 mod corruption;
 mod exactness;
 mod golden;
+mod lexical;
 
 use std::path::PathBuf;
 
@@ -87,6 +88,7 @@ pub(crate) fn student(sizes: Sizes, seed: u64, weight: impl Fn(usize) -> f32) ->
         max_pooled,
         attention,
         skip_table,
+        lexical: None,
         tokenizer: tokenizer_json(vocabulary - 1),
         empty_token: vocabulary as u32 - 1,
         max_tokens: None,
