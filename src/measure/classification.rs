@@ -129,8 +129,8 @@ mod tests {
                 None => parts[0][0].clone(),
             });
             let score = classification(&NamedModel::new("golden", &encoder), &set, silent()).unwrap();
-            assert!((score.accuracy - golden["accuracy"].as_f64().unwrap()).abs() < 0.3, "{score:?}");
-            assert!((score.macro_f1 - golden["macro_f1"].as_f64().unwrap()).abs() < 0.3, "{score:?}");
+            assert!((score.accuracy - golden["accuracy"].as_f64().unwrap()).abs() < 1e-9, "{score:?}");
+            assert!((score.macro_f1 - golden["macro_f1"].as_f64().unwrap()).abs() < 1e-9, "{score:?}");
             assert_eq!((score.training, score.test), (set.training.len(), set.test.len()));
         }
     }

@@ -1,22 +1,18 @@
 //! L-BFGS: the minimum of a smooth function without bounds, by its values and gradients (Liu and Nocedal 1989).
 //!
-//! The step along a direction is found by bisection until it satisfies Wolfe's conditions (Lewis and Overton 2013),
-//! which keeps the curvature of each step positive. It is ours because crates ask for values and gradients one by one,
-//! where both follow from the same product of matrices, and stop by other rules than scikit-learn, whose figures ours
-//! are held to: those are SciPy's.
+//! It goes SciPy's way step by step, so that it ends where scikit-learn does, also where the limits end it early. It is
+//! ours because crates search along a direction and stop by rules of their own, and ask for values and gradients one by
+//! one, where both follow from the same product of matrices.
 
 use std::collections::VecDeque;
 
+use super::line_search::{LineSearch, Trial, Verdict};
 use crate::error::Result;
 
 /// How many steps are remembered.
 const HISTORY: usize = 10;
-/// Wolfe's conditions: the share of the slope's promise that a step keeps at least, and the share of the slope that is
-/// left at most.
-const DECREASE: f64 = 1e-4;
-const SLOPE_LEFT: f64 = 0.9;
-/// The most evaluations along a direction; more only divide rounding errors.
-const TRIALS: usize = 40;
+/// The most evaluations along a direction.
+const TRIALS: usize = 20;
 /// A step that gains less than this share of the value is the last.
 const SMALLEST_GAIN: f64 = 64.0 * f64::EPSILON;
 
@@ -56,7 +52,7 @@ pub(super) fn minimise(
         }
         let direction = history.direction(&point.gradient);
         // The first direction is the gradient's own, whose length says nothing about the step's.
-        let first = if history.0.is_empty() { 1.0 / dot(&direction, &direction).sqrt().max(1.0) } else { 1.0 };
+        let first = if history.0.is_empty() { 1.0 / dot(&direction, &direction).sqrt() } else { 1.0 };
         let Some(next) = step(&point, &direction, first, &mut evaluate)? else { break };
         history.remember(&point, &next);
         let (gain, scale) = (point.value - next.value, point.value.abs().max(next.value.abs()).max(1.0));
@@ -68,30 +64,25 @@ pub(super) fn minimise(
     Ok(point.at)
 }
 
-/// The point along `direction` that satisfies Wolfe's conditions; `None` where rounding hides it.
+/// The point along `direction` that satisfies Wolfe's conditions, or a lower one where rounding hides it.
 fn step(
     from: &Point,
     direction: &[f64],
     first: f64,
     evaluate: &mut impl FnMut(&[f64], &mut [f64]) -> Result<f64>,
 ) -> Result<Option<Point>> {
-    let slope = dot(&from.gradient, direction);
-    let (mut length, mut low, mut high) = (first, 0.0, f64::INFINITY);
-    let mut next = from.clone();
+    let start = Trial { step: 0.0, value: from.value, slope: dot(&from.gradient, direction) };
+    let mut search = LineSearch::new(start, first);
+    let (mut step, mut next) = (first, from.clone());
     for _ in 0..TRIALS {
-        let moved = from.at.iter().zip(direction).map(|(at, along)| at + length * along);
+        let moved = from.at.iter().zip(direction).map(|(at, along)| at + step * along);
         next.at.iter_mut().zip(moved).for_each(|(place, moved)| *place = moved);
         next.value = evaluate(&next.at, &mut next.gradient)?;
-        let decreases = next.value <= from.value + DECREASE * length * slope;
-        if decreases && dot(&next.gradient, direction) >= SLOPE_LEFT * slope {
-            return Ok(Some(next));
+        match search.take(Trial { step, value: next.value, slope: dot(&next.gradient, direction) }) {
+            Verdict::Found => return Ok(Some(next)),
+            Verdict::Next(length) => step = length,
+            Verdict::Stuck => return Ok((next.value < from.value).then_some(next)),
         }
-        if decreases {
-            low = length
-        } else {
-            high = length
-        }
-        length = if high.is_finite() { (low + high) / 2.0 } else { 2.0 * length };
     }
     Ok(None)
 }

@@ -2,8 +2,8 @@
 //! solver `lbfgs` fits it.
 //!
 //! The mean log loss plus |W|²/2Cn is minimised, the intercept not penalised. Of two classes only the second has
-//! weights, which halves the penalty beside a pair of opposite ones: the logits of the first are 0. It is ours because
-//! linfa-logistic needs an older ndarray beside the one that we use, and argmin's solver of its own.
+//! weights, which doubles the penalty beside a pair of opposite ones: the logits of the first are 0. It is ours because
+//! linfa-logistic needs an older ndarray beside the one that we use, and ends elsewhere than scikit-learn does.
 
 use limbeck_data::Monitor;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};

@@ -30,6 +30,7 @@ pub mod fidelity;
 pub mod held_out;
 mod k_means;
 mod lbfgs;
+mod line_search;
 pub mod linear_probe;
 mod logistic;
 pub mod model;

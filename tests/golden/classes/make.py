@@ -1,14 +1,16 @@
-"""Writes classes.json beside it, with the packages numpy and scikit-learn: `python make.py`.
+"""Writes classes.json beside it, with the packages numpy, scipy and scikit-learn: `python make.py`.
 
 Made-up vectors of classes that overlap, and what scikit-learn reads off them: logistic regression (C 10, its solution
 to the last digits, its accuracy and macro F1 at the usual tolerance), the inertia of k-means, macro F1 and V-measure of
-given lists. `unit_train` are the training vectors scaled to length one, in f32, as they are fitted on.
+given lists, and the steps of SciPy's line search on functions of one number. `unit_train` are the training vectors
+scaled to length one, in f32, as they are fitted on.
 """
 
 import json
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize._dcsrch import DCSRCH
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, v_measure_score
@@ -44,6 +46,23 @@ def fitted(shares, width, noise, training, test):
     }
 
 
+FUNCTIONS = [
+    (lambda x: (x - 3) ** 2, lambda x: 2 * (x - 3)),
+    (lambda x: -x / (x * x + 2), lambda x: (x * x - 2) / (x * x + 2) ** 2),
+    (lambda x: (x + 0.004) ** 5 - 2 * (x + 0.004) ** 4, lambda x: 5 * (x + 0.004) ** 4 - 8 * (x + 0.004) ** 3),
+    (lambda x: np.log1p(np.exp(4 * (x - 2))) - x, lambda x: 4 / (1 + np.exp(-4 * (x - 2))) - 1),
+]
+
+
+def line_search(function, first):
+    value, slope = FUNCTIONS[function]
+    steps = []
+    tried = lambda x: (steps.append(x), value(x))[1]
+    search = DCSRCH(tried, slope, 1e-3, 0.9, 0.1, 0.0, 1e10)
+    found = search(first, value(0.0), slope(0.0))[0] is not None
+    return {"function": function, "first": first, "steps": list(map(float, steps)), "found": found}
+
+
 def macro_f1(wanted, found):
     score = f1_score(wanted, found, average="macro", zero_division=0)
     return {"wanted": wanted, "found": found, "accuracy": accuracy_score(wanted, found), "macro_f1": score}
@@ -71,6 +90,10 @@ golden = {
         v_measure([0, 0, 0], [0, 0, 0]),
         v_measure(random.integers(0, 6, 200), random.integers(0, 9, 200)),
         v_measure(np.arange(120) % 7, (np.arange(120) * 5 % 11 + np.arange(120) % 7) // 3),
+    ],
+    "line_search": [
+        line_search(function, first)
+        for function in range(len(FUNCTIONS)) for first in (1e-3, 0.1, 1.0, 10.0, 1000.0)
     ],
 }
 Path(__file__).with_name("classes.json").write_text(json.dumps(golden) + "\n")
