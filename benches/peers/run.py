@@ -65,6 +65,12 @@ class Contestant:
             raise RuntimeError(f"{self.name}: {answer['error']}")
         return answer
 
+    def close(self):
+        """Ends the process; a worker ends with its input."""
+        if not self.error:
+            self.process.stdin.close()
+            self.process.wait()
+
 
 def read_sts(path):
     """The header `sentence1 sentence2 score`, then a pair a line."""
@@ -75,12 +81,21 @@ def read_sts(path):
     return [(row[places[0]], row[places[1]], float(row[places[2]])) for row in rows]
 
 
+def environment_of(threads):
+    """The environment of a process with so many threads, which asks nothing of the hub."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+    parallel = "false" if threads == 1 else "true"
+    return os.environ | dict.fromkeys(names, str(threads)) | {"TOKENIZERS_PARALLELISM": parallel, "HF_HUB_OFFLINE": "1"}
+
+
+def hold_to_cores(threads):
+    """Holds this process and its children to the same first cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
 def contestants(options, text):
-    threads = str(options.threads)
-    environment = os.environ | {
-        "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads,
-        "TOKENIZERS_PARALLELISM": "false" if options.threads == 1 else "true", "HF_HUB_OFFLINE": "1",
-    }
+    threads, environment = str(options.threads), environment_of(options.threads)
     if options.onnx:
         environment["ONNX_FOLDER"] = os.path.abspath(options.onnx)
     rust = lambda kind, model: [options.rust, kind, model, text, threads]
@@ -125,9 +140,7 @@ def score(contestant, sets, sentences, folder):
 
 def main():
     options = arguments()
-    # Children inherit it: the same cores for all.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    hold_to_cores(options.threads)
     sets = {Path(path).stem: read_sts(path) for path in options.sts}
     sentences = list(dict.fromkeys(pair[side] for pairs in sets.values() for pair in pairs for side in (0, 1)))
     with tempfile.TemporaryDirectory() as folder:

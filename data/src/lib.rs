@@ -3,11 +3,11 @@
 //! ```text
 //! Uri (hf:…, pypi:…, a path) ──► assets::AssetStore ──► a file or folder, fetched once
 //!                                                        │
-//!    ┌──────────────┬────────────────────────────────────┤
-//!    ▼              ▼                                    ▼
-//! sts::GradedPairs  examples::Examples      text::prepare ──► train.parquet, held-out.parquet
-//! collection::      (to train)                           │ text::PreparedText, in batches
-//! Collection                                             │
+//!    ┌────────────────────┬──────────────────────────────┤
+//!    ▼                    ▼                              ▼
+//! sts::GradedPairs        examples::Examples  text::prepare ──► train.parquet, held-out.parquet
+//! labelled::LabelledSet   (to train)                     │ text::PreparedText, in batches
+//! collection::Collection                                 │
 //! (to measure)                                           │
 //!                                                        ▼
 //!                          a teacher (another crate) ──► cache::CacheWriter ──► shards of texts and vectors
@@ -61,6 +61,7 @@ mod example_columns;
 pub mod examples;
 pub mod files;
 pub mod interrupt;
+pub mod labelled;
 pub mod monitor;
 mod parquet_file;
 pub mod progress;

@@ -113,6 +113,15 @@ mod tests {
     }
 
     #[test]
+    fn stems_are_those_of_snowball_3() {
+        // Snowball before 3.0 cuts these to `later`, `organ`, `interv` and `pathologist`.
+        assert_eq!(
+            words("lateral organisms, intervals, pathologists"),
+            ["lateral", "organism", "interval", "patholog"]
+        );
+    }
+
+    #[test]
     fn a_word_has_two_characters_at_least_and_may_hold_digits() {
         assert_eq!(words("I x 3 BRCA1 IL-6 x_1 3.5 42"), ["brca1", "il", "x_1", "42"]);
     }

@@ -31,6 +31,7 @@ use crate::error::{Error, Result};
                   limbeck evaluate --model runs/quickstart/student runs/quickstart/teacher --retrieval scifact\n  \
                   limbeck evaluate --model runs/quickstart/student --teacher runs/quickstart/teacher \
                   --fidelity tweets.txt",
+    group = ArgGroup::new("tasks").args(["retrieval", "classification", "clustering"]).multiple(true),
     group = ArgGroup::new("followed").args(["fidelity", "word_order"]).multiple(true)
 )]
 pub(super) struct Arguments {
@@ -39,12 +40,20 @@ pub(super) struct Arguments {
     model: Vec<String>,
 
     /// Graded pairs, such as STS-B's and SICK's: .tsv, .csv, .jsonl, .json or .parquet, compressed too
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed", "retrieval"])]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present_any = ["input", "followed", "tasks"])]
     sts: Vec<PathBuf>,
 
     /// Collections to search, folders in BEIR's layout: corpus, queries and judgements
     #[arg(long, value_name = "FOLDER", num_args = 1..)]
     retrieval: Vec<PathBuf>,
+
+    /// Sets of classes, folders with train.tsv and test.tsv (columns text and label), or other formats
+    #[arg(long, value_name = "FOLDER", num_args = 1..)]
+    classification: Vec<PathBuf>,
+
+    /// Sets to cluster, folders of the same kind, of which the test part is read
+    #[arg(long, value_name = "FOLDER", num_args = 1..)]
+    clustering: Vec<PathBuf>,
 
     /// The columns of --sts where their header doesn't tell: LEFT,RIGHT,SCORE
     #[arg(long, value_name = "NAMES", requires = "sts", value_parser = sts_columns)]
@@ -158,7 +167,12 @@ impl<'a> Tasks<'a> {
         if has_texts {
             note_few("shared space", space_texts.len(), monitor);
         }
-        let tasks = TaskSets::open(&TaskPaths { retrieval: locate_files(&arguments.retrieval, monitor)? }, monitor)?;
+        let paths = TaskPaths {
+            retrieval: locate_files(&arguments.retrieval, monitor)?,
+            classification: locate_files(&arguments.classification, monitor)?,
+            clustering: locate_files(&arguments.clustering, monitor)?,
+        };
+        let tasks = TaskSets::open(&paths, monitor)?;
         let pairs = arguments.word_order.as_deref().map(word_order::read).transpose()?;
         let mut has_teacher = documents.as_ref().is_some_and(is_teacher);
         let (mut kinds, mut order) = (Vec::new(), None);

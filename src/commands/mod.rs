@@ -154,12 +154,13 @@ enum Command {
     Export(export::Arguments),
     /// Encode texts: a vector for every row, an empty one too
     Encode(encode::Arguments),
-    /// Score models on graded sentence pairs, on search, in one space with another model, on fidelity to a teacher and
-    /// on word order
+    /// Score models on graded sentence pairs, on search, classes and clusters, in one space with another model, on
+    /// fidelity to a teacher and on word order
     ///
     /// On graded pairs: Spearman and Pearson × 100. With --retrieval: nDCG@10, recall@100 and MRR@10 × 100 of an exact
     /// search, and nDCG@10 of its ranks fused with BM25's; a model's prompts for queries and documents stand before the
-    /// texts unless --prefix or --prompt says otherwise. With --documents: the share of that model's ten nearest neighbours
+    /// texts unless --prefix or --prompt says otherwise. With --classification: accuracy and macro F1 × 100 of a logistic
+    /// regression on the vectors. With --clustering: V-measure × 100 of k-means. With --documents: the share of that model's ten nearest neighbours
     /// that the queries of the other models find in its index. With --fidelity: agreement with the teacher on text that
     /// should not be training text: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten
     /// nearest neighbours found. With --word-order: the Spearman of a model's similarities with the teacher's, over

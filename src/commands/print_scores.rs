@@ -1,6 +1,8 @@
 //! What `limbeck evaluate` says of a model, as JSON or for people.
 
 use crate::error::Result;
+use crate::measure::classification::ClassificationScore;
+use crate::measure::clustering::ClusteringScore;
 use crate::measure::fidelity::FidelitySummary;
 use crate::measure::retrieval::RetrievalScore;
 use crate::measure::shared_space::SharedSpace;
@@ -76,6 +78,12 @@ fn print_tasks(scores: &TaskScores) -> Result<()> {
         say!("  {:20} {recall_at_100:6.2}  recall@100, MRR@10 {mrr_at_10:.2}", "");
         let (fused, by_words) = (score.fused_ndcg_at_10, score.bm25_ndcg_at_10);
         say!("  {:20} {fused:6.2}  nDCG@10 fused with BM25, which has {by_words:.2} alone", "");
+    }
+    for (set, ClassificationScore { accuracy, macro_f1, training, test }) in &scores.classification {
+        say!("  {set:20} {accuracy:6.2}  accuracy, macro F1 {macro_f1:.2}  ({training} training texts, {test} test)");
+    }
+    for (set, ClusteringScore { v_measure, clusters, texts }) in &scores.clustering {
+        say!("  {set:20} {v_measure:6.2}  V-measure  ({clusters} clusters of {texts} texts)");
     }
     Ok(())
 }

@@ -12,6 +12,8 @@
 //! | [`retrieval`] | do searches find what people judged relevant, and beside BM25? | collections |
 //! | [`tasks`] | these and other tasks side by side | sets of each task |
 //! | [`linear_probe`] | can topics be read off the vectors? | labelled documents |
+//! | [`classification`] | can classes be read off the vectors? | training and test texts with labels |
+//! | [`clustering`] | do near vectors have one label? | texts with labels |
 //! | [`speed`] | how many sentences a second? | any text |
 //! | [`evaluation`] | all of these but the speed, as a row of a run's table | all of it |
 //!
@@ -20,11 +22,17 @@
 
 pub mod alignment;
 pub mod bm25;
+pub mod classification;
+pub mod clustering;
 pub mod correlation;
 pub mod evaluation;
 pub mod fidelity;
 pub mod held_out;
+mod k_means;
+mod lbfgs;
+mod line_search;
 pub mod linear_probe;
+mod logistic;
 pub mod model;
 pub mod retrieval;
 mod sample;

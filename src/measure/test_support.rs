@@ -79,3 +79,15 @@ pub(crate) fn golden() -> serde_json::Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/losses.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
+
+/// `classes.json`: values that scikit-learn computed.
+pub(crate) fn golden_classes() -> serde_json::Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/classes/classes.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A list of rows, as a matrix.
+pub(crate) fn golden_matrix(rows: &serde_json::Value) -> ndarray::Array2<f64> {
+    let rows: Vec<Vec<f64>> = serde_json::from_value(rows.clone()).unwrap();
+    ndarray::Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
+}

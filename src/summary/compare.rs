@@ -68,7 +68,7 @@ fn seedless(name: &str) -> (&str, bool) {
 }
 
 /// The table of `summaries` in Markdown: Spearman × 100 of each set, their average, its share of the teacher's, search
-/// (nDCG@10 × 100, also fused with BM25, which has the last row), word order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
+/// (nDCG@10 × 100, also fused with BM25, which has the last row), accuracy of classes and V-measure of clusters × 100, word order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
 ///
 /// Teachers and baselines stand once, with the figures of the first run that measured them; then come the students
 /// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out.
@@ -84,7 +84,8 @@ pub fn markdown(summaries: &[Summary]) -> String {
     }
     column("average", &|row| row.figure(2, |model| model.average));
     column("of teacher", &|row| row.over_teacher(|model| model.average).map(percent));
-    let tasks = task_columns(models(), usize::MAX);
+    let measured: Vec<&ModelSummary> = models().collect();
+    let tasks = task_columns(measured.iter().copied(), usize::MAX);
     for task in &tasks {
         column(&task.head, &|row| row.figure(2, |model| task.of(model)));
     }
@@ -94,7 +95,6 @@ pub fn markdown(summaries: &[Summary]) -> String {
     column("parameters", &|row| row.seeds.first().map(|seed| count(seed.model.parameters)));
     column("sentences/s", &|row| row.mean(|seed| seed.model.sentences_per_second).map(speed));
     column("x teacher", &|row| row.over_teacher(|model| model.sentences_per_second).map(times));
-    let measured: Vec<&ModelSummary> = models().collect();
     add_words_row(&mut table, &tasks, measured.iter().copied(), "");
 
     let rule = format!("|{}", "---|".repeat(table.head.len()));

@@ -25,7 +25,7 @@ pub(crate) mod test_support;
 
 pub use recommended::recommended;
 pub use table::{TableCells, table, table_cells};
-pub(crate) use tasks::searched_sets;
+pub(crate) use tasks::TaskFigure;
 
 /// Keys of [`ModelSummary::extra`].
 pub mod extra {
@@ -83,7 +83,7 @@ pub struct ModelSummary {
     pub scores: IndexMap<String, StsScore>,
     /// The mean of the sets' Spearman, × 100.
     pub average: Option<f64>,
-    /// The scores of each set of the other tasks: `retrieval` …
+    /// The scores of each set of the other tasks: `retrieval`, `classification`, `clustering`.
     #[serde(flatten)]
     pub tasks: TaskScores,
     /// Agreement with the teacher's vectors of held-out text.

@@ -3,7 +3,48 @@
 use indexmap::IndexSet;
 
 use super::{ModelSummary, TableCells};
-use crate::measure::retrieval::RetrievalScore;
+use crate::measure::tasks::TaskScores;
+
+/// A figure of a task's set, × 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TaskFigure {
+    /// nDCG@10 of search.
+    Search,
+    /// nDCG@10 of search fused with BM25.
+    Fused,
+    /// nDCG@10 of BM25 alone.
+    Words,
+    /// Accuracy of classes.
+    Classes,
+    /// V-measure of clusters.
+    Clusters,
+}
+
+impl TaskFigure {
+    /// The figure of `set`, if it was measured.
+    pub(crate) fn of(self, scores: &TaskScores, set: &str) -> Option<f64> {
+        match self {
+            Self::Search => scores.retrieval.get(set).map(|score| score.ndcg_at_10),
+            Self::Fused => scores.retrieval.get(set).map(|score| score.fused_ndcg_at_10),
+            Self::Words => scores.retrieval.get(set).map(|score| score.bm25_ndcg_at_10),
+            Self::Classes => scores.classification.get(set).map(|score| score.accuracy),
+            Self::Clusters => scores.clustering.get(set).map(|score| score.v_measure),
+        }
+    }
+
+    /// The sets that any of `models` was measured on, in the order in which they first occur.
+    pub(crate) fn sets<'a>(self, models: impl IntoIterator<Item = &'a ModelSummary>) -> Vec<&'a str> {
+        let mut sets = IndexSet::new();
+        for ModelSummary { tasks, .. } in models {
+            match self {
+                Self::Search | Self::Fused | Self::Words => sets.extend(tasks.retrieval.keys()),
+                Self::Classes => sets.extend(tasks.classification.keys()),
+                Self::Clusters => sets.extend(tasks.clustering.keys()),
+            }
+        }
+        sets.into_iter().map(String::as_str).collect()
+    }
+}
 
 /// A column of a table that shows a task.
 pub(crate) struct TaskColumn {
@@ -14,15 +55,6 @@ pub(crate) struct TaskColumn {
     sets: Vec<String>,
 }
 
-/// What a column shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TaskFigure {
-    /// nDCG@10 of search.
-    Search,
-    /// nDCG@10 of search fused with BM25.
-    Fused,
-}
-
 impl TaskColumn {
     fn new(head: impl Into<String>, figure: TaskFigure, sets: &[&str]) -> Self {
         Self { head: head.into(), figure, sets: sets.iter().map(|&set| set.to_owned()).collect() }
@@ -30,42 +62,46 @@ impl TaskColumn {
 
     /// The figure of a model, if it was measured on all sets.
     pub(crate) fn of(&self, model: &ModelSummary) -> Option<f64> {
-        self.mean(model, |score| match self.figure {
-            TaskFigure::Search => score.ndcg_at_10,
-            TaskFigure::Fused => score.fused_ndcg_at_10,
-        })
+        self.mean(self.figure, model)
     }
 
-    /// BM25's figure, in a column that it has one in, as it stands beside any of `models`.
+    /// BM25's figure, as it stands beside any of `models`; a column of search has one.
     fn by_words<'a>(&self, models: impl IntoIterator<Item = &'a ModelSummary>) -> Option<f64> {
-        let of = |model| self.mean(model, |score| score.bm25_ndcg_at_10);
-        models.into_iter().find_map(of).filter(|_| self.figure == TaskFigure::Search)
+        let is_search = self.figure == TaskFigure::Search;
+        models.into_iter().filter(|_| is_search).find_map(|model| self.mean(TaskFigure::Words, model))
     }
 
-    fn mean(&self, model: &ModelSummary, figure: impl Fn(&RetrievalScore) -> f64) -> Option<f64> {
-        let figures = self.sets.iter().map(|set| model.tasks.retrieval.get(set).map(&figure));
+    fn mean(&self, figure: TaskFigure, model: &ModelSummary) -> Option<f64> {
+        let figures = self.sets.iter().map(|set| figure.of(&model.tasks, set));
         let figures: Vec<f64> = figures.collect::<Option<_>>()?;
         Some(figures.iter().sum::<f64>() / figures.len() as f64)
     }
 }
 
-/// The collections that any of `models` has searched, in the order in which they first occur.
-pub(crate) fn searched_sets<'a>(models: impl IntoIterator<Item = &'a ModelSummary>) -> Vec<&'a str> {
-    let sets = models.into_iter().flat_map(|model| model.tasks.retrieval.keys()).map(String::as_str);
-    sets.collect::<IndexSet<_>>().into_iter().collect()
-}
-
-/// The columns of the tasks that any of `models` was measured on. Of more than `most` sets only the mean is shown.
-pub(crate) fn task_columns<'a>(models: impl IntoIterator<Item = &'a ModelSummary>, most: usize) -> Vec<TaskColumn> {
-    let sets = searched_sets(models);
-    let shown = if sets.len() <= most { &sets[..] } else { &[] };
-    let mut columns: Vec<_> = shown.iter().map(|set| TaskColumn::new(*set, TaskFigure::Search, &[set])).collect();
-    let head = if shown.is_empty() { format!("search ({} sets)", sets.len()) } else { "search".to_owned() };
-    if sets.len() > 1 {
-        columns.push(TaskColumn::new(head, TaskFigure::Search, &sets));
-    }
-    if !sets.is_empty() {
-        columns.push(TaskColumn::new("with BM25", TaskFigure::Fused, &sets));
+/// The columns of the tasks that any of `models` was measured on. Of more than `most` sets of a task only the mean is
+/// shown.
+pub(crate) fn task_columns<'a>(
+    models: impl IntoIterator<Item = &'a ModelSummary> + Clone,
+    most: usize,
+) -> Vec<TaskColumn> {
+    let mut columns = Vec::new();
+    // A set of classes may be a set of clusters too.
+    let tasks = [
+        (TaskFigure::Search, "search", ""),
+        (TaskFigure::Classes, "accuracy", ""),
+        (TaskFigure::Clusters, "V-measure", " clusters"),
+    ];
+    for (figure, mean, suffix) in tasks {
+        let sets = figure.sets(models.clone());
+        let shown = if sets.len() <= most { &sets[..] } else { &[] };
+        columns.extend(shown.iter().map(|set| TaskColumn::new(format!("{set}{suffix}"), figure, &[set])));
+        if sets.len() > 1 {
+            let head = if shown.is_empty() { format!("{mean} ({} sets)", sets.len()) } else { mean.to_owned() };
+            columns.push(TaskColumn::new(head, figure, &sets));
+        }
+        if figure == TaskFigure::Search && !sets.is_empty() {
+            columns.push(TaskColumn::new("with BM25", TaskFigure::Fused, &sets));
+        }
     }
     columns
 }
@@ -91,6 +127,8 @@ where
 mod tests {
     use super::super::test_support::{model, searched};
     use super::*;
+    use crate::measure::classification::ClassificationScore;
+    use crate::measure::clustering::ClusteringScore;
     use crate::summary::ModelRole;
 
     fn heads(sets: usize) -> Vec<String> {
@@ -106,6 +144,18 @@ mod tests {
         assert_eq!(heads(1), ["set0", "with BM25"]);
         assert_eq!(heads(2), ["set0", "set1", "search", "with BM25"]);
         assert_eq!(heads(3), ["search (3 sets)", "with BM25"]);
+    }
+
+    #[test]
+    fn a_set_may_hold_classes_and_clusters() {
+        let mut student = model("student", ModelRole::Student);
+        let classes = ClassificationScore { accuracy: 90.0, macro_f1: 89.0, training: 10, test: 10 };
+        student.tasks.classification.insert("news".into(), classes);
+        let clusters = ClusteringScore { v_measure: 60.0, clusters: 4, texts: 10 };
+        student.tasks.clustering.insert("news".into(), clusters);
+        let columns = task_columns([&student], 5);
+        let found: Vec<_> = columns.iter().map(|column| (column.head.as_str(), column.of(&student))).collect();
+        assert_eq!(found, [("news", Some(90.0)), ("news clusters", Some(60.0))]);
     }
 
     #[test]

@@ -135,6 +135,11 @@ fn damaged_graded_pairs_are_refused_or_finite() {
 }
 
 #[test]
+fn damaged_labelled_texts_are_refused_or_read() {
+    Damage::to("labelled/train.tsv", Content::Text).cases(800).check(Verdict::Sound, read::labelled);
+}
+
+#[test]
 fn damaged_examples_are_refused_or_read() {
     for name in ["triples.tsv", "triples.csv", "triples.jsonl"] {
         Damage::to(name, Content::Text).cases(800).check(Verdict::Sound, read::examples);

@@ -7,6 +7,7 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Cache;
 use limbeck_data::examples::{self, ExampleColumns};
+use limbeck_data::labelled;
 use limbeck_data::sts::GradedPairs;
 use limbeck_data::text::{self, PreparedText};
 use limbeck_encoder::{Encoder, Precision, Special, Student, Tokenizer};
@@ -52,7 +53,7 @@ pub(crate) fn prepare(project: &Project) {
     write_rows(project);
 }
 
-/// Text, graded pairs and triples in every format of rows.
+/// Text, graded pairs and triples in every format of rows, and texts with labels.
 fn write_rows(project: &Project) {
     let texts = sentences(60);
     let lines = |row: fn(&str) -> String| texts.iter().map(|text| row(text) + "\n").collect::<String>();
@@ -63,6 +64,11 @@ fn write_rows(project: &Project) {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut packed, texts.join("\n").as_bytes()).unwrap();
     project.write("texts.txt.gz", packed.finish().unwrap());
+
+    let labelled = lines(|text| format!("{text}\t{}", text.len() % 3));
+    for part in ["train", "test"] {
+        project.write(format!("labelled/{part}.tsv"), format!("text\tlabel\n{labelled}"));
+    }
 
     let rows: Vec<&[String]> = texts.chunks(3).collect();
     for (name, columns) in
@@ -200,6 +206,11 @@ pub(crate) fn graded_pairs(path: &Path) -> Outcome {
 
 pub(crate) fn examples(path: &Path) -> Outcome {
     examples::read(path, &ExampleColumns::default())?;
+    Ok(Vec::new())
+}
+
+pub(crate) fn labelled(path: &Path) -> Outcome {
+    labelled::read(folder(path))?;
     Ok(Vec::new())
 }
 

@@ -268,6 +268,40 @@ pub enum TextError {
         /// The file.
         path: PathBuf,
     },
+    /// A row of a text and its label that cannot be used.
+    #[error("{}, {unit} {number}: {what}", path.display())]
+    #[diagnostic(help("each row holds a text and its label, a string or a number; TSV has no quoting"))]
+    Labelled {
+        /// The file.
+        path: PathBuf,
+        /// What `number` counts: `line`, `element` of a JSON array, or `row` of a Parquet file.
+        unit: &'static str,
+        /// The line or row, from 1.
+        number: u64,
+        /// What is wrong with the row.
+        what: String,
+    },
+    /// A folder of labelled texts without one of its tables.
+    #[error("{} has no table `{name}`", folder.display())]
+    #[diagnostic(help(
+        "a folder of labelled texts holds train and test, each as .tsv, .csv, .jsonl, .json or .parquet, with the \
+         columns text and label"
+    ))]
+    NoPart {
+        /// The folder.
+        folder: PathBuf,
+        /// The table's name.
+        name: &'static str,
+    },
+    /// A folder of labelled texts with several files of one table.
+    #[error("{} has `{}`: which one is meant?", folder.display(), names.join("`, `"))]
+    #[diagnostic(help("keep one of them there"))]
+    SeveralParts {
+        /// The folder.
+        folder: PathBuf,
+        /// The files' names.
+        names: Vec<String>,
+    },
     /// A file of training examples of which none is left.
     #[error("{}: no training example is left: {counts}", path.display())]
     #[diagnostic(help(

@@ -102,7 +102,7 @@ pub(crate) use lines::Lines;
 pub(crate) use open::read_document;
 pub(crate) use options::ReadOptions;
 pub(crate) use pair_columns::PAIR_COLUMNS;
-pub(crate) use source::{TextFormat, files as source_files, format_of};
+pub(crate) use source::{TextFormat, files as source_files, format_of, is_table};
 pub(crate) use table::TableReader;
 
 /// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.

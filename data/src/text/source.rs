@@ -106,6 +106,11 @@ pub(crate) fn format_of(path: &Path) -> Option<TextFormat> {
     }
 }
 
+/// Whether a file has the extension of a format with columns.
+pub(crate) fn is_table(path: &Path) -> bool {
+    format_of(path).is_some_and(|format| format != TextFormat::Lines)
+}
+
 /// The name of a file without the extensions that tell its format: `STSB.test` for `en/STSB.test.tsv.gz`.
 pub fn bare_name(path: &Path) -> String {
     let mut bare = path.to_owned();

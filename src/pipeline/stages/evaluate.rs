@@ -47,8 +47,8 @@ impl Stage for Evaluate {
     fn inputs(&self, plan: &Plan) -> Value {
         let evaluate = &plan.recipe.evaluate;
         let mut inputs = json!({"evaluate": evaluate, "files": stamp_contents(&evaluate.sts)});
-        if !evaluate.retrieval.is_empty() {
-            inputs["collections"] = evaluate.retrieval.iter().map(|folder| stamp_path(folder)).collect();
+        if evaluate.task_folders().next().is_some() {
+            inputs["folders"] = evaluate.task_folders().map(|folder| stamp_path(folder)).collect();
         }
         if let Some(queries) = &evaluate.queries {
             inputs["queries"] = stamp_contents(std::slice::from_ref(queries)).into();
@@ -145,13 +145,22 @@ fn evaluation_data(context: &Context, candidates: &[Candidate]) -> Result<Evalua
     let is_labelled = recipe.text.source.iter().any(|source| source.label) && documents.is_file();
     Ok(EvaluationData {
         sets: read_sets(&context.sets(&recipe.evaluate.sts)?, &recipe.evaluate.columns)?,
-        tasks: TaskSets::open(&TaskPaths { retrieval: context.sets(&recipe.evaluate.retrieval)? }, context.monitor)?,
+        tasks: TaskSets::open(&task_paths(context)?, context.monitor)?,
         pairs: reordered_pairs(context, &held_out.texts)?,
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,
         unjudged: unjudged_set(context, candidates)?,
         target_precision: context.plan().teacher_precision().name(),
         topics: is_labelled.then(|| TopicCorpus::read(&documents, recipe.evaluate.topic_documents)).transpose()?,
+    })
+}
+
+fn task_paths(context: &Context) -> Result<TaskPaths> {
+    let section = &context.plan().recipe.evaluate;
+    Ok(TaskPaths {
+        retrieval: context.sets(&section.retrieval)?,
+        classification: context.sets(&section.classification)?,
+        clustering: context.sets(&section.clustering)?,
     })
 }
 

@@ -104,7 +104,7 @@ fn evaluation_sets(plan: &Plan) -> Result<Vec<Uri>> {
     let recipe = &plan.recipe;
     let dev = recipe.train_teacher.iter().flat_map(|train| &train.dev).chain(&recipe.train_student.dev);
     let names =
-        recipe.evaluate.sts.iter().chain(&recipe.evaluate.retrieval).chain(dev).filter_map(|name| name.to_str());
+        recipe.evaluate.sts.iter().chain(recipe.evaluate.task_folders()).chain(dev).filter_map(|name| name.to_str());
     let uris = names.map(str::parse).collect::<limbeck_data::Result<Vec<Uri>>>()?;
     Ok(uris.into_iter().filter(|uri| !matches!(uri, Uri::Path(_))).collect())
 }

@@ -38,6 +38,10 @@ pub struct EvaluateSection {
     pub queries: Option<PathBuf>,
     /// Collections to search, folders in BEIR's layout: corpus, queries and judgements.
     pub retrieval: Vec<PathBuf>,
+    /// Sets of classes: folders with tables `train` and `test` of texts and labels.
+    pub classification: Vec<PathBuf>,
+    /// Sets whose test part is clustered, folders as for `classification`.
+    pub clustering: Vec<PathBuf>,
     /// Whether to measure word order, which needs a teacher.
     pub word_order: bool,
     /// At most this many held-out sentences serve to measure word order.
@@ -53,6 +57,8 @@ impl Default for EvaluateSection {
             columns: StsColumns::default(),
             queries: None,
             retrieval: Vec::new(),
+            classification: Vec::new(),
+            clustering: Vec::new(),
             word_order: true,
             word_order_sentences: 500,
             topic_documents: 300,
@@ -77,6 +83,11 @@ impl Default for BenchSection {
 }
 
 impl EvaluateSection {
+    /// The folders of all tasks.
+    pub fn task_folders(&self) -> impl Iterator<Item = &PathBuf> {
+        self.retrieval.iter().chain(&self.classification).chain(&self.clustering)
+    }
+
     /// Refuses files and folders that aren't there, and a probe without documents.
     pub fn check(&self) -> Check {
         if self.topic_documents == 0 {
@@ -84,7 +95,9 @@ impl EvaluateSection {
         }
         check_files("evaluate.queries", self.queries.as_slice())?;
         check_files("evaluate.sts", &self.sts)?;
-        check_folders("evaluate.retrieval", &self.retrieval)
+        check_folders("evaluate.retrieval", &self.retrieval)?;
+        check_folders("evaluate.classification", &self.classification)?;
+        check_folders("evaluate.clustering", &self.clustering)
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::recipe::{Method, Recipe, resolved};
 use crate::summary::format::{count, size, speed, times};
-use crate::summary::{ModelRole, ModelSummary, Summary, TableCells, extra, table_cells};
+use crate::summary::{ModelRole, ModelSummary, Summary, TableCells, TaskFigure, extra, table_cells};
 
 const TEMPLATE: &str = include_str!("card.md.j2");
 
@@ -26,11 +26,6 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         .into_iter()
         .flat_map(|student| &student.scores)
         .map(|(set, score)| (set, two_decimals(score.spearman)))
-        .collect();
-    let searched: Vec<(&String, String)> = student
-        .into_iter()
-        .flat_map(|student| &student.tasks.retrieval)
-        .map(|(set, score)| (set, two_decimals(score.ndcg_at_10)))
         .collect();
     // A control whose tokens span several words gets other tokens from another order, and so is not blind to order.
     let controls = summary.models.iter().filter(|model| model.role == ModelRole::Baseline);
@@ -64,7 +59,7 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         "sets_table": sets_table(&sets),
         "sets": sets,
         "search_table": student.and_then(search_table),
-        "searched": searched,
+        "tasks": student.map(measured_tasks).unwrap_or_default(),
         "speeds_table": speeds_table(summary),
         "machine": std::env::consts::ARCH,
         "system": std::env::consts::OS,
@@ -135,6 +130,25 @@ fn search_table(student: &ModelSummary) -> Option<String> {
     });
     let head = ["collection", "student", "student with BM25", "BM25"].map(String::from);
     (!sets.is_empty()).then(|| markdown(&head, rows))
+}
+
+/// The student's figures of all tasks but STS, as the front matter names them.
+fn measured_tasks(student: &ModelSummary) -> Vec<Value> {
+    let kinds = [
+        (TaskFigure::Search, ["retrieval", "Retrieval", "ndcg_at_10", "nDCG@10 × 100"]),
+        (TaskFigure::Classes, ["text-classification", "Classification", "accuracy", "Accuracy × 100"]),
+        (TaskFigure::Clusters, ["clustering", "Clustering", "v_measure", "V-measure × 100"]),
+    ];
+    let mut tasks = Vec::new();
+    for (figure, [kind, name, metric, title]) in kinds {
+        let measured =
+            figure.sets([student]).into_iter().filter_map(|set| Some((set, figure.of(&student.tasks, set)?)));
+        tasks.extend(measured.map(|(set, value)| {
+            let value = format!("{value:.2}");
+            json!({"kind": kind, "name": name, "dataset": set, "metric": metric, "value": value, "title": title})
+        }));
+    }
+    tasks
 }
 
 /// The speeds of the models that were timed.

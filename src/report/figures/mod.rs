@@ -2,6 +2,7 @@
 
 mod models;
 mod similarities;
+mod tasks;
 mod times;
 mod training;
 
@@ -36,7 +37,9 @@ pub(super) fn figures(runs: &[FinishedRun]) -> Result<Vec<Figure>> {
         models::speed_and_quality(runs),
         training::space(runs),
         models::scores(runs),
-        models::search(runs),
+        tasks::search(runs),
+        tasks::classes(runs),
+        tasks::clusters(runs),
         models::agreement(runs),
         training::losses(runs),
         training::held_out(runs),

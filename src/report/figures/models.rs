@@ -6,7 +6,7 @@ use super::super::run::FinishedRun;
 use super::{Figure, ShownModel, cell, legend_of_runs, models};
 use crate::error::Result;
 use crate::summary::format::{count, size, speed, thousands};
-use crate::summary::{ModelSummary, TableCells, extra, searched_sets, sts_sets};
+use crate::summary::{ModelSummary, TableCells, extra, sts_sets};
 
 /// Quality against speed; every model is a point.
 pub(super) fn speed_and_quality(runs: &[FinishedRun]) -> Result<Option<Figure>> {
@@ -83,13 +83,13 @@ fn by_name(runs: &[FinishedRun]) -> Vec<ShownModel<'_>> {
 }
 
 /// The models as series: their names and the indices of their colours.
-fn legend(runs: &[FinishedRun], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
+pub(super) fn legend(runs: &[FinishedRun], wanted: impl Fn(&ModelSummary) -> bool) -> Vec<(String, usize)> {
     let wanted = by_name(runs).into_iter().filter(|shown| wanted(shown.model));
     wanted.map(|shown| (shown.name, shown.colour)).collect()
 }
 
 /// A group of bars for each of `kinds`, with a bar for each model that has the figure; and the same as a table.
-fn grouped(
+pub(super) fn grouped(
     runs: &[FinishedRun],
     kinds: &[&str],
     what: &str,
@@ -121,33 +121,6 @@ pub(super) fn scores(runs: &[FinishedRun]) -> Result<Option<Figure>> {
         note: "Spearman's rank correlation of cosines with people's grades, × 100; higher is better.".into(),
         legend: legend(runs, |model| !model.scores.is_empty()),
         svg: bars(title, "Spearman × 100", "STS set", &groups)?,
-        table,
-    }))
-}
-
-/// The search of each collection.
-pub(super) fn search(runs: &[FinishedRun]) -> Result<Option<Figure>> {
-    let sets = searched_sets(models(runs).map(|shown| shown.model));
-    if sets.is_empty() {
-        return Ok(None);
-    }
-    let score = |model: &ModelSummary, set: &str| model.tasks.retrieval.get(set).copied();
-    let (groups, table) = grouped(runs, &sets, "set", |model, set| Some(score(model, set)?.ndcg_at_10));
-    let by_words = sets.iter().filter_map(|set| {
-        let found = models(runs).find_map(|shown| score(shown.model, set))?;
-        Some(format!("{set} {:.2}", found.bm25_ndcg_at_10))
-    });
-    let by_words: Vec<String> = by_words.collect();
-    let title = "Search by set";
-    Ok(Some(Figure {
-        id: "search",
-        title,
-        note: format!(
-            "nDCG of the first ten documents by people's judgements, × 100; higher is better. BM25 alone has: {}.",
-            by_words.join(", ")
-        ),
-        legend: legend(runs, |model| !model.tasks.retrieval.is_empty()),
-        svg: bars(title, "nDCG@10 × 100", "collection", &groups)?,
         table,
     }))
 }
