@@ -237,12 +237,13 @@ def main():
         for path in options.collections:
             collection = Collection(path, folder)
             row, lexical = bm25(collection)
-            found = [row]
+            rows.append({"collection": collection.name} | row)
+            print(line_of(rows[-1]), file=sys.stderr, flush=True)
             for model, training in models(options, collection, work):
-                found.append(dense(model, training, collection, lexical, folder / "vectors.f32"))
+                row = dense(model, training, collection, lexical, folder / "vectors.f32")
                 model.close()
-            rows += [{"collection": collection.name} | row for row in found]
-            print(table([{"collection": collection.name} | row for row in found]), file=sys.stderr, flush=True)
+                rows.append({"collection": collection.name} | row)
+                print(line_of(rows[-1]), file=sys.stderr, flush=True)
     if options.json:
         report = {"threads": options.threads, "rows": rows}
         Path(options.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -252,17 +253,20 @@ def main():
 
 def table(rows):
     columns = ["collection", "model", "dimension", "nDCG@10", "with BM25", "training, s", "documents, s", "search, s"]
-    lines = ["| " + " | ".join(columns) + " |", "|---|---|" + "---:|" * (len(columns) - 2)]
-    for row in rows:
-        start = f"| {row['collection']} | {row['model']} | "
-        if "skipped" in row:
-            lines.append(start + f"skipped: {row['skipped']} |" + " |" * (len(columns) - 3))
-            continue
-        figure = lambda name, form: "" if row[name] is None else format(row[name], form)
-        figures = [figure("dimension", "d"), figure("ndcg_at_10", ".1f"), figure("fused_ndcg_at_10", ".1f")]
-        figures += [figure("training", ",.1f"), figure("documents", ",.2f"), figure("search", ",.3f")]
-        lines.append(start + " | ".join(figures) + " |")
-    return "\n".join(lines)
+    head = ["| " + " | ".join(columns) + " |", "|---|---|" + "---:|" * (len(columns) - 2)]
+    return "\n".join(head + [line_of(row) for row in rows])
+
+
+def line_of(row):
+    start = f"| {row['collection']} | {row['model']} | "
+    if "skipped" in row:
+        return start + f"skipped: {row['skipped']} |" + " |" * 5
+    forms = {
+        "dimension": "d", "ndcg_at_10": ".1f", "fused_ndcg_at_10": ".1f", "training": ",.1f", "documents": ",.2f",
+        "search": ",.3f",
+    }
+    figures = ("" if row[name] is None else format(row[name], form) for name, form in forms.items())
+    return start + " | ".join(figures) + " |"
 
 
 if __name__ == "__main__":

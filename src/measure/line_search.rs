@@ -157,7 +157,7 @@ fn minimum_beyond(trial: Trial, best: Trial) -> Option<f64> {
     let (theta, gamma) = cubic(best, trial);
     let gamma = if trial.step > best.step { -gamma } else { gamma };
     let ratio = (gamma - trial.slope + theta) / (gamma + (best.slope - trial.slope) + gamma);
-    (ratio < 0.0 && gamma != 0.0).then(|| trial.step + ratio * (best.step - trial.step))
+    (ratio < 0.0 && gamma != 0.0).then_some(trial.step + ratio * (best.step - trial.step))
 }
 
 /// Where the slope through two trials is zero, seen from the first.
