@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use limbeck_data::Monitor;
-use limbeck_data::cache::{Cache, CacheSpec, Columns, GoneTexts, SHARD_ROWS, change_text};
+use limbeck_data::cache::{Cache, CacheSpec, Columns, Fingerprint, GoneTexts, SHARD_ROWS, change_text};
 use limbeck_data::files::remove;
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
@@ -225,15 +225,18 @@ fn keep_or_remove(
     if cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage) {
         return Ok(false);
     }
+    let with_new_text =
+        |fingerprint: &Fingerprint| Fingerprint { text: spec.fingerprint.text.clone(), ..fingerprint.clone() };
+    let is_of_other_text = cache.fingerprint().map(with_new_text).as_ref() == Some(&spec.fingerprint);
     // A cache doesn't say of which source a text is, and so not which of several prompts stood before it.
     let has_one_prompt = sources.sources.windows(2).all(|pair| pair[0].prefix == pair[1].prefix);
-    if has_one_prompt {
+    if is_of_other_text && !has_one_prompt {
+        monitor.note(&format!("{ID}: {} is made anew: its sources have several prompts", folder.display()));
+    } else if is_of_other_text {
         let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
         if change_text(folder, spec, texts, GoneTexts::Drop, monitor)? {
             return Ok(true);
         }
-    } else {
-        monitor.note(&format!("{ID}: {} is made anew: its sources have several prompts", folder.display()));
     }
     remove(folder)?;
     Ok(false)
