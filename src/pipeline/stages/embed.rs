@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
 use crate::pipeline::given_student::{GivenStudent, given_student, static_start};
 use crate::pipeline::text_sources::{described, sources_of};
+use crate::pipeline::token_vectors::TokenVectors;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
 use crate::summary::format::thousands;
@@ -120,33 +121,6 @@ impl Stage for Embed {
             }
         }
         Ok(())
-    }
-}
-
-/// Which vectors of tokens the cache to learn from holds: those that the static start is made from.
-#[derive(Clone, Copy, Default)]
-struct TokenVectors<'a> {
-    /// Those of the teacher's own tokens.
-    of_teacher: bool,
-    /// Those of the tokens of this tokenizer.
-    of_student: Option<&'a Tokenizer>,
-}
-
-impl<'a> TokenVectors<'a> {
-    /// `teacher` is the teacher's tokenizer, where it has one, and `student` that of a new student, where it has one of
-    /// its own. A student to go on from has vectors of its tokens already; where its static control starts anew, those
-    /// of the teacher's tokens serve if both have the same.
-    fn of(context: &Context, teacher: Option<&Tokenizer>, student: Option<&'a Tokenizer>) -> Result<Self> {
-        let plan = context.plan();
-        if let Some((_, given)) = given_student(context)? {
-            let is_same = teacher.is_some_and(|teacher| teacher.json() == given.tokenizer.json());
-            let of_teacher = is_same && static_start(plan).is_some_and(|start| !start.is_null());
-            return Ok(Self { of_teacher, of_student: None });
-        }
-        let is_wanted = plan.api().is_none_or(|api| api.token_vectors);
-        let is_own = |student: &&Tokenizer| teacher.is_none_or(|own| student.json() != own.json());
-        let own = student.filter(is_own);
-        Ok(Self { of_teacher: own.is_none_or(|_| !is_wanted), of_student: own.filter(|_| is_wanted) })
     }
 }
 
