@@ -32,6 +32,7 @@ pub mod stages;
 mod state;
 mod student_start;
 pub mod text_sources;
+mod token_vectors;
 pub mod training_examples;
 
 pub use context::Context;

@@ -22,14 +22,18 @@ pub fn sources_of(context: &Context, prompt: impl Fn(&str) -> Result<String>) ->
     Ok(sources.concat())
 }
 
-/// What stands before the texts, source by source, for the cache's fingerprint; `None` where no source has a role.
+/// What stands before the texts, source by source, for the cache's fingerprint; `None` where no source has a role. Of
+/// sources that all have one role it is said once: another source of that role changes no vector.
 pub fn described<'a>(context: &'a Context, sources: &[EmbedSource]) -> Option<String> {
     let of = |section: &'a SourceSection| std::iter::repeat_n(&section.role, section.units.len().max(1));
     let roles = context.plan().recipe.text.source.iter().flat_map(of);
-    let all: Vec<Value> = roles
+    let mut all: Vec<Value> = roles
         .zip(sources)
         .map(|(role, source)| source.prefix.as_ref().map_or(Value::Null, |prefix| json!([role, prefix])))
         .collect();
+    if all.windows(2).all(|pair| pair[0] == pair[1]) {
+        all.truncate(1);
+    }
     all.iter().any(|entry| !entry.is_null()).then(|| Value::Array(all).to_string())
 }
 

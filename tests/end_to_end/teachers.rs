@@ -1,6 +1,6 @@
 //! Teachers as people bring them: prompts, and ONNX files of recipes.
 
-use crate::support::Project;
+use crate::support::{Project, sentences};
 
 const PROMPTS: &str = r#"{"prompts": {"query": "music ", "passage": "river "}}"#;
 
@@ -64,6 +64,28 @@ fn a_source_has_the_prompt_of_its_role() {
     let other = source("title", "queries.txt");
     project.write_recipe("other.toml", ("[[text.source]]\nuri = \"text.txt\"\n", &other), "");
     project.fail("run other.toml").told(&["`title`", "query", "hint:"]);
+}
+
+#[test]
+fn another_source_of_the_same_role_is_appended_and_sources_of_several_prompts_are_embedded_anew() {
+    let project = with_prompts();
+    let lines = sentences(500);
+    project.write("one.txt", lines[..300].join("\n"));
+    project.write("two.txt", lines[300..400].join("\n"));
+    let source = |role: &str, uri: &str| format!("[[text.source]]\nuri = \"{uri}\"\nrole = \"{role}\"\n");
+    let write = |sources: String| {
+        project.write_recipe("roles.toml", ("[[text.source]]\nuri = \"text.txt\"\n", &sources), "");
+    };
+    let run = "run roles.toml --to embed";
+    write(source("document", "one.txt"));
+    project.succeed(run);
+    write(source("document", "one.txt") + &source("document", "two.txt"));
+    project.succeed(run).told(&["texts are new; 2"]);
+
+    write(source("document", "one.txt") + &source("query", "two.txt"));
+    assert!(!project.succeed(run).stderr.contains("are new"));
+    project.write("two.txt", lines[300..].join("\n"));
+    project.succeed(run).told(&["cache/train is made anew: its sources have several prompts"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 use limbeck_data::Monitor;
-use limbeck_data::cache::{Cache, CacheSpec, Columns, GoneTexts, SHARD_ROWS, change_text};
+use limbeck_data::cache::{Cache, CacheSpec, Columns, Fingerprint, GoneTexts, SHARD_ROWS, change_text};
 use limbeck_data::files::remove;
 use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::fingerprint::{stamp, stamp_cache};
 use crate::pipeline::given_student::{GivenStudent, given_student, static_start};
 use crate::pipeline::text_sources::{described, sources_of};
+use crate::pipeline::token_vectors::TokenVectors;
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::{CacheOrigin, Plan};
 use crate::summary::format::thousands;
@@ -123,33 +124,6 @@ impl Stage for Embed {
     }
 }
 
-/// Which vectors of tokens the cache to learn from holds: those that the static start is made from.
-#[derive(Clone, Copy, Default)]
-struct TokenVectors<'a> {
-    /// Those of the teacher's own tokens.
-    of_teacher: bool,
-    /// Those of the tokens of this tokenizer.
-    of_student: Option<&'a Tokenizer>,
-}
-
-impl<'a> TokenVectors<'a> {
-    /// `teacher` is the teacher's tokenizer, where it has one, and `student` that of a new student, where it has one of
-    /// its own. A student to go on from has vectors of its tokens already; where its static control starts anew, those
-    /// of the teacher's tokens serve if both have the same.
-    fn of(context: &Context, teacher: Option<&Tokenizer>, student: Option<&'a Tokenizer>) -> Result<Self> {
-        let plan = context.plan();
-        if let Some((_, given)) = given_student(context)? {
-            let is_same = teacher.is_some_and(|teacher| teacher.json() == given.tokenizer.json());
-            let of_teacher = is_same && static_start(plan).is_some_and(|start| !start.is_null());
-            return Ok(Self { of_teacher, of_student: None });
-        }
-        let is_wanted = plan.api().is_none_or(|api| api.token_vectors);
-        let is_own = |student: &&Tokenizer| teacher.is_none_or(|own| student.json() != own.json());
-        let own = student.filter(is_own);
-        Ok(Self { of_teacher: own.is_none_or(|_| !is_wanted), of_student: own.filter(|_| is_wanted) })
-    }
-}
-
 /// The teacher that fills the caches. An API is asked for one vector here, before the embedding rather than in it.
 fn open_teacher(context: &Context) -> Result<CacheTeacher> {
     if context.plan().api().is_none() {
@@ -226,15 +200,18 @@ fn keep_or_remove(
     if cache.fingerprint() == Some(&spec.fingerprint) && cache.storage() == Some(spec.storage) {
         return Ok(false);
     }
+    let with_new_text =
+        |fingerprint: &Fingerprint| Fingerprint { text: spec.fingerprint.text.clone(), ..fingerprint.clone() };
+    let is_of_other_text = cache.fingerprint().map(with_new_text).as_ref() == Some(&spec.fingerprint);
     // A cache doesn't say of which source a text is, and so not which of several prompts stood before it.
     let has_one_prompt = sources.sources.windows(2).all(|pair| pair[0].prefix == pair[1].prefix);
-    if has_one_prompt {
+    if is_of_other_text && !has_one_prompt {
+        monitor.note(&format!("{ID}: {} is made anew: its sources have several prompts", folder.display()));
+    } else if is_of_other_text {
         let texts = text.batches(SHARD_ROWS)?.map(|batch| batch.map(|batch| batch.texts));
         if change_text(folder, spec, texts, GoneTexts::Drop, monitor)? {
             return Ok(true);
         }
-    } else {
-        monitor.note(&format!("{ID}: {} is made anew: its sources have several prompts", folder.display()));
     }
     remove(folder)?;
     Ok(false)

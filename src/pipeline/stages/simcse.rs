@@ -37,8 +37,9 @@ impl Stage for Simcse {
     fn inputs(&self, plan: &Plan) -> Value {
         let recipe = &plan.recipe;
         let files: Vec<_> = plan.student_examples.iter().map(stamp).collect();
-        let mut inputs = json!({"student": recipe.student.shape(), "train_student": recipe.train_student, "seed": recipe.distil.seed,
-               "files": files, "dev": stamp_contents(&recipe.train_student.dev)});
+        let mut inputs = json!({"student": recipe.student.shape(), "train_student": recipe.train_student,
+                                "seed": recipe.distil.seed, "files": files,
+                                "dev": stamp_contents(&recipe.train_student.dev)});
         add_stamp(&mut inputs, plan);
         inputs
     }
