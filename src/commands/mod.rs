@@ -159,12 +159,12 @@ enum Command {
     ///
     /// On graded pairs: Spearman and Pearson × 100. With --retrieval: nDCG@10, recall@100 and MRR@10 × 100 of an exact
     /// search, and nDCG@10 of its ranks fused with BM25's; a model's prompts for queries and documents stand before the
-    /// texts unless --prefix or --prompt says otherwise. With --classification: accuracy and macro F1 × 100 of a logistic
-    /// regression on the vectors. With --clustering: V-measure × 100 of k-means. With --documents: the share of that model's ten nearest neighbours
-    /// that the queries of the other models find in its index. With --fidelity: agreement with the teacher on text that
-    /// should not be training text: mean cosine, the Spearman of pair similarities, and the share of the teacher's ten
-    /// nearest neighbours found. With --word-order: the Spearman of a model's similarities with the teacher's, over
-    /// pairs of a sentence and the same words in another order.
+    /// texts unless --prefix or --prompt says otherwise. With --classification: accuracy and macro F1 × 100 of a
+    /// logistic regression on the vectors. With --clustering: V-measure × 100 of k-means. With --documents: the share
+    /// of that model's ten nearest neighbours that the queries of the other models find in its index. With --fidelity:
+    /// agreement with the teacher on text that should not be training text: mean cosine, the Spearman of pair
+    /// similarities, and the share of the teacher's ten nearest neighbours found. With --word-order: the Spearman of a
+    /// model's similarities with the teacher's, over pairs of a sentence and the same words in another order.
     Evaluate(evaluate::Arguments),
     /// Make pairs of a sentence and the same words in another order, for `evaluate --word-order`
     ///

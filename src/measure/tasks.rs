@@ -52,6 +52,13 @@ pub struct TaskScores {
     pub clustering: IndexMap<String, ClusteringScore>,
 }
 
+impl TaskScores {
+    /// Whether nothing was measured.
+    pub fn is_empty(&self) -> bool {
+        self.retrieval.is_empty() && self.classification.is_empty() && self.clustering.is_empty()
+    }
+}
+
 impl TaskSets {
     /// Opens all sets. Notes judgements of documents that a collection lacks, and test labels that training lacks.
     ///

@@ -22,7 +22,7 @@ struct Seed<'a> {
 
 /// The rows of `summaries`: teachers and baselines with the figures of the first run that measured them, then each
 /// run's student under the run's name. Runs whose names differ in `-seedN` alone are one row. int8 exports are left
-/// out.
+/// out, but for a teacher's that alone was measured on tasks.
 fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
     let (mut shared, mut students): (Vec<ComparedModel<'_>>, IndexMap<&str, Vec<Seed<'_>>>) = Default::default();
     for (at, summary) in summaries.iter().enumerate() {
@@ -34,7 +34,12 @@ fn rows(summaries: &[Summary]) -> Vec<ComparedModel<'_>> {
             other == name && (!other_is_seed || other_at < at)
         };
         let is_another_seed = is_seed && summaries.iter().enumerate().any(stands_for);
-        for model in summary.models.iter().filter(|model| model.precision != "int8") {
+        let lacks_tasks = summary.teacher().is_some_and(|teacher| teacher.tasks.is_empty());
+        let is_shown = |model: &&ModelSummary| {
+            let has_tasks_alone = lacks_tasks && model.role == ModelRole::Teacher && !model.tasks.is_empty();
+            model.precision != "int8" || has_tasks_alone
+        };
+        for model in summary.models.iter().filter(is_shown) {
             let seed = Seed { model, teacher: summary.teacher() };
             if model.role == ModelRole::Student {
                 students.entry(name).or_default().push(seed);
@@ -68,10 +73,12 @@ fn seedless(name: &str) -> (&str, bool) {
 }
 
 /// The table of `summaries` in Markdown: Spearman × 100 of each set, their average, its share of the teacher's, search
-/// (nDCG@10 × 100, also fused with BM25, which has the last row), accuracy of classes and V-measure of clusters × 100, word order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
+/// (nDCG@10 × 100, also fused with BM25, which has the last row), accuracy of classes and V-measure of clusters × 100,
+/// word order, alignment, uniformity, parameters and speed. Of several seeds: the mean `±` the standard deviation.
 ///
 /// Teachers and baselines stand once, with the figures of the first run that measured them; then come the students
-/// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out.
+/// under their runs' names. Runs whose names differ in `-seedN` alone are one row. int8 exports are left out, but for a
+/// teacher's that alone was measured on tasks.
 pub fn markdown(summaries: &[Summary]) -> String {
     let rows = rows(summaries);
     let mut table = TableCells { head: vec!["model".into()], rows: rows.iter().map(|row| vec![row.label()]).collect() };
@@ -178,6 +185,15 @@ mod tests {
         | one | 60.00 | 60.00 | 75.0 % | 64.00 | 40.00 | 52.00 | 62.00 | 22.7 M | 600 | 0.8 |
         | BM25 |  |  |  | 45.00 | 45.00 | 45.00 |  |  |  |  |
         ");
+    }
+
+    #[test]
+    fn an_int8_teacher_that_alone_has_searched_has_a_row() {
+        let mut run = summary("one", 60.0);
+        let mut int8 = searched(model("teacher int8", ModelRole::Teacher), &[("a", 65.0)]);
+        int8.precision = "int8".into();
+        run.models.push(int8);
+        assert_eq!(names(&[run]), ["teacher", "teacher int8", "one"]);
     }
 
     #[test]
