@@ -2,8 +2,8 @@
 
 A collection is a folder in BEIR's layout: corpus, queries and judgements. Beside BM25 stand the teacher, Model2Vec
 distilled from it, Tokenlearn trained on the collection's own text (its documents, titles and sentences), and limbeck's
-folded files. nDCG@10 is trec_eval's; the second figure is of the ranks fused with BM25's: the sum of 1 / (60 + rank) over
-both full rankings. Each model is a process of its own, held to the same cores, one at a time.
+folded files. nDCG@10 is trec_eval's; the second figure is of the ranks fused with BM25's: the sum of 1 / (60 + rank)
+over both full rankings. Each model is a process of its own, held to the same cores, one at a time.
 
 The seconds: of training, with the teacher's work where it has some; of giving all documents a vector, or indexing
 them; of a search, which encodes all queries and compares them with all documents (the median of three). `README.md`
@@ -36,14 +36,14 @@ FUSION_K, MEASURE, SEARCHES = 60, nDCG @ 10, 3
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("collections", nargs="+", type=Path, metavar="COLLECTION", help="a folder in BEIR's layout")
-    parser.add_argument("--teacher", metavar="DIR", help="the teacher as a Hugging Face folder, with Model2Vec and Tokenlearn")
+    parser.add_argument("--teacher", metavar="DIR", help="the teacher as a Hugging Face folder")
     parser.add_argument(
         "--student", action="append", default=[], metavar="NAME=FILE[=STAGES]",
-        help="a folded file, {set} in FILE being the collection's name; the seconds of these stages (embed,distil) of the "
-        "run that FILE lies in are its training; more than once",
+        help="a folded file, {set} in FILE being the collection's name; its training is these stages (embed,distil) of "
+        "the run that FILE lies in; more than once",
     )
     parser.add_argument("--limbeck", default="target/release/limbeck", metavar="FILE", help="the program")
-    parser.add_argument("--work", metavar="DIR", help="keeps the peers' trained models there, and takes them from there")
+    parser.add_argument("--work", metavar="DIR", help="keeps the peers' trained models there")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", metavar="FILE", help="writes the figures there too")
     return parser.parse_args()
@@ -109,7 +109,9 @@ class LimbeckEncode:
             vectors = Path(folder) / "vectors.npy"
             files = ["--model", self.file, "--input", source, "--to", vectors]
             command = [self.program, "encode", *files, "--threads", str(self.threads)]
-            subprocess.run(command, check=True, capture_output=True, env=environment_of(self.threads))
+            ended = subprocess.run(command, capture_output=True, text=True, env=environment_of(self.threads))
+            if ended.returncode:
+                raise RuntimeError(f"{self.name}: {ended.stderr}")
             vectors = np.load(vectors)
         vectors.astype("<f4").tofile(to)
         return {"dimension": vectors.shape[1]}
@@ -190,15 +192,16 @@ def trained(script, arguments, to, threads):
     """Runs the script, which writes a model to `to`, unless it has; the seconds that it took."""
     note = to.with_suffix(".seconds")
     if not note.exists():
-        command = [sys.executable, str(HERE / script), *map(str, arguments), str(to)]
-        _, seconds = timed(lambda: subprocess.run(command, check=True, env=environment_of(threads), capture_output=True))
+        command, environment = [sys.executable, HERE / script, *arguments, to], environment_of(threads)
+        _, seconds = timed(lambda: subprocess.run(command, check=True, env=environment, stdout=sys.stderr))
         note.write_text(f"{seconds}\n")
     return float(note.read_text())
 
 
 def seconds_of_stages(file, stages):
     """The seconds that these stages took in the run whose folder holds the file; None without a finished run."""
-    summary = next((folder / "summary.json" for folder in Path(file).parents if (folder / "summary.json").exists()), None)
+    summaries = (folder / "summary.json" for folder in Path(file).parents)
+    summary = next(filter(Path.exists, summaries), None)
     if summary is None:
         return None
     found = {stage["name"]: stage["seconds"] for stage in json.loads(summary.read_text())["stages"]}
@@ -208,10 +211,11 @@ def seconds_of_stages(file, stages):
 def models(options, collection, work):
     """Each model that gives vectors, opened when its turn comes, and the seconds of its training."""
     threads = options.threads
-    worker = lambda name, kind, model: Contestant(
-        name, [sys.executable, str(HERE / "worker.py"), kind, str(model), str(collection.files["queries"]), str(threads)],
-        environment_of(threads),
-    )
+
+    def worker(name, kind, model):
+        command = [sys.executable, HERE / "worker.py", kind, model, collection.files["queries"], str(threads)]
+        return Contestant(name, command, environment_of(threads))
+
     if options.teacher:
         yield worker("the teacher", "sentence-transformers", options.teacher), None
         to = work / "model2vec"
