@@ -165,7 +165,7 @@ mod tests {
         struct Owned(LexicalHalf);
         impl Encoder for Owned {
             fn encode(&self, texts: &[&str]) -> Result<Embeddings, EncodeError> {
-                Ok(self.0.beside(&Embeddings::new(vec![0.6, 0.0, 0.8].repeat(texts.len()), 3), texts))
+                Ok(self.0.beside(&Embeddings::new([0.6, 0.0, 0.8].repeat(texts.len()), 3), texts))
             }
 
             fn info(&self) -> EncoderInfo {

@@ -74,8 +74,8 @@ impl LabelledSet {
 /// `label_text`, `labels`, `category`, `intent` or `class`, where both files have it. Labels are strings or numbers.
 ///
 /// # Errors
-/// The folder lacks one of the tables or has it in two formats, a column is missing, a row has more or fewer fields than
-/// the first line, a label is blank, or a table has no rows. The error names file and line.
+/// The folder lacks one of the tables or has it in two formats, a column is missing, a row has more or fewer fields
+/// than the first line, a label is blank, or a table has no rows. The error names file and line.
 pub fn read(folder: &Path) -> Result<LabelledSet> {
     let options = ReadOptions::default();
     let [training, test] = [table_of(folder, "train")?, table_of(folder, "test")?];

@@ -101,8 +101,8 @@ enum Command {
     Collection(collection::Arguments),
     /// Search a collection: the documents that answer a query best
     ///
-    /// Every document is scored, and there is no index to keep. A run of `limbeck collection` is searched by the student
-    /// that it recommends.
+    /// Every document is scored, and there is no index to keep. A run of `limbeck collection` is searched by the
+    /// student that it recommends.
     Search(search::Arguments),
     /// Fetch an asset and print its path
     Fetch(fetch::Arguments),

@@ -131,15 +131,16 @@ fn is_run(folder: &Path) -> bool {
     folder.join("recipe.toml").is_file() && folder.join("state.json").is_file()
 }
 
-/// The name and the folded file of the student that a run recommends; its student where it recommends none.
+/// The name and the folded file of the student that a run recommends, its student where it recommends none; with a
+/// lexical half where the run made one.
 fn recommended(run: &RunFolder) -> Result<(String, String)> {
     let summary = run.summary().is_file().then(|| Summary::read(&run.summary())).transpose()?;
     let name = summary.and_then(|summary| summary.recommended).unwrap_or_else(|| "student".into());
-    let file = run.folded(&name, Precision::Int8);
-    match file.is_file() {
-        true => Ok((name, file.to_string_lossy().into_owned())),
-        false => Err(Error::NoRun { path: run.root().to_owned() }),
-    }
+    let lexical = format!("{}-lexical", name.trim_end_matches("-trained"));
+    let files = [lexical, name].map(|name| (run.folded(&name, Precision::Int8), name));
+    let found = files.into_iter().find(|(file, _)| file.is_file());
+    let (file, name) = found.ok_or_else(|| Error::NoRun { path: run.root().to_owned() })?;
+    Ok((name, file.to_string_lossy().into_owned()))
 }
 
 /// Runs the search and gives a list of documents a way of searching.

@@ -15,6 +15,7 @@ use crate::measure::speed::Speed;
 use crate::measure::sts::StsScore;
 use crate::measure::tasks::TaskScores;
 
+mod cells;
 pub mod compare;
 pub(crate) mod format;
 mod recommended;
@@ -23,8 +24,9 @@ mod tasks;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+pub use cells::TableCells;
 pub use recommended::recommended;
-pub use table::{TableCells, table, table_cells};
+pub use table::{table, table_cells};
 pub(crate) use tasks::TaskFigure;
 
 /// Keys of [`ModelSummary::extra`].

@@ -26,6 +26,11 @@ impl ModelSummary {
     pub(crate) fn found_at_10(&self) -> Option<f64> {
         self.extra.get(extra::LABEL_FREE)?["found_at_10"].as_f64()
     }
+
+    /// The share that BM25 finds, as it stands beside the model's.
+    pub(super) fn words_found_at_10(&self) -> Option<f64> {
+        self.extra.get(extra::LABEL_FREE)?["bm25_found_at_10"].as_f64()
+    }
 }
 
 #[cfg(test)]

@@ -3,41 +3,11 @@
 use comfy_table::{CellAlignment, LineStyle, Table, presets};
 
 use super::format::{count, percent, size, speed, times};
-use super::tasks::{add_words_row, task_columns};
-use super::{ModelSummary, Summary, extra, sts_sets};
+use super::tasks::{LABEL_FREE, add_words_row, task_columns};
+use super::{ModelSummary, Summary, TableCells, extra, sts_sets};
 
 /// Of more sets of STS or of another task than this, only the average is shown.
 const MOST_SETS: usize = 5;
-
-/// The text of a table.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct TableCells {
-    /// The heads of the columns.
-    pub head: Vec<String>,
-    /// The rows, each with a cell a column.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl TableCells {
-    pub(crate) fn new(head: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { head: head.into_iter().map(Into::into).collect(), rows: Vec::new() }
-    }
-
-    pub(crate) fn push(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
-    }
-
-    /// Adds a column with a cell for each of `items`, `none` for an item without a value; no column where no item has a
-    /// value.
-    pub(super) fn add_column<T>(&mut self, head: &str, items: &[T], none: &str, cell: impl Fn(&T) -> Option<String>) {
-        let cells: Vec<Option<String>> = items.iter().map(cell).collect();
-        if cells.iter().any(Option::is_some) {
-            self.head.push(head.to_owned());
-            let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| none.to_owned()));
-            self.rows.iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
-        }
-    }
-}
 
 /// A row a model, a column a figure. A figure that no model has gets no column; shares and accuracies are in percent.
 /// Search has nDCG@10 × 100, and BM25 a row below the models; classes have accuracy and clusters the V-measure × 100.
@@ -82,6 +52,7 @@ pub fn table_cells(summary: &Summary) -> TableCells {
     for task in &tasks {
         column(&task.head, &|model| task.of(model).map(|figure| format!("{figure:.2}")));
     }
+    column(LABEL_FREE, &|model| model.found_at_10().map(|found| format!("{found:.1} %")));
     column("cosine", &|model| model.fidelity?.cosine.map(|cosine| format!("{cosine:.3}")));
     column("spearman", &|model| Some(format!("{:.3}", model.fidelity?.spearman)));
     column("nn@10", &|model| Some(percent(model.fidelity?.neighbours_at_10)));
@@ -141,6 +112,17 @@ mod tests {
         summary.models.iter_mut().for_each(|model| model.sentences_per_second = None);
         summary.models[1].extra.insert(extra::TOPIC_ACCURACY.into(), 0.976.into());
         insta::assert_snapshot!(table(&summary));
+    }
+
+    #[test]
+    fn search_without_labels_has_a_column_and_bm25_a_row() {
+        let mut summary = summary(0);
+        let label_free = serde_json::json!({"found_at_10": 71.25, "bm25_found_at_10": 40.0});
+        summary.models[1].extra.insert(extra::LABEL_FREE.into(), label_free);
+        let cells = table_cells(&summary);
+        let at = cells.head.iter().position(|head| head == LABEL_FREE).unwrap();
+        let column: Vec<&str> = cells.rows.iter().map(|row| row[at].as_str()).collect();
+        assert_eq!(column, ["-", "71.2 %", "40.0 %"]);
     }
 
     #[test]

@@ -5,6 +5,9 @@ use indexmap::IndexSet;
 use super::{ModelSummary, TableCells};
 use crate::measure::tasks::TaskScores;
 
+/// The head of the share of the teacher's ten first documents that a model finds among its ten.
+pub(super) const LABEL_FREE: &str = "teacher's ten";
+
 /// A figure of a task's set, × 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TaskFigure {
@@ -112,7 +115,11 @@ pub(super) fn add_words_row<'a, I>(table: &mut TableCells, columns: &[TaskColumn
 where
     I: IntoIterator<Item = &'a ModelSummary> + Clone,
 {
+    let label_free = models.clone().into_iter().find_map(ModelSummary::words_found_at_10);
     let figure = |head: &String| {
+        if head == LABEL_FREE {
+            return label_free.map(|found| format!("{found:.1} %"));
+        }
         let column = columns.iter().find(|column| column.head == *head)?;
         Some(format!("{:.2}", column.by_words(models.clone())?))
     };

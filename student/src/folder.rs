@@ -1,5 +1,5 @@
-//! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`, and `lexical.safetensors` where the student
-//! has a lexical half.
+//! A student's folder: `config.json`, `model.safetensors`, `tokenizer.json`, and `lexical.safetensors` where the
+//! student has a lexical half.
 
 mod modules;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Document;
 use super::columns::{CorpusColumns, RowNames};
-use super::folder::find_table;
+use super::find_table::find_table;
 use super::rows::{Ids, Row, rows_of};
 use crate::error::{Error, Result};
 use crate::text::{Encodings, Place, ReadOptions, TextError, TextFormat, format_of, read_document, source_files};

@@ -23,6 +23,7 @@ mod columns;
 mod corpus;
 mod document;
 mod error;
+mod find_table;
 mod folder;
 mod judgements;
 mod queries;

@@ -124,8 +124,8 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
     Ok(all)
 }
 
-/// The teacher with its prompts for queries and documents, which its export does not hold, before the texts of a search.
-/// A prefix that the recipe gives stays before both.
+/// The teacher with its prompts for queries and documents, which its export does not hold, before the texts of a
+/// search. A prefix that the recipe gives stays before both.
 fn for_search(context: &Context, teacher: OnnxEncoder) -> Result<OnnxEncoder> {
     if context.plan().recipe.teacher.as_ref().is_some_and(|section| section.prefix.is_some()) {
         return Ok(teacher);

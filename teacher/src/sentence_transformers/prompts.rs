@@ -91,8 +91,8 @@ impl Prompts {
         }
     }
 
-    /// The texts for both sides of a search; `None` where the model has a prompt for neither. A side without a prompt has
-    /// an empty text.
+    /// The texts for both sides of a search; `None` where the model has a prompt for neither. A side without a prompt
+    /// has an empty text.
     ///
     /// # Errors
     /// The pooling leaves the prompt's tokens out.

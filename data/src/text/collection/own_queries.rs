@@ -75,8 +75,8 @@ impl OwnQueryDraw {
     }
 }
 
-/// The title, or else the sentence of 4 to 40 words with the smallest key. A longer one is cut at the marks in it, which
-/// end no sentence by Unicode's rules where a small letter follows.
+/// The title, or else the sentence of 4 to 40 words with the smallest key. A longer one is cut at the marks in it,
+/// which end no sentence by Unicode's rules where a small letter follows.
 fn query_of(document: &CollectionDocument) -> Option<&str> {
     if !document.title.is_empty() {
         return Some(&document.title);

@@ -3,8 +3,8 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Windows over the text whose `sentences` these are, in order: as many whole sentences as have at most `most_words`
-/// words together. A longer sentence is cut after as many words, because much text has no marks that end sentences. Each
-/// window is a stretch of `text`. None where one window holds all.
+/// words together. A longer sentence is cut after as many words, because much text has no marks that end sentences.
+/// Each window is a stretch of `text`. None where one window holds all.
 pub(super) fn passages<'a>(text: &'a str, sentences: &[&'a str], most_words: usize) -> Vec<&'a str> {
     let start_of = |piece: &str| piece.as_ptr().addr() - text.as_ptr().addr();
     let mut found = Vec::new();
