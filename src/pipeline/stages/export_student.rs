@@ -39,7 +39,8 @@ impl Stage for ExportStudent {
     }
 
     fn reads(&self, plan: &Plan) -> Vec<StageId> {
-        plan.last_method().map(StageId::from).into_iter().chain([baselines::ID, lexical::ID]).collect()
+        let lexical = Some(lexical::ID).filter(|_| plan.recipe.student.lexical > 0);
+        plan.last_method().map(StageId::from).into_iter().chain([baselines::ID]).chain(lexical).collect()
     }
 
     fn inputs(&self, _plan: &Plan) -> Value {
