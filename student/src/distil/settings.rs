@@ -21,6 +21,9 @@ training_settings! {
         losses: Losses = Losses::default(),
     }
     after: {
+        /// At most about so many texts are seen in all: of much text the student makes fewer passes, at least one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        most_texts: Option<usize> = None,
         /// How many shards' worth of texts, 16,384 each, are shuffled together in memory, taken from all over the
         /// cache; one takes about 25 MB at 384 dimensions.
         window: usize = 4,
@@ -31,6 +34,12 @@ training_settings! {
 const MOST_EPOCHS: usize = 10_000;
 
 impl DistilSettings {
+    /// The passes over `texts` texts: `epochs`, or fewer where `most_texts` asks for it, at least one of these.
+    pub fn passes(&self, texts: usize) -> usize {
+        let most = self.most_texts.map_or(usize::MAX, |most| (most + texts / 2) / texts.max(1));
+        self.epochs.min(most.max(1))
+    }
+
     /// The same settings for a static student, which has no pooled features for dropout to work on.
     pub fn static_control(&self) -> Self {
         Self { dropout: 0.0, losses: self.losses.clone().without_views(), ..self.clone() }
@@ -66,6 +75,7 @@ impl DistilSettings {
         self.losses.check(&CheckedStudent { dropout: self.dropout, config, dimension })?;
         at_least_one("distil", "batch", self.batch as u64)?;
         at_least_one("distil", "window", self.window as u64)?;
+        at_least_one("distil", "most_texts", self.most_texts.unwrap_or(1) as u64)?;
         Ok(self.training().check("distil")?)
     }
 }
@@ -109,6 +119,15 @@ mod tests {
         assert!(!text(&settings.static_control()).contains("am_softmax") && settings.static_control().check().is_ok());
         settings.dropout = 0.0;
         assert!(settings.check().unwrap_err().to_string().contains("views"));
+    }
+
+    #[test]
+    fn much_text_is_passed_over_less_often() {
+        let settings = DistilSettings { epochs: 8, most_texts: Some(480_000), ..DistilSettings::default() };
+        let passes = [10_000, 60_000, 115_000, 9_000_000].map(|texts| settings.passes(texts));
+        assert_eq!(passes, [8, 8, 4, 1]);
+        assert_eq!(DistilSettings { epochs: 0, ..settings }.passes(10_000), 0);
+        assert_eq!(DistilSettings::default().passes(9_000_000), DistilSettings::default().epochs);
     }
 
     #[test]

@@ -127,7 +127,8 @@ impl<'a> CacheBatches<'a> {
         device: &'a Device,
     ) -> Self {
         let most = settings.window.saturating_mul(SHARD_ROWS);
-        let windows = windows(&survey.train_rows, settings.epochs, settings.batch, most, settings.seed);
+        let passes = settings.passes(survey.train_rows.iter().sum());
+        let windows = windows(&survey.train_rows, passes, settings.batch, most, settings.seed);
         Self { targets, survey, windows, seed: settings.seed, empty_target, device }
     }
 
