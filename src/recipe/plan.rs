@@ -108,17 +108,29 @@ impl Plan {
         let by_simcse = recipe.student.methods.contains(&Method::Simcse);
         let student_examples = recipe.train_student.examples.as_deref().filter(|_| by_simcse);
         let examples = recipe.train_teacher.as_ref().and_then(|train| train.examples.as_deref());
+        let runtime = crate::models::runtime_uri(&recipe.runtime.library).map_err(|error| {
+            let hint = error.hint();
+            in_recipe(Problem { what: format!("runtime.library: {error}"), hint })
+        })?;
+        let asset = |key: &'static str| move |uri: &str| asset(key, uri).map_err(in_recipe);
+        let sources = recipe.text.source.iter().map(|source| source.uri.as_str());
         Ok(Self {
             threads: recipe.threads.unwrap_or_else(available_threads),
-            runtime: crate::models::runtime_uri(&recipe.runtime.library)?,
+            runtime,
             cache: cache_origin(&recipe).map_err(in_recipe)?,
-            tokenizer: named_tokenizer(&recipe).map(str::parse).transpose()?,
-            from: recipe.student.from.as_deref().map(str::parse).transpose()?.map(StudentUri::new),
+            tokenizer: named_tokenizer(&recipe).map(asset("tokenizer")).transpose()?,
+            from: recipe.student.from.as_deref().map(asset("student.from")).transpose()?.map(StudentUri::new),
             vocabulary,
-            text: recipe.text.source.iter().map(|source| source.uri.parse()).collect::<std::result::Result<_, _>>()?,
-            exclude: recipe.text.exclude.iter().map(|uri| uri.parse()).collect::<std::result::Result<_, _>>()?,
-            examples: examples.map(str::parse).transpose()?,
-            student_examples: student_examples.map(str::parse).transpose()?,
+            text: sources.map(asset("text.source.uri")).collect::<Result<_>>()?,
+            exclude: recipe
+                .text
+                .exclude
+                .iter()
+                .map(String::as_str)
+                .map(asset("text.exclude"))
+                .collect::<Result<_>>()?,
+            examples: examples.map(asset("train_teacher.examples")).transpose()?,
+            student_examples: student_examples.map(asset("train_student.examples")).transpose()?,
             recipe,
         })
     }
@@ -210,6 +222,11 @@ pub fn check_given(recipe: &Recipe, config: &StudentConfig) -> Result<()> {
     checked.map_err(|Problem { what, hint }| Error::Recipe { path: place.into(), what, hint })
 }
 
+/// The asset that `key` names.
+fn asset(key: &str, uri: &str) -> Check<Uri> {
+    uri.parse::<Uri>().map_err(|error| Problem { what: format!("{key}: {error}"), hint: error.hint() })
+}
+
 /// Checks every section, and what sections say of one another.
 fn check(recipe: &Recipe) -> Check {
     recipe.check_name()?;
@@ -291,7 +308,7 @@ fn cache_origin(recipe: &Recipe) -> Check<CacheOrigin> {
         (Some(teacher), None) if teacher.api.is_some() => Ok(CacheOrigin::Api),
         (Some(teacher), None) => {
             let device = teacher.device.as_deref().unwrap_or("cpu").parse()?;
-            let uri = teacher.source.parse()?;
+            let uri = asset("teacher.source", &teacher.source)?;
             Ok(CacheOrigin::Teacher(TeacherPlan { uri, device }))
         }
         (_, path) => {
@@ -327,6 +344,21 @@ mod tests {
         let plan = with_teacher("").unwrap();
         assert!(plan.teacher().is_some());
         assert!(plan.recipe.student.config(10, 384).attention.is_some());
+    }
+
+    #[test]
+    fn a_name_that_is_no_asset_is_told_with_its_key_and_recipe() {
+        let recipes = [
+            ("runtime.library", format!("{TEACHER}[runtime]\nlibrary = \"pypi:broken\"\n")),
+            ("teacher.source", TEACHER.replace("\"t\"", "\"pypi:broken\"")),
+            ("text.source.uri", TEACHER.replace("a.txt", "pypi:broken")),
+            ("text.exclude", format!("text.exclude = [\"pypi:broken\"]\n{TEACHER}")),
+            ("student.from", format!("{TEACHER}[student]\nfrom = \"pypi:broken\"\n")),
+        ];
+        for (key, text) in recipes {
+            let message = plan(&text).unwrap_err().to_string();
+            assert!(message.contains("x.toml") && message.contains(key), "{message}");
+        }
     }
 
     #[test]
