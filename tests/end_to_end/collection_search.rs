@@ -103,6 +103,15 @@ fn a_killed_command_goes_on_and_ends_in_the_same_bytes() {
 }
 
 #[test]
+fn too_few_documents_to_hold_any_out_are_told_what_to_set() {
+    let project = Project::new(10);
+    project.write("few/a.txt", "The dog sees the cat. The cat likes the house. The train leaves the city.");
+    project
+        .fail("collection few --teacher teacher --to few --set student.embedding=16")
+        .told(&["text.hold_out = 0.02", "raise it"]);
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let project = Project::new(10);
     write_collection(&project);

@@ -100,6 +100,15 @@ fn text_plan(context: &Context) -> Result<TextPlan> {
 /// Refuses too few held-out texts to measure on, before the embedding rather than after it.
 fn check_held_out(context: &Context) -> Result<()> {
     let held_out = PreparedText::open(&context.folder().held_out_text())?.rows();
+    let section = &context.plan().recipe.text;
+    if held_out < fidelity::FEWEST && section.has_collection() {
+        let (share, least) = (section.hold_out, fidelity::FEWEST);
+        return Err(Error::Recipe {
+            path: context.plan().recipe.name.clone().into(),
+            what: format!("text.hold_out = {share} holds out {held_out} texts of so few documents, {least} are needed"),
+            hint: Some("raise it: text.hold_out = 0.2 measures on a fifth of the documents".into()),
+        });
+    }
     if held_out < fidelity::FEWEST {
         let what = "sentences that text.hold_out holds out to measure by".into();
         return Err(Error::TooFew { what, found: held_out, needed: fidelity::FEWEST });
