@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use limbeck_data::{Monitor, files};
-use limbeck_encoder::{Embeddings, Encoder};
+use limbeck_encoder::{Embeddings, Encoder, Precision};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
@@ -35,6 +35,12 @@ impl Candidate {
         Self { name: name.into(), role, encoder: Box::new(encoder) }
     }
 
+    /// Whether the model is the teacher that made the targets, in this precision where there are several.
+    pub fn made_targets(&self, precision: Option<Precision>) -> bool {
+        let is_it = |precision: Precision| self.encoder.info().precision == precision.name();
+        self.role == ModelRole::Teacher && precision.is_none_or(is_it)
+    }
+
     /// The model under its name.
     pub fn model(&self) -> NamedModel<'_> {
         NamedModel::new(&self.name, &*self.encoder)
@@ -49,8 +55,8 @@ pub struct EvaluationData {
     pub tasks: TaskSets,
     /// The text's own collection, in which search is measured without labels.
     pub unjudged: Option<UnjudgedSet>,
-    /// The precision of the teacher that made the targets.
-    pub target_precision: &'static str,
+    /// The precision of the teacher that made the targets; `None` where there is but one.
+    pub target_precision: Option<Precision>,
     /// Texts that no student was trained on.
     pub held_out: Vec<String>,
     /// The teacher's vectors of `held_out`.
@@ -174,8 +180,8 @@ fn measure_row(
     if let (Some(unjudged), true) = (&data.unjudged, is_dense && candidate.role != ModelRole::Teacher) {
         more.insert(extra::LABEL_FREE.into(), json!(unjudged.score(&model, monitor)?));
     }
-    let makes_targets = candidate.role != ModelRole::Teacher || info.precision == data.target_precision;
-    let tasks = if makes_targets { data.tasks.score(&model, None, monitor)? } else { TaskScores::default() };
+    let is_wanted = candidate.role != ModelRole::Teacher || candidate.made_targets(data.target_precision);
+    let tasks = if is_wanted { data.tasks.score(&model, None, monitor)? } else { TaskScores::default() };
     let scores = (!data.sets.is_empty()).then(|| sts(&model, &data.sets, monitor)).transpose()?;
     let row = ModelSummary {
         name: candidate.name.clone(),
@@ -211,7 +217,7 @@ mod tests {
         let pairs = word_order::pairs(&sentences, 1);
         let teacher = Reference::new(vectors.unwrap()).unwrap();
         let (sets, tasks, topics) = (Vec::new(), TaskSets::default(), None);
-        EvaluationData { sets, tasks, unjudged: None, target_precision: "f32", teacher, pairs, topics, held_out }
+        EvaluationData { sets, tasks, unjudged: None, target_precision: None, teacher, pairs, topics, held_out }
     }
 
     fn evaluation() -> Evaluation {
@@ -236,6 +242,14 @@ mod tests {
             evaluation().rows.iter().map(|row| row.extra_number(extra::WORD_ORDER)).collect();
         assert!(orders[0].is_none() && orders[1].unwrap() > 0.999, "{orders:?}");
         assert_eq!(orders[2], Some(0.0));
+    }
+
+    #[test]
+    fn of_two_teachers_one_made_the_targets_and_an_only_one_did_whatever_its_precision() {
+        let teacher = Candidate::new("teacher", ModelRole::Teacher, FakeEncoder::new(bag));
+        let made = [None, Some(Precision::F32), Some(Precision::Int8)].map(|precision| teacher.made_targets(precision));
+        assert_eq!(made, [true, true, false]);
+        assert!(!Candidate::new("student", ModelRole::Student, FakeEncoder::new(bag)).made_targets(None));
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn candidates(context: &Context) -> Result<Vec<Candidate>> {
             let untrained = for_search(context, export_teacher::open_onnx(context, &file)?)?;
             all.push(Candidate::new("teacher, untrained", ModelRole::Baseline, untrained));
         }
-        if plan.teacher_precision() == Precision::Int8 && !export_teacher::is_foreign(context) {
+        if has_both_precisions(context) {
             all.push(Candidate::new("teacher int8", ModelRole::Teacher, open_teacher(Precision::Int8)?));
         }
     }
@@ -150,9 +150,19 @@ fn evaluation_data(context: &Context, candidates: &[Candidate]) -> Result<Evalua
         teacher: Reference::new(Embeddings::new(held_out.vectors, held_out.dimension))?,
         held_out: held_out.texts,
         unjudged: unjudged_set(context, candidates)?,
-        target_precision: context.plan().teacher_precision().name(),
+        target_precision: target_precision(context),
         topics: is_labelled.then(|| TopicCorpus::read(&documents, recipe.evaluate.topic_documents)).transpose()?,
     })
+}
+
+/// Whether the run measures the teacher in both precisions: the one that fills the cache beside the f32 one.
+fn has_both_precisions(context: &Context) -> bool {
+    context.plan().teacher_precision() == Precision::Int8 && !export_teacher::is_foreign(context)
+}
+
+/// The precision of the teacher that made the targets, where the run has the teacher in both.
+fn target_precision(context: &Context) -> Option<Precision> {
+    has_both_precisions(context).then_some(Precision::Int8)
 }
 
 fn task_paths(context: &Context) -> Result<TaskPaths> {
@@ -174,12 +184,8 @@ fn unjudged_set(context: &Context, candidates: &[Candidate]) -> Result<Option<Un
         None if plan.recipe.text.own_queries > 0 => UnjudgedQueries::read_own(&text.own_queries())?,
         None => return Ok(None),
     };
-    let precision = plan.teacher_precision().name();
-    let makes_targets = |candidate: &&Candidate| {
-        candidate.role == ModelRole::Teacher
-            && (plan.api().is_some() || candidate.encoder.info().precision == precision)
-    };
-    let Some(teacher) = candidates.iter().find(makes_targets) else { return Ok(None) };
+    let precision = target_precision(context);
+    let Some(teacher) = candidates.iter().find(|candidate| candidate.made_targets(precision)) else { return Ok(None) };
     if queries.texts.is_empty() {
         context.monitor.note("evaluate: search in the collection is left out, since no document gave a query");
         return Ok(None);
