@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-use crate::text::{ReadOptions, TableReader, TextError, bare_name, is_table};
+use crate::error::Result;
+use crate::text::{ReadOptions, TableReader, TextError, tables_named};
 
 /// Texts and their labels, one `Vec` a column, both of one length.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,14 +98,7 @@ pub fn read(folder: &Path) -> Result<LabelledSet> {
 
 /// The table of this name in the folder.
 fn table_of(folder: &Path, name: &'static str) -> Result<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let path = entry.map_err(Error::io("read", folder))?.path();
-        if is_table(&path) && bare_name(&path) == name && path.is_file() {
-            found.push(path);
-        }
-    }
-    found.sort();
+    let mut found = tables_named(folder, name)?;
     match &mut found[..] {
         [file] => Ok(std::mem::take(file)),
         [] => Err(TextError::NoPart { folder: folder.to_owned(), name }.into()),

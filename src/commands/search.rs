@@ -6,7 +6,7 @@ use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::assets::AssetStore;
 use limbeck_data::cache::Cache;
-use limbeck_data::collection::CorpusColumns;
+use limbeck_data::collection::DocumentColumns;
 use limbeck_encoder::{Precision, SearchSide};
 
 use super::common::{ModelArguments, Opened, is_teacher};
@@ -85,7 +85,7 @@ pub(super) struct Search {
 }
 
 enum CorpusName {
-    Named(String, CorpusColumns),
+    Named(String, DocumentColumns),
     Local(Corpus),
 }
 
@@ -98,7 +98,7 @@ impl Search {
             None => (arguments.model.clone(), arguments.model.clone()),
         };
         let columns =
-            CorpusColumns { text: arguments.column.clone(), title: arguments.title.clone(), ..Default::default() };
+            DocumentColumns { text: arguments.column.clone(), title: arguments.title.clone(), ..Default::default() };
         let corpus = match (&arguments.input, &run) {
             (Some(input), _) => CorpusName::Named(input.clone(), columns),
             (None, Some(run)) if run.collection().is_file() => CorpusName::Local(Corpus::new(&run.collection())),
@@ -160,12 +160,12 @@ pub(super) fn search(asked: &Search, opener: &Opener, options: &ModelOptions) ->
     }
     let mut names = vec![model.name.clone()];
     let named = NamedModel::new(&model.name, &*model.encoder);
-    let mut scorers: Vec<Box<dyn DocumentScorer>> = vec![Box::new(ModelScores::new(named, &asked.query, monitor)?)];
+    let mut scorers: Vec<Box<dyn DocumentScorer>> = vec![Box::new(ModelScores::new(named, &asked.query)?)];
     if let Some(run) = &asked.teacher {
         names.push("teacher".into());
         scorers.push(Box::new(teacher_scores(run, &asked.query, opener, options)?));
     }
-    let dense = scores(&corpus, &mut scorers, monitor)?;
+    let dense = scores(&corpus, &scorers, monitor)?;
     let words = if asked.hybrid { Some(word_scores(&corpus, &asked.query, monitor)?) } else { None };
     let mut lists: Vec<(String, Vec<(usize, f32)>)> = Vec::new();
     for (name, dense) in names.into_iter().zip(&dense) {

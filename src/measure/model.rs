@@ -40,6 +40,16 @@ impl<'a> NamedModel<'a> {
         Self { side: Some(side), ..self }
     }
 
+    /// Refuses a model of documents whose vectors cannot be compared with this model's.
+    pub(super) fn check_width(&self, documents: &NamedModel<'_>) -> Result<()> {
+        let (left, right) = (self.encoder.info().dimension, documents.encoder.info().dimension);
+        if left == right {
+            return Ok(());
+        }
+        let what = format!("values in a vector of {} against one of {}", self.name, documents.name);
+        Err(Error::Lengths { what, left, right })
+    }
+
     /// The vectors of `texts`, a row each; `what` names the texts in progress and errors.
     ///
     /// # Errors

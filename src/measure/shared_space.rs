@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::fidelity::Reference;
 use super::model::NamedModel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What one model's queries find among another model's documents. As JSON:
 /// `{"documents", "texts", "neighbours_at_10", "own_neighbours_at_10"}`.
@@ -35,14 +35,7 @@ pub fn shared_space(
     texts: &[&str],
     monitor: Monitor<'_>,
 ) -> Result<SharedSpace> {
-    let (left, right) = (queries.encoder.info().dimension, documents.encoder.info().dimension);
-    if left != right {
-        return Err(Error::Lengths {
-            what: format!("values in a vector of {} against one of {}", queries.name, documents.name),
-            left,
-            right,
-        });
-    }
+    queries.check_width(documents)?;
     let distinct: IndexSet<&str> = texts.iter().copied().collect();
     let texts: Vec<&str> = distinct.into_iter().collect();
     let index = Reference::new(documents.encode(&texts, "documents", monitor)?)?;

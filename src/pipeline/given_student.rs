@@ -13,11 +13,10 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::planned_run::PlannedRun;
+use super::run_folder::RunFolder;
 use crate::error::{Error, Result};
 use crate::recipe::{Plan, check_given};
-
-/// Where the static control of a run lies in its folder.
-const STATIC_CONTROL: &str = "baselines/static-trained";
+use crate::summary::STATIC_TRAINED;
 
 /// A student that was trained before, and the static control that was trained beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +42,8 @@ impl GivenStudent {
             }
         };
         let folder = if is_student(path) { path.to_path_buf() } else { path.join("student") };
-        let static_control = run.map(|run| run.join(STATIC_CONTROL)).filter(|control| is_student(control));
+        let static_control =
+            run.map(|run| RunFolder::new(run).baseline(STATIC_TRAINED)).filter(|control| is_student(control));
         Ok(Self { folder, static_control })
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn a_student_is_found_in_its_own_folder_and_in_its_run_s_with_the_control_beside_it() {
         let room = tempfile::tempdir().unwrap();
         let run = room.path().canonicalize().unwrap().join("run");
-        let [student, control] = ["student", STATIC_CONTROL].map(|name| run.join(name));
+        let [student, control] = ["student", "baselines/static-trained"].map(|name| run.join(name));
         write_config(&student);
         assert_eq!(GivenStudent::find(&run).unwrap().static_control, None);
         write_config(&control);

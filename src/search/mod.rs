@@ -18,15 +18,14 @@ pub use words::{fused_best, word_scores};
 use std::path::{Path, PathBuf};
 
 use limbeck_data::Monitor;
-use limbeck_data::collection::{CorpusColumns, CorpusReader, Document, read_corpus_columns};
+use limbeck_data::collection::{CorpusReader, DocumentColumns, read_corpus_columns};
 
 use limbeck_encoder::SearchSide;
 
 use crate::error::{Error, Result};
 use crate::measure::NamedModel;
-
-/// Documents scored at a time.
-const BLOCK: usize = 1_024;
+use crate::measure::retrieval::documents::each_block;
+use crate::measure::retrieval::ranks::best_of;
 
 /// Where documents are read from.
 #[derive(Debug, Clone, Default)]
@@ -34,13 +33,13 @@ pub struct Corpus {
     /// A file or folder, as [`limbeck_data::collection`] reads it.
     pub path: PathBuf,
     /// The columns where they aren't named as usual.
-    pub columns: CorpusColumns,
+    pub columns: DocumentColumns,
 }
 
 impl Corpus {
     /// A corpus with columns of the usual names.
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), columns: CorpusColumns::default() }
+        Self { path: path.to_owned(), columns: DocumentColumns::default() }
     }
 
     /// Its documents, in order.
@@ -54,18 +53,17 @@ impl Corpus {
 
 /// Scores documents for one query; the greatest score comes first.
 pub trait DocumentScorer {
-    /// A score a document; `None` for a document that it cannot score.
+    /// A score a document, each given by its whole text; `None` for a document that it cannot score.
     ///
     /// # Errors
     /// What encoding gives.
-    fn score(&mut self, documents: &[Document]) -> Result<Vec<Option<f32>>>;
+    fn score(&self, documents: &[String]) -> Result<Vec<Option<f32>>>;
 }
 
 /// Scores by the dot product of the query's vector with the documents' vectors, which the model gives.
 pub struct ModelScores<'a> {
     model: NamedModel<'a>,
     query: Vec<f32>,
-    monitor: Monitor<'a>,
 }
 
 impl<'a> ModelScores<'a> {
@@ -73,17 +71,15 @@ impl<'a> ModelScores<'a> {
     ///
     /// # Errors
     /// What encoding gives.
-    pub fn new(model: NamedModel<'a>, query: &str, monitor: Monitor<'a>) -> Result<Self> {
+    pub fn new(model: NamedModel<'a>, query: &str) -> Result<Self> {
         let query = model.on_side(SearchSide::Query).encode(&[query], "the query", Monitor::silent())?.row(0).to_vec();
-        Ok(Self { model: model.on_side(SearchSide::Document), query, monitor })
+        Ok(Self { model: model.on_side(SearchSide::Document), query })
     }
 }
 
 impl DocumentScorer for ModelScores<'_> {
-    fn score(&mut self, documents: &[Document]) -> Result<Vec<Option<f32>>> {
-        self.monitor.check()?;
-        let texts: Vec<String> = documents.iter().map(Document::full).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    fn score(&self, documents: &[String]) -> Result<Vec<Option<f32>>> {
+        let texts: Vec<&str> = documents.iter().map(String::as_str).collect();
         let vectors = self.model.encode(&texts, "documents", Monitor::silent())?;
         Ok(vectors.iter().map(|vector| Some(dot(vector, &self.query))).collect())
     }
@@ -100,30 +96,19 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// A corpus that cannot be read or has no document, an error of a scorer, an interrupt.
 pub fn scores(
     corpus: &Corpus,
-    scorers: &mut [Box<dyn DocumentScorer + '_>],
+    scorers: &[Box<dyn DocumentScorer + '_>],
     monitor: Monitor<'_>,
 ) -> Result<Vec<Vec<Option<f32>>>> {
     let bar = monitor.stage("searching", None, "documents");
-    let mut all = vec![Vec::new(); scorers.len()];
-    let mut block = Vec::with_capacity(BLOCK);
-    let mut score = |block: &mut Vec<Document>| -> Result<()> {
-        monitor.check()?;
-        for (scorer, scores) in scorers.iter_mut().zip(&mut all) {
-            scores.extend(scorer.score(block)?);
+    let (mut all, mut read) = (vec![Vec::new(); scorers.len()], 0);
+    each_block(corpus.documents()?, monitor, |_, texts| {
+        for (scorer, scores) in scorers.iter().zip(&mut all) {
+            scores.extend(scorer.score(texts)?);
         }
-        bar.add(block.len() as u64);
-        block.clear();
+        bar.add(texts.len() as u64);
+        read += texts.len();
         Ok(())
-    };
-    let mut read = 0_usize;
-    for document in corpus.documents()? {
-        block.push(document?);
-        read += 1;
-        if block.len() == BLOCK {
-            score(&mut block)?;
-        }
-    }
-    score(&mut block)?;
+    })?;
     if read == 0 {
         let what = format!("documents in {}", corpus.path.display());
         return Err(Error::TooFew { what, found: 0, needed: 1 });
@@ -134,20 +119,15 @@ pub fn scores(
 /// The places of the documents with the `most` greatest scores, the greatest first; of equal ones the first in the
 /// corpus.
 pub fn best(scores: &[Option<f32>], most: usize) -> Vec<(usize, f32)> {
-    let mut found: Vec<(usize, f32)> =
-        scores.iter().enumerate().filter_map(|(place, score)| Some((place, (*score)?))).collect();
-    let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if most < found.len() {
-        found.select_nth_unstable_by(most, order);
-        found.truncate(most);
-    }
-    found.sort_by(order);
-    found
+    let values: Vec<f32> = scores.iter().map(|score| score.unwrap_or(f32::NEG_INFINITY)).collect();
+    let found = best_of(&values, most, |place, _| scores[place].is_some()).into_iter();
+    found.map(|place| (place as usize, values[place as usize])).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::measure::retrieval::documents::BLOCK;
     use crate::measure::test_support::{FakeEncoder, silent};
 
     fn corpus(folder: &Path, documents: usize) -> Corpus {
@@ -165,9 +145,9 @@ mod tests {
     fn every_document_has_a_score_in_its_order() {
         let folder = tempfile::tempdir().unwrap();
         let encoder = FakeEncoder::new(number);
-        let scorer = ModelScores::new(NamedModel::new("fake", &encoder), "2", silent()).unwrap();
+        let scorer = ModelScores::new(NamedModel::new("fake", &encoder), "2").unwrap();
         let corpus = corpus(folder.path(), BLOCK + 3);
-        let found = scores(&corpus, &mut [Box::new(scorer)], silent()).unwrap();
+        let found = scores(&corpus, &[Box::new(scorer)], silent()).unwrap();
         let wanted: Vec<Option<f32>> = (0..BLOCK + 3).map(|at| Some(2.0 * at as f32 + 1.0)).collect();
         assert_eq!(found, [wanted]);
     }
@@ -183,6 +163,6 @@ mod tests {
     fn a_corpus_without_a_document_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let corpus = corpus(folder.path(), 0);
-        assert!(scores(&corpus, &mut [], silent()).is_err());
+        assert!(scores(&corpus, &[], silent()).is_err());
     }
 }

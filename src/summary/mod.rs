@@ -25,7 +25,7 @@ mod tasks;
 pub(crate) mod test_support;
 
 pub use cells::TableCells;
-pub use recommended::recommended;
+pub use recommended::{STATIC_SHOWN, STATIC_TRAINED, recommended};
 pub use table::{table, table_cells};
 pub(crate) use tasks::TaskFigure;
 

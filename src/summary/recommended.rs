@@ -14,12 +14,13 @@ pub fn recommended(models: &[ModelSummary]) -> Option<&'static str> {
     };
     let student = found(&|model| model.role == ModelRole::Student)?;
     let control = found(&|model| model.name == STATIC_SHOWN)?;
-    Some(if control >= student - WORTH { STATIC } else { "student" })
+    Some(if control >= student - WORTH { STATIC_TRAINED } else { "student" })
 }
 
-/// The trained static student, as tables show it and as its files are called.
-const STATIC_SHOWN: &str = "static, trained";
-const STATIC: &str = "static-trained";
+/// The trained static student as tables show it.
+pub const STATIC_SHOWN: &str = "static, trained";
+/// The trained static student as its folder and its exports are called.
+pub const STATIC_TRAINED: &str = "static-trained";
 
 impl ModelSummary {
     /// The share of the teacher's first ten documents that the model finds among its ten, × 100.

@@ -1,21 +1,6 @@
-//! [`CorpusColumns`]: the names of the columns of documents and queries.
+//! [`RowNames`]: the names of the columns of documents and queries.
 
-use serde::{Deserialize, Serialize};
-
-/// Names of the columns of documents; a column that is not named is found by the names that [`super`] lists.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CorpusColumns {
-    /// The ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// The titles.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// The texts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-}
+use crate::text::{DocumentColumns, ID_COLUMNS};
 
 /// The names that the id, the title and the text of a row may have; of each the first that there is counts.
 #[derive(Debug, Clone)]
@@ -25,16 +10,15 @@ pub(super) struct RowNames {
     pub(super) text: Vec<String>,
 }
 
-const IDS: [&str; 4] = ["_id", "id", "doc_id", "docid"];
 const QUERY_IDS: [&str; 6] = ["_id", "id", "query_id", "query-id", "qid", "docid"];
 const TEXTS: [&str; 3] = ["text", "body", "contents"];
 const QUERY_TEXTS: [&str; 3] = ["text", "query", "question"];
 
 impl RowNames {
     /// Those of documents.
-    pub(super) fn of_documents(columns: &CorpusColumns) -> Self {
+    pub(super) fn of_documents(columns: &DocumentColumns) -> Self {
         Self {
-            id: named_or(&columns.id, &IDS),
+            id: named_or(&columns.id, &ID_COLUMNS),
             title: named_or(&columns.title, &["title"]),
             text: named_or(&columns.text, &TEXTS),
         }

@@ -3,10 +3,10 @@
 use std::iter::once;
 use std::path::{Path, PathBuf};
 
-use super::Document;
-use super::columns::{CorpusColumns, RowNames};
+use super::columns::RowNames;
 use super::find_table::find_table;
 use super::rows::{Ids, Row, rows_of};
+use super::{Document, DocumentColumns};
 use crate::error::{Error, Result};
 use crate::text::{Encodings, Place, ReadOptions, TextError, TextFormat, format_of, read_document, source_files};
 
@@ -20,14 +20,14 @@ pub type CorpusReader = Box<dyn Iterator<Item = Result<Document>> + Send>;
 /// A file that cannot be read, has no column with text or no row; a row whose id is empty, or stands before. The
 /// error names the file, and the line or row.
 pub fn read_corpus(path: &Path) -> Result<CorpusReader> {
-    read_corpus_columns(path, &CorpusColumns::default())
+    read_corpus_columns(path, &DocumentColumns::default())
 }
 
 /// As [`read_corpus`], with the columns that `columns` names.
 ///
 /// # Errors
 /// As [`read_corpus`].
-pub fn read_corpus_columns(path: &Path, columns: &CorpusColumns) -> Result<CorpusReader> {
+pub fn read_corpus_columns(path: &Path, columns: &DocumentColumns) -> Result<CorpusReader> {
     let names = RowNames::of_documents(columns);
     if !std::fs::metadata(path).map_err(Error::io("read", path))?.is_dir() {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
@@ -55,7 +55,7 @@ fn one_file(path: PathBuf, format: TextFormat, names: RowNames) -> Result<Corpus
 }
 
 /// The documents of all files in a folder that is no collection.
-fn text_folder(folder: &Path, columns: &CorpusColumns, names: RowNames) -> Result<CorpusReader> {
+fn text_folder(folder: &Path, columns: &DocumentColumns, names: RowNames) -> Result<CorpusReader> {
     let files = source_files(folder, columns.text.as_deref(), &ReadOptions::default())?.files;
     let root = folder.to_owned();
     let documents = files.into_iter().flat_map(move |file| {

@@ -108,9 +108,9 @@ fn named_columns_go_before_the_known_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "c.csv", "key,heading,passage,text\nk,H,p,no\n");
     let name = |name: &str| Some(name.to_owned());
-    let columns = CorpusColumns { id: name("key"), title: name("heading"), text: name("passage") };
+    let columns = DocumentColumns { id: name("key"), title: name("heading"), text: name("passage") };
     let document = read_corpus_columns(&path, &columns).unwrap().next().unwrap().unwrap();
-    assert_eq!((document.id.as_str(), document.full().as_str()), ("k", "H p"));
+    assert_eq!((document.id.as_str(), &*document.whole()), ("k", "H p"));
 }
 
 #[test]
@@ -144,6 +144,6 @@ fn after_an_error_the_documents_end() {
 #[test]
 fn a_document_is_title_and_text() {
     let document = |title: &str, text: &str| Document { id: String::new(), title: title.into(), text: text.into() };
-    assert_eq!(document(" A ", "b\n").full(), "A b");
-    assert_eq!((document("", " b").full(), document("A", "").full()), ("b".to_owned(), "A".to_owned()));
+    assert_eq!(document(" A ", "b\n").whole(), "A b");
+    assert_eq!((document("", " b").whole(), document("A", "").whole()), ("b".into(), "A".into()));
 }

@@ -120,7 +120,8 @@ mod tests {
         let (_temporary, folder) = collection(&[]);
         let opened = Collection::open(&folder).unwrap();
         assert_eq!((opened.name.as_str(), opened.queries.len(), judged(&opened)), ("tiny", 2, vec!["q1"]));
-        let documents: Vec<_> = opened.documents().unwrap().map(|document| document.unwrap().full()).collect();
+        let documents: Vec<_> =
+            opened.documents().unwrap().map(|document| document.unwrap().whole().into_owned()).collect();
         assert_eq!(documents, ["A b", "c"]);
     }
 

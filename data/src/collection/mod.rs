@@ -10,7 +10,7 @@
 //! | any other folder: files of plain text | a file | the path in the folder |
 //! | any other folder: files with columns | a row | the row's, else path, colon and number |
 //!
-//! Columns are `_id`, `id`, `doc_id` or `docid`; `title`; and `text`, `body` or `contents`, or as [`CorpusColumns`]
+//! Columns are `_id`, `id`, `doc_id` or `docid`; `title`; and `text`, `body` or `contents`, or as [`DocumentColumns`]
 //! names them; the only column of a file is the text. Files may be compressed as [`text`](crate::text) says. Queries
 //! come from the same files, where `query` and `question` name the text too.
 //!
@@ -21,18 +21,19 @@
 
 mod columns;
 mod corpus;
-mod document;
 mod error;
 mod find_table;
 mod folder;
 mod judgements;
 mod queries;
+mod query;
 mod rows;
 
-pub use columns::CorpusColumns;
 pub use corpus::{CorpusReader, read_corpus, read_corpus_columns};
-pub use document::{Document, Query};
 pub use error::CollectionError;
 pub use folder::Collection;
 pub use judgements::Judgements;
 pub use queries::read_queries;
+pub use query::Query;
+
+pub use crate::text::{Document, DocumentColumns};

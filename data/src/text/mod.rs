@@ -79,8 +79,8 @@ mod write_pass;
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub use collection::{
-    COLLECTION_FILE, CollectionDocument, CollectionUnit, CollectionUnits, DocumentColumns, DocumentReader,
-    OWN_QUERIES_FILE, OwnQuery, UnitCounts, read_collection, read_own_queries,
+    COLLECTION_FILE, CollectionUnit, CollectionUnits, Document, DocumentColumns, DocumentReader, OWN_QUERIES_FILE,
+    OwnQuery, UnitCounts, read_collection, read_own_queries,
 };
 pub use decode::Encodings;
 pub use error::TextError;
@@ -98,11 +98,12 @@ pub use source_counts::SourceCounts;
 pub use table_writer::ROW_GROUP_ROWS;
 pub use write_pass::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE};
 
+pub(crate) use collection::ID_COLUMNS;
 pub(crate) use lines::Lines;
 pub(crate) use open::read_document;
 pub(crate) use options::ReadOptions;
 pub(crate) use pair_columns::PAIR_COLUMNS;
-pub(crate) use source::{TextFormat, files as source_files, format_of, is_table};
+pub(crate) use source::{TextFormat, files as source_files, format_of, tables_named};
 pub(crate) use table::TableReader;
 
 /// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.

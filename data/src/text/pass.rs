@@ -1,7 +1,7 @@
 //! [`read`]: gives a [`TextPass`] all fit texts of a plan's sources, and counts the others.
 
 use super::collection::{
-    CollectionDocument, CollectionUnit, CollectionUnits, CutDocument, DocumentColumns, collection_files, documents_in,
+    CollectionUnit, CollectionUnits, CutDocument, Document, DocumentColumns, collection_files, documents_in,
 };
 use super::decode::Encodings;
 use super::filter::{LeftOutTexts, TextFilter};
@@ -47,7 +47,7 @@ pub(super) trait TextPass {
     }
 
     /// Takes a distinct document of a collection.
-    fn document(&mut self, _document: &CollectionDocument, _group: u64) -> Result<()> {
+    fn document(&mut self, _document: &Document, _group: u64) -> Result<()> {
         Ok(())
     }
 

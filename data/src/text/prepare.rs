@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::collection::{CollectionDocument, OWN_QUERIES_FILE, OwnQuery, OwnQueryDraw, write_own_queries};
+use super::collection::{Document, OWN_QUERIES_FILE, OwnQuery, OwnQueryDraw, write_own_queries};
 use super::exclude::Exclusion;
 use super::filter::LeftOutTexts;
 use super::pass::{FitText, TextPass, Wanted, read};
@@ -78,7 +78,7 @@ impl TextPass for OwnQueryDraw {
         Wanted::Documents
     }
 
-    fn document(&mut self, document: &CollectionDocument, group: u64) -> Result<()> {
+    fn document(&mut self, document: &Document, group: u64) -> Result<()> {
         self.push(document, group);
         Ok(())
     }

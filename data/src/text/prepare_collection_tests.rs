@@ -1,8 +1,8 @@
 use std::fs;
 
 use super::super::{
-    COLLECTION_FILE, CollectionDocument, CollectionUnit, CollectionUnits, DocumentColumns, HELD_OUT_FILE, OwnQuery,
-    TRAIN_FILE, TextSource, read_collection, read_own_queries,
+    COLLECTION_FILE, CollectionUnit, CollectionUnits, DocumentColumns, HELD_OUT_FILE, OwnQuery, TRAIN_FILE, TextSource,
+    read_collection, read_own_queries,
 };
 use super::tests::{Room, plan};
 use super::*;
@@ -25,7 +25,7 @@ fn corpus(range: std::ops::Range<usize>) -> String {
     range.map(line).collect()
 }
 
-fn collection(room: &Room) -> Vec<CollectionDocument> {
+fn collection(room: &Room) -> Vec<crate::text::Document> {
     let path = room.path("out").join(COLLECTION_FILE);
     read_collection(&path, &DocumentColumns::default(), None).unwrap().collect::<Result<_>>().unwrap()
 }

@@ -107,8 +107,21 @@ pub(crate) fn format_of(path: &Path) -> Option<TextFormat> {
 }
 
 /// Whether a file has the extension of a format with columns.
-pub(crate) fn is_table(path: &Path) -> bool {
+fn is_table(path: &Path) -> bool {
     format_of(path).is_some_and(|format| format != TextFormat::Lines)
+}
+
+/// The files with columns right in `folder` that are called `name` but for their formats, by name.
+pub(crate) fn tables_named(folder: &Path, name: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
+        let path = entry.map_err(Error::io("read", folder))?.path();
+        if is_table(&path) && bare_name(&path) == name && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The name of a file without the extensions that tell its format: `STSB.test` for `en/STSB.test.tsv.gz`.

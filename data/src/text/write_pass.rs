@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::HashSet64;
-use super::collection::{COLLECTION_FILE, CollectionDocument, CollectionUnit, CollectionWriter, UnitCounts};
+use super::collection::{COLLECTION_FILE, CollectionUnit, CollectionWriter, Document, UnitCounts};
 use super::filter::LeftOutTexts;
 use super::pass::{FitText, TextPass};
 use super::plan::TextPlan;
@@ -100,7 +100,7 @@ impl TextPass for WritePass<'_> {
         self.documents.as_mut().map_or(Ok(()), |writer| writer.write(text, label, group, held_out))
     }
 
-    fn document(&mut self, document: &CollectionDocument, _group: u64) -> Result<()> {
+    fn document(&mut self, document: &Document, _group: u64) -> Result<()> {
         self.collection.as_mut().map_or(Ok(()), |writer| writer.write(document))
     }
 

@@ -4,7 +4,7 @@
 //! rankings are full: a dense search ranks every document. BM25 ranks the documents that share a word with the query;
 //! the others have no rank there, and so no second term, since their order would be that of the file.
 
-use super::ranks::{best_of, ranks};
+use super::ranks::{best_of, first, ranks};
 
 /// What a rank is added to; the paper's value.
 const K: f64 = 60.0;
@@ -12,22 +12,20 @@ const K: f64 = 60.0;
 /// The first `count` documents by the fused ranks of `dense` and `words`, a score a document in each; a score of 0 by
 /// words is none.
 pub fn fused(dense: &[f32], words: &[f32], count: usize) -> Vec<u32> {
+    fused_scores(dense, words, count).into_iter().map(|(place, _)| place).collect()
+}
+
+/// As [`fused`], each document with its score.
+pub fn fused_scores(dense: &[f32], words: &[f32], count: usize) -> Vec<(u32, f64)> {
     let (by_dense, matched) = (ranks(dense), best_of(words, words.len(), |_, score| score > 0.0));
     let mut scores: Vec<f64> = by_dense.iter().map(|&rank| 1.0 / (K + f64::from(rank))).collect();
     for (rank, place) in (1..).zip(matched) {
         scores[place as usize] += 1.0 / (K + f64::from(rank));
     }
-    let mut places: Vec<u32> = (0..scores.len() as u32).collect();
-    let order = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
-    if count == 0 || places.is_empty() {
-        return Vec::new();
-    }
-    if count < places.len() {
-        places.select_nth_unstable_by(count - 1, order);
-        places.truncate(count);
-    }
-    places.sort_unstable_by(order);
-    places
+    let score = |place: u32| scores[place as usize];
+    let order = |a: &u32, b: &u32| score(*b).total_cmp(&score(*a)).then(a.cmp(b));
+    let places = first((0..scores.len() as u32).collect(), count, order);
+    places.into_iter().map(|place| (place, score(place))).collect()
 }
 
 #[cfg(test)]

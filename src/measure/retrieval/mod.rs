@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | [`documents`] | documents in blocks: counted by words, encoded, found in a cache |
 //! | [`set`] | a collection made ready: its judged queries, and its index by words |
 //! | [`vectors`] | a model's vectors of all documents, in memory or in a temporary file |
 //! | [`search`] | the scores of all documents for each query, a block of queries at a time |
@@ -16,6 +17,7 @@
 //! [`vectors::MEMORY`] bytes of vectors (of more documents they lie in a temporary file), [`search::SCORES`] bytes of
 //! scores, and the index by words; so a million documents take a gigabyte or two, whatever the number of queries.
 
+pub mod documents;
 pub mod figures;
 pub mod fusion;
 pub mod label_free;
@@ -36,7 +38,7 @@ use self::ranks::{best, best_of};
 use self::search::each_query;
 use super::correlation::mean;
 use super::model::NamedModel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use set::RetrievalSet;
 
@@ -70,7 +72,7 @@ pub fn retrieval(
     set: &RetrievalSet,
     monitor: Monitor<'_>,
 ) -> Result<RetrievalScore> {
-    check_widths(queries, documents)?;
+    queries.check_width(documents)?;
     let texts: Vec<&str> = set.queries.iter().map(|query| query.text.as_str()).collect();
     let what = format!("queries of {}", set.name);
     let query_vectors = queries.on_side(SearchSide::Query).encode(&texts, &what, monitor)?;
@@ -112,19 +114,6 @@ impl QueryFigures {
             by_words: ndcg(&best_of(by_words, 10, |_, score| score > 0.0), judged, 10),
         }
     }
-}
-
-/// Refuses queries and documents whose vectors cannot be compared.
-pub(super) fn check_widths(queries: &NamedModel<'_>, documents: &NamedModel<'_>) -> Result<()> {
-    let (left, right) = (queries.encoder.info().dimension, documents.encoder.info().dimension);
-    if left == right {
-        return Ok(());
-    }
-    Err(Error::Lengths {
-        what: format!("values in a vector of {} against one of {}", queries.name, documents.name),
-        left,
-        right,
-    })
 }
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ pub fn best(scores: &[f32], count: usize) -> Vec<u32> {
 /// The places of the `count` highest scores among the documents that `wanted` takes by place and score.
 pub fn best_of(scores: &[f32], count: usize, wanted: impl Fn(usize, f32) -> bool) -> Vec<u32> {
     let of_wanted = scores.iter().enumerate().filter(|&(place, score)| wanted(place, *score));
-    let mut places: Vec<u32> = of_wanted.map(|(place, _)| place as u32).collect();
-    let order = order(scores);
+    first(of_wanted.map(|(place, _)| place as u32).collect(), count, order(scores))
+}
+
+/// The first `count` of `places` in this order.
+pub(super) fn first(mut places: Vec<u32>, count: usize, order: impl Fn(&u32, &u32) -> Ordering) -> Vec<u32> {
     if count == 0 || places.is_empty() {
         return Vec::new();
     }

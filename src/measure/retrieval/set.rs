@@ -4,18 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use limbeck_data::Monitor;
-use limbeck_data::collection::{Collection, CorpusReader};
-use limbeck_encoder::EncoderInfo;
+use limbeck_data::collection::Collection;
 
+use super::documents::{encode_documents, word_index};
 use super::figures::JudgedQuery;
 use super::vectors::DocumentVectors;
 use crate::error::Result;
-use crate::measure::bm25::{Bm25, count_words};
+use crate::measure::bm25::Bm25;
 use crate::measure::model::NamedModel;
 use crate::measure::set_names::set_names;
-
-/// Documents that are encoded or indexed at a time.
-const BLOCK: usize = 1_024;
 
 /// A collection whose queries and judgements are in memory, with an index of its documents by their words; the
 /// documents stay on the disk.
@@ -63,24 +60,14 @@ impl RetrievalSet {
     /// As [`Collection::open`] and [`Collection::documents`]; an interrupt.
     pub fn open(name: String, folder: &Path, monitor: Monitor<'_>) -> Result<Self> {
         let collection = Collection::open(folder)?;
-        let (mut words, mut documents) = (0, 0);
-        each_block(collection.documents()?, monitor, |_, texts| {
-            words += count_words(texts);
-            documents += texts.len();
-            Ok(())
-        })?;
         let judged = collection.judged_queries().flat_map(|query| collection.judgements.of(&query.id));
         let wanted: HashSet<&str> = judged.filter(|(_, grade)| *grade > 0).map(|(id, _)| id.as_str()).collect();
-        let mut index = Bm25::new(words as f64 / documents.max(1) as f64);
         let mut places: HashMap<String, u32> = HashMap::new();
-        let bar = monitor.stage(&format!("{name}: words"), Some(documents as u64), "documents");
-        each_block(collection.documents()?, monitor, |ids, texts| {
-            let known = (index.documents()..).zip(ids).filter(|(_, id)| wanted.contains(id.as_str()));
-            places.extend(known.map(|(place, id)| (id.clone(), place as u32)));
-            index.add(texts);
-            bar.add(texts.len() as u64);
-            Ok(())
-        })?;
+        let known = |first: u32, ids: &[String]| {
+            let known = (first..).zip(ids).filter(|(_, id)| wanted.contains(id.as_str()));
+            places.extend(known.map(|(place, id)| (id.clone(), place)));
+        };
+        let index = word_index(|| Ok(collection.documents()?), &format!("{name}: words"), known, monitor)?;
         let mut missing = 0;
         let query = |query: &limbeck_data::collection::Query| {
             let mut judged = JudgedQuery::default();
@@ -107,38 +94,7 @@ impl RetrievalSet {
     /// # Errors
     /// A document that cannot be read; what encoding gives; the vectors cannot be stored.
     pub fn encode_documents(&self, model: &NamedModel<'_>, monitor: Monitor<'_>) -> Result<DocumentVectors> {
-        let EncoderInfo { dimension, .. } = model.encoder.info();
         let (total, what) = (self.index.documents() as u64, format!("documents of {}", self.name));
-        let bar = monitor.stage(&format!("{}: {what}", model.name), Some(total), "documents");
-        let mut vectors = DocumentVectors::new(dimension);
-        each_block(self.collection.documents()?, monitor, |_, texts| {
-            let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
-            vectors.add(&model.call(&refs, &what)?)?;
-            bar.add(texts.len() as u64);
-            Ok(())
-        })?;
-        vectors.finish()
+        encode_documents(self.collection.documents()?, total, model, &what, monitor)
     }
-}
-
-/// Calls `take` with the ids and the texts of a block of documents after the other.
-pub(super) fn each_block(
-    documents: CorpusReader,
-    monitor: Monitor<'_>,
-    mut take: impl FnMut(&[String], &[String]) -> Result<()>,
-) -> Result<()> {
-    let (mut ids, mut texts) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
-    for document in documents {
-        let document = document?;
-        texts.push(document.full());
-        ids.push(document.id);
-        if texts.len() == BLOCK {
-            monitor.check()?;
-            take(&ids, &texts)?;
-            ids.clear();
-            texts.clear();
-        }
-    }
-    monitor.check()?;
-    if texts.is_empty() { Ok(()) } else { take(&ids, &texts) }
 }

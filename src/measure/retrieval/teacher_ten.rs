@@ -11,9 +11,9 @@ use limbeck_data::{Monitor, text};
 use limbeck_encoder::Embeddings;
 use ndarray::ArrayView2;
 
+use super::documents::{each_block, each_cached_shard};
 use super::label_free::{FIRST, FirstTen};
-use super::set::each_block;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::measure::model::NamedModel;
 use crate::measure::similarity::unit_rows;
 
@@ -31,24 +31,30 @@ pub(super) fn by_caches(
 ) -> Result<FirstTen> {
     let mut documents = DocumentPlaces::read(corpus, monitor)?;
     let mut best = Best { queries: unit_rows(queries), own, lists: vec![Vec::new(); queries.rows()] };
-    for cache in caches {
-        if cache.dimension() != queries.dimension() {
-            let what = format!("values in a vector of {} against the query's", cache.path().display());
-            return Err(Error::Lengths { what, left: cache.dimension(), right: queries.dimension() });
-        }
-        for shard in 0..cache.shards() {
-            monitor.check()?;
-            let shard = cache.read(shard)?;
-            let (mut places, mut vectors) = (Vec::new(), Vec::new());
-            for (text, vector) in shard.texts.iter().zip(shard.embeddings.chunks_exact(queries.dimension())) {
-                for place in documents.take(text) {
-                    places.push(place);
-                    vectors.extend_from_slice(vector);
-                }
+    each_cached_shard(caches, queries.dimension(), monitor, |texts| {
+        let (mut places, mut vectors) = (Vec::new(), Vec::new());
+        for (text, vector) in texts {
+            for place in documents.take(text) {
+                places.push(place);
+                vectors.extend_from_slice(vector);
             }
-            best.add(&places, &Embeddings::new(vectors, queries.dimension()));
         }
+        best.add(&places, &Embeddings::new(vectors, queries.dimension()));
+    })?;
+    if documents.found.iter().any(|found| !found) {
+        embed_missing(&documents, &mut best, teacher, corpus, monitor)?;
     }
+    Ok(FirstTen::new(best.lists.into_iter().map(|list| list.into_iter().map(|(_, place)| place).collect()).collect()))
+}
+
+/// Adds the documents that no cache holds, which the teacher embeds.
+fn embed_missing(
+    documents: &DocumentPlaces,
+    best: &mut Best<'_>,
+    teacher: &NamedModel<'_>,
+    corpus: &Path,
+    monitor: Monitor<'_>,
+) -> Result<()> {
     let mut first = 0;
     each_block(read_corpus(corpus)?, monitor, |_, texts| {
         let block = first..first + texts.len() as u32;
@@ -63,8 +69,7 @@ pub(super) fn by_caches(
             best.add(&places, &teacher.call(&texts, "documents that the cache lacks")?);
         }
         Ok(())
-    })?;
-    Ok(FirstTen::new(best.lists.into_iter().map(|list| list.into_iter().map(|(_, place)| place).collect()).collect()))
+    })
 }
 
 /// The places of documents by their texts.

@@ -10,12 +10,10 @@ use limbeck_data::text::read_own_queries;
 use limbeck_encoder::SearchSide;
 use serde::{Deserialize, Serialize};
 
-use super::label_free::FirstTen;
-use super::set::each_block;
+use super::documents::{encode_documents, word_index};
+use super::label_free::{FirstTen, LabelFree};
 use super::teacher_ten::by_caches;
-use super::vectors::DocumentVectors;
 use crate::error::Result;
-use crate::measure::bm25::{Bm25, count_words};
 use crate::measure::model::NamedModel;
 
 /// Queries, and for each the id of the document that it was taken from, if any.
@@ -48,7 +46,7 @@ impl UnjudgedQueries {
     }
 }
 
-/// A collection with queries, and the ten documents that the teacher and BM25 put first for each.
+/// A collection with queries, and the ten documents that the teacher puts first for each.
 pub struct UnjudgedSet {
     corpus: PathBuf,
     queries: Vec<String>,
@@ -56,7 +54,8 @@ pub struct UnjudgedSet {
     own: Vec<Option<u32>>,
     documents: u64,
     teacher: FirstTen,
-    words: FirstTen,
+    /// How far BM25 agrees with the teacher.
+    words: LabelFree,
 }
 
 /// How far a model's search agrees with the teacher's, × 100, with BM25 beside it.
@@ -87,13 +86,27 @@ impl UnjudgedSet {
         monitor: Monitor<'_>,
     ) -> Result<Self> {
         let UnjudgedQueries { texts: queries, own } = queries;
-        let (own, documents, index) = index(&corpus, &own, monitor)?;
-        let words = FirstTen::by_words(&queries, &index, &own);
+        let mut queries_of: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (query, id) in own.iter().enumerate() {
+            if let Some(id) = id {
+                queries_of.entry(id).or_default().push(query);
+            }
+        }
+        let mut places = vec![None; own.len()];
+        let known = |first: u32, ids: &[String]| {
+            for (id, place) in ids.iter().zip(first..) {
+                queries_of.get(id.as_str()).into_iter().flatten().for_each(|&query| places[query] = Some(place));
+            }
+        };
+        let index = word_index(|| Ok(read_corpus(&corpus)?), "words of the collection", known, monitor)?;
+        let (own, documents) = (places, index.documents() as u64);
+        let by_words = FirstTen::by_words(&queries, &index, &own);
         drop(index);
         let texts: Vec<&str> = queries.iter().map(String::as_str).collect();
         let vectors = teacher.on_side(SearchSide::Query).encode(&texts, "queries", monitor)?;
         let by_documents = teacher.on_side(SearchSide::Document);
         let teacher = by_caches(&vectors, &own, (&by_documents, caches), &corpus, monitor)?;
+        let words = teacher.compare(&by_words)?;
         Ok(Self { corpus, queries, own, documents, teacher, words })
     }
 
@@ -105,16 +118,9 @@ impl UnjudgedSet {
         let texts: Vec<&str> = self.queries.iter().map(String::as_str).collect();
         let queries = model.on_side(SearchSide::Query).encode(&texts, "queries", monitor)?;
         let model = model.on_side(SearchSide::Document);
-        let bar = monitor.stage(&format!("{}: documents", model.name), Some(self.documents), "documents");
-        let mut vectors = DocumentVectors::new(model.encoder.info().dimension);
-        each_block(read_corpus(&self.corpus)?, monitor, |_, texts| {
-            let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
-            vectors.add(&model.call(&refs, "documents")?)?;
-            bar.add(texts.len() as u64);
-            Ok(())
-        })?;
-        let found = FirstTen::by_vectors(&queries, &vectors.finish()?, &self.own, monitor)?;
-        let (own, words) = (self.teacher.compare(&found)?, self.teacher.compare(&self.words)?);
+        let vectors = encode_documents(read_corpus(&self.corpus)?, self.documents, &model, "documents", monitor)?;
+        let found = FirstTen::by_vectors(&queries, &vectors, &self.own, monitor)?;
+        let (own, words) = (self.teacher.compare(&found)?, &self.words);
         Ok(UnjudgedScore {
             found_at_10: own.found_at_10,
             ndcg_at_10: own.ndcg_at_10,
@@ -123,32 +129,6 @@ impl UnjudgedSet {
             queries: own.queries,
         })
     }
-}
-
-/// Reads the corpus twice: the places of the documents with the ids in `own`, the number of documents, and their index
-/// by words.
-fn index(corpus: &Path, own: &[Option<String>], monitor: Monitor<'_>) -> Result<(Vec<Option<u32>>, u64, Bm25)> {
-    let mut queries_of: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (query, id) in own.iter().enumerate() {
-        if let Some(id) = id {
-            queries_of.entry(id).or_default().push(query);
-        }
-    }
-    let (mut places, mut words, mut documents) = (vec![None; own.len()], 0, 0_u32);
-    each_block(read_corpus(corpus)?, monitor, |ids, texts| {
-        words += count_words(texts);
-        for (id, place) in ids.iter().zip(documents..) {
-            queries_of.get(id.as_str()).into_iter().flatten().for_each(|&query| places[query] = Some(place));
-        }
-        documents += texts.len() as u32;
-        Ok(())
-    })?;
-    let mut index = Bm25::new(words as f64 / f64::from(documents.max(1)));
-    each_block(read_corpus(corpus)?, monitor, |_, texts| {
-        index.add(texts);
-        Ok(())
-    })?;
-    Ok((places, documents.into(), index))
 }
 
 #[cfg(test)]

@@ -11,12 +11,13 @@ use crate::error::Result;
 use crate::pipeline::given_student::{GivenStudent, add_stamp};
 use crate::pipeline::{Context, Outputs, PlannedRun, Stage, StageId};
 use crate::recipe::Plan;
+use crate::summary::{STATIC_SHOWN, STATIC_TRAINED};
 
 /// The stage's name.
 pub const ID: StageId = StageId::new("baselines");
 
 /// The name of the control, which learns from the same targets.
-pub const TRAINED: &str = "static-trained";
+pub const TRAINED: &str = STATIC_TRAINED;
 
 /// A static student: one without convolutions.
 pub struct Baseline {
@@ -35,7 +36,7 @@ pub fn of(plan: &Plan) -> Vec<Baseline> {
     let trained = plan.recipe.distil.static_control();
     let untrained = DistilSettings { epochs: 0, ..trained.clone() };
     let untrained = Baseline { name: "static-start", shown: "static, untrained", settings: untrained };
-    let trained = Baseline { name: TRAINED, shown: "static, trained", settings: trained };
+    let trained = Baseline { name: TRAINED, shown: STATIC_SHOWN, settings: trained };
     let untrained = wanted.untrained.then_some(untrained);
     untrained.into_iter().chain(wanted.trained.then_some(trained)).collect()
 }

@@ -13,7 +13,7 @@ pub struct DocumentColumns {
 }
 
 /// The columns that hold ids where none is named; the first that a file has.
-const ID_COLUMNS: [&str; 4] = ["_id", "id", "doc_id", "docid"];
+pub(crate) const ID_COLUMNS: [&str; 4] = ["_id", "id", "doc_id", "docid"];
 
 impl DocumentColumns {
     /// The column with the titles in a file of which `has` tells the columns.

@@ -1,6 +1,6 @@
 //! [`CutDocument`]: a document cut into the texts of its units.
 
-use super::document::CollectionDocument;
+use super::document::Document;
 use super::passages::passages;
 use super::spans::spans;
 use super::units::{CollectionUnit, CollectionUnits};
@@ -9,7 +9,7 @@ use crate::text::sentences;
 
 /// A document, ready to be cut.
 pub(in crate::text) struct CutDocument<'a> {
-    pub(in crate::text) document: &'a CollectionDocument,
+    pub(in crate::text) document: &'a Document,
     /// Title and text.
     pub(in crate::text) whole: &'a str,
     /// The hash of `whole`.
@@ -25,7 +25,7 @@ impl CutDocument<'_> {
         wanted: &CollectionUnits,
         mut each: impl FnMut(CollectionUnit, &str) -> Result<()>,
     ) -> Result<()> {
-        let CollectionDocument { title, text, .. } = self.document;
+        let Document { title, text, .. } = self.document;
         let needs_sentences = |unit: &CollectionUnit| {
             matches!(unit, CollectionUnit::Passage | CollectionUnit::Sentence | CollectionUnit::Span)
         };

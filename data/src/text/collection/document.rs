@@ -1,4 +1,4 @@
-//! [`CollectionDocument`]: a document of a collection.
+//! [`Document`]: a document of a collection.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::error::Result;
 
 /// A document of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CollectionDocument {
+pub struct Document {
     /// The id, as the collection has it.
     pub id: String,
     /// The title; empty where there is none.
@@ -15,10 +15,10 @@ pub struct CollectionDocument {
     pub text: String,
 }
 
-impl CollectionDocument {
-    /// Title, a space, and text: what is embedded and searched. A document without one of them is the other.
+impl Document {
+    /// Title, a space, and text, trimmed: what is embedded and searched. A document without one of them is the other.
     pub fn whole(&self) -> Cow<'_, str> {
-        match (self.title.as_str(), self.text.as_str()) {
+        match (self.title.trim(), self.text.trim()) {
             ("", text) => text.into(),
             (title, "") => title.into(),
             (title, text) => format!("{title} {text}").into(),
@@ -39,8 +39,8 @@ pub(in crate::text) struct DocumentRow {
 
 impl DocumentRow {
     /// The document, without spaces around its parts; its id is `number` where the row has none.
-    pub(in crate::text) fn numbered(self, number: u64) -> CollectionDocument {
+    pub(in crate::text) fn numbered(self, number: u64) -> Document {
         let id = self.id.unwrap_or_else(|| number.to_string());
-        CollectionDocument { id, title: self.title.trim().to_owned(), text: self.text.trim().to_owned() }
+        Document { id, title: self.title.trim().to_owned(), text: self.text.trim().to_owned() }
     }
 }

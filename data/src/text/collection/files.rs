@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::document::CollectionDocument;
+use super::document::Document;
 use crate::error::Result;
 use crate::parquet_file::rows;
 use crate::text::prepared::reader;
@@ -39,7 +39,7 @@ impl CollectionWriter {
         Ok(Self { table, ids: StringBuilder::new(), titles: StringBuilder::new(), texts: StringBuilder::new() })
     }
 
-    pub(in crate::text) fn write(&mut self, document: &CollectionDocument) -> Result<()> {
+    pub(in crate::text) fn write(&mut self, document: &Document) -> Result<()> {
         self.ids.append_value(&document.id);
         self.titles.append_value(&document.title);
         self.texts.append_value(&document.text);

@@ -19,12 +19,13 @@ mod unit_counts;
 mod units;
 
 pub use columns::DocumentColumns;
-pub use document::CollectionDocument;
+pub use document::Document;
 pub use files::{COLLECTION_FILE, OWN_QUERIES_FILE, OwnQuery, read_own_queries};
 pub use reader::{DocumentReader, read_collection};
 pub use unit_counts::UnitCounts;
 pub use units::{CollectionUnit, CollectionUnits};
 
+pub(crate) use columns::ID_COLUMNS;
 pub(super) use cut::CutDocument;
 pub(super) use files::{CollectionWriter, write_own_queries};
 pub(super) use own_queries::OwnQueryDraw;

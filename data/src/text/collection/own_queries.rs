@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use unicode_segmentation::UnicodeSegmentation;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::document::CollectionDocument;
+use super::document::Document;
 use super::files::OwnQuery;
 use crate::text::{hash, sentences};
 
@@ -49,7 +49,7 @@ impl OwnQueryDraw {
     }
 
     /// Takes the next document, whose hash is `group`.
-    pub(in crate::text) fn push(&mut self, document: &CollectionDocument, group: u64) {
+    pub(in crate::text) fn push(&mut self, document: &Document, group: u64) {
         let (key, place) = (key(group), self.documents);
         let is_full = self.smallest.len() == self.limit;
         let is_drawn =
@@ -77,7 +77,7 @@ impl OwnQueryDraw {
 
 /// The title, or else the sentence of 4 to 40 words with the smallest key. A longer one is cut at the marks in it,
 /// which end no sentence by Unicode's rules where a small letter follows.
-fn query_of(document: &CollectionDocument) -> Option<&str> {
+fn query_of(document: &Document) -> Option<&str> {
     if !document.title.is_empty() {
         return Some(&document.title);
     }
@@ -117,7 +117,7 @@ mod tests {
     fn drawn(limit: usize, documents: impl IntoIterator<Item = (u64, &'static str, String)>) -> Vec<OwnQuery> {
         let mut draw = OwnQueryDraw::new(limit);
         for (id, title, text) in documents {
-            let document = CollectionDocument { id: id.to_string(), title: title.to_owned(), text };
+            let document = Document { id: id.to_string(), title: title.to_owned(), text };
             draw.push(&document, hash(&document.whole()));
         }
         draw.finish()

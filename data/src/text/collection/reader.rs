@@ -4,7 +4,7 @@ use std::iter::once;
 use std::path::Path;
 
 use super::columns::DocumentColumns;
-use super::document::{CollectionDocument, DocumentRow, DocumentRows};
+use super::document::{Document, DocumentRow, DocumentRows};
 use super::json_documents::json_documents;
 use crate::error::Result;
 use crate::text::decode::Encodings;
@@ -16,7 +16,7 @@ use crate::text::table::TableReader;
 use crate::text::{LeftOutFiles, ReadOptions, TextError};
 
 /// The documents of a collection, from [`read_collection`].
-pub type DocumentReader = Box<dyn Iterator<Item = Result<CollectionDocument>> + Send>;
+pub type DocumentReader = Box<dyn Iterator<Item = Result<Document>> + Send>;
 
 /// The file with the documents in a folder of BEIR's layout, and as it may be compressed.
 const BEIR_CORPORA: [&str; 5] =
