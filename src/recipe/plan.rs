@@ -432,8 +432,9 @@ mod tests {
             assert_refused(with(both), "text.source.units stands in place of `unit` and `split`");
         }
         assert_refused(with("spans = -1.0\n"), "`spans` is -1");
+        assert_refused(with("mixtures = 0.0\n"), "`mixtures` is 0");
         assert_refused(with("passage_words = 0\n"), "`passage_words` is 0");
-        for key in ["title = \"t\"", "id = \"t\"", "passage_words = 9", "spans = 1.0"] {
+        for key in ["title = \"t\"", "id = \"t\"", "passage_words = 9", "spans = 1.0", "mixtures = 1.0"] {
             let (name, _) = key.split_once(' ').unwrap();
             assert_refused(
                 with_teacher(&format!("{key}\n")),

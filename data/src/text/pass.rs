@@ -1,7 +1,7 @@
 //! [`read`]: gives a [`TextPass`] all fit texts of a plan's sources, and counts the others.
 
 use super::collection::{
-    CollectionUnit, CollectionUnits, CutDocument, Document, DocumentColumns, collection_files, documents_in,
+    CollectionUnit, CollectionUnits, CutDocument, Document, DocumentColumns, WordBag, collection_files, documents_in,
 };
 use super::decode::Encodings;
 use super::filter::{LeftOutTexts, TextFilter};
@@ -174,6 +174,7 @@ impl Reading<'_> {
     ) -> Result<LeftOutFiles> {
         let columns = DocumentColumns { text: source.column.clone(), title: units.title.clone(), id: units.id.clone() };
         let found = collection_files(&source.path, &columns, options)?;
+        let mut bag = WordBag::default();
         for file in found.files {
             let label = if source.label { file.file.folder_name() } else { None };
             for (row, document) in documents_in(&file, &columns, options)?.enumerate() {
@@ -195,7 +196,10 @@ impl Reading<'_> {
                     self.pass.labelled_document(&whole, group, label)?;
                 }
                 let origin = Origin { source: index, label: label.as_deref(), group: Some(group) };
-                let cut = CutDocument { document: &document, whole: &whole, group, seed: self.plan.seed };
+                if units.units.contains(&CollectionUnit::Mixture) {
+                    bag.take(&whole);
+                }
+                let cut = CutDocument { document: &document, whole: &whole, group, bag: &bag, seed: self.plan.seed };
                 cut.each_text(units, |unit, text| self.admit(origin, Some(unit), text))?;
             }
         }

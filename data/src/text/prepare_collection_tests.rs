@@ -7,9 +7,9 @@ use super::super::{
 use super::tests::{Room, plan};
 use super::*;
 
-use CollectionUnit::{Document, Passage, Sentence, Span, Title};
+use CollectionUnit::{Document, Mixture, Passage, Sentence, Span, Title};
 
-const ALL: [CollectionUnit; 5] = [Document, Passage, Sentence, Title, Span];
+const ALL: [CollectionUnit; 6] = [Document, Passage, Sentence, Title, Span, Mixture];
 
 fn units(path: impl Into<std::path::PathBuf>, wanted: &[CollectionUnit]) -> TextSource {
     TextSource { collection: Some(CollectionUnits::new(wanted.iter().copied())), ..TextSource::new(path) }
@@ -128,6 +128,22 @@ fn spans_depend_on_their_document_and_the_seed() {
 }
 
 #[test]
+fn mixtures_depend_on_their_document_and_those_before_it() {
+    let room = Room::new();
+    let mixtures_of = |range, mixtures| {
+        let path = room.put("c.jsonl", &corpus(range));
+        let mut source = units(path, &[Mixture]);
+        source.collection.as_mut().unwrap().mixtures = mixtures;
+        room.prepare(&plan(vec![source])).unwrap();
+        room.rows(TRAIN_FILE).texts
+    };
+    let all = mixtures_of(0..20, 1.0);
+    assert!(all.starts_with(&mixtures_of(0..10, 1.0)));
+    assert!(mixtures_of(0..20, 3.0).len() > 2 * all.len());
+    assert!(all.iter().all(|text| (2..=12).contains(&text.split(' ').count())));
+}
+
+#[test]
 fn own_queries_are_no_texts_but_stand_in_longer_ones() {
     let room = Room::new();
     let path = room.put("c.jsonl", &(corpus(0..64) + &corpus(64..80).replace("On number 64", "On number 2")));
@@ -227,6 +243,8 @@ fn units_beside_what_they_replace_are_refused() {
     let mut source = units(&path, &[Span]);
     source.collection.as_mut().unwrap().spans = 0.0;
     assert!(told(&plan(vec![source.clone()])).starts_with("`spans` is 0: "));
+    source.collection = Some(CollectionUnits { mixtures: 101.0, ..CollectionUnits::new([Mixture]) });
+    assert!(told(&plan(vec![source.clone()])).starts_with("`mixtures` is 101: "));
     source.collection = Some(CollectionUnits::new([]));
     assert!(told(&plan(vec![source])).starts_with("`units` is empty: "));
 }

@@ -41,6 +41,9 @@ pub struct SourceSection {
     /// The number of spans for each sentence, or each 21 words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spans: Option<f64>,
+    /// The number of mixtures, counted as spans are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mixtures: Option<f64>,
     /// Whether the folder that a file lies in is its label, for topic accuracy.
     pub label: bool,
     /// The size of a uniform sample of this source.
@@ -61,6 +64,7 @@ impl SourceSection {
             id: self.id.clone(),
             passage_words: self.passage_words.unwrap_or(CollectionUnits::PASSAGE_WORDS),
             spans: self.spans.unwrap_or(CollectionUnits::SPANS),
+            mixtures: self.mixtures.unwrap_or(CollectionUnits::MIXTURES),
         })
     }
 
@@ -80,11 +84,12 @@ impl SourceSection {
             ("id", self.id.is_some()),
             ("passage_words", self.passage_words.is_some()),
             ("spans", self.spans.is_some()),
+            ("mixtures", self.mixtures.is_some()),
         ];
         match keys.into_iter().find(|(_, is_named)| *is_named) {
             Some((key, _)) => problem(
                 format!("text.source.{key} is for a source with units, and there are none"),
-                "name them: units = [\"document\", \"passage\", \"sentence\", \"title\", \"span\"]",
+                "name them: units = [\"document\", \"passage\", \"sentence\", \"title\", \"span\", \"mixture\"]",
             ),
             None => Ok(()),
         }

@@ -1,8 +1,9 @@
 //! [`CutDocument`]: a document cut into the texts of its units.
 
 use super::document::Document;
+use super::mixtures::WordBag;
 use super::passages::passages;
-use super::spans::spans;
+use super::spans::{sentences_or_runs, spans};
 use super::units::{CollectionUnit, CollectionUnits};
 use crate::error::Result;
 use crate::text::sentences;
@@ -14,12 +15,15 @@ pub(in crate::text) struct CutDocument<'a> {
     pub(in crate::text) whole: &'a str,
     /// The hash of `whole`.
     pub(in crate::text) group: u64,
-    /// The seed of the spans.
+    /// The words of this document and of those before it.
+    pub(in crate::text) bag: &'a WordBag,
+    /// The seed of spans and mixtures.
     pub(in crate::text) seed: u64,
 }
 
 impl CutDocument<'_> {
-    /// Gives `each` the texts of the wanted units, unit by unit. They depend on this document only.
+    /// Gives `each` the texts of the wanted units, unit by unit. They depend on this document only,
+    /// but for the mixtures.
     pub(in crate::text) fn each_text(
         &self,
         wanted: &CollectionUnits,
@@ -27,7 +31,8 @@ impl CutDocument<'_> {
     ) -> Result<()> {
         let Document { title, text, .. } = self.document;
         let needs_sentences = |unit: &CollectionUnit| {
-            matches!(unit, CollectionUnit::Passage | CollectionUnit::Sentence | CollectionUnit::Span)
+            use CollectionUnit::{Mixture, Passage, Sentence, Span};
+            matches!(unit, Passage | Sentence | Span | Mixture)
         };
         let sentences: Vec<&str> =
             if wanted.units.iter().any(needs_sentences) { sentences(text).collect() } else { Vec::new() };
@@ -42,8 +47,12 @@ impl CutDocument<'_> {
                 CollectionUnit::Title if title.is_empty() => {}
                 CollectionUnit::Title => each(title)?,
                 CollectionUnit::Span => {
-                    let mut found = spans(self.whole, self.group, sentences.len(), wanted.spans, self.seed);
-                    found.try_for_each(each)?;
+                    let mean = wanted.spans * sentences_or_runs(self.whole, sentences.len());
+                    spans(self.whole, self.group, mean, self.seed).try_for_each(each)?;
+                }
+                CollectionUnit::Mixture => {
+                    let mean = wanted.mixtures * sentences_or_runs(self.whole, sentences.len());
+                    self.bag.mixtures(self.group, mean, self.seed).try_for_each(|text| each(&text))?;
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! A collection is one source: documents with ids and titles, each cut into texts of several units.
 //!
 //! ```text
-//! file, BEIR's folder or folder of files ──► documents ──► document, passages, sentences, title, spans
+//! file, BEIR's folder or folder of files ──► documents ──► document, passages, sentences, title, spans, mixtures
 //!                                                    └──► collection.parquet, queries.parquet
 //! ```
 
@@ -11,6 +11,7 @@ mod document;
 mod draws;
 mod files;
 mod json_documents;
+mod mixtures;
 mod own_queries;
 mod passages;
 mod reader;
@@ -28,5 +29,6 @@ pub use units::{CollectionUnit, CollectionUnits};
 pub(crate) use columns::ID_COLUMNS;
 pub(super) use cut::CutDocument;
 pub(super) use files::{CollectionWriter, write_own_queries};
+pub(super) use mixtures::WordBag;
 pub(super) use own_queries::OwnQueryDraw;
 pub(super) use reader::{collection_files, documents_in};

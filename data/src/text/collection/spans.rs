@@ -11,15 +11,19 @@ const MOST_WORDS: usize = 40;
 /// Keeps the draws apart from those of samples, which have the same seed.
 const SPAN_SEED: u64 = 0x5350_414e_5350_414e;
 
-/// Random runs of 2 to 40 words of `document`, whose hash is `group`, as many as its text has sentences, times `share`.
-/// Where sentences are longer than the mean run, or their ends can't be told, every 21 words count as one. Each run is
-/// the stretch of the document from its first word to its last. Lengths are uniform up to the document's own, then
-/// places are. A document of one word gives none.
-pub(super) fn spans(document: &str, group: u64, sentences: usize, share: f64, seed: u64) -> impl Iterator<Item = &str> {
+/// How many sentences `document` counts as: the `sentences` of its text, or where these are longer than the mean run,
+/// or their ends can't be told, one for every 21 words.
+pub(super) fn sentences_or_runs(document: &str, sentences: usize) -> f64 {
+    let mean_words = (FEWEST_WORDS + MOST_WORDS) as f64 / 2.0;
+    (sentences as f64).max(document.unicode_words().count() as f64 / mean_words)
+}
+
+/// Random runs of 2 to 40 words of `document`, whose hash is `group`: as many as `mean`, or one more. Each run is the
+/// stretch of the document from its first word to its last. Lengths are uniform up to the document's own, then places
+/// are. A document of one word gives none.
+pub(super) fn spans(document: &str, group: u64, mean: f64, seed: u64) -> impl Iterator<Item = &str> {
     let words: Vec<(usize, &str)> = document.unicode_word_indices().collect();
     let mut draws = Draws::new(group, seed ^ SPAN_SEED);
-    let mean_words = (FEWEST_WORDS + MOST_WORDS) as f64 / 2.0;
-    let mean = share * (sentences as f64).max(words.len() as f64 / mean_words);
     let count = if words.len() < FEWEST_WORDS { 0 } else { draws.rounded(mean) };
     (0..count).map(move |_| {
         let most = words.len().min(MOST_WORDS);
@@ -37,7 +41,7 @@ mod tests {
     #[test]
     fn lengths_and_places_are_uniform_and_whole_words() {
         let document = (0..100).map(|n| format!("word{n}")).collect::<Vec<_>>().join(", ");
-        let found: Vec<&str> = spans(&document, 7, 4000, 1.0, 0).collect();
+        let found: Vec<&str> = spans(&document, 7, 4000.0, 0).collect();
         assert_eq!(found.len(), 4000);
         let lengths: Vec<usize> = found.iter().map(|span| span.split(", ").count()).collect();
         assert_eq!((lengths.iter().min(), lengths.iter().max()), (Some(&2), Some(&40)));
@@ -50,22 +54,22 @@ mod tests {
 
     #[test]
     fn hash_and_seed_decide_and_short_documents_give_short_spans() {
-        let of = |group, seed| spans("one two three", group, 20, 1.0, seed).collect::<Vec<_>>();
+        let of = |group, seed| spans("one two three", group, 20.0, seed).collect::<Vec<_>>();
         assert_eq!(of(1, 0), of(1, 0));
         assert!(of(1, 0) != of(2, 0) && of(1, 0) != of(1, 1));
         assert!(of(1, 0).iter().all(|span| ["one two", "two three", "one two three"].contains(span)));
-        assert_eq!(spans("one.", 1, 20, 1.0, 0).count() + spans("", 1, 20, 1.0, 0).count(), 0);
+        assert_eq!(spans("one.", 1, 20.0, 0).count() + spans("", 1, 20.0, 0).count(), 0);
     }
 
     #[test]
     fn a_mean_between_whole_numbers_is_kept_over_documents() {
-        let count: usize = (0..2000).map(|group| spans("one two three", group, 1, 1.3, 0).count()).sum();
+        let count: usize = (0..2000).map(|group| spans("one two three", group, 1.3, 0).count()).sum();
         assert!((2500..2700).contains(&count), "{count}");
     }
+
     #[test]
-    fn a_text_without_ends_of_sentences_gives_a_span_for_every_21_words() {
+    fn a_text_without_ends_of_sentences_counts_a_sentence_for_every_21_words() {
         let document = (0..2100).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
-        assert_eq!(spans(&document, 1, 1, 1.0, 0).count(), 100);
-        assert_eq!(spans(&document, 1, 1, 0.5, 0).count(), 50);
+        assert_eq!((sentences_or_runs(&document, 1), sentences_or_runs(&document, 300)), (100.0, 300.0));
     }
 }

@@ -22,6 +22,9 @@ pub enum CollectionUnit {
     Title,
     /// A random run of 2 to 40 words out of title and text.
     Span,
+    /// From 2 to 12 random words of the documents so far, rare ones more often than they are written. A query joins words
+    /// that no document joins; these teach what such a text means.
+    Mixture,
 }
 
 impl CollectionUnit {
@@ -33,6 +36,7 @@ impl CollectionUnit {
             Self::Sentence => "sentence",
             Self::Title => "title",
             Self::Span => "span",
+            Self::Mixture => "mixture",
         }
     }
 }
@@ -52,6 +56,8 @@ pub struct CollectionUnits {
     /// The number of spans for each sentence of a document, or each 21 words where these are fewer. Default 1: about as
     /// many spans as sentences.
     pub spans: f64,
+    /// The number of mixtures, counted as spans are. Default 1.
+    pub mixtures: f64,
 }
 
 impl CollectionUnits {
@@ -59,27 +65,31 @@ impl CollectionUnits {
     pub const PASSAGE_WORDS: usize = 96;
     /// The default of [`CollectionUnits::spans`].
     pub const SPANS: f64 = 1.0;
-    /// The most spans for each sentence.
-    const MOST_SPANS: f64 = 100.0;
+    /// The default of [`CollectionUnits::mixtures`].
+    pub const MIXTURES: f64 = 1.0;
+    /// The most spans or mixtures for each sentence.
+    const MOST: f64 = 100.0;
 
     /// These units, at the defaults.
     pub fn new(units: impl IntoIterator<Item = CollectionUnit>) -> Self {
-        let (units, passage_words, spans) = (units.into_iter().collect(), Self::PASSAGE_WORDS, Self::SPANS);
-        Self { units, title: None, id: None, passage_words, spans }
+        let (units, passage_words) = (units.into_iter().collect(), Self::PASSAGE_WORDS);
+        Self { units, title: None, id: None, passage_words, spans: Self::SPANS, mixtures: Self::MIXTURES }
     }
 
     /// Refuses settings out of range.
     pub fn check(&self) -> Result<()> {
+        let is_possible = |mean: f64| mean > 0.0 && mean <= Self::MOST;
         let (name, value, why) = if self.units.is_empty() {
-            ("units", "empty".into(), "name at least one of document, passage, sentence, title and span")
+            ("units", "empty".into(), "name at least one of document, passage, sentence, title, span and mixture")
         } else if self.passage_words == 0 {
             ("passage_words", "0".into(), "a passage has at least one word")
-        } else if !(self.spans > 0.0 && self.spans <= Self::MOST_SPANS) {
+        } else if !is_possible(self.spans) {
+            ("spans", self.spans.to_string(), "0 < spans <= 100 for each sentence; for none, leave out the unit `span`")
+        } else if !is_possible(self.mixtures) {
             (
-                "spans",
-                self.spans.to_string(),
-                "from above 0 to 100 are possible for each sentence; for none, leave \
-                                               out the unit `span`",
+                "mixtures",
+                self.mixtures.to_string(),
+                "0 < mixtures <= 100 for each sentence; for none, leave out the unit `mixture`",
             )
         } else {
             return Ok(());
