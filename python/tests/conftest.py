@@ -4,10 +4,9 @@ import json
 import struct
 import subprocess
 
+import limbeck
 import numpy as np
 import pytest
-
-import limbeck
 
 WORDS = ["[UNK]", "a", "dog", "cat", "sees", "hears", "the", "river", "house", "old", "new", "gütig"]
 TOKENIZER = {
@@ -27,7 +26,11 @@ def save_tensors(path, tensors):
     header, data = {}, b""
     for name, array in tensors.items():
         values = np.ascontiguousarray(array, dtype="<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(data), len(data) + len(values)]}
+        header[name] = {
+            "dtype": "F32",
+            "shape": list(array.shape),
+            "data_offsets": [len(data), len(data) + len(values)],
+        }
         data += values
     head = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(head)) + head + data)

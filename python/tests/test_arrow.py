@@ -52,7 +52,13 @@ def test_series_of_polars(student, texts, expected):
 def test_series_of_pandas(student, texts, expected):
     pd = pytest.importorskip("pandas")
     series = pd.Series(texts)
-    for given in (series, series.astype(object), pd.Index(texts), series.astype("category"), series.iloc[::-1].iloc[::-1]):
+    for given in (
+        series,
+        series.astype(object),
+        pd.Index(texts),
+        series.astype("category"),
+        series.iloc[::-1].iloc[::-1],
+    ):
         assert np.array_equal(student.encode(given), expected)
     for missing in (None, float("nan"), pd.NA):
         with pytest.raises(ValueError, match="row 1 is null"):

@@ -4,9 +4,8 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 import limbeck
+import pytest
 from limbeck._command import _table
 from limbeck._toml import toml
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from conftest import make_student
-
 from limbeck import Student
 
 
