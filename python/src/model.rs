@@ -76,7 +76,7 @@ fn open(path: &Path) -> PyResult<Engine> {
         let parts = StaticFolder::open(path).map_err(folded)?.into_parts();
         return Ok(Engine::Static(StaticEncoder::new(of_parts(&parts)?)));
     }
-    let files = std::fs::read_dir(path).map_err(|error| PyErr::from(error))?;
+    let files = std::fs::read_dir(path).map_err(PyErr::from)?;
     let paths = files.filter_map(|file| Some(file.ok()?.path()));
     let files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "limbeck")).collect();
     match &files[..] {
