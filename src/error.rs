@@ -214,6 +214,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Student(Box<limbeck_student::Error>),
+    /// Models that are read and folded.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fold(#[from] limbeck_fold::Error),
     /// Tokenizers and folded files.
     #[error(transparent)]
     #[diagnostic(transparent)]

@@ -86,6 +86,9 @@ pub enum Error {
     /// Parts that do not fit together.
     #[error("these parts make no student: {what}")]
     Parts { what: String },
+    /// Memory for vectors of another length than the texts' vectors have.
+    #[error("memory of {found} values for the vectors of {texts} texts, which take {expected}")]
+    OutLength { found: usize, expected: usize, texts: usize },
     /// A token id outside the vocabulary.
     #[error("text {row}: token id {id} is outside the vocabulary of {vocabulary}")]
     #[diagnostic(help("the ids must come from the student's own tokenizer"))]

@@ -11,7 +11,7 @@ use limbeck_data::assets::Uri;
 use limbeck_data::files::{folder_of, remove_leftovers};
 use limbeck_encoder::Precision;
 use limbeck_student::export::{
-    has_own_modules, refuse_other_kind, write_onnx, write_onnx_folder, write_sentence_transformers,
+    has_own_modules, refuse_other_kind, write_model2vec, write_onnx, write_onnx_folder, write_sentence_transformers,
 };
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     format: Format,
 
-    /// Precision of what is written: f32 (default), f16 (folded) or int8 (folded, onnx)
+    /// Precision of what is written: f32 (default), f16 (folded, model2vec) or int8 (folded, model2vec, onnx)
     #[arg(long, value_name = "PRECISION", value_parser = precision)]
     precision: Option<Precision>,
 
@@ -52,6 +52,8 @@ enum Format {
     Onnx,
     /// A folder that SentenceTransformer(path) loads; a student with attention heads wants trust_remote_code=True
     SentenceTransformers,
+    /// A folder that Model2Vec and sentence-transformers load; only for a static student, of skip alone
+    Model2vec,
     /// A folder with config.json, model.safetensors and tokenizer.json
     Safetensors,
 }
@@ -60,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let &Arguments { format, ref to, .. } = arguments;
     let precision = arguments.precision.unwrap_or(Precision::F32);
     let possible: &[Precision] = match format {
-        Format::Folded => &Precision::ALL,
+        Format::Folded | Format::Model2vec => &Precision::ALL,
         Format::Onnx => &[Precision::F32, Precision::Int8],
         Format::SentenceTransformers | Format::Safetensors => &[Precision::F32],
     };
@@ -104,6 +106,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
                 monitor.note(note);
             }
         }
+        Format::Model2vec => write_model2vec(&student, precision, to)?,
         Format::Safetensors => {
             refuse_inputs(to, [&folder])?;
             refuse_other_kind(to)?;

@@ -9,10 +9,6 @@ pub enum Error {
     /// A tensor operation failed; `operation` is the work that it was a part of.
     #[error("{operation}: the tensor operation failed")]
     Tensor { operation: &'static str, source: candle_core::Error },
-    /// A student that could be trained, but not folded.
-    #[error("a student of this shape can't be folded")]
-    #[diagnostic(help("change the recipe's [student]"))]
-    Unfoldable { source: limbeck_encoder::Error },
     /// A file of a student's folder has the wrong content, or the folder must not be written to.
     #[error("{path}: {reason}", path = path.display())]
     Folder { path: PathBuf, reason: String },
@@ -33,6 +29,12 @@ pub enum Error {
          --format folded"
     ))]
     LexicalExport { format: &'static str },
+    /// An export that holds a table and nothing else.
+    #[error("{format} holds a student of skip alone, and this one has heads or convolutions")]
+    #[diagnostic(help(
+        "export a static student (in a run with [baselines]: baselines/static-trained), or another format"
+    ))]
+    NotStatic { format: &'static str },
     /// A vector has a NaN or an infinity; `row` is the text's place among those given, from 0.
     #[error("the vector of text {row} is not finite: the student's weights are too large")]
     NotFiniteVector { row: usize },
@@ -52,6 +54,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Encoder(#[from] limbeck_encoder::Error),
+    /// An error of the fold crate.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Fold(#[from] limbeck_fold::Error),
     /// An error of the ONNX writer.
     #[error(transparent)]
     #[diagnostic(transparent)]

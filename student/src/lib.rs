@@ -61,7 +61,6 @@
 //! ```
 
 pub mod am_softmax;
-pub mod config;
 pub mod contrast;
 pub mod dense;
 mod directions;
@@ -76,8 +75,6 @@ pub mod join;
 pub mod lexical;
 pub mod model;
 pub mod start;
-pub mod static_folder;
-mod tensors;
 #[cfg(test)]
 mod test_support;
 mod tokenise;
@@ -85,3 +82,4 @@ mod trainable;
 pub mod vocabulary;
 
 pub use error::{Error, Result};
+pub use limbeck_fold::{config, static_folder};

@@ -13,8 +13,7 @@ use crate::dense::DenseParameters;
 use crate::error::{Error, Result};
 use crate::graph::{Backend, DistinctTokens, PooledTexts, pool};
 
-/// The name of the embedding table in files.
-pub const TABLE: &str = "embedding.weight";
+pub use limbeck_fold::folder::TABLE;
 
 /// A TextCNN with its parameters.
 pub struct TextCnn<T = f32> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -17,7 +17,7 @@ use super::{
     header::{CHECKSUM, Header, MAGIC, NEWEST_VERSION, OLDEST_VERSION, check, section_entries, version},
     layout::FoldedLayout,
     lexical::LexicalSections,
-    map::map,
+    map::{copy, map},
     mapped::MappedSection,
     sections::{SectionName, sections},
 };
@@ -44,7 +44,23 @@ impl FoldedFile {
             return Err(Error::NotFolded { path: path.into() });
         }
         let map = map(&file).map_err(unreadable)?;
-        let json = check(path, &map, || checksum(&file).map_err(unreadable))?;
+        Self::read(path, map, &file)
+    }
+
+    /// Copies `bytes`, the content of a file, and checks them as [`FoldedFile::open`] does. `path` stands for the bytes
+    /// in errors.
+    pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
+        if bytes.is_empty() {
+            return Err(Error::NotFolded { path: path.into() });
+        }
+        let map = copy(bytes).map_err(|source| Error::Read { path: path.into(), source })?;
+        Self::read(path, map, Cursor::new(bytes))
+    }
+
+    /// Checks the bytes of `map`, which `file` gives too.
+    fn read(path: &Path, map: Mmap, mut file: impl Read + Seek) -> Result<Self> {
+        let unreadable = |source| Error::Read { path: path.into(), source };
+        let json = check(path, &map, || checksum(&mut file).map_err(unreadable))?;
         let wrong = |what: String| Error::Header { path: path.into(), what };
         let header: Header = serde_json::from_slice(&map[json.clone()]).map_err(|error| wrong(error.to_string()))?;
         let layout = FoldedLayout::new(&header.shape, header.precision).map_err(wrong)?;
@@ -76,8 +92,8 @@ impl FoldedFile {
             names.iter().zip(&header.sections).map(|(&(name, _), entry)| (name, entry.range())).collect();
         let place = sections.last().map_or(0..0, |(_, place)| place.clone());
         let mut tokenizer = vec![0; place.len()];
-        (&file).seek(SeekFrom::Start(place.start as u64)).map_err(unreadable)?;
-        (&file).read_exact(&mut tokenizer).map_err(unreadable)?;
+        file.seek(SeekFrom::Start(place.start as u64)).map_err(unreadable)?;
+        file.read_exact(&mut tokenizer).map_err(unreadable)?;
         let file = Self { path: path.into(), header, layout, tokenizer, sections, map: Arc::new(map) };
         if file.header.lexical.is_some() {
             file.lexical_sections().view().check_words().map_err(wrong)?;
@@ -124,7 +140,7 @@ impl FoldedFile {
 
 /// The checksum of a file's bytes. The file is read, not hashed through the mapping: that would make the whole table
 /// resident, of which only the rows in use need to be.
-fn checksum(file: &File) -> io::Result<u64> {
+fn checksum(file: impl Read) -> io::Result<u64> {
     let mut file = BufReader::with_capacity(256 * 1024, file);
     let mut beginning = [0; CHECKSUM.end];
     file.read_exact(&mut beginning)?;

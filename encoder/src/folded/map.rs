@@ -4,7 +4,7 @@
 
 use std::{fs::File, io};
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 
 /// Maps a whole file, read-only.
 pub(super) fn map(file: &File) -> io::Result<Mmap> {
@@ -13,4 +13,11 @@ pub(super) fn map(file: &File) -> io::Result<Mmap> {
     // The bytes are read as plain numbers only, in bounds that were checked, so other bytes would give other vectors
     // and nothing worse.
     unsafe { Mmap::map(file) }
+}
+
+/// A copy of `bytes` in memory of its own, which begins at a page as a mapped file does: its sections are aligned.
+pub(super) fn copy(bytes: &[u8]) -> io::Result<Mmap> {
+    let mut map = MmapMut::map_anon(bytes.len())?;
+    map.copy_from_slice(bytes);
+    map.make_read_only()
 }

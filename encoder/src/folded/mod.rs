@@ -38,7 +38,7 @@ pub use file::is_folded;
 pub use parts::{Attention, Convolution, MaxPooled, Parts};
 pub use shape::{AttentionShape, ConvolutionShape, Shape};
 pub use student::Student;
-pub use write::write;
+pub use write::{to_bytes, write};
 
 /// The type of the numbers in a folded file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]

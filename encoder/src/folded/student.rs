@@ -50,7 +50,22 @@ impl Student {
     /// When the file can't be read, is of another kind or version, or is damaged anywhere.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut file = FoldedFile::open(path)?;
+        Self::of_file(FoldedFile::open(path)?, path)
+    }
+
+    /// Opens a student from the bytes of a folded file, which are copied, and checks every byte.
+    ///
+    /// [`Student::load`] shares a file's pages between processes; a student of bytes has its own. Errors name the bytes
+    /// `bytes in memory` where those of [`Student::load`] name the file.
+    ///
+    /// # Errors
+    /// When the bytes are of another kind or version, or are damaged anywhere, or the system has no memory for them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let path = Path::new("bytes in memory");
+        Self::of_file(FoldedFile::from_bytes(path, bytes)?, path)
+    }
+
+    fn of_file(mut file: FoldedFile, path: &Path) -> Result<Self> {
         let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {
             Tokenizer::from_compared(&json, file.mapped(SectionName::Tokenizer), path)
@@ -93,11 +108,27 @@ impl Student {
     /// # Errors
     /// When a text can't be tokenised.
     pub fn encode<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
-        let dense = self.encode_dense(texts)?;
-        Ok(match &self.lexical {
-            Some(lexical) => self.whole(lexical, &dense, texts),
-            None => dense,
-        })
+        let mut data = vec![0.0; texts.len() * self.dimension()];
+        self.encode_into(texts, &mut data)?;
+        Ok(Embeddings::new(data, self.dimension()))
+    }
+
+    /// [`Student::encode`], into memory of the caller's: `out` is `texts × dimension`, row after row, and each value
+    /// is written once where the student has no lexical half.
+    ///
+    /// # Errors
+    /// When `out` has another length than [`Student::dimension`] values for each text, or a text can't be tokenised; in
+    /// the second case some rows may be written.
+    pub fn encode_into<T: AsRef<str> + Sync>(&self, texts: &[T], out: &mut [f32]) -> Result<()> {
+        let expected = texts.len() * self.dimension();
+        if out.len() != expected {
+            return Err(Error::OutLength { found: out.len(), expected, texts: texts.len() });
+        }
+        match &self.lexical {
+            Some(lexical) => self.write_whole(lexical, &self.encode_dense(texts)?, texts, out),
+            None => self.dense_into(texts, out)?,
+        }
+        Ok(())
     }
 
     /// [`Student::encode`] without the lexical half: vectors of length 1, [`Student::dense_dimension`] wide.
@@ -105,7 +136,13 @@ impl Student {
     /// # Errors
     /// When a text can't be tokenised.
     pub fn encode_dense<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Embeddings> {
-        self.blocks(texts.len(), |rows, tokens| {
+        let mut data = vec![0.0; texts.len() * self.dense_dimension()];
+        self.dense_into(texts, &mut data)?;
+        Ok(Embeddings::new(data, self.dense_dimension()))
+    }
+
+    fn dense_into<T: AsRef<str> + Sync>(&self, texts: &[T], out: &mut [f32]) -> Result<()> {
+        self.blocks(texts.len(), out, |rows, tokens| {
             for text in &texts[rows] {
                 tokens.push_with(|ids| {
                     self.tokenizer.encode_into(text.as_ref(), Special::Without, self.max_tokens(), ids)
@@ -122,7 +159,9 @@ impl Student {
     /// When an id is outside the vocabulary.
     pub fn encode_tokens(&self, tokens: &TokenBatch) -> Result<Embeddings> {
         let (most, vocabulary) = (self.max_tokens().unwrap_or(usize::MAX), self.vocabulary());
-        self.blocks(tokens.rows(), |rows, block| {
+        // Allocated by the caller: each thread of the pool would keep the freed memory for its next call.
+        let mut data = vec![0.0; tokens.rows() * self.dense_dimension()];
+        self.blocks(tokens.rows(), &mut data, |rows, block| {
             for row in rows {
                 let ids = tokens.row(row);
                 let ids = &ids[..ids.len().min(most)];
@@ -132,7 +171,8 @@ impl Student {
                 block.push(ids);
             }
             Ok(())
-        })
+        })?;
+        Ok(Embeddings::new(data, self.dense_dimension()))
     }
 
     /// The facts about this student that tables show.
@@ -192,26 +232,34 @@ impl Student {
         &self.model.file.header.metadata
     }
 
-    /// Lays the texts' lexical halves beside their dense vectors.
-    fn whole<T: AsRef<str> + Sync>(&self, lexical: &LexicalHalf, dense: &Embeddings, texts: &[T]) -> Embeddings {
-        let Some(pool) = self.pool.as_ref().filter(|_| texts.len() > BLOCK) else {
-            return lexical.beside(dense, texts);
-        };
+    /// Writes the dense vectors, and the texts' lexical halves beside them, to `out`.
+    fn write_whole<T: AsRef<str> + Sync>(
+        &self,
+        lexical: &LexicalHalf,
+        dense: &Embeddings,
+        texts: &[T],
+        out: &mut [f32],
+    ) {
         let width = self.dimension();
-        let mut whole = vec![0.0; texts.len() * width];
-        let rows = whole.par_chunks_exact_mut(width).enumerate().with_min_len(BLOCK);
-        pool.install(|| {
-            rows.for_each(|(row, whole)| lexical.write_whole(texts[row].as_ref(), dense.row(row), whole));
-        });
-        Embeddings::new(whole, width)
+        let write = |(row, whole): (usize, &mut [f32])| {
+            lexical.write_whole(texts[row].as_ref(), dense.row(row), whole);
+        };
+        match self.pool.as_ref().filter(|_| texts.len() > BLOCK) {
+            Some(pool) => {
+                let rows = out.par_chunks_exact_mut(width).enumerate().with_min_len(BLOCK);
+                pool.install(|| rows.for_each(write));
+            }
+            None => out.chunks_exact_mut(width).enumerate().for_each(write),
+        }
     }
 
-    /// Encodes `rows` texts in blocks; `fill` appends the tokens of a range of the texts.
+    /// Encodes `rows` texts into `out`, in blocks; `fill` appends the tokens of a range of the texts.
     fn blocks(
         &self,
         rows: usize,
+        out: &mut [f32],
         fill: impl Fn(std::ops::Range<usize>, &mut TokenBatch) -> Result<()> + Sync,
-    ) -> Result<Embeddings> {
+    ) -> Result<()> {
         let dimension = self.dense_dimension();
         let block = |scratch: &mut BlockScratch, (index, out): (usize, &mut [f32])| {
             let first = index * BLOCK;
@@ -220,19 +268,16 @@ impl Student {
             self.model.encode(self.level, scratch, out);
             Ok(())
         };
-        // Allocated by the caller: each thread of the pool would keep the freed memory for its next call.
-        let mut data = vec![0.0; rows * dimension];
         match &self.pool {
             Some(pool) if rows > BLOCK => {
-                let blocks = data.par_chunks_mut(BLOCK * dimension).enumerate();
-                pool.install(|| blocks.try_for_each_init(BlockScratch::default, block))?;
+                let blocks = out.par_chunks_mut(BLOCK * dimension).enumerate();
+                pool.install(|| blocks.try_for_each_init(BlockScratch::default, block))
             }
             _ => {
                 let mut scratch = BlockScratch::default();
-                data.chunks_mut(BLOCK * dimension).enumerate().try_for_each(|rows| block(&mut scratch, rows))?;
+                out.chunks_mut(BLOCK * dimension).enumerate().try_for_each(|rows| block(&mut scratch, rows))
             }
         }
-        Ok(Embeddings::new(data, dimension))
     }
 }
 

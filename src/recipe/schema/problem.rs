@@ -32,7 +32,13 @@ macro_rules! from_error {
     };
 }
 
-from_error!(limbeck_data::Error, limbeck_training::Error, limbeck_teacher::Error, limbeck_student::Error);
+from_error!(
+    limbeck_data::Error,
+    limbeck_fold::Error,
+    limbeck_training::Error,
+    limbeck_teacher::Error,
+    limbeck_student::Error
+);
 
 /// Refuses the first of `files` that isn't there; `key` names the list in the recipe.
 pub(crate) fn check_files(key: &str, files: &[PathBuf]) -> Check {

@@ -35,7 +35,7 @@ impl DistilJob<'_> {
     /// Refuses settings and shapes that can't be, or that would be of no use, before any work.
     pub(super) fn check(&self) -> Result<()> {
         self.settings.check_with_dimension(&self.config)?;
-        self.config.check_folds()
+        Ok(self.config.check_folds()?)
     }
 }
 

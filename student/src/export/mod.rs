@@ -1,11 +1,13 @@
-//! A student in the formats of other libraries: ONNX and sentence-transformers.
+//! A student in the formats of other libraries: ONNX, sentence-transformers and Model2Vec.
 
 mod int8;
+mod model2vec;
 mod modules;
 mod onnx;
 mod sentence_transformers;
 mod tokenizer;
 
+pub use model2vec::write_model2vec;
 pub use onnx::write_onnx;
 pub use sentence_transformers::{has_own_modules, write_sentence_transformers};
 

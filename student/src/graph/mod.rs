@@ -18,7 +18,6 @@ mod padded;
 mod ragged;
 
 pub use distinct::DistinctTokens;
-pub(crate) use ragged::fold;
 
 use std::sync::Arc;
 

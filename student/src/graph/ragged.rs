@@ -10,7 +10,7 @@ use super::op::TableOp;
 use super::{DistinctTokens, HeadParameters, PoolingBatch};
 
 /// `U = E·W`: `rows` `[distinct, d]` and `kernel` `[filters, d, width]` to `[distinct, width · filters]`, tap-major.
-pub(crate) fn fold(rows: &Tensor, kernel: &Tensor) -> Result<Tensor> {
+fn fold(rows: &Tensor, kernel: &Tensor) -> Result<Tensor> {
     let (filters, d, width) = kernel.dims3()?;
     let taps = kernel.permute((1, 2, 0))?.reshape((d, width * filters))?;
     rows.matmul(&taps)

@@ -23,7 +23,6 @@
 //! ```
 
 mod counts;
-mod file;
 #[cfg(test)]
 mod golden;
 mod sparse;
@@ -36,7 +35,7 @@ use limbeck_encoder::lexical::LexicalTable;
 use crate::error::{Error, Result};
 use counts::WordCounts;
 
-pub(crate) use file::{FILE, LexicalConfig, read, write};
+pub(crate) use limbeck_fold::lexical::{FILE, LexicalConfig, write};
 
 /// The widest half that can be fitted.
 pub const MAX_DIMENSION: usize = 1_024;

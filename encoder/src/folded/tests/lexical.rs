@@ -20,7 +20,7 @@ fn table(dimension: usize) -> LexicalTable {
     LexicalTable { words, rows, dimension }
 }
 
-fn with_half(dimension: usize) -> Parts {
+pub(super) fn with_half(dimension: usize) -> Parts {
     let sizes = Sizes {
         vocabulary: 20,
         dimension: 6,

@@ -4,13 +4,14 @@ mod corruption;
 mod exactness;
 mod golden;
 mod lexical;
+mod memory;
 
 use std::path::PathBuf;
 
 use fastrand::Rng;
 use tempfile::TempDir;
 
-use super::{Attention, Convolution, MaxPooled, Parts, Precision, Student, write};
+use super::{Attention, Convolution, MaxPooled, Parts, Precision, Student, to_bytes, write};
 
 /// `count` numbers, about normal (each the sum of twelve uniform numbers, minus six), times `scale`.
 fn normals(random: &mut Rng, count: usize, scale: f32) -> Vec<f32> {

@@ -1,9 +1,10 @@
 //! `lexical.safetensors`: the lexical half in a student's folder.
 
+use std::io::Write;
 use std::path::Path;
 
-use limbeck_data::files;
 use limbeck_encoder::LexicalHalf;
+use limbeck_encoder::files::{FileError, PendingFile};
 use limbeck_encoder::lexical::LexicalTable;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -13,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::tensors::truncated;
 
 /// The file's name.
-pub(crate) const FILE: &str = "lexical.safetensors";
+pub const FILE: &str = "lexical.safetensors";
 /// The tensor of the words: UTF-8, a line for each.
 const WORDS: &str = "words";
 /// The tensor of the rows.
@@ -21,7 +22,7 @@ const ROWS: &str = "rows";
 
 /// What a student's `config.json` says of its lexical half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct LexicalConfig {
+pub struct LexicalConfig {
     /// The number of words.
     words: usize,
     /// The width of the half.
@@ -29,13 +30,17 @@ pub(crate) struct LexicalConfig {
 }
 
 impl LexicalConfig {
-    pub(crate) fn of(half: &LexicalHalf) -> Self {
+    /// The shape of `half`.
+    pub fn of(half: &LexicalHalf) -> Self {
         Self { words: half.words(), dimension: half.dimension() }
     }
 }
 
 /// Writes the half to the file `path`, whole or not at all.
-pub(crate) fn write(path: &Path, half: &LexicalHalf) -> Result<()> {
+///
+/// # Errors
+/// A file that can't be written.
+pub fn write(path: &Path, half: &LexicalHalf) -> Result<()> {
     let LexicalTable { words, rows, dimension } = half.table();
     let lines = words.join("\n");
     let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes);
@@ -43,15 +48,20 @@ pub(crate) fn write(path: &Path, half: &LexicalHalf) -> Result<()> {
         let rows = view(Dtype::F32, vec![words.len(), dimension], bytemuck::cast_slice(&rows))?;
         safetensors::serialize([(ROWS, rows), (WORDS, lines)], None)
     });
-    Ok(files::write_bytes(path, &tensors.map_err(|error| Error::folder(path, error))?)?)
+    let bytes = tensors.map_err(|error| Error::folder(path, error))?;
+    let mut file = PendingFile::create(path)?;
+    let written = file.write_all(&bytes);
+    written.map_err(|source| FileError { operation: "write", path: path.to_path_buf(), source })?;
+    file.commit()?;
+    Ok(())
 }
 
 /// Reads the half that `config` tells of.
 ///
 /// # Errors
 /// A missing, truncated or damaged file, or one of another half; each error names the file.
-pub(crate) fn read(path: &Path, config: LexicalConfig) -> Result<LexicalHalf> {
-    let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
+pub fn read(path: &Path, config: LexicalConfig) -> Result<LexicalHalf> {
+    let bytes = std::fs::read(path).map_err(Error::read(path))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| truncated(path, &error))?;
     let tensor = |name: &str, dtype| tensors.tensor(name).ok().filter(|tensor| tensor.dtype() == dtype);
     let shape = [config.words, config.dimension];

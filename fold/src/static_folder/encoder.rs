@@ -18,7 +18,13 @@ impl StaticEncoder {
         Self { student, max_characters: max_characters.map(|most| most as usize) }
     }
 
-    fn cut<'a>(&self, text: &'a str) -> &'a str {
+    /// The student that encodes what [`StaticEncoder::cut`] leaves of a text.
+    pub fn student(&self) -> &Student {
+        &self.student
+    }
+
+    /// The beginning of `text` that the model's own library reads.
+    pub fn cut<'a>(&self, text: &'a str) -> &'a str {
         // A character takes at least one byte, so most texts need no counting.
         let end = self.max_characters.filter(|&most| text.len() > most).and_then(|most| text.char_indices().nth(most));
         end.map_or(text, |(end, _)| &text[..end])

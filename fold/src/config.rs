@@ -63,7 +63,7 @@ pub struct StudentConfig {
 }
 
 /// The widest table or vector. No embedding model comes near; a larger width is a mistake.
-pub(crate) const MAX_WIDTH: usize = 1 << 16;
+pub const MAX_WIDTH: usize = 1 << 16;
 
 impl StudentConfig {
     /// The token that stands for a text without any token.

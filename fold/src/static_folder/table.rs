@@ -25,7 +25,7 @@ impl StaticTable {
     /// Reads a row for each token of `tokenizer` from the matrix with the first of `names` that the file has. The
     /// tensors `mapping` and `weights`, if present, give each token's row and a factor for it.
     pub(super) fn open(path: &Path, names: [&str; 2], tokenizer: &Tokenizer) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(limbeck_data::Error::io("read", path))?;
+        let bytes = std::fs::read(path).map_err(Error::read(path))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| truncated(path, &error))?;
         Self::read(&file, names, tokenizer).map_err(|reason| Error::folder(path, reason))
     }
