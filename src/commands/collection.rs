@@ -148,7 +148,7 @@ fn source(arguments: &Arguments) -> Value {
     let mut source = toml::Table::new();
     let mut set = |key: &str, value: Value| source.insert(key.into(), value);
     set("uri", arguments.corpus.as_str().into());
-    let units = ["document", "passage", "sentence", "title", "span", "mixture"];
+    let units = ["document", "passage", "sentence", "title", "span"];
     set("units", units.into_iter().collect::<Vec<_>>().into());
     let named = [
         ("column", &arguments.column),

@@ -94,10 +94,10 @@ enum Command {
     Run(run::Arguments),
     /// Make a search model of your own documents, without a label or a query
     ///
-    /// A teacher embeds the documents, their passages, sentences and titles, spans of them and mixtures of their
-    /// words; a student and a static student learn from these vectors. The run measures both against the teacher and
-    /// BM25, and says which of the two is worth its cost. It fills in the recipe pipelines/collection.toml and does what
-    /// `limbeck run` does; the same command given again resumes an interrupted run.
+    /// A teacher embeds the documents, their passages, sentences and titles, and spans of them; a student and a static
+    /// student learn from these vectors. The run measures both against the teacher and BM25, and says which of the two
+    /// is worth its cost. It fills in the recipe pipelines/collection.toml and does what `limbeck run` does; the same
+    /// command given again resumes an interrupted run.
     Collection(collection::Arguments),
     /// Search a collection: the documents that answer a query best
     ///
