@@ -285,9 +285,17 @@ impl Error {
 
     /// Whether stdout was closed by its reader, as `head` does.
     pub fn is_closed_pipe(&self) -> bool {
-        self.causes().any(|cause| {
-            cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-        })
+        self.is_refusal(ErrorKind::BrokenPipe)
+    }
+
+    /// Whether a file or folder that was named isn't there.
+    pub fn is_missing_file(&self) -> bool {
+        self.is_refusal(ErrorKind::NotFound)
+    }
+
+    /// Whether the system's refusal of this kind is among the causes.
+    fn is_refusal(&self, kind: ErrorKind) -> bool {
+        self.causes().any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == kind))
     }
 
     /// The causes, from the nearest to the first.

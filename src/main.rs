@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            tell_error(log, &error.message(), error.hint().as_deref());
+            tell_error(log, &error);
             ExitCode::from(if matches!(error, limbeck::Error::Usage(_)) { 2 } else { 1 })
         }
     }

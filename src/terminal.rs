@@ -119,9 +119,12 @@ impl Drop for ShownBar {
 }
 
 /// Prints the error that ended the command.
-pub fn tell_error(log: Log, message: &str, hint: Option<&str>) {
+pub fn tell_error(log: Log, error: &Error) {
+    let (message, hint, missing) = (error.message(), error.hint(), error.is_missing_file());
     match log {
-        Log::Json => tell!("{}", json!({"event": "error", "message": message, "hint": hint})),
+        Log::Json => {
+            tell!("{}", json!({"event": "error", "message": message, "hint": hint, "missing_file": missing}));
+        }
         Log::Text => {
             tell!("error: {message}");
             if let Some(hint) = hint {

@@ -164,6 +164,8 @@ def _start(arguments: list[str], quiet: bool) -> str:
         error = CommandError(message, failure.get("hint"))
         if code == USAGE:
             raise ValueError(str(error))
+        if failure.get("missing_file"):
+            raise FileNotFoundError(str(error))
         raise error
     return printed.text
 

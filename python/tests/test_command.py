@@ -41,7 +41,7 @@ def test_errors_of_the_command_are_exceptions(student, tmp_path):
         limbeck.run(tmp_path / "wrong.toml", runs=tmp_path)
     with pytest.raises(ValueError, match="nonsense"):
         limbeck.evaluate(student, nonsense=3)
-    with pytest.raises(limbeck.CommandError):
+    with pytest.raises(FileNotFoundError, match="missing.tsv"):
         limbeck.evaluate(student, sts=tmp_path / "missing.tsv")
     with pytest.raises(FileNotFoundError, match="hf:owner/name"):
         limbeck.Student.from_pretrained("no-such-model")

@@ -89,6 +89,8 @@ fn an_error_is_json_where_json_is_asked_for() {
     let error = told.last().unwrap();
     assert_eq!(error["event"], "error");
     assert!(error["message"].as_str().unwrap().contains("none") && error["hint"].is_string(), "{error}");
+    let outcome = Project::empty().run("--log json encode --model none --input none.txt");
+    assert_eq!(events(&outcome.stderr).last().unwrap()["missing_file"], true, "{}", outcome.stderr);
 }
 
 #[test]
