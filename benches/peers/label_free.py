@@ -41,12 +41,21 @@ def points_of(run):
                 yield "bm25", collection, measured["bm25_found_at_10"], figures["bm25_ndcg_at_10"] / of_teacher
 
 
+def tell_correlation(name, found, share):
+    print(f"# Spearman of {name}: {spearmanr(found, share).statistic:.2f} ({len(found)} points)", file=sys.stderr)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="a run's folder")
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="the plot, as SVG")
     given = parser.parse_args()
-    points = [point for run in given.runs if (run / "summary.json").is_file() for point in points_of(run)]
+    points = []
+    for run in given.runs:
+        if (run / "summary.json").is_file():
+            points += points_of(run)
+        else:
+            print(f"# {run}: no summary.json, so left out", file=sys.stderr)
     if len(points) < 3:
         sys.exit("label_free.py: three points are wanted; name runs of `limbeck collection` over judged collections")
     print("model\tcollection\tfound_at_10\tshare_of_ndcg")
@@ -60,9 +69,9 @@ def main():
         for own, x, y in ((point[1], point[2], point[3]) for point in points if point[0] == kind):
             axes.annotate(own, (x, y), (4, 4), textcoords="offset points", fontsize=7, color="0.35")
         if len(found) > 2:
-            print(f"# Spearman of {name}: {spearmanr(found, share).statistic:.2f} ({len(found)} points)", file=sys.stderr)
+            tell_correlation(name, found, share)
     found, share = ([point[at] for point in points] for at in (2, 3))
-    print(f"# Spearman of all: {spearmanr(found, share).statistic:.2f} ({len(points)} points)", file=sys.stderr)
+    tell_correlation("all", found, share)
     axes.axhline(1.0, color="0.8", linewidth=1, zorder=0)
     axes.set_xlabel("the teacher's first ten documents found, without judgements, %")
     axes.set_ylabel("nDCG@10, share of the teacher's")

@@ -4,7 +4,7 @@
 
 use gemm::Parallelism;
 
-/// A matrix of `rows × columns` values: the value of row `i` and column `j` is `values[i * row_step + j * column_step]`.
+/// A matrix of `rows × columns` values: that of row `i` and column `j` is `values[i * row_step + j * column_step]`.
 pub(crate) struct Matrix<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) rows: usize,

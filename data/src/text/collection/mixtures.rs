@@ -15,8 +15,8 @@ const MOST_ENTRIES: usize = 1 << 18;
 /// Keeps the draws apart from those of spans, which have the same seed.
 const MIXTURE_SEED: u64 = 0x4d49_5854_4d49_5854;
 
-/// The words of the documents so far. A word that occurred n times stands in it ⌊√n⌋ times, so that rare words are drawn
-/// more often than they are written, and frequent ones still more often than rare ones.
+/// The words of the documents so far. A word that occurred n times stands in it ⌊√n⌋ times: rare words are drawn more
+/// often than they are written, and frequent ones still more often than rare ones.
 #[derive(Debug, Default)]
 pub(in crate::text) struct WordBag {
     entries: Vec<Box<str>>,

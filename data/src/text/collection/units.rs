@@ -22,8 +22,8 @@ pub enum CollectionUnit {
     Title,
     /// A random run of 2 to 40 words out of title and text.
     Span,
-    /// From 2 to 12 random words of the documents so far, rare ones more often than they are written. A query joins words
-    /// that no document joins; these teach what such a text means.
+    /// From 2 to 12 random words of the documents so far, rare ones more often than they are written. A query joins
+    /// words that no document joins; these teach what such a text means.
     Mixture,
 }
 
