@@ -3,7 +3,7 @@
 use super::document::Document;
 use super::mixtures::WordBag;
 use super::passages::passages;
-use super::spans::{sentences_or_runs, spans};
+use super::spans::{sentences_or_runs, spans, words_of};
 use super::units::{CollectionUnit, CollectionUnits};
 use crate::error::Result;
 use crate::text::sentences;
@@ -22,20 +22,22 @@ pub(in crate::text) struct CutDocument<'a> {
 }
 
 impl CutDocument<'_> {
-    /// Gives `each` the texts of the wanted units, unit by unit. They depend on this document only,
-    /// but for the mixtures.
+    /// Gives `each` the texts of the wanted units, unit by unit. They depend on this document only, but for the
+    /// mixtures.
     pub(in crate::text) fn each_text(
         &self,
         wanted: &CollectionUnits,
         mut each: impl FnMut(CollectionUnit, &str) -> Result<()>,
     ) -> Result<()> {
         let Document { title, text, .. } = self.document;
+        let needs_words = |unit: &CollectionUnit| matches!(unit, CollectionUnit::Span | CollectionUnit::Mixture);
         let needs_sentences = |unit: &CollectionUnit| {
-            use CollectionUnit::{Mixture, Passage, Sentence, Span};
-            matches!(unit, Passage | Sentence | Span | Mixture)
+            needs_words(unit) || matches!(unit, CollectionUnit::Passage | CollectionUnit::Sentence)
         };
         let sentences: Vec<&str> =
             if wanted.units.iter().any(needs_sentences) { sentences(text).collect() } else { Vec::new() };
+        let words = if wanted.units.iter().any(needs_words) { words_of(self.whole) } else { Vec::new() };
+        let runs = sentences_or_runs(&words, sentences.len());
         for &unit in &wanted.units {
             let mut each = |text: &str| each(unit, text);
             match unit {
@@ -47,12 +49,11 @@ impl CutDocument<'_> {
                 CollectionUnit::Title if title.is_empty() => {}
                 CollectionUnit::Title => each(title)?,
                 CollectionUnit::Span => {
-                    let mean = wanted.spans * sentences_or_runs(self.whole, sentences.len());
-                    spans(self.whole, self.group, mean, self.seed).try_for_each(each)?;
+                    spans(self.whole, &words, self.group, wanted.spans * runs, self.seed).try_for_each(each)?;
                 }
                 CollectionUnit::Mixture => {
-                    let mean = wanted.mixtures * sentences_or_runs(self.whole, sentences.len());
-                    self.bag.mixtures(self.group, mean, self.seed).try_for_each(|text| each(&text))?;
+                    let mut found = self.bag.mixtures(self.group, wanted.mixtures * runs, self.seed);
+                    found.try_for_each(|text| each(&text))?;
                 }
             }
         }

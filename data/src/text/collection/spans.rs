@@ -11,18 +11,31 @@ const MOST_WORDS: usize = 40;
 /// Keeps the draws apart from those of samples, which have the same seed.
 const SPAN_SEED: u64 = 0x5350_414e_5350_414e;
 
-/// How many sentences `document` counts as: the `sentences` of its text, or where these are longer than the mean run,
-/// or their ends can't be told, one for every 21 words.
-pub(super) fn sentences_or_runs(document: &str, sentences: usize) -> f64 {
-    let mean_words = (FEWEST_WORDS + MOST_WORDS) as f64 / 2.0;
-    (sentences as f64).max(document.unicode_words().count() as f64 / mean_words)
+/// The words of a document, each with its place in bytes.
+pub(super) type Words<'a> = [(usize, &'a str)];
+
+/// The words of `document`.
+pub(super) fn words_of(document: &str) -> Vec<(usize, &str)> {
+    document.unicode_word_indices().collect()
 }
 
-/// Random runs of 2 to 40 words of `document`, whose hash is `group`: as many as `mean`, or one more. Each run is the
-/// stretch of the document from its first word to its last. Lengths are uniform up to the document's own, then places
-/// are. A document of one word gives none.
-pub(super) fn spans(document: &str, group: u64, mean: f64, seed: u64) -> impl Iterator<Item = &str> {
-    let words: Vec<(usize, &str)> = document.unicode_word_indices().collect();
+/// How many sentences a document counts as: the `sentences` of its text, or where these are longer than the mean run,
+/// or their ends can't be told, one for every 21 `words`.
+pub(super) fn sentences_or_runs(words: &Words, sentences: usize) -> f64 {
+    let mean_words = (FEWEST_WORDS + MOST_WORDS) as f64 / 2.0;
+    (sentences as f64).max(words.len() as f64 / mean_words)
+}
+
+/// Random runs of 2 to 40 of the `words` of `document`, whose hash is `group`: as many as `mean`, or one more. Each run
+/// is the stretch of the document from its first word to its last. Lengths are uniform up to the document's own, then
+/// places are. A document of one word gives none.
+pub(super) fn spans<'a>(
+    document: &'a str,
+    words: &Words<'a>,
+    group: u64,
+    mean: f64,
+    seed: u64,
+) -> impl Iterator<Item = &'a str> {
     let mut draws = Draws::new(group, seed ^ SPAN_SEED);
     let count = if words.len() < FEWEST_WORDS { 0 } else { draws.rounded(mean) };
     (0..count).map(move |_| {
@@ -37,6 +50,10 @@ pub(super) fn spans(document: &str, group: u64, mean: f64, seed: u64) -> impl It
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn spans(document: &str, group: u64, mean: f64, seed: u64) -> impl Iterator<Item = &str> {
+        super::spans(document, &words_of(document), group, mean, seed).collect::<Vec<_>>().into_iter()
+    }
 
     #[test]
     fn lengths_and_places_are_uniform_and_whole_words() {
@@ -70,6 +87,7 @@ mod tests {
     #[test]
     fn a_text_without_ends_of_sentences_counts_a_sentence_for_every_21_words() {
         let document = (0..2100).map(|n| format!("word{n}")).collect::<Vec<_>>().join(" ");
-        assert_eq!((sentences_or_runs(&document, 1), sentences_or_runs(&document, 300)), (100.0, 300.0));
+        let words = words_of(&document);
+        assert_eq!((sentences_or_runs(&words, 1), sentences_or_runs(&words, 300)), (100.0, 300.0));
     }
 }
