@@ -36,7 +36,7 @@ def save_tensors(path, tensors):
     path.write_bytes(struct.pack("<Q", len(head)) + head + data)
 
 
-def make_student(folder, *, convolution=True, dimension=16, max_tokens=None):
+def make_student(folder, *, convolution=True, attention=None, dimension=16, max_tokens=None):
     """A student's folder of random weights; returns its embedding table and the weights of its skip."""
     random = np.random.default_rng(7)
     rows, width = len(WORDS) + 1, 8
@@ -46,7 +46,7 @@ def make_student(folder, *, convolution=True, dimension=16, max_tokens=None):
         "embedding": width,
         "dimension": dimension,
         "convolutions": [{"width": 3, "filters": 5}] if convolution else [],
-        "attention": None,
+        "attention": attention,
         "skip": True,
         "max_tokens": max_tokens,
         "origin": {},
@@ -55,6 +55,11 @@ def make_student(folder, *, convolution=True, dimension=16, max_tokens=None):
     if convolution:
         shapes |= {"conv3.weight": (5, width, 3), "conv3.bias": (5,)}
         shapes |= {"linear.weight": (dimension, 5), "linear.bias": (dimension,)}
+    if attention:
+        heads, filters = attention["heads"], attention["filters"]
+        shapes |= {"score_conv.weight": (filters, width, attention["width"]), "score_conv.bias": (filters,)}
+        shapes |= {"score.weight": (heads, filters), "score.bias": (heads,)}
+        shapes |= {"heads.weight": (dimension, heads * width)}
     tensors = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     tensors["embedding.weight"][0] = 0  # as in every student
     folder.mkdir()

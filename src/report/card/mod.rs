@@ -4,6 +4,7 @@
 //! licence that is not given is said to be unknown.
 
 use limbeck_data::assets::Uri;
+use limbeck_student::export::REMOTE_CODE;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -53,6 +54,7 @@ pub fn card(summary: &Summary, recipe: &Recipe) -> String {
         "teacher": teacher,
         "methods": methods.join(" and "),
         "parameters": student.map(|student| count(student.parameters)),
+        "remote_code": REMOTE_CODE,
         "lexical": (recipe.student.lexical > 0).then_some(recipe.student.lexical),
         "dimension": student.map(|student| student.dimension),
         "scores_table": scores_table(summary),

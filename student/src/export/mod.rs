@@ -9,7 +9,7 @@ mod tokenizer;
 
 pub use model2vec::write_model2vec;
 pub use onnx::write_onnx;
-pub use sentence_transformers::{has_own_modules, write_sentence_transformers};
+pub use sentence_transformers::{REMOTE_CODE, has_own_modules, write_sentence_transformers};
 
 use std::path::Path;
 

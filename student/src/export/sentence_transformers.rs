@@ -1,8 +1,8 @@
 //! A student as a folder that `SentenceTransformer(path)` loads, from sentence-transformers 5.0 on.
 //!
 //! A student of max-pooling and skip is written as that library's own modules and needs no code of limbeck's (see
-//! [`modules`](super::modules)). A student with attention heads is written as its own files and a Python module of a
-//! hundred lines, which `trust_remote_code=True` allows.
+//! [`modules`](super::modules)). A student with attention heads is written as its own files and a short Python module,
+//! which `trust_remote_code=True` lets run. `modules.json` and the card say what it does.
 
 use std::path::Path;
 
@@ -16,6 +16,14 @@ use crate::folder::StudentFolder;
 
 /// The Python module of a student with attention heads.
 const MODULE: &str = include_str!("limbeck_student.py");
+
+/// Its class, as `modules.json` names it.
+const CLASS: &str = "limbeck_student.LimbeckStudent";
+
+/// What `trust_remote_code=True` runs, in `modules.json` and on the card.
+pub const REMOTE_CODE: &str = "trust_remote_code=True runs limbeck_student.py, a file of the exported folder: it \
+    encodes by the package limbeck where that is installed, and by PyTorch where it is not. It reads config.json, \
+    model.safetensors and tokenizer.json beside it, starts no program and opens no connection. Read it first.";
 
 /// The card of an export; a student's own card takes its place.
 const CARD: &str = "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\n---\n\n\
@@ -41,7 +49,7 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
             // The same tokenizer without special tokens and padding, which the module would have to remove again.
             write_tokenizer(&TokenizerFiles::plain(&student.tokenizer, student.model.config.max_tokens)?, to)?;
             files::write_bytes(&to.join("limbeck_student.py"), MODULE.as_bytes())?;
-            vec!["limbeck_student.LimbeckStudent", "sentence_transformers.models.Normalize"]
+            vec![CLASS, "sentence_transformers.models.Normalize"]
         }
     };
     // The library needs Normalize's folder, which is empty.
@@ -61,9 +69,16 @@ pub fn write_sentence_transformers(student: &StudentFolder, to: &Path) -> Result
     // Without a card the library asks the hub for one.
     let card = to.join("README.md");
     if !card.exists() {
-        files::write_bytes(&card, CARD.as_bytes())?;
+        let code = if has_own_modules(student) { String::new() } else { format!("\n{REMOTE_CODE}\n") };
+        files::write_bytes(&card, format!("{CARD}{code}").as_bytes())?;
     }
-    let list = (modules.iter().zip(names()).enumerate())
-        .map(|(index, (class, path))| json!({"idx": index, "name": index.to_string(), "path": path, "type": class}));
+    let list = modules.iter().zip(names()).enumerate().map(|(index, (class, path))| {
+        let mut module = json!({"idx": index, "name": index.to_string(), "path": path, "type": class});
+        if *class == CLASS {
+            // The library passes over keys that it doesn't know.
+            module["about"] = REMOTE_CODE.into();
+        }
+        module
+    });
     Ok(write_json(&to.join("modules.json"), &list.collect())?)
 }
