@@ -24,6 +24,8 @@ HERE = Path(__file__).parent
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--student", action="append", default=[], metavar="NAME=FILE", help="a folded file; more than once")
+    parser.add_argument("--wheel", action="store_true", help="the students by the wheel limbeck too")
+    parser.add_argument("--export", metavar="DIR", help="a student's export to sentence-transformers: by PyTorch and by the wheel")
     parser.add_argument("--model2vec", metavar="DIR", help="a folder that distil.py made from the teacher")
     parser.add_argument("--teacher", metavar="DIR", help="the teacher as a Hugging Face folder")
     parser.add_argument("--onnx", metavar="DIR", help="the teacher's export: a folder with model.onnx")
@@ -32,6 +34,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="how long a turn lasts")
+    parser.add_argument("--call", type=int, default=0, metavar="TEXTS", help="texts of a call; by default as many as take 0.1 s")
     parser.add_argument("--json", metavar="FILE", help="writes the figures there too")
     parser.add_argument("--rust", default=str(HERE / "rust/target/release/peers"), help="what `cargo build` made")
     onnx_python = HERE / ".venv-onnx/bin/python"
@@ -44,7 +47,7 @@ def arguments():
 
 class Contestant:
     def __init__(self, name, command, environment):
-        self.name, self.rates, self.scores, self.dimension = name, [], {}, None
+        self.name, self.rates, self.costs, self.scores, self.dimension = name, [], [], {}, None
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         try:
             self.process = subprocess.Popen(command, text=True, env=environment, **pipes)
@@ -64,6 +67,23 @@ class Contestant:
         if "error" in answer:
             raise RuntimeError(f"{self.name}: {answer['error']}")
         return answer
+
+    def round(self, seconds, call):
+        """Encodes for so long; the sentences a second, and the CPU time of one in µs, where the system tells it."""
+        before = self.cpu_seconds()
+        answer = self.ask("round", seconds, call)
+        after = self.cpu_seconds()
+        self.rates.append(answer["sentences"] / answer["seconds"])
+        if before is not None and after is not None:
+            self.costs.append((after - before) / answer["sentences"] * 1e6)
+
+    def cpu_seconds(self):
+        """What the process's threads have had of the CPU, on Linux; elsewhere None."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        try:
+            return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+        except OSError:
+            return None
 
     def close(self):
         """Ends the process; a worker ends with its input."""
@@ -103,7 +123,13 @@ def contestants(options, text):
     commands = []
     for student in options.student:
         name, _, file = student.rpartition("=")
-        commands.append((name or Path(file).name, rust("limbeck", file)))
+        name = name or Path(file).name
+        commands.append((name, rust("limbeck", file)))
+        if options.wheel:
+            commands.append((f"{name}, wheel", python("limbeck", file)))
+    if options.export:
+        commands.append(("student in sentence-transformers, torch", python("student-in-torch", options.export)))
+        commands.append(("student in sentence-transformers, wheel", python("student-by-limbeck", options.export)))
     if options.model2vec:
         commands.append(("model2vec-rs", rust("model2vec-rs", options.model2vec)))
         commands.append(("model2vec", python("model2vec", options.model2vec)))
@@ -154,21 +180,20 @@ def main():
         running = [contestant for contestant in everyone if not contestant.error]
         for contestant in running:
             score(contestant, sets, sentences, folder)
-            contestant.ask("round", options.seconds)
+            contestant.ask("round", options.seconds, options.call)
         for number in range(options.rounds):
             for place in range(len(running)):
-                contestant = running[(place + number) % len(running)]
-                answer = contestant.ask("round", options.seconds)
-                contestant.rates.append(answer["sentences"] / answer["seconds"])
+                running[(place + number) % len(running)].round(options.seconds, options.call)
     rows = [
         {
             "model": contestant.name, "skipped": contestant.error, "dimension": contestant.dimension, "sts": contestant.scores,
             "sentences_per_second": statistics.median(contestant.rates) if contestant.rates else None,
             "rounds": contestant.rates,
+            "cpu_microseconds": statistics.median(contestant.costs) if contestant.costs else None,
         }
         for contestant in everyone
     ]
-    report = {"threads": options.threads, "seconds": options.seconds, "texts": len(lines), "models": rows}
+    report = {"threads": options.threads, "call": options.call, "seconds": options.seconds, "texts": len(lines), "models": rows}
     if options.json:
         Path(options.json).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(table(rows, list(sets)))
@@ -176,13 +201,15 @@ def main():
 
 
 def table(rows, sets):
-    lines = ["| model | dimension | " + " | ".join(sets) + " | sentences a second |", "|---|---:|" + "---:|" * (len(sets) + 1)]
+    lines = ["| model | dimension | " + " | ".join(sets) + " | sentences a second | CPU µs a sentence |"]
+    lines.append("|---|---:|" + "---:|" * (len(sets) + 2))
     for row in rows:
         if row["skipped"]:
-            lines.append(f"| {row['model']} | skipped: {row['skipped']} |" + " |" * (len(sets) + 1))
+            lines.append(f"| {row['model']} | skipped: {row['skipped']} |" + " |" * (len(sets) + 2))
             continue
         scores = " | ".join(f"{row['sts'][name]:.2f}" for name in sets)
-        lines.append(f"| {row['model']} | {row['dimension']} | {scores} | {row['sentences_per_second']:,.0f} |")
+        cpu = "" if row["cpu_microseconds"] is None else f"{row['cpu_microseconds']:.3f}"
+        lines.append(f"| {row['model']} | {row['dimension']} | {scores} | {row['sentences_per_second']:,.0f} | {cpu} |")
     return "\n".join(lines)
 
 

@@ -2,7 +2,8 @@
 
 Answers each line of standard input with a line of JSON, as rust/src/main.rs does:
 `vectors FROM TO` encodes the lines of FROM and writes their vectors to TO, as little-endian f32;
-`round SECONDS` encodes TEXT for so long, from where the last round ended.
+`round SECONDS CALL` encodes TEXT for so long, from where the last round ended, CALL texts at a time; of a CALL of 0 a call
+takes about a tenth of a second.
 """
 
 import json
@@ -20,6 +21,31 @@ def model2vec(model, threads):
 
     model = StaticModel.from_pretrained(model)
     return lambda texts: model.encode(texts, use_multiprocessing=threads > 1, multiprocessing_threshold=0)
+
+
+def limbeck(model, threads):
+    """MODEL is a folded file, read by the wheel."""
+    from limbeck import Student
+
+    return Student.load(model, threads=threads).encode
+
+
+def student_in_torch(model, threads):
+    """MODEL is the export to sentence-transformers; without the wheel `limbeck` PyTorch computes it."""
+    sys.modules["limbeck"] = None
+    return student_by_limbeck(model, threads)
+
+
+def student_by_limbeck(model, threads):
+    """MODEL is the export to sentence-transformers, whose module takes its vectors from the wheel `limbeck`."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(threads)
+    model = SentenceTransformer(model, device="cpu", trust_remote_code=True)
+    # Longer batches make PyTorch slower, by what it pads, and the wheel faster.
+    batch = 32 if sys.modules["limbeck"] is None else 1024
+    return lambda texts: model.encode(texts, batch_size=batch)
 
 
 def sentence_transformers(model, threads):
@@ -121,6 +147,9 @@ def linked(model, files):
 
 
 KINDS = {
+    "limbeck": limbeck,
+    "student-in-torch": student_in_torch,
+    "student-by-limbeck": student_by_limbeck,
     "model2vec": model2vec,
     "sentence-transformers": sentence_transformers,
     "sentence-transformers-onnx": sentence_transformers_onnx,
@@ -152,12 +181,14 @@ def main():
             vectors.tofile(order[2])
             answer({"dimension": vectors.shape[1]})
         elif order[0] == "round":
+            fixed = int(order[2])
+            call = fixed or call
             start, sentences = time.perf_counter(), 0
             while time.perf_counter() - start < float(order[1]):
                 end, began = min(at + call, len(lines)), time.perf_counter()
                 encode(lines[at:end])
                 sentences += end - at
-                if end - at == call and time.perf_counter() - began < CALL_SECONDS:
+                if not fixed and end - at == call and time.perf_counter() - began < CALL_SECONDS:
                     call = min(2 * call, CALL_MOST)
                 at = end % len(lines)
             answer({"sentences": sentences, "seconds": time.perf_counter() - start})

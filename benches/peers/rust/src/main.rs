@@ -4,14 +4,18 @@
 //!
 //! It answers each line of standard input with a line of JSON, as `worker.py` does:
 //! - `vectors FROM TO` encodes the lines of FROM and writes their vectors to TO, as little-endian f32;
-//! - `round SECONDS` encodes TEXT for so long, from where the last round ended.
+//! - `round SECONDS CALL` encodes TEXT for so long, from where the last round ended, CALL texts at a time; of a CALL of
+//!   0 a call takes about a tenth of a second.
 
 use std::error::Error;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use limbeck_encoder::{Encoder, Student, Tokenizer};
+use limbeck_encoder::Student;
+#[cfg(feature = "teacher")]
+use limbeck_encoder::{Encoder, Tokenizer};
+#[cfg(feature = "teacher")]
 use limbeck_teacher::{LIBRARY_VARIABLE, OnnxEncoder, OnnxOptions, Runtime};
 use model2vec_rs::model::StaticModel;
 
@@ -23,6 +27,7 @@ const CALL_MOST: usize = 4_096;
 
 enum Model {
     Limbeck(Student),
+    #[cfg(feature = "teacher")]
     Teacher(Box<OnnxEncoder>),
     Model2Vec(StaticModel),
 }
@@ -31,6 +36,7 @@ impl Model {
     fn open(kind: &str, path: &str, threads: usize) -> Result<Self> {
         match kind {
             "limbeck" => Ok(Self::Limbeck(Student::load(Path::new(path))?.with_threads(threads)?)),
+            #[cfg(feature = "teacher")]
             "limbeck-teacher" => {
                 let library = std::env::var_os(LIBRARY_VARIABLE).ok_or(LIBRARY_VARIABLE)?;
                 let runtime = Runtime::load(Path::new(&library))?;
@@ -47,6 +53,7 @@ impl Model {
     fn encode(&self, texts: &[String]) -> Result<Vec<f32>> {
         match self {
             Self::Limbeck(student) => Ok(student.encode(texts)?.into_vec()),
+            #[cfg(feature = "teacher")]
             Self::Teacher(teacher) => {
                 let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
                 Ok(teacher.encode(&texts)?.into_vec())
@@ -64,14 +71,17 @@ struct Text {
 }
 
 impl Text {
-    fn round(&mut self, model: &Model, seconds: f64) -> Result<String> {
+    fn round(&mut self, model: &Model, seconds: f64, fixed: usize) -> Result<String> {
         let (start, mut sentences) = (Instant::now(), 0);
+        if fixed > 0 {
+            self.call = fixed;
+        }
         while start.elapsed().as_secs_f64() < seconds {
             let end = (self.at + self.call).min(self.lines.len());
             let began = Instant::now();
             model.encode(&self.lines[self.at..end])?;
             sentences += end - self.at;
-            if end - self.at == self.call && began.elapsed().as_secs_f64() < CALL_SECONDS {
+            if fixed == 0 && end - self.at == self.call && began.elapsed().as_secs_f64() < CALL_SECONDS {
                 self.call = (2 * self.call).min(CALL_MOST);
             }
             self.at = end % self.lines.len();
@@ -108,7 +118,7 @@ fn main() -> Result<()> {
         let line = line?;
         let answer = match line.split('\t').collect::<Vec<_>>().as_slice() {
             ["vectors", from, to] => vectors(&model, from, to)?,
-            ["round", seconds] => text.round(&model, seconds.parse()?)?,
+            ["round", seconds, call] => text.round(&model, seconds.parse()?, call.parse()?)?,
             _ => return Err(format!("{line:?} is no order").into()),
         };
         println!("{answer}");
