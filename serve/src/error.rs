@@ -40,6 +40,7 @@ pub enum Error {
     },
     /// A file that should hold the key can't be read.
     #[error("cannot read the key in {}", path.display())]
+    #[diagnostic(help("put the key alone into the file: openssl rand -hex 24 > {}", path.display()))]
     KeyFile {
         /// The file.
         path: PathBuf,

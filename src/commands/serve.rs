@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     model: String,
 
     /// The address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
     address: SocketAddr,
 
     /// The name that clients ask for; given again, one more. By default that of the file or folder
