@@ -7,7 +7,7 @@ use crate::{lexical::DENSE_WEIGHT, normalise};
 ///
 /// ```
 /// let mut short = Vec::new();
-/// limbeck_encoder::shorten_into(&[0.36, 0.48, 0.8], 2, 0, &mut short);
+/// limbeck_encoder::shorten_into(&[3.0, 4.0, 12.0], 2, 0, &mut short);
 /// assert_eq!(short, [0.6, 0.8]);
 /// ```
 ///
