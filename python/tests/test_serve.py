@@ -22,7 +22,8 @@ def serving(model, *arguments):
     command = [limbeck.command(), "serve", "--model", str(model), "--name", "small", "--address", "127.0.0.1:0"]
     environment = {**os.environ, "LIMBECK_TEST_KEY": KEY}
     command += ["--key-env", "LIMBECK_TEST_KEY", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
         # The pipe of the log must not fill.
         log = threading.Thread(target=process.stderr.read)
         log.start()

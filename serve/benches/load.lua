@@ -1,6 +1,7 @@
 -- Requests for wrk: each asks for the vectors of the next TEXTS lines of the file LINES, written as ENCODING.
 --
---   LINES=texts.txt TEXTS=1024 ENCODING=base64 wrk -t1 -c64 -d60s --latency -s serve/benches/load.lua http://127.0.0.1:8080
+--   LINES=texts.txt TEXTS=1024 ENCODING=base64 \
+--     wrk -t1 -c64 -d60s --latency -s serve/benches/load.lua http://127.0.0.1:8080
 --
 -- The service takes 32 times its --max-texts at once; what it refuses, wrk counts as "Non-2xx".
 

@@ -1,5 +1,5 @@
-//! [`Gate`]: how much is asked for at once. A request counts from its last byte in to the last byte of its answer out, so
-//! that slow clients take no place; the bytes of their bodies count as they come.
+//! [`Gate`]: how much is asked for at once. A request counts from its last byte in to the last byte of its answer out,
+//! so that slow clients take no place; the bytes of their bodies count as they come.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -26,8 +26,8 @@ use tokenizer::TokenizerFiles;
 /// batch unless it is told otherwise. With more, some of its versions refuse to start.
 const POSITIONS: usize = 16_384;
 
-/// Writes a folder with `model.onnx`, the files from which transformers and transformers.js load the tokenizer, and what
-/// text-embeddings-inference reads beside them: sizes in `config.json`, and `1_Pooling/config.json`.
+/// Writes a folder with `model.onnx`, the files from which transformers and transformers.js load the tokenizer, and
+/// what text-embeddings-inference reads beside them: sizes in `config.json`, and `1_Pooling/config.json`.
 ///
 /// # Errors
 /// As [`write_onnx`]; a folder that holds a student, whose own files would be overwritten.
