@@ -27,6 +27,7 @@ SOURCES += [
     "training",
     "teacher",
     "student",
+    "serve",
     "python",
     "benches",
     "pipelines",

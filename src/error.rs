@@ -222,6 +222,11 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Encoder(#[from] limbeck_encoder::Error),
+    /// The service.
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Serve(#[from] limbeck_serve::Error),
     /// Files and texts.
     #[error(transparent)]
     #[diagnostic(transparent)]

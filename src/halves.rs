@@ -1,7 +1,8 @@
 //! Vectors of two halves: a dense one, and a lexical one behind it.
 
-use limbeck_encoder::lexical::DENSE_WEIGHT;
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, LexicalHalf, SearchSide, normalise};
+use limbeck_encoder::{
+    Embeddings, EncodeError, Encoder, EncoderInfo, LexicalHalf, SearchSide, normalise, shorten_into,
+};
 
 /// The width of the dense half of the encoder's vectors: all of them, where it has no lexical half.
 pub fn dense_dimension(encoder: &dyn Encoder) -> usize {
@@ -16,15 +17,7 @@ pub fn truncated(vectors: Embeddings, dimension: usize, lexical: usize) -> Embed
         return vectors;
     }
     let mut values = Vec::with_capacity(vectors.rows() * (dimension + lexical));
-    for row in vectors.iter() {
-        let start = values.len();
-        values.extend_from_slice(&row[..dimension]);
-        normalise(&mut values[start..]);
-        if lexical > 0 {
-            values[start..].iter_mut().for_each(|value| *value *= DENSE_WEIGHT);
-        }
-        values.extend_from_slice(&row[dense..]);
-    }
+    vectors.iter().for_each(|row| shorten_into(row, dimension, lexical, &mut values));
     Embeddings::new(values, dimension + lexical)
 }
 
@@ -123,7 +116,7 @@ impl Encoder for LexicalEncoder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use limbeck_encoder::lexical::{LEXICAL_WEIGHT, LexicalTable};
+    use limbeck_encoder::lexical::{DENSE_WEIGHT, LEXICAL_WEIGHT, LexicalTable};
 
     use super::*;
     use crate::measure::test_support::FakeEncoder;

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{embeddings::Embeddings, lexical::LexicalHalf};
+use crate::{TokenBatch, embeddings::Embeddings, lexical::LexicalHalf};
 
 /// The error of an engine that cannot encode: the engine's own error, boxed.
 pub type EncodeError = Box<dyn StdError + Send + Sync + 'static>;
@@ -61,4 +61,33 @@ pub trait Encoder: Send + Sync {
     fn lexical(&self) -> Option<&LexicalHalf> {
         None
     }
+    /// The tokens that the engine reads, where it shows them.
+    fn token_encoder(&self) -> Option<&dyn TokenEncoder> {
+        None
+    }
+}
+
+/// An engine that shows the tokens it reads, and takes texts as tokens.
+pub trait TokenEncoder: Send + Sync {
+    /// The ids that the engine reads of each text: cut to its limit, with the prompt and the special tokens around.
+    ///
+    /// # Errors
+    /// When a text can't be tokenised.
+    fn ids_of(&self, texts: &[&str]) -> Result<TokenBatch, EncodeError>;
+
+    /// As [`TokenEncoder::ids_of`], for texts that are given by their own ids, without special tokens.
+    ///
+    /// # Errors
+    /// When the limit leaves no room for the special tokens.
+    fn ids_around(&self, own: &TokenBatch) -> Result<TokenBatch, EncodeError>;
+
+    /// Ids lie below this number.
+    fn vocabulary(&self) -> usize;
+
+    /// The vectors of ids that [`TokenEncoder::ids_of`] or [`TokenEncoder::ids_around`] gave, without a lexical half:
+    /// ids tell no words.
+    ///
+    /// # Errors
+    /// When an id is outside the vocabulary, or the engine fails.
+    fn encode_ids(&self, ids: &TokenBatch) -> Result<Embeddings, EncodeError>;
 }

@@ -62,15 +62,17 @@ pub mod files;
 pub mod folded;
 pub mod lexical;
 mod normalise;
+mod shorten;
 mod tokenizer;
 mod words;
 
 pub use batch::TokenBatch;
 pub use embeddings::Embeddings;
-pub use encode::{EncodeError, Encoder, EncoderInfo, SearchSide};
+pub use encode::{EncodeError, Encoder, EncoderInfo, SearchSide, TokenEncoder};
 pub use error::{Error, Result};
 pub use folded::{Precision, Student};
 pub use lexical::LexicalHalf;
 pub use normalise::normalise;
+pub use shorten::shorten_into;
 pub use tokenizer::{KeptSide, Special, TOKENIZER_FILES, Tokenizer, Truncation};
 pub use words::WordTokenizer;

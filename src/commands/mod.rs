@@ -33,6 +33,8 @@ mod print_scores;
 mod report;
 mod run;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod simcse;
 mod table;
 mod train_teacher;
@@ -154,6 +156,12 @@ enum Command {
     Export(export::Arguments),
     /// Encode texts: a vector for every row, an empty one too
     Encode(encode::Arguments),
+    /// Answer OpenAI's /v1/embeddings with a model, over HTTP
+    ///
+    /// Prints the address, and answers until it is stopped: POST /v1/embeddings, GET /v1/models, /health, and /metrics
+    /// for Prometheus. Requests that come together are encoded together.
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Arguments>),
     /// Score models on graded sentence pairs, on search, classes and clusters, in one space with another model, on
     /// fidelity to a teacher and on word order
     ///
@@ -215,6 +223,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::Export(arguments) => (export::run(&arguments, monitor), NOTHING_KEPT),
         Command::Encode(arguments) => (encode::run(&arguments, monitor), NOTHING_KEPT),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => (serve::run(&arguments, monitor), NOTHING_KEPT),
         Command::Evaluate(arguments) => (evaluate::run(&arguments, monitor), NOTHING_KEPT),
         Command::WordOrder(arguments) => (word_order::run(&arguments, monitor), NOTHING_KEPT),
         Command::Bench(arguments) => (bench::run(&arguments, monitor), NOTHING_KEPT),

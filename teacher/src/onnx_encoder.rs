@@ -7,6 +7,7 @@ mod sessions;
 mod signature;
 mod summary;
 mod tensors;
+mod token_ids;
 mod trial;
 
 use std::fs;
@@ -14,7 +15,9 @@ use std::path::Path;
 
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::{sha256_bytes, sha256_file};
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, KeptSide, SearchSide, TokenBatch, Tokenizer};
+use limbeck_encoder::{
+    Embeddings, EncodeError, Encoder, EncoderInfo, KeptSide, SearchSide, TokenBatch, TokenEncoder, Tokenizer,
+};
 
 use self::beside::FilesBeside;
 use self::metadata::{ExportMetadata, TokenLimit};
@@ -263,5 +266,8 @@ impl Encoder for OnnxEncoder {
 
     fn info(&self) -> EncoderInfo {
         self.info.clone()
+    }
+    fn token_encoder(&self) -> Option<&dyn TokenEncoder> {
+        Some(self)
     }
 }

@@ -8,7 +8,7 @@ use limbeck_data::Monitor;
 use limbeck_data::assets::{AssetStore, runtime_uri};
 use limbeck_data::cache::Fingerprint;
 use limbeck_data::files::sha256_file;
-use limbeck_encoder::{Encoder, Precision, Tokenizer};
+use limbeck_encoder::{Encoder, Precision, TokenBatch, Tokenizer};
 use limbeck_teacher::embed::Teacher;
 use limbeck_teacher::onnx;
 use limbeck_teacher::{Error, OnnxDevice, OnnxEncoder, OnnxOptions, Pooler, Runtime, TeacherFolder};
@@ -60,6 +60,20 @@ fn models_of_every_exporter_give_the_mean_of_their_token_vectors() {
             }
         }
     }
+}
+
+#[test]
+fn a_text_s_own_ids_get_the_prefix_and_special_tokens_and_give_its_vector() {
+    let (runtime, prefix) = (runtime(), "cat ".to_owned());
+    let options = OnnxOptions { prefix: Some(prefix), max_tokens: Some(4), ..OnnxOptions::default() };
+    let encoder = load(&runtime, "tokens.onnx", &options).unwrap();
+    let tokens = encoder.token_encoder().unwrap();
+    let texts = ["dog", "", "dog sat the"];
+    let own: TokenBatch = [&[6][..], &[], &[6, 7, 4]].into_iter().collect();
+    let ids = tokens.ids_around(&own).unwrap();
+    assert_eq!(ids.iter().collect::<Vec<_>>(), [&[2, 5, 6, 3][..], &[2, 5, 3], &[2, 5, 6, 3]]);
+    assert_eq!(tokens.ids_of(&texts).unwrap(), ids);
+    assert_eq!(tokens.encode_ids(&ids).unwrap(), encoder.encode(&texts).unwrap());
 }
 
 #[test]

@@ -98,6 +98,24 @@ fn onnx_exports_have_the_students_vectors() {
 }
 
 #[test]
+fn an_onnx_export_holds_what_text_embeddings_inference_reads() {
+    let project = exported("onnx");
+    for (name, _) in KINDS {
+        let json = |file: &str| project.json(format!("out/{name}/{file}"));
+        let (config, tokenizer) = (json("config.json"), json("tokenizer.json"));
+        for key in ["hidden_size", "num_hidden_layers", "max_position_embeddings"] {
+            assert!(config[key].is_u64(), "{key} is missing in {config}");
+        }
+        assert!(config["architectures"].is_array() && config["model_type"].is_string());
+        let padding = json("tokenizer_config.json")["pad_token"].take();
+        assert_eq!(config["pad_token_id"], tokenizer["model"]["vocab"][padding.as_str().unwrap()]);
+        let pooling = json("1_Pooling/config.json");
+        let modes = ["cls_token", "mean_tokens"].map(|mode| &pooling[format!("pooling_mode_{mode}")]);
+        assert_eq!(modes, [&false, &true]);
+    }
+}
+
+#[test]
 fn int8_onnx_exports_are_near_to_the_students_vectors() {
     let project = exported("onnx --precision int8");
     for (name, _) in KINDS {

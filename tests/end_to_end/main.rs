@@ -19,6 +19,7 @@ mod results;
 mod resuming;
 mod running;
 mod searching;
+mod serving;
 mod shared;
 mod snapshots;
 #[path = "../support/mod.rs"]

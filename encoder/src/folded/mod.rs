@@ -32,6 +32,7 @@ mod student;
 mod table;
 #[cfg(test)]
 mod tests;
+mod token_ids;
 mod write;
 
 pub use file::is_folded;

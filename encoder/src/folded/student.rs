@@ -11,11 +11,12 @@ use super::{
     simd::Level,
 };
 use crate::{
-    Embeddings, EncodeError, Encoder, EncoderInfo, Error, LexicalHalf, Result, Special, TokenBatch, Tokenizer,
+    Embeddings, EncodeError, Encoder, EncoderInfo, Error, LexicalHalf, Result, Special, TokenBatch, TokenEncoder,
+    Tokenizer,
 };
 
 /// How many texts are encoded together.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// A student opened from its folded file. It encodes texts on the CPU.
 ///
@@ -27,7 +28,7 @@ pub struct Student {
     tokenizer: Tokenizer,
     pub(super) level: Level,
     threads: usize,
-    pool: Option<ThreadPool>,
+    pub(super) pool: Option<ThreadPool>,
 }
 
 impl std::fmt::Debug for Student {
@@ -292,5 +293,8 @@ impl Encoder for Student {
 
     fn lexical(&self) -> Option<&LexicalHalf> {
         Student::lexical(self)
+    }
+    fn token_encoder(&self) -> Option<&dyn TokenEncoder> {
+        Some(self)
     }
 }

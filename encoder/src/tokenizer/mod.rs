@@ -142,10 +142,7 @@ impl Tokenizer {
         max_tokens: Option<usize>,
         out: &mut Vec<u32>,
     ) -> Result<()> {
-        let reference = (special == Special::With).then(|| self.reference()).transpose()?;
-        let (before, after) = reference.map_or((&[][..], &[][..]), |reference| (&reference.before, &reference.after));
-        let (special, max_tokens) = (before.len() + after.len(), max_tokens.unwrap_or(usize::MAX));
-        let room = max_tokens.checked_sub(special).ok_or(Error::NoRoom { max_tokens, special })?;
+        let (before, after, room) = self.special_ids(special, max_tokens)?;
         let start = out.len();
         out.extend_from_slice(before);
         if let Err(error) = self.own_ids(text, room, out) {
@@ -154,6 +151,34 @@ impl Tokenizer {
         }
         out.extend_from_slice(after);
         Ok(())
+    }
+
+    /// Appends `ids`, a text's own, as [`Tokenizer::encode_into`] appends those of a text: cut at the end, with the
+    /// special tokens around.
+    ///
+    /// # Errors
+    /// When `max_tokens` leaves no room for the special tokens.
+    pub fn surround_into(
+        &self,
+        ids: &[u32],
+        special: Special,
+        max_tokens: Option<usize>,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        let (before, after, room) = self.special_ids(special, max_tokens)?;
+        out.extend_from_slice(before);
+        out.extend_from_slice(&ids[..ids.len().min(room)]);
+        out.extend_from_slice(after);
+        Ok(())
+    }
+
+    /// The special tokens before and after a text, and how many of its own ids they leave room for.
+    fn special_ids(&self, special: Special, max_tokens: Option<usize>) -> Result<(&[u32], &[u32], usize)> {
+        let reference = (special == Special::With).then(|| self.reference()).transpose()?;
+        let (before, after) = reference.map_or((&[][..], &[][..]), |reference| (&reference.before, &reference.after));
+        let (special, max_tokens) = (before.len() + after.len(), max_tokens.unwrap_or(usize::MAX));
+        let room = max_tokens.checked_sub(special).ok_or(Error::NoRoom { max_tokens, special })?;
+        Ok((before, after, room))
     }
 
     /// Appends the first `room` of the text's own ids.

@@ -1,6 +1,6 @@
 //! A static model of another library as an [`Encoder`].
 
-use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Student};
+use limbeck_encoder::{Embeddings, EncodeError, Encoder, EncoderInfo, Student, TokenBatch, TokenEncoder};
 use serde_json::Value;
 
 /// A folded static model that truncates texts as its own library does.
@@ -39,5 +39,28 @@ impl Encoder for StaticEncoder {
 
     fn info(&self) -> EncoderInfo {
         self.student.info()
+    }
+
+    fn token_encoder(&self) -> Option<&dyn TokenEncoder> {
+        Some(self)
+    }
+}
+
+impl TokenEncoder for StaticEncoder {
+    fn ids_of(&self, texts: &[&str]) -> Result<TokenBatch, EncodeError> {
+        let texts: Vec<&str> = texts.iter().map(|text| self.cut(text)).collect();
+        self.student.ids_of(&texts)
+    }
+
+    fn ids_around(&self, own: &TokenBatch) -> Result<TokenBatch, EncodeError> {
+        self.student.ids_around(own)
+    }
+
+    fn vocabulary(&self) -> usize {
+        self.student.vocabulary()
+    }
+
+    fn encode_ids(&self, ids: &TokenBatch) -> Result<Embeddings, EncodeError> {
+        self.student.encode_ids(ids)
     }
 }

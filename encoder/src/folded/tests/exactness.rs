@@ -1,7 +1,7 @@
 //! The precisions' errors, and the conditions that must not change a vector's bits.
 
 use super::*;
-use crate::{Error, TokenBatch, folded::simd::Level};
+use crate::{Encoder as _, Error, Special, TokenBatch, folded::simd::Level};
 
 fn batch(sentences: &[Vec<u32>]) -> TokenBatch {
     sentences.iter().map(Vec::as_slice).collect()
@@ -110,6 +110,30 @@ fn neither_neighbours_nor_threads_nor_order_change_a_vector() {
             let alone = student.encode_tokens(&batch(std::slice::from_ref(sentence))).unwrap();
             assert_eq!(alone.row(0), all.row(row), "{precision:?}, row {row}");
         }
+    }
+}
+
+#[test]
+fn a_token_encoder_gives_the_bits_of_the_texts_on_any_number_of_threads() {
+    let sizes = every_make()[0];
+    let mut parts = student(sizes, 8, |_| 1.0);
+    parts.max_tokens = Some(3);
+    let (_folder, path, alone) = open(&parts, Precision::Int8);
+    let threads = Student::load(&path).unwrap().with_threads(3).unwrap();
+    let texts: Vec<String> = (0..150).map(|at| format!("w{} w{} w{} w4", at % 40, at % 7, at % 11)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let whole: TokenBatch = texts
+        .iter()
+        .map(|text| alone.tokenizer().encode_batch(&[text], Special::Without, None))
+        .fold(TokenBatch::new(), |mut all, one| {
+            all.push(one.unwrap().row(0));
+            all
+        });
+    for student in [&alone, &threads] {
+        let tokens = student.token_encoder().unwrap();
+        let ids = tokens.ids_of(&texts).unwrap();
+        assert_eq!((ids.longest(), &ids), (3, &tokens.ids_around(&whole).unwrap()));
+        assert_eq!(tokens.encode_ids(&ids).unwrap(), alone.encode(&texts).unwrap());
     }
 }
 
