@@ -16,6 +16,7 @@ mod columns;
 mod common;
 mod completions;
 mod distil;
+mod each_arguments;
 mod embed;
 mod encode;
 mod evaluate;
@@ -201,6 +202,8 @@ pub fn run(cli: Cli) -> Result<()> {
     let interrupt = interrupt(cli.log)?;
     let monitor = Monitor::new(&terminal, &interrupt);
     let (done, kept) = match cli.command {
+        Command::Encode(arguments) if arguments.each.each => (encode::run(&arguments, monitor), FILES_KEPT),
+        Command::Embed(arguments) if arguments.each.each => (embed::run(&arguments, monitor), FILES_KEPT),
         Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
         Command::Collection(arguments) => (collection::run(&arguments, monitor), "what was finished is kept"),
         Command::Search(arguments) => (search::run(&arguments, monitor), NOTHING_KEPT),
@@ -229,5 +232,6 @@ pub fn run(cli: Cli) -> Result<()> {
 
 const CHECKPOINT_KEPT: &str = "the last checkpoint is kept";
 const SHARDS_KEPT: &str = "the cache's finished shards are kept";
+const FILES_KEPT: &str = "the finished files are kept";
 /// Of commands that write their result whole or not at all.
 const NOTHING_KEPT: &str = "nothing of this is kept";
