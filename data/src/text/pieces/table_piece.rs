@@ -23,9 +23,8 @@ pub(super) fn rows(file: &TextFile, columns: &PieceColumns) -> Result<PieceRows>
         }
         let texts = open(file, columns.text.as_deref().filter(|_| !is_plain), &options)?;
         let is_kept = columns.with_text || !names.is_empty();
-        return Ok(in_batches(is_kept.then(|| vec![TEXT.to_owned()]).unwrap_or_default(), false, {
-            texts.map(move |text| text.map(|text| vec![text]))
-        }));
+        let kept = if is_kept { vec![TEXT.to_owned()] } else { Vec::new() };
+        return Ok(in_batches(kept, false, texts.map(|text| text.map(|text| vec![text]))));
     }
     let table = TableReader::open_as(file.format, &file.path, &options)?;
     let text = match &columns.text {
