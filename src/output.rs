@@ -179,7 +179,11 @@ pub fn embedding_column(
         VectorType::F32 => Arc::new(Float32Array::from(all.to_vec())),
         VectorType::F16 => Arc::new(Float16Array::from_iter_values(all.iter().map(|&x| f16::from_f32(x)))),
         VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
-        VectorType::Binary => Arc::new(UInt8Array::from_iter_values(vectors.iter().flat_map(binary))),
+        VectorType::Binary => {
+            let mut bytes = Vec::with_capacity(vectors.rows() * kind.width(vectors.dimension()));
+            vectors.iter().for_each(|row| bytes.extend(binary(row)));
+            Arc::new(UInt8Array::from(bytes))
+        }
     };
     let item = Arc::new(Field::new("item", values.data_type().clone(), false));
     Ok(FixedSizeListArray::try_new(item, kind.width(vectors.dimension()) as i32, values, None)?)

@@ -11,12 +11,12 @@ use limbeck_data::cache::{CacheSpec, GoneTexts, change_text};
 use limbeck_data::{VectorType, files};
 use limbeck_encoder::Tokenizer;
 use limbeck_teacher::OnnxEncoder;
-use limbeck_teacher::embed::{EmbedJob, TextSources, run as embed};
+use limbeck_teacher::embed::{EmbedJob, TextChunks, TextSources, run as embed};
 
 use super::api::{self, ApiArguments};
 use super::common::{ModelArguments, locate, print_path, set_threads};
 use super::each_arguments::{EachArguments, shard};
-use super::input::{LeftOutTexts, TextArguments};
+use super::input::{LeftOutTexts, TextArguments, has_pieces};
 use super::overwrite_guard::refuse_cache;
 use crate::cache_teacher::CacheTeacher;
 use crate::error::{Error, Result};
@@ -64,8 +64,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PRECISION", default_value = "f16", value_parser = storage)]
     storage: VectorType,
 
-    /// Make only every Nth shard, from the Ith (from 0), so that N machines fill one cache; with --each every Nth file
-    /// or row group
+    /// Make only the Ith of N parts (from 0), so that N machines fill one cache: of a folder or a Parquet file every
+    /// Nth file or row group, of another file every Nth shard
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u32, u32)>,
 
@@ -104,7 +104,8 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     };
     arguments.text.note_other_files(&arguments.input, monitor)?;
     let left_out = LeftOutTexts::default();
-    let mut texts = arguments.text.chunks(&arguments.input, &left_out)?.peekable();
+    let (texts, own_hash) = texts_of(arguments, &left_out)?;
+    let mut texts = texts.peekable();
     if let Some(Err(_)) = texts.peek() {
         // Before the vocabulary is embedded rather than after it.
         texts.next().transpose()?;
@@ -119,8 +120,9 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         }
         (None, path) => CacheTeacher::Onnx(Box::new(open_onnx(arguments, &path.unwrap_or_default(), monitor)?)),
     };
-    let spec = teacher.spec(hash_of_text(arguments)?, arguments.storage)?;
-    let spec = CacheSpec { part: arguments.shard, ..spec };
+    let own_text = own_hash.is_some();
+    let spec = teacher.spec(own_hash.map_or_else(|| hash_of_text(arguments), Ok)?, arguments.storage)?;
+    let spec = CacheSpec { part: arguments.shard, own_text, ..spec };
     // The input may have grown since the cache was made.
     let again = arguments.text.chunks(&arguments.input, &LeftOutTexts::default())?;
     let is_grown = change_text(&arguments.to, &spec, again, GoneTexts::Refuse, monitor)?;
@@ -141,6 +143,18 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         note_new_texts("all", &summary, monitor);
     }
     print_path(&arguments.to)
+}
+
+/// The texts to embed; of a part that has files or row groups of its own, a hash of the layout of all too.
+fn texts_of(arguments: &Arguments, left_out: &LeftOutTexts) -> Result<(TextChunks<'static>, Option<String>)> {
+    let own = arguments.shard.filter(|_| has_pieces(&arguments.input));
+    Ok(match own {
+        Some(shard) => {
+            let (texts, hash) = arguments.text.chunks_of_shard(&arguments.input, shard, left_out)?;
+            (Box::new(texts), Some(hash))
+        }
+        None => (Box::new(arguments.text.chunks(&arguments.input, left_out)?), None),
+    })
 }
 
 /// Opens the teacher at `path`.

@@ -11,6 +11,7 @@ macro_rules! say {
 mod am_softmax;
 mod api;
 mod bench;
+mod cache;
 mod collection;
 mod columns;
 mod common;
@@ -125,6 +126,8 @@ enum Command {
     ///
     /// Blank lines and duplicates are left out. An interrupted job resumes after its last whole shard.
     Embed(Box<embed::Arguments>),
+    /// Check a cache that another program wrote, such as Spark or Ray
+    Cache(cache::Arguments),
     /// Join several teachers' caches of the same texts into one to distil from
     ///
     /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates
@@ -212,6 +215,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),
         Command::Vocabulary(arguments) => (vocabulary::run(&arguments, monitor), NOTHING_KEPT),
         Command::Embed(arguments) => (embed::run(&arguments, monitor), SHARDS_KEPT),
+        Command::Cache(arguments) => (cache::run(&arguments, monitor), NOTHING_KEPT),
         Command::Join(arguments) => (join::run(&arguments, monitor), SHARDS_KEPT),
         Command::Distil(arguments) => (distil::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::Simcse(arguments) => (simcse::run(&arguments, monitor), CHECKPOINT_KEPT),

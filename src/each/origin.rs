@@ -4,14 +4,12 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use limbeck_data::cache::ORIGIN_KEY;
 use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Result;
-
-/// The key in the metadata of a Parquet file.
-const KEY: &str = "limbeck.origin";
 
 /// What the vectors of a piece were made from. Files of equal origins hold the same bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,13 +43,13 @@ impl Origin {
         let read = std::panic::catch_unwind(|| ParquetMetaDataReader::new().parse_and_finish(&file));
         let Ok(Ok(metadata)) = read else { return Ok(Found::Damaged) };
         let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let origin = pairs.filter(|pair| pair.key == KEY).find_map(|pair| pair.value.as_deref());
+        let origin = pairs.filter(|pair| pair.key == ORIGIN_KEY).find_map(|pair| pair.value.as_deref());
         Ok(origin.and_then(|origin| serde_json::from_str(origin).ok()).map_or(Found::Other, Found::Origin))
     }
 
     /// The origin as a Parquet file holds it.
     pub(super) fn metadata(&self) -> KeyValue {
         let origin = serde_json::json!({ "input": self.input, "settings": self.settings });
-        KeyValue { key: KEY.into(), value: Some(origin.to_string()) }
+        KeyValue { key: ORIGIN_KEY.into(), value: Some(origin.to_string()) }
     }
 }

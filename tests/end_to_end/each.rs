@@ -319,3 +319,48 @@ fn a_student_is_distilled_from_the_files_of_embed_each() {
     project.succeed(&format!("distil --cache out --tokenizer teacher/tokenizer.json {student}"));
     assert!(project.has("student/model.safetensors"));
 }
+
+#[test]
+fn an_adopted_folder_is_checked_and_distilled_from() {
+    let project = Project::empty();
+    tiny_teacher(&project.path("teacher"), 1);
+    project.write("in/a.txt", sentences(200).join("\n"));
+    project.write("in/b.txt", sentences(300)[150..].join("\n"));
+    project.succeed("embed --teacher teacher --input in --to out --each");
+    project.succeed("cache adopt out").told(&["2 files with 350 rows, 50 duplicates among them", "2 files are new"]);
+    let student = "--to student --set distil.epochs=1 --set student.embedding=16";
+    project.succeed(&format!("distil --cache out --tokenizer teacher/tokenizer.json {student}"));
+    project.halve("out/a.txt.parquet");
+    project.fail("inspect out").told(&["a.txt.parquet", "hint: "]);
+}
+
+#[test]
+fn a_folder_without_parquet_is_not_adopted() {
+    let project = Project::empty();
+    project.write("out/a.txt", "a\n");
+    project.fail("cache adopt out").told(&["out"]);
+}
+
+#[test]
+fn a_part_of_a_cache_reads_its_own_files_alone() {
+    let project = Project::empty();
+    tiny_teacher(&project.path("teacher"), 1);
+    project.write("in/a.txt", sentences(200).join("\n"));
+    project.write("in/b.txt", sentences(300)[150..].join("\n"));
+    let embed = |shard: &str| format!("embed --teacher teacher --input in --to cache --shard {shard}");
+    project.succeed(&embed("0/2")).told(&["200 sentences"]);
+    // As large as before, and no text: only the part that owns it can tell.
+    let text = project.read("in/a.txt");
+    project.write("in/a.txt", vec![0xff; text.len()]);
+    project.succeed(&embed("1/2")).told(&["150 sentences"]);
+    project.fail(&embed("0/2")).told(&["in/a.txt"]);
+    project.write("in/a.txt", text);
+    project.succeed(&embed("0/2")).told(&["0 shards written, 1 kept"]);
+    let inspected = project.succeed("inspect cache").stdout;
+    assert!(
+        ["rows        350", "complete    true", "duplicates  50"].iter().all(|fact| inspected.contains(fact)),
+        "{inspected}"
+    );
+    let student = "--to student --set distil.epochs=1 --set student.embedding=16";
+    project.succeed(&format!("distil --cache cache {student}"));
+}

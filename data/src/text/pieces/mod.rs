@@ -124,6 +124,15 @@ impl TextPiece {
         name.into()
     }
 
+    /// The piece's name and the size of its file: enough to tell that an input is another one, without reading it.
+    ///
+    /// # Errors
+    /// The file is gone.
+    pub fn layout(&self) -> Result<String> {
+        let bytes = std::fs::metadata(&self.file.path).map_err(Error::io("read", &self.file.path))?.len();
+        Ok(format!("{}\t{bytes}\n", self.name.display()))
+    }
+
     /// The sha256 of what is read of the piece: of a Parquet file the stored bytes of its read columns, else of the
     /// file.
     ///
