@@ -89,6 +89,13 @@ pub enum Error {
         /// The ridge penalty.
         penalty: f64,
     },
+    /// A file that `--each` would write over, and did not write.
+    #[error("{}: a Parquet file lies there that --each did not write", path.display())]
+    #[diagnostic(help("name another folder by --to, or delete the file"))]
+    NotEach {
+        /// The file.
+        path: PathBuf,
+    },
     /// The same file or run was given twice.
     #[error("{} is given twice", path.display())]
     #[diagnostic(help("name each file once"))]

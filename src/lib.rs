@@ -31,6 +31,7 @@
 
 pub mod cache_teacher;
 pub mod commands;
+pub mod each;
 pub mod error;
 pub mod halves;
 mod json_file;

@@ -208,6 +208,31 @@ impl Opener<'_> {
         })
     }
 
+    /// As [`Opener::open`], with a hash of all of the model that its vectors depend on.
+    ///
+    /// # Errors
+    /// As [`Opener::open`], and a file that can't be read.
+    pub fn open_hashed(&self, name: &str, options: &ModelOptions) -> Result<(Box<dyn Encoder>, String)> {
+        let path = self.store.locate(&name.parse()?, self.monitor)?;
+        let files = match find_model(&path)? {
+            ModelFiles::Student(folder) => files_of(&folder),
+            ModelFiles::Folded(file) => vec![file],
+            ModelFiles::Static(folder) => static_folder::files_of(&folder)?.into(),
+            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } if options.engine == StudentEngine::Folded => {
+                let teacher = self.open_teacher(&path, options)?;
+                let fingerprint = teacher.cache_fingerprint(String::new())?;
+                return Ok((Box::new(teacher), files::sha256_bytes(format!("{fingerprint:?}").as_bytes())));
+            }
+            // Candle refuses them.
+            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Vec::new(),
+        };
+        let encoder = self.open(name, options)?;
+        let hashes = files.iter().map(|file| files::sha256_file(file)).collect::<limbeck_data::Result<String>>()?;
+        let info = encoder.info();
+        let key = format!("{hashes} {} {}", info.engine, info.precision);
+        Ok((encoder, files::sha256_bytes(key.as_bytes())))
+    }
+
     /// Opens a teacher: a BERT folder, which is exported to ONNX first, or an ONNX file.
     pub fn open_teacher(&self, path: &Path, options: &ModelOptions) -> Result<OnnxEncoder> {
         let precision = options.precision;

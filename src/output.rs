@@ -161,22 +161,36 @@ fn record_batch(
     vectors: &Embeddings,
     kind: VectorType,
 ) -> std::result::Result<RecordBatch, ParquetError> {
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    let embedding: ArrayRef = Arc::new(embedding_column(vectors, kind)?);
+    Ok(RecordBatch::try_from_iter([("text", texts), (EMBEDDING, embedding)])?)
+}
+
+/// The name of the column with the vectors.
+pub const EMBEDDING: &str = "embedding";
+
+/// The vectors as a column: a fixed-size list of f32, f16, i8 or u8.
+pub fn embedding_column(
+    vectors: &Embeddings,
+    kind: VectorType,
+) -> std::result::Result<FixedSizeListArray, ParquetError> {
     let all = vectors.as_slice();
     let values: ArrayRef = match kind {
         VectorType::F32 => Arc::new(Float32Array::from(all.to_vec())),
         VectorType::F16 => Arc::new(Float16Array::from_iter_values(all.iter().map(|&x| f16::from_f32(x)))),
         VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
-        VectorType::Binary => Arc::new(UInt8Array::from_iter_values(vectors.iter().flat_map(binary))),
+        VectorType::Binary => {
+            let mut bytes = Vec::with_capacity(vectors.rows() * kind.width(vectors.dimension()));
+            vectors.iter().for_each(|row| bytes.extend(binary(row)));
+            Arc::new(UInt8Array::from(bytes))
+        }
     };
     let item = Arc::new(Field::new("item", values.data_type().clone(), false));
-    let width = kind.width(vectors.dimension()) as i32;
-    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
-    let embedding: ArrayRef = Arc::new(FixedSizeListArray::try_new(item, width, values, None)?);
-    Ok(RecordBatch::try_from_iter([("text", texts), ("embedding", embedding)])?)
+    Ok(FixedSizeListArray::try_new(item, kind.width(vectors.dimension()) as i32, values, None)?)
 }
 
 /// An error of the disk keeps its kind.
-fn io_error(error: ParquetError) -> io::Error {
+pub fn io_error(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(inner) => inner.downcast().map_or_else(io::Error::other, |error| *error),
         other => io::Error::other(other),

@@ -9,8 +9,12 @@ pub fn int8(row: &[f32]) -> impl Iterator<Item = i8> {
 
 /// The signs of eight values a byte, see [`VectorType::Binary`].
 pub fn binary(row: &[f32]) -> impl Iterator<Item = u8> {
-    row.chunks(8)
-        .map(|eight| eight.iter().enumerate().fold(0, |byte, (at, &value)| byte | u8::from(value > 0.0) << (7 - at)))
+    let (eights, rest) = row.as_chunks::<8>();
+    let byte = |values: &[f32]| {
+        values.iter().enumerate().fold(0, |byte, (at, &value)| byte | u8::from(value > 0.0) << (7 - at))
+    };
+    // A whole chunk has a known length, which the compiler unrolls.
+    eights.iter().map(move |eight| byte(eight)).chain((!rest.is_empty()).then(|| byte(rest)))
 }
 
 #[cfg(test)]

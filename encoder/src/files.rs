@@ -3,9 +3,10 @@
 //! [`PendingFile`] writes under a temporary name in the folder where the file belongs, syncs the bytes and renames the
 //! file into place. Whatever happens, the path holds the old file or the new one. A killed process leaves its temporary
 //! file behind; [`remove_leftovers`] deletes such files, and a lock on each temporary file tells the files of
-//! living processes apart.
+//! living processes apart. [`PendingFile::claim`] takes the same lock to share work among processes: one of them writes
+//! a file, the others see that it is taken.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -67,10 +68,45 @@ impl PendingFile {
         // The permissions of any new file: the umask takes its bits away.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = builder.tempfile_in(&folder).map_err(FileError::new("create a temporary file in", &folder))?;
-        // The lock only tells `remove_leftovers` that the writer lives; a file system without locks works without it.
-        let _ = file.as_file().try_lock();
-        Ok(Self { path, folder, writer: BufWriter::with_capacity(1 << 16, file) })
+        loop {
+            let file = builder.tempfile_in(&folder).map_err(FileError::new("create a temporary file in", &folder))?;
+            // The lock only tells `remove_leftovers` that the writer lives. Another process may have taken the file for
+            // a leftover before it was locked.
+            if matches!(lock(file.as_file(), file.path()), Lock::Held | Lock::Unknown) {
+                return Ok(Self { path, folder, writer: BufWriter::with_capacity(1 << 16, file) });
+            }
+        }
+    }
+
+    /// [`PendingFile::create`], unless a living process has claimed the same path: then `None`. All processes that
+    /// claim a path write one temporary file, which is named after it, and its lock tells who does. A file system
+    /// without locks lets every process write a file of its own.
+    ///
+    /// # Errors
+    /// As [`PendingFile::create`].
+    pub fn claim(path: &Path) -> Result<Option<Self>, FileError> {
+        let path = followed(path)?;
+        let folder = folder_of(&path);
+        fs::create_dir_all(&folder).map_err(FileError::new("create the folder", &folder))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let temporary = folder.join(format!("{PREFIX}{name}{SUFFIX}"));
+        loop {
+            let opened = File::options().create(true).truncate(false).write(true).open(&temporary);
+            let file = opened.map_err(FileError::new("create", &temporary))?;
+            match lock(&file, &temporary) {
+                Lock::Taken => return Ok(None),
+                Lock::Lost => {}
+                Lock::Unknown => return Self::create_in_existing_folder(&path).map(Some),
+                Lock::Held => {
+                    // What a killed process had written.
+                    file.set_len(0).map_err(FileError::new("write", &temporary))?;
+                    let held = tempfile::TempPath::try_from_path(&temporary);
+                    let held = held.map_err(FileError::new("create", &temporary))?;
+                    let file = NamedTempFile::from_parts(file, held);
+                    return Ok(Some(Self { path, folder, writer: BufWriter::with_capacity(1 << 16, file) }));
+                }
+            }
+        }
     }
 
     /// Overwrites the first bytes of the file with `bytes`; later writes append to the end again.
@@ -119,6 +155,42 @@ impl Write for PendingFile {
     fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// What came of locking a temporary file.
+enum Lock {
+    /// This process holds it.
+    Held,
+    /// Another process holds it.
+    Taken,
+    /// The file was removed or renamed before it was locked.
+    Lost,
+    /// The file system has no locks.
+    Unknown,
+}
+
+/// Locks the temporary file that was opened at `path`.
+fn lock(file: &File, path: &Path) -> Lock {
+    match file.try_lock() {
+        Ok(()) if is_at(file, path) => Lock::Held,
+        Err(TryLockError::WouldBlock) if is_at(file, path) => Lock::Taken,
+        Ok(()) | Err(TryLockError::WouldBlock) => Lock::Lost,
+        Err(TryLockError::Error(_)) => Lock::Unknown,
+    }
+}
+
+/// Whether `file` still lies at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = |found: fs::Metadata| (found.dev(), found.ino());
+    file.metadata().is_ok_and(|ours| fs::metadata(path).is_ok_and(|found| place(found) == place(ours)))
+}
+
+/// Windows neither removes nor renames a file that another process has open.
+#[cfg(not(unix))]
+fn is_at(_file: &File, _path: &Path) -> bool {
+    true
 }
 
 /// The path behind a symbolic link, which has to be a file or nothing yet.
@@ -170,7 +242,10 @@ pub fn remove_leftovers(folder: &Path) -> Result<usize, FileError> {
         let entry = entry.map_err(FileError::new("list", folder))?;
         let name = entry.file_name();
         let is_temporary = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
-        if is_temporary && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+        let held = |file: File| matches!(lock(&file, &entry.path()), Lock::Held).then_some(file);
+        // The lock is held until the file is gone.
+        let file = if is_temporary { File::open(entry.path()).ok().and_then(held) } else { None };
+        if file.is_some() {
             removed += usize::from(fs::remove_file(entry.path()).is_ok());
         }
     }
@@ -193,5 +268,31 @@ mod tests {
         file.write_all(b"!").unwrap();
         assert_eq!(file.commit().unwrap(), 6);
         assert_eq!(fs::read(&path).unwrap(), b"Jello!");
+    }
+
+    #[test]
+    fn a_path_is_claimed_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut first = PendingFile::claim(&path).unwrap().unwrap();
+        assert!(PendingFile::claim(&path).unwrap().is_none());
+        first.write_all(b"first").unwrap();
+        first.commit().unwrap();
+        drop(PendingFile::claim(&path).unwrap().unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_claim_that_a_killed_process_left_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(folder.path().join(".limbeck-file.tmp"), b"half of a longer file").unwrap();
+        let mut file = PendingFile::claim(&path).unwrap().unwrap();
+        assert_eq!(remove_leftovers(folder.path()).unwrap(), 0);
+        file.write_all(b"whole").unwrap();
+        file.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(remove_leftovers(folder.path()).unwrap(), 0);
     }
 }

@@ -1,19 +1,23 @@
 //! `limbeck encode`: a vector for every row.
 
+mod each;
+
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use crate::halves::{dense_dimension, texts_without_known_words, truncated, unknown_words_line};
+use crate::models::ModelOptions;
 use crate::output::{Format, VectorWriter};
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::VectorType;
 use limbeck_data::text::{TextReader, read_lines};
-use limbeck_encoder::{EncoderInfo, LexicalHalf, Precision};
+use limbeck_encoder::{Embeddings, EncoderInfo, LexicalHalf, Precision};
 
 use super::common::{
-    ModelArguments, RunArguments, check_dimension, is_teacher, open_all, precision, refuse_teacher_options,
+    ModelArguments, Opened, RunArguments, check_dimension, is_teacher, open_all, precision, refuse_teacher_options,
 };
+use super::each_arguments::{EachArguments, shard};
 use super::input::TextArguments;
 use super::overwrite_guard::refuse_kept;
 use crate::error::{Error, Result};
@@ -23,6 +27,7 @@ use crate::error::{Error, Result};
     after_help = "Examples:\n  limbeck encode --model runs/quickstart/student --input texts.txt --to vectors.npy\n  \
                         limbeck encode --model student.limbeck --input texts.txt --dimension 128 --precision binary \
                         --to bits.npy\n  \
+                        limbeck encode --model student.limbeck --input articles --to vectors --each --keep id,url\n  \
                         echo 'A man plays a guitar.' | limbeck encode --model student.limbeck"
 )]
 pub(super) struct Arguments {
@@ -50,9 +55,16 @@ pub(super) struct Arguments {
     #[arg(long, value_enum)]
     format: Option<Format>,
 
-    /// The file to write; standard output by default
+    /// The file to write, or with --each the folder; standard output by default
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) each: EachArguments,
+
+    /// With --each: do only every Nth file or row group, from the Ith (from 0)
+    #[arg(long, value_name = "I/N", requires = "each", value_parser = shard)]
+    shard: Option<(u32, u32)>,
 
     /// Only the first N dimensions of every vector, scaled to length 1 again; of a vector with a lexical half, only the
     /// first N of its dense half
@@ -80,43 +92,82 @@ fn vector_type(name: &str) -> std::result::Result<VectorType, String> {
     name.parse().map_err(|_| "f32, f16, int8 or binary is expected".into())
 }
 
+impl Arguments {
+    /// How the model is run; the prefix given here stands in place of the model's own.
+    fn options(&self, run: &ModelArguments) -> ModelOptions {
+        run.options(self.prefix.as_ref().map(|_| ""), self.prompt.as_deref())
+    }
+}
+
+/// The vectors of a model as the options want them.
+struct ModelVectors<'a> {
+    model: &'a Opened,
+    prefix: &'a str,
+    /// The width of the dense half.
+    dense: usize,
+    /// The width of the lexical half.
+    lexical: usize,
+}
+
+impl<'a> ModelVectors<'a> {
+    /// Those of `model`, unless it can't give what the options want.
+    fn new(arguments: &'a Arguments, run: &ModelArguments, model: &'a Opened) -> Result<Self> {
+        if !is_teacher(model) {
+            refuse_teacher_options(run)?;
+            if arguments.prompt.is_some() {
+                return Err(Error::Usage(
+                    "--prompt is for a teacher; for a student give the text itself by --prefix".into(),
+                ));
+            }
+        }
+        let lexical = model.encoder.lexical().map_or(0, LexicalHalf::dimension);
+        let dense = arguments.dimension.unwrap_or_else(|| dense_dimension(&*model.encoder));
+        check_dimension(dense, model)?;
+        if arguments.precision == VectorType::Binary && model.encoder.lexical().is_some() {
+            return Err(Error::Usage(BINARY_HALVES.into()));
+        }
+        Ok(Self { model, prefix: arguments.prefix.as_deref().unwrap_or_default(), dense, lexical })
+    }
+
+    fn dimension(&self) -> usize {
+        self.dense + self.lexical
+    }
+
+    /// The whole vectors of `texts`, without the options' dimension.
+    fn whole(&self, texts: &[&str]) -> Result<Embeddings> {
+        let with_prefix = || texts.iter().map(|text| format!("{}{text}", self.prefix)).collect::<Vec<_>>();
+        let prefixed = (!self.prefix.is_empty()).then(with_prefix);
+        let prefixed: Option<Vec<&str>> = prefixed.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
+        self.model.encoder.encode(prefixed.as_deref().unwrap_or(texts)).map_err(|source| {
+            let what = format!("{} texts", texts.len());
+            Error::Encode { model: self.model.name.clone(), what, source }
+        })
+    }
+
+    /// The vectors of `texts`.
+    fn of(&self, texts: &[&str]) -> Result<Embeddings> {
+        Ok(truncated(self.whole(texts)?, self.dense, self.lexical))
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
+    if arguments.each.each {
+        return each::run(arguments, monitor);
+    }
     if let Some(extension) = compressed(arguments.to.as_deref()) {
         return Err(Error::Usage(format!("--to: nothing is written compressed; leave .{extension} out")));
     }
     let format = arguments.format.unwrap_or_else(|| by_name(arguments.to.as_deref()));
-    // The prefix given here stands in place of the model's own.
-    let own = arguments.prefix.as_ref().map(|_| "");
     let run = ModelArguments { run: arguments.run.clone(), precision: arguments.compute };
-    let opened = open_all(
-        std::slice::from_ref(&arguments.model),
-        &run,
-        &run.options(own, arguments.prompt.as_deref()),
-        monitor,
-    )?;
+    let opened = open_all(std::slice::from_ref(&arguments.model), &run, &arguments.options(&run), monitor)?;
     let [model] = opened.as_slice() else { return Ok(()) };
-    if !is_teacher(model) {
-        refuse_teacher_options(&run)?;
-        if arguments.prompt.is_some() {
-            return Err(Error::Usage(
-                "--prompt is for a teacher; for a student give the text itself by --prefix".into(),
-            ));
-        }
-    }
+    let model_vectors = ModelVectors::new(arguments, &run, model)?;
     if let Some(to) = &arguments.to {
         refuse_kept(to, [&arguments.input, Path::new(&arguments.model)])?;
     }
     let mut texts = open_texts(arguments, monitor)?;
-    let info = model.encoder.info();
-    let (half, at_once) = (model.encoder.lexical(), texts_at_once(&info));
-    let lexical = half.map_or(0, LexicalHalf::dimension);
-    let dense = arguments.dimension.unwrap_or_else(|| dense_dimension(&*model.encoder));
-    check_dimension(dense, model)?;
-    let (kind, dimension) = (arguments.precision, dense + lexical);
-    if kind == VectorType::Binary && half.is_some() {
-        return Err(Error::Usage(BINARY_HALVES.into()));
-    }
-    let prefix = arguments.prefix.as_deref().unwrap_or_default();
+    let (half, at_once) = (model.encoder.lexical(), texts_at_once(&model.encoder.info()));
+    let (kind, dimension) = (arguments.precision, model_vectors.dimension());
     let mut writer = match (format, &arguments.to) {
         (_, Some(path)) => VectorWriter::create(path, format, dimension, kind)?,
         (Format::Jsonl, None) => VectorWriter::to_stdout(dimension, kind),
@@ -130,15 +181,10 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         if chunk.is_empty() {
             break;
         }
-        let with_prefix = || chunk.iter().map(|text| format!("{prefix}{text}")).collect::<Vec<_>>();
-        let prefixed = (!prefix.is_empty()).then(with_prefix);
-        let rows: Vec<&str> = prefixed.as_ref().unwrap_or(&chunk).iter().map(String::as_str).collect();
-        let vectors = model.encoder.encode(&rows).map_err(|source| {
-            let what = format!("{} texts", rows.len());
-            Error::Encode { model: model.name.clone(), what, source }
-        })?;
+        let rows: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        let vectors = model_vectors.whole(&rows)?;
         unknown += half.map_or(0, |half| texts_without_known_words(&vectors, half));
-        writer.write(&chunk, &truncated(vectors, dense, lexical))?;
+        writer.write(&chunk, &truncated(vectors, model_vectors.dense, model_vectors.lexical))?;
         bar.add(chunk.len() as u64);
     }
     let rows = writer.finish()?;

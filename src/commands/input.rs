@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::cache::SHARD_ROWS;
-use limbeck_data::text::{TextReader, hash, left_out_files, read_texts};
+use limbeck_data::files;
+use limbeck_data::text::{PieceColumns, TextPiece, TextReader, hash, left_out_files, pieces, read_texts};
 
 use crate::error::Result;
 
@@ -46,12 +47,51 @@ impl TextArguments {
         input: &Path,
         left_out: &LeftOutTexts,
     ) -> Result<impl Iterator<Item = limbeck_data::Result<Vec<String>>> + Send + use<>> {
-        let mut texts = distinct(self.read(input)?, left_out.clone());
-        Ok(std::iter::from_fn(move || {
-            let chunk: limbeck_data::Result<Vec<String>> = texts.by_ref().take(SHARD_ROWS).collect();
-            chunk.map(|chunk| (!chunk.is_empty()).then_some(chunk)).transpose()
-        }))
+        Ok(chunked(distinct(self.read(input)?, left_out.clone())))
     }
+
+    /// As [`TextArguments::chunks`] for a share of the pieces of `input`: those k with k % N == I for `(I, N)`. No other
+    /// is read. Gives a hash of the names and sizes of all pieces too.
+    pub(super) fn chunks_of_shard(
+        &self,
+        input: &Path,
+        (i, n): (u32, u32),
+        left_out: &LeftOutTexts,
+    ) -> Result<(impl Iterator<Item = limbeck_data::Result<Vec<String>>> + Send + use<>, String)> {
+        let columns =
+            PieceColumns { text: self.column.clone(), encoding: self.encoding.clone(), ..PieceColumns::default() };
+        let pieces = pieces(input, &columns)?;
+        let layout: String = pieces.iter().map(TextPiece::layout).collect::<limbeck_data::Result<_>>()?;
+        let hash = files::sha256_bytes(format!("{:?} {:?}\n{layout}", self.column, self.encoding).as_bytes());
+        let own = pieces.into_iter().skip(i as usize).step_by(n as usize);
+        let batches = own.flat_map(move |piece| match piece.rows(&columns) {
+            Ok(rows) => rows.batches,
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        });
+        let texts = batches.flat_map(|batch| {
+            let (texts, error) = match batch {
+                Ok(batch) => (batch.texts.iter().map(|text| Ok(text.unwrap_or_default().to_owned())).collect(), None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            texts.into_iter().chain(error)
+        });
+        Ok((chunked(distinct(Box::new(texts), left_out.clone())), hash))
+    }
+}
+
+/// Whether parts of an input are read alone: the files of a folder, and the row groups of a Parquet file.
+pub(super) fn has_pieces(input: &Path) -> bool {
+    input.is_dir() || input.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
+}
+
+/// The texts in chunks of a shard; an error takes the place of the chunk that it stands in.
+fn chunked(
+    mut texts: impl Iterator<Item = limbeck_data::Result<String>> + Send,
+) -> impl Iterator<Item = limbeck_data::Result<Vec<String>>> + Send {
+    std::iter::from_fn(move || {
+        let chunk: limbeck_data::Result<Vec<String>> = texts.by_ref().take(SHARD_ROWS).collect();
+        chunk.map(|chunk| (!chunk.is_empty()).then_some(chunk)).transpose()
+    })
 }
 
 /// How many texts were left out so far; clones count together.

@@ -1,5 +1,6 @@
 //! `limbeck inspect`: what a file or folder is.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::models::{ModelFiles, find_model};
@@ -7,6 +8,7 @@ use candle_core::Device;
 use clap::Args;
 use limbeck_data::Error as DataError;
 use limbeck_data::cache::Cache;
+use limbeck_data::text::hash;
 use limbeck_encoder::{LexicalHalf, Student};
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::join::{self, Join};
@@ -159,11 +161,17 @@ fn cache(path: &Path) -> Result<()> {
     if let Some(tokens) = cache.tokens()? {
         say!("  tokens      {}", tokens.texts.len());
     }
+    let (mut met, mut duplicates) = (HashSet::new(), 0_u64);
     for shard in 0..cache.shards() {
         let shard = cache.read(shard)?;
+        // Parts of a cache leave out their own duplicates alone.
+        duplicates += shard.texts.iter().filter(|text| !met.insert(hash(text))).count() as u64;
         if shard.first_id == 0 {
             say!("  first text  {:?}", shard.texts.first().map(String::as_str).unwrap_or_default());
         }
+    }
+    if duplicates > 0 {
+        say!("  duplicates  {duplicates}");
     }
     say!("  all shards read: no damage");
     Ok(())

@@ -11,11 +11,13 @@ macro_rules! say {
 mod am_softmax;
 mod api;
 mod bench;
+mod cache;
 mod collection;
 mod columns;
 mod common;
 mod completions;
 mod distil;
+mod each_arguments;
 mod embed;
 mod encode;
 mod evaluate;
@@ -126,6 +128,8 @@ enum Command {
     ///
     /// Blank lines and duplicates are left out. An interrupted job resumes after its last whole shard.
     Embed(Box<embed::Arguments>),
+    /// Check a cache that another program wrote, such as Spark or Ray
+    Cache(cache::Arguments),
     /// Join several teachers' caches of the same texts into one to distil from
     ///
     /// A share of each teacher's mean vector is subtracted first. The cosine of two joined vectors then approximates
@@ -209,6 +213,8 @@ pub fn run(cli: Cli) -> Result<()> {
     let interrupt = interrupt(cli.log)?;
     let monitor = Monitor::new(&terminal, &interrupt);
     let (done, kept) = match cli.command {
+        Command::Encode(arguments) if arguments.each.each => (encode::run(&arguments, monitor), FILES_KEPT),
+        Command::Embed(arguments) if arguments.each.each => (embed::run(&arguments, monitor), FILES_KEPT),
         Command::Run(arguments) => (run::run(&arguments, monitor), "what was finished is kept"),
         Command::Collection(arguments) => (collection::run(&arguments, monitor), "what was finished is kept"),
         Command::Search(arguments) => (search::run(&arguments, monitor), NOTHING_KEPT),
@@ -217,6 +223,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),
         Command::Vocabulary(arguments) => (vocabulary::run(&arguments, monitor), NOTHING_KEPT),
         Command::Embed(arguments) => (embed::run(&arguments, monitor), SHARDS_KEPT),
+        Command::Cache(arguments) => (cache::run(&arguments, monitor), NOTHING_KEPT),
         Command::Join(arguments) => (join::run(&arguments, monitor), SHARDS_KEPT),
         Command::Distil(arguments) => (distil::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::Simcse(arguments) => (simcse::run(&arguments, monitor), CHECKPOINT_KEPT),
@@ -239,5 +246,6 @@ pub fn run(cli: Cli) -> Result<()> {
 
 const CHECKPOINT_KEPT: &str = "the last checkpoint is kept";
 const SHARDS_KEPT: &str = "the cache's finished shards are kept";
+const FILES_KEPT: &str = "the finished files are kept";
 /// Of commands that write their result whole or not at all.
 const NOTHING_KEPT: &str = "nothing of this is kept";

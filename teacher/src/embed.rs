@@ -93,7 +93,8 @@ pub fn run(job: EmbedJob, monitor: Monitor) -> Result<EmbedSummary> {
         }
         false => error,
     })?;
-    if shards.rows == 0 {
+    // Another part may have all the text.
+    if shards.rows == 0 && !writer.has_own_text() {
         return Err(Error::NoText);
     }
     writer.finish(shards.rows)?;

@@ -96,7 +96,14 @@ fn chunks() -> Vec<Vec<String>> {
 
 fn job<'a>(teacher: &'a Fake, folder: &'a Path) -> EmbedJob<'a> {
     let fingerprint = Fingerprint { teacher: "fake".into(), ..Fingerprint::default() };
-    let spec = CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: SHARD_ROWS, part: None };
+    let spec = CacheSpec {
+        dimension: 2,
+        storage: VectorType::F16,
+        fingerprint,
+        shard_rows: SHARD_ROWS,
+        part: None,
+        own_text: false,
+    };
     let texts = Box::new(chunks().into_iter().map(Ok));
     let teacher = EmbedTeacher::Tokens(teacher);
     EmbedJob {

@@ -7,6 +7,7 @@ mod browser;
 mod careful;
 mod collection_search;
 mod collections;
+mod each;
 mod encoding;
 mod exporting;
 mod going_on;

@@ -12,7 +12,7 @@ const ROWS: usize = 4;
 
 fn spec(text: &str) -> CacheSpec {
     let fingerprint = Fingerprint { teacher: "t".into(), text: text.into(), ..Fingerprint::default() };
-    CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: ROWS, part: None }
+    CacheSpec { dimension: 2, storage: VectorType::F16, fingerprint, shard_rows: ROWS, part: None, own_text: false }
 }
 
 fn texts(names: impl IntoIterator<Item = usize>) -> Vec<String> {

@@ -41,6 +41,34 @@ pub enum CacheError {
         /// The version that this program reads.
         expected: u32,
     },
+    /// The index of a cache that another program wrote, where one of limbeck is needed.
+    #[error("{} is of a cache that another program wrote", path.display())]
+    #[diagnostic(help("embed into another folder; `limbeck cache adopt` takes up what that program has written"))]
+    Adopted {
+        /// The index.
+        path: PathBuf,
+    },
+    /// A folder to adopt that holds a cache of limbeck.
+    #[error("{} is the index of a cache that limbeck wrote", path.display())]
+    #[diagnostic(help("there is nothing to adopt: `limbeck inspect` checks the cache"))]
+    NotForeign {
+        /// The index.
+        path: PathBuf,
+    },
+    /// A file that an adopted cache's index lists is gone.
+    #[error("{} is gone, which the cache's index lists", path.display())]
+    #[diagnostic(help("run `limbeck cache adopt` again to go on without the file, or put it back"))]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of an adopted cache whose bytes have changed.
+    #[error("{} has changed: its sha256 is not the one in the cache's index", path.display())]
+    #[diagnostic(help("run `limbeck cache adopt` again if the file was written again on purpose"))]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder holds a cache that was made with other settings.
     #[error("{} is of another cache: its {field} is `{found}`, here it is `{expected}`", path.display())]
     #[diagnostic(help("embed into another folder, or delete this one"))]

@@ -58,9 +58,14 @@ impl std::fmt::Debug for Cursor {
 
 impl ExternalParquet {
     pub(super) fn open(path: &Path, columns: &Columns) -> Result<Self> {
+        Self::of_files(path, parquet_files(path)?, columns)
+    }
+
+    /// Opens these files, of the folder `path`.
+    pub(super) fn of_files(path: &Path, paths: Vec<PathBuf>, columns: &Columns) -> Result<Self> {
         let (mut files, mut shards) = (Vec::new(), Vec::new());
         let mut first_id = 0;
-        for path in parquet_files(path)? {
+        for path in paths {
             let (_, metadata) = parquet_in::open(&path)?;
             let columns = columns.find(metadata.schema(), &path)?;
             cut(&metadata, files.len(), &mut first_id, &mut shards);
@@ -69,6 +74,11 @@ impl ExternalParquet {
         let Some(&first) = shards.first() else { return Err(CacheError::Empty { path: path.to_owned() }.into()) };
         let dimension = width(&files[first.file], first)?;
         Ok(Self { files, shards, dimension, cursor: Mutex::new(None) })
+    }
+
+    /// The number of the file that a shard lies in, among the files that were opened.
+    pub(super) fn file_of(&self, shard: usize) -> usize {
+        self.shards[shard].file
     }
 
     /// Reads a shard.
@@ -96,7 +106,7 @@ impl ExternalParquet {
 
 /// The file itself, or the Parquet files of a folder sorted by name. Hidden files, names that begin with an underscore
 /// (Spark's) and token vectors are left out.
-fn parquet_files(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn parquet_files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

@@ -8,6 +8,8 @@ use crate::files;
 pub const SHARD_ROWS: usize = 16_384;
 /// The name of the file with the token vectors, beside the shards.
 pub const TOKENS_FILE: &str = "tokens.parquet";
+/// The key under which the metadata of a Parquet file of `limbeck embed --each` tell what it was made from.
+pub const ORIGIN_KEY: &str = "limbeck.origin";
 /// The name of the tokenizer's file, beside the shards.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 

@@ -70,6 +70,9 @@ pub(super) struct Index {
     /// `[I, N]`: this index lists only shards k with k % N == I.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<(u32, u32)>,
+    /// Whether this part has a text of its own, see [`CacheSpec::own_text`](super::CacheSpec::own_text).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub own_text: bool,
     pub fingerprint: Fingerprint,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer: Option<FileEntry>,
@@ -83,11 +86,24 @@ pub(super) struct Index {
     /// lies under its own name or as [`former_name`](super::former::former_name) says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<ShardEntry>,
-    /// Rows of the whole cache, all parts together; set once this part is complete.
+    /// Rows of the whole cache, all parts together, or of this part's own text; set once this part is complete.
     pub rows: Option<u64>,
 }
 
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 impl Index {
+    /// The numbers of the shards of `rows` rows that this index lists or, without a text of its own, the whole cache has.
+    pub(super) fn shards_of(&self, rows: u64) -> impl DoubleEndedIterator<Item = usize> + Clone + use<> {
+        let (first, step) = match self.part.filter(|_| self.own_text) {
+            Some((i, n)) => (i as usize, n as usize),
+            None => (0, 1),
+        };
+        (0..rows.div_ceil(self.shard_rows.max(1) as u64) as usize).map(move |shard| first + shard * step)
+    }
+
     pub(super) fn file_name(&self) -> String {
         match self.part {
             Some((i, n)) => format!("cache-{i}-of-{n}.json"),
@@ -107,12 +123,17 @@ impl Index {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
+            #[serde(default)]
+            adopted: bool,
         }
         let json = fs::read(path).map_err(Error::io("read", path))?;
         let no_index = |source| CacheError::Index { path: path.to_owned(), source };
-        let Versioned { version } = serde_json::from_slice(&json).map_err(no_index)?;
+        let Versioned { version, adopted } = serde_json::from_slice(&json).map_err(no_index)?;
         if version != VERSION {
             return Err(CacheError::Version { path: path.to_owned(), found: version, expected: VERSION }.into());
+        }
+        if adopted {
+            return Err(CacheError::Adopted { path: path.to_owned() }.into());
         }
         let index: Self = serde_json::from_slice(&json).map_err(no_index)?;
         index.check().map_err(|problem| no_index(serde::de::Error::custom(problem)))?;
@@ -122,7 +143,8 @@ impl Index {
     /// Refuses an index that no writer writes. One from elsewhere must not name files outside its folder or make a
     /// reader divide by zero.
     fn check(&self) -> std::result::Result<(), String> {
-        if self.dimension == 0 || self.shard_rows == 0 || self.part.is_some_and(|(i, n)| i >= n) {
+        let is_alone = self.own_text && self.part.is_none();
+        if self.dimension == 0 || self.shard_rows == 0 || self.part.is_some_and(|(i, n)| i >= n) || is_alone {
             return Err("its dimension, shard_rows or part can't be".into());
         }
         let most = MOST_SHARDS * self.shard_rows as u64;
@@ -162,7 +184,7 @@ impl Index {
     }
 
     /// What indexes of one cache share, by name.
-    fn settings(&self) -> [(&'static str, String); 10] {
+    fn settings(&self) -> [(&'static str, String); 11] {
         let fingerprint = self.fingerprint.clone();
         [
             ("teacher", fingerprint.teacher),
@@ -175,6 +197,8 @@ impl Index {
             ("dimension", self.dimension.to_string()),
             ("storage", self.storage.to_string()),
             ("shard_rows", self.shard_rows.to_string()),
+            // Parts of one text and parts with texts of their own number their shards otherwise.
+            ("parts", self.part.filter(|_| self.own_text).map_or_else(String::new, |(_, n)| format!("{n} of files"))),
         ]
     }
 }

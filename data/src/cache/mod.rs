@@ -11,7 +11,7 @@
 //! ```
 //!
 //! [`CacheWriter`] fills such a folder and survives being killed. [`Cache`] reads the folder, or any external Parquet
-//! file or folder with a text and a vector column. [`change_text`] lets a cache of one text serve another one of the
+//! file or folder with a text and a vector column; [`adopt`] hashes such a folder into an index. [`change_text`] lets a cache of one text serve another one of the
 //! same teacher: while a writer fills it anew, the vectors of the former text lie beside the shards as
 //! `former-HASH.parquet`.
 //!
@@ -38,6 +38,8 @@
 //! # }
 //! ```
 
+mod adopt;
+mod adopted_index;
 mod change_text;
 mod columns;
 mod error;
@@ -53,10 +55,11 @@ mod shard;
 mod token_vectors;
 mod writer;
 
+pub use adopt::{AdoptedSummary, adopt};
 pub use change_text::{GoneTexts, change_text};
 pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
-pub use format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, student_tokens_file};
+pub use format::{ORIGIN_KEY, SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, student_tokens_file};
 pub use former::{FormerVectors, KnownVectors};
 pub use index::Fingerprint;
 pub use reader::Cache;
@@ -64,6 +67,8 @@ pub use shard::{Shard, Slice};
 pub use token_vectors::{TokenVectors, read_token_vectors};
 pub use writer::{CacheSpec, CacheWriter, DoneShards};
 
+#[cfg(test)]
+mod adopt_tests;
 #[cfg(test)]
 mod change_text_tests;
 #[cfg(test)]

@@ -35,21 +35,31 @@ impl NativeCache {
         let Some((_, first)) = indexes.next() else { return Ok(None) };
         let mut all: BTreeMap<usize, ShardEntry> = BTreeMap::new();
         let mut rows = first.rows;
+        let mut own = first.own_text.then(|| vec![first.rows.map(|rows| first.shards_of(rows))]);
         all.extend(first.shards.iter().map(|entry| (entry.shard, entry.clone())));
         for (path, other) in indexes {
             other.check_against(&first, &path)?;
             rows = rows.max(other.rows);
+            if let Some(own) = &mut own {
+                own.push(other.rows.map(|rows| other.shards_of(rows)));
+            }
             for entry in other.shards {
                 all.entry(entry.shard).or_insert(entry);
             }
         }
         all.retain(|_, entry| folder.join(&entry.file).is_file());
-        let expected = match rows {
-            Some(rows) => rows.div_ceil(first.shard_rows.max(1) as u64) as usize,
-            None => all.keys().next_back().map_or(0, |last| last + 1),
+        let (expected, is_known): (Vec<usize>, bool) = match (own, rows) {
+            (Some(parts), _) => {
+                let is_known =
+                    parts.len() == first.part.map_or(1, |(_, n)| n as usize) && parts.iter().all(Option::is_some);
+                (parts.into_iter().flatten().flatten().collect(), is_known)
+            }
+            (None, Some(rows)) => (first.shards_of(rows).collect(), true),
+            (None, None) => ((0..all.keys().next_back().map_or(0, |last| last + 1)).collect(), false),
         };
-        let missing: Vec<usize> = (0..expected).filter(|shard| !all.contains_key(shard)).collect();
-        let complete = rows.is_some() && missing.is_empty();
+        let mut missing: Vec<usize> = expected.into_iter().filter(|shard| !all.contains_key(shard)).collect();
+        missing.sort_unstable();
+        let complete = is_known && missing.is_empty();
         let shards = all.into_values().collect();
         Ok(Some(Self { folder: folder.to_owned(), index: first, shards, missing, complete }))
     }

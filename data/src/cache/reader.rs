@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::adopted_index::{AdoptedCache, AdoptedIndex};
 use super::columns::Columns;
 use super::error::CacheError;
 use super::external::ExternalParquet;
@@ -29,6 +30,7 @@ pub struct Cache {
 enum CacheFiles {
     Native(Box<NativeCache>),
     External(ExternalParquet),
+    Adopted(Box<AdoptedCache>),
 }
 
 impl Cache {
@@ -44,6 +46,16 @@ impl Cache {
     /// As [`Cache::open`], with names for the columns of an external Parquet file.
     pub fn open_columns(path: &Path, columns: &Columns) -> Result<Self> {
         let is_folder = fs::metadata(path).map_err(Error::io("open", path))?.is_dir();
+        if let Some(index) = is_folder.then(|| AdoptedIndex::load(path)).transpose()?.flatten() {
+            let adopted = AdoptedCache::open(path, index)?;
+            let (dimension, shard_rows) = (adopted.files.dimension, adopted.shard_rows());
+            return Ok(Self {
+                path: path.to_owned(),
+                dimension,
+                shard_rows,
+                files: CacheFiles::Adopted(adopted.into()),
+            });
+        }
         let indexes = if is_folder { indexes(path)? } else { BTreeMap::new() };
         let (dimension, shard_rows, files) = match NativeCache::merge(path, indexes)? {
             Some(native) => {
@@ -63,7 +75,7 @@ impl Cache {
     fn native(&self) -> Option<&NativeCache> {
         match &self.files {
             CacheFiles::Native(native) => Some(native),
-            CacheFiles::External(_) => None,
+            CacheFiles::External(_) | CacheFiles::Adopted(_) => None,
         }
     }
 
@@ -94,7 +106,11 @@ impl Cache {
 
     /// What the vectors depend on; unknown for external Parquet.
     pub fn fingerprint(&self) -> Option<&Fingerprint> {
-        self.native().map(|native| &native.index.fingerprint)
+        match &self.files {
+            CacheFiles::Native(native) => Some(&native.index.fingerprint),
+            CacheFiles::Adopted(adopted) => adopted.index.fingerprint.as_ref(),
+            CacheFiles::External(_) => None,
+        }
     }
 
     /// The number type of the stored vectors; not looked up for external Parquet.
@@ -123,6 +139,7 @@ impl Cache {
         match &self.files {
             CacheFiles::Native(native) => native.read(shard),
             CacheFiles::External(external) => external.read(shard),
+            CacheFiles::Adopted(adopted) => adopted.read(shard),
         }
     }
 

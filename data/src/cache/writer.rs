@@ -26,18 +26,21 @@ pub struct CacheSpec {
     pub shard_rows: usize,
     /// `(I, N)`: write only shards k with k % N == I, and an index of their own. So N machines fill one cache.
     pub part: Option<(u32, u32)>,
+    /// Whether the part has a text of its own, such as some of many files, instead of each Nth shard of one text. Its
+    /// k-th shard then has the number k × N + I.
+    pub own_text: bool,
 }
 
 impl CacheSpec {
     /// A whole cache in shards of [`SHARD_ROWS`] rows.
     pub fn new(dimension: usize, storage: VectorType, fingerprint: Fingerprint) -> Self {
-        Self { dimension, storage, fingerprint, shard_rows: SHARD_ROWS, part: None }
+        Self { dimension, storage, fingerprint, shard_rows: SHARD_ROWS, part: None, own_text: false }
     }
 
     /// The index of such a cache before its first shard.
     pub(super) fn index(self) -> Index {
-        let Self { dimension, storage, fingerprint, shard_rows, part } = self;
-        Index { version: VERSION, dimension, storage, shard_rows, part, fingerprint, ..Index::default() }
+        let Self { dimension, storage, fingerprint, shard_rows, part, own_text } = self;
+        Index { version: VERSION, dimension, storage, shard_rows, part, own_text, fingerprint, ..Index::default() }
     }
 }
 
@@ -97,7 +100,7 @@ impl CacheWriter {
             index.rows = own.rows;
             index.former = own.former;
         }
-        let done = DoneShards { part, shards };
+        let done = DoneShards { part, own_text: index.own_text, shards };
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
         writer.verify()?;
         Ok(writer)
@@ -142,6 +145,11 @@ impl CacheWriter {
     /// Whether shard `shard` is there and holds these texts.
     pub fn is_done(&self, shard: usize, texts: &[String]) -> bool {
         self.done.contains(shard, texts)
+    }
+
+    /// Whether this part has a text of its own.
+    pub fn has_own_text(&self) -> bool {
+        self.index.own_text
     }
 
     /// A copy of the list of finished shards, for another thread.
@@ -224,23 +232,30 @@ impl CacheWriter {
         self.save()
     }
 
-    /// Records that the text has `rows` rows, counted over all parts, and unlocks the folder.
+    /// The number of the `place`-th shard of the texts that this writer is given.
+    pub fn shard_number(&self, place: usize) -> usize {
+        self.done.shard_number(place)
+    }
+
+    /// Records that the text has `rows` rows, counted over all parts or of this part's own text, and unlocks the folder.
     ///
     /// # Errors
     /// A shard of this part is missing or has too few or too many rows.
     pub fn finish(mut self, rows: u64) -> Result<()> {
         let shard_rows = self.index.shard_rows as u64;
-        let shards = rows.div_ceil(shard_rows) as usize;
+        let shards = self.index.shards_of(rows);
+        let end = shards.clone().next_back().map_or(0, |last| last + 1);
         // Shards past the end would come from a longer text with the same fingerprint. None should exist; delete any
         // that do.
-        for entry in self.done.shards.split_off(&shards).into_values() {
+        for entry in self.done.shards.split_off(&end).into_values() {
             files::remove(&self.folder.join(entry.file))?;
         }
-        let whole = |shard: usize| {
-            let expected = shard_rows.min(rows - shard as u64 * shard_rows);
+        let whole = |place: usize, shard: usize| {
+            let expected = shard_rows.min(rows - place as u64 * shard_rows);
             self.done.shards.get(&shard).is_some_and(|entry| entry.rows as u64 == expected)
         };
-        let missing: Vec<usize> = (0..shards).filter(|&shard| self.owns(shard) && !whole(shard)).collect();
+        let lacks = |&(place, shard): &(usize, usize)| self.owns(shard) && !whole(place, shard);
+        let missing: Vec<usize> = shards.enumerate().filter(lacks).map(|(_, shard)| shard).collect();
         if let Some(&first) = missing.first() {
             return Err(CacheError::Incomplete { path: self.folder.clone(), missing: missing.len(), first }.into());
         }
@@ -260,6 +275,7 @@ impl CacheWriter {
 #[derive(Debug, Clone)]
 pub struct DoneShards {
     part: Option<(u32, u32)>,
+    own_text: bool,
     shards: BTreeMap<usize, ShardEntry>,
 }
 
@@ -267,6 +283,14 @@ impl DoneShards {
     /// Whether the writer's part includes shard `shard`.
     pub fn owns(&self, shard: usize) -> bool {
         owns(self.part, shard)
+    }
+
+    /// The number of the `place`-th shard of the texts that the writer is given.
+    pub fn shard_number(&self, place: usize) -> usize {
+        match self.part.filter(|_| self.own_text) {
+            Some((i, n)) => place * n as usize + i as usize,
+            None => place,
+        }
     }
 
     /// Whether shard `shard` is there and holds these texts.

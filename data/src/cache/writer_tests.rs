@@ -14,7 +14,7 @@ use crate::{Error, VectorType};
 
 fn spec() -> CacheSpec {
     let fingerprint = Fingerprint { teacher: "t".into(), pooling: "mean".into(), ..Fingerprint::default() };
-    CacheSpec { dimension: 3, storage: VectorType::F16, fingerprint, shard_rows: 4, part: None }
+    CacheSpec { dimension: 3, storage: VectorType::F16, fingerprint, shard_rows: 4, part: None, own_text: false }
 }
 
 /// Shard `shard` of a text of ten rows: two shards of four and one of two.
@@ -191,6 +191,29 @@ fn parts_make_one_cache_and_what_is_missing_is_known() {
     assert!((0..3).all(|shard| writer.is_done(shard, &rows(shard).0)));
     writer.finish(10).unwrap();
     assert!(Cache::open(folder.path()).unwrap().complete());
+}
+
+#[test]
+fn parts_with_texts_of_their_own_make_one_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = |i| CacheSpec { part: Some((i, 3)), own_text: true, ..spec() };
+    // The second part has no text.
+    for (i, rows_of_part) in [(0, 10_u64), (1, 0), (2, 4)] {
+        assert!(!Cache::open(folder.path()).is_ok_and(|cache| cache.complete()));
+        let mut writer = CacheWriter::open(folder.path(), part(i)).unwrap();
+        for place in 0..rows_of_part.div_ceil(4) as usize {
+            let (texts, vectors) = rows(place);
+            writer.write(writer.shard_number(place), &texts, &vectors).unwrap();
+        }
+        writer.finish(rows_of_part).unwrap();
+    }
+    let cache = Cache::open(folder.path()).unwrap();
+    assert_eq!((cache.shards(), cache.complete(), cache.rows()), (4, true, 14));
+    fs::remove_file(folder.path().join("shard-00003.parquet")).unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    assert_eq!((cache.complete(), cache.missing()), (false, &[3][..]));
+    let one_text = error(CacheWriter::open(folder.path(), CacheSpec { part: Some((0, 3)), ..spec() }));
+    assert!(matches!(one_text, CacheError::Mismatch { field: "parts", .. }), "{one_text}");
 }
 
 #[test]

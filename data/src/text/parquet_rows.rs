@@ -39,13 +39,13 @@ pub(super) struct ColumnsWanted<'a> {
 }
 
 /// A column, or a field of nested columns.
-struct Leaf {
+pub(super) struct Leaf {
     /// The place among the file's top-level columns.
-    root: usize,
+    pub(super) root: usize,
     /// The place among the file's columns of plain values.
-    index: usize,
+    pub(super) index: usize,
     /// The names from the top-level column down.
-    path: Vec<String>,
+    pub(super) path: Vec<String>,
 }
 
 /// Whether the file has a column of this name, or nested columns whose names, with dots between, make up this name.
@@ -54,7 +54,7 @@ pub(super) fn has_column(builder: &ParquetRecordBatchReaderBuilder<File>, name: 
 }
 
 /// The plain column of this name; a top-level column goes first.
-fn leaf_of(builder: &ParquetRecordBatchReaderBuilder<File>, name: &str) -> Option<Leaf> {
+pub(super) fn leaf_of(builder: &ParquetRecordBatchReaderBuilder<File>, name: &str) -> Option<Leaf> {
     let schema = builder.parquet_schema();
     let leaves = schema.columns().iter().enumerate().filter(|(_, column)| column.max_rep_level() == 0);
     let named = leaves.filter(|(_, column)| column.path().string() == name);
@@ -63,7 +63,7 @@ fn leaf_of(builder: &ParquetRecordBatchReaderBuilder<File>, name: &str) -> Optio
 }
 
 /// The type of the field that `path` leads to.
-fn type_of(builder: &ParquetRecordBatchReaderBuilder<File>, path: &[String]) -> Option<DataType> {
+pub(super) fn type_of(builder: &ParquetRecordBatchReaderBuilder<File>, path: &[String]) -> Option<DataType> {
     let (first, rest) = path.split_first()?;
     let mut field = builder.schema().field_with_name(first).ok()?;
     for name in rest {
@@ -101,7 +101,7 @@ pub(super) fn parquet_rows(
     }
     let roots: Vec<usize> = leaves.iter().map(|leaf| leaf.root).collect();
     check_codecs(builder.metadata(), &roots, path)?;
-    let rows = rows_at_a_time(&builder, &leaves);
+    let rows = rows_at_a_time(&builder, &leaves.iter().map(|leaf| leaf.index).collect::<Vec<_>>());
     let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves.iter().map(|leaf| leaf.index));
     let builder = builder.with_projection(mask).with_batch_size(rows);
     let paths: Vec<Vec<String>> = leaves.into_iter().map(|leaf| leaf.path).collect();
@@ -124,10 +124,10 @@ pub(super) fn parquet_rows(
     })))
 }
 
-/// How many rows are decoded at a time: fewer where a row group has long ones.
-fn rows_at_a_time(builder: &ParquetRecordBatchReaderBuilder<File>, leaves: &[Leaf]) -> usize {
+/// How many rows of the plain columns at `leaves` are decoded at a time: fewer where a row group has long ones.
+pub(super) fn rows_at_a_time(builder: &ParquetRecordBatchReaderBuilder<File>, leaves: &[usize]) -> usize {
     let row_bytes = |group: &RowGroupMetaData| {
-        let columns = leaves.iter().filter_map(|leaf| group.columns().get(leaf.index));
+        let columns = leaves.iter().filter_map(|&leaf| group.columns().get(leaf));
         // Where long values are alike, their dictionary is much smaller than they are.
         let plain = |column: &ColumnChunkMetaData| column.unencoded_byte_array_data_bytes().unwrap_or(0);
         let bytes: i64 = columns.map(|column| column.uncompressed_size().max(plain(column)).max(0)).sum();
@@ -139,15 +139,17 @@ fn rows_at_a_time(builder: &ParquetRecordBatchReaderBuilder<File>, leaves: &[Lea
 
 /// The columns at these paths, as strings.
 fn strings_of(batch: &RecordBatch, paths: &[Vec<String>]) -> std::result::Result<Vec<StringArray>, ArrowError> {
-    let column = |path: &Vec<String>| {
-        let mut column: Option<&ArrayRef> = batch.column_by_name(&path[0]);
-        for name in &path[1..] {
-            column = column.and_then(|column| column.as_struct_opt()?.column_by_name(name));
-        }
-        let missing = || ArrowError::SchemaError(format!("the column {} is missing", path.join(".")));
-        Ok(cast(column.ok_or_else(missing)?, &DataType::Utf8)?.as_string::<i32>().clone())
-    };
-    paths.iter().map(column).collect()
+    paths.iter().map(|path| string_column(batch, path)).collect()
+}
+
+/// The column at `path`, as strings.
+pub(super) fn string_column(batch: &RecordBatch, path: &[String]) -> std::result::Result<StringArray, ArrowError> {
+    let mut column: Option<&ArrayRef> = batch.column_by_name(&path[0]);
+    for name in &path[1..] {
+        column = column.and_then(|column| column.as_struct_opt()?.column_by_name(name));
+    }
+    let missing = || ArrowError::SchemaError(format!("the column {} is missing", path.join(".")));
+    Ok(cast(column.ok_or_else(missing)?, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
 /// The fields of each row; null is an empty string.
@@ -174,7 +176,7 @@ mod tests {
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-        rows_at_a_time(&builder, &[leaf_of(&builder, "text").unwrap()])
+        rows_at_a_time(&builder, &[leaf_of(&builder, "text").unwrap().index])
     }
 
     #[test]

@@ -59,8 +59,8 @@ fn until_error(rows: impl Iterator<Item = Result<String>> + Send + 'static) -> T
     Box::new(rows.take_while(move |row| !std::mem::replace(&mut failed, row.is_err())))
 }
 
-/// The rows of one file.
-fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions) -> Result<TextReader> {
+/// The rows of one file, which may have none.
+pub(super) fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions) -> Result<TextReader> {
     let path = &file.path;
     Ok(match file.format {
         TextFormat::Lines => line_rows(Lines::open(path, options)?),

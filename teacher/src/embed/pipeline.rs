@@ -66,6 +66,8 @@ struct Present {
 /// from, or those vectors; `None` where all are known.
 struct ShardInWork<Payload> {
     shard: usize,
+    /// The row of its first text among the texts of the job.
+    first_row: usize,
     texts: Vec<String>,
     known: KnownVectors,
     payload: Option<Payload>,
@@ -84,7 +86,8 @@ fn cut<'a>(
         texts.into_iter().map(Ok).chain(error.map(Err))
     });
     let mut counts = ShardCounts { cut: vec![CutTexts::default(); sources.count()], ..ShardCounts::default() };
-    for shard in 0.. {
+    for place in 0.. {
+        let shard = there.done.shard_number(place);
         let texts = texts.by_ref().take(shared.shard_rows).collect::<limbeck_data::Result<Vec<String>>>()?;
         if texts.is_empty() {
             break;
@@ -101,7 +104,8 @@ fn cut<'a>(
         }
         let known = there.former.find(&texts)?;
         shared.bar.add(known.len() as u64);
-        let new = NewTexts::of(&texts, &known, shard * shared.shard_rows);
+        let first_row = place * shared.shard_rows;
+        let new = NewTexts::of(&texts, &known, first_row);
         let mut payload = None;
         if !new.texts.is_empty() {
             let (input, cut) = ShardInput::new(shared.teacher, sources, &new.texts, &new.job_rows)?;
@@ -110,7 +114,7 @@ fn cut<'a>(
             payload = Some(input);
         }
         // After an error the receiver is gone.
-        if to.send(ShardInWork { shard, texts, known, payload }).is_err() {
+        if to.send(ShardInWork { shard, first_row, texts, known, payload }).is_err() {
             break;
         }
     }
@@ -135,16 +139,16 @@ impl<'a> NewTexts<'a> {
 
 /// The second thread, the caller's: tokens to vectors.
 fn infer(shared: &Shared, from: Receiver<ShardInWork<ShardInput>>, to: Sender<ShardInWork<Embeddings>>) -> Result<()> {
-    for ShardInWork { shard, texts, known, payload } in from {
+    for ShardInWork { shard, first_row, texts, known, payload } in from {
         let encode = |input: ShardInput| {
-            let new = NewTexts::of(&texts, &known, shard * shared.shard_rows);
+            let new = NewTexts::of(&texts, &known, first_row);
             input.encode(&new.texts, &new.job_rows, shared.monitor, &mut |rows| {
                 shared.bar.add(rows as u64);
                 Ok(shared.monitor.check()?)
             })
         };
         let payload = payload.map(encode).transpose()?;
-        if to.send(ShardInWork { shard, texts, known, payload }).is_err() {
+        if to.send(ShardInWork { shard, first_row, texts, known, payload }).is_err() {
             break;
         }
     }
@@ -153,7 +157,7 @@ fn infer(shared: &Shared, from: Receiver<ShardInWork<ShardInput>>, to: Sender<Sh
 
 /// The third thread: vectors to disk. Returns how many shards it wrote.
 fn write(writer: &mut CacheWriter, from: Receiver<ShardInWork<Embeddings>>) -> Result<usize> {
-    from.into_iter().try_fold(0, |written, ShardInWork { shard, texts, known, payload }| {
+    from.into_iter().try_fold(0, |written, ShardInWork { shard, texts, known, payload, .. }| {
         let new = payload.as_ref().map(Embeddings::as_slice).unwrap_or_default();
         match known.is_empty() {
             true => writer.write(shard, &texts, new)?,
