@@ -9,7 +9,7 @@ use super::adopted_index::{AdoptedFile, AdoptedIndex, FILE};
 use super::columns::Columns;
 use super::error::CacheError;
 use super::external::{ExternalParquet, parquet_files};
-use super::format::ORIGIN_KEY;
+use super::format::origin_of;
 use super::index::{Fingerprint, VERSION};
 use super::parquet_in;
 use crate::files::{self, lock_part, remove_leftovers};
@@ -33,8 +33,8 @@ pub struct AdoptedSummary {
     pub duplicates: u64,
 }
 
-/// Reads and hashes all Parquet files in `folder`, and lists them in its `cache.json`. Given again, it takes up what has
-/// come, changed or gone. Memory holds a shard and 8 bytes a distinct text.
+/// Reads and hashes all Parquet files in `folder`, and lists them in its `cache.json`. Given again, it takes up what
+/// has come, changed or gone. Memory holds a shard and 8 bytes a distinct text.
 ///
 /// # Errors
 /// The folder holds a cache of limbeck or no Parquet; a file or row can't be used, which the error names; another
@@ -107,8 +107,7 @@ fn common_fingerprint(paths: &[PathBuf], text: String) -> Result<Option<Fingerpr
     let mut common: Option<Fingerprint> = None;
     for path in paths {
         let (_, metadata) = parquet_in::open(path)?;
-        let pairs = metadata.metadata().file_metadata().key_value_metadata().into_iter().flatten();
-        let origin = pairs.filter(|pair| pair.key == ORIGIN_KEY).find_map(|pair| pair.value.as_deref());
+        let origin = origin_of(metadata.metadata().file_metadata());
         let Some(Origin { settings }) = origin.and_then(|origin| serde_json::from_str(origin).ok()) else {
             return Ok(None);
         };

@@ -6,8 +6,9 @@ use std::path::Path;
 use miette::Diagnostic;
 
 use super::parquet_out::{self, CacheRows};
+use super::test_support::error;
 use super::*;
-use crate::{Error, Monitor, VectorType};
+use crate::{Monitor, VectorType};
 
 /// A file of rows `first..first + 3`, such as another program writes.
 fn write(folder: &Path, name: &str, first: u64) {
@@ -21,14 +22,6 @@ fn write(folder: &Path, name: &str, first: u64) {
 
 fn adopted(folder: &Path) -> AdoptedSummary {
     adopt(folder, &Columns::default(), Monitor::silent()).unwrap()
-}
-
-fn error<T>(result: crate::Result<T>) -> CacheError {
-    match result {
-        Err(Error::Cache(error)) => error,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("no error"),
-    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
+use super::test_support::error;
 use super::*;
 use crate::Error;
 
@@ -40,14 +41,6 @@ fn lists(count: usize) -> ArrayRef {
 fn list_of(rows: &[&[f32]]) -> ArrayRef {
     let rows = rows.iter().map(|row| Some(row.iter().map(|&number| Some(number))));
     Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(rows))
-}
-
-fn error<T>(result: crate::Result<T>) -> CacheError {
-    match result {
-        Err(Error::Cache(error)) => error,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("no error"),
-    }
 }
 
 #[test]

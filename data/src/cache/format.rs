@@ -1,5 +1,6 @@
 //! What a cache's files are called, and how its texts are hashed.
 
+use parquet::file::metadata::FileMetaData;
 use sha2::{Digest, Sha256};
 
 use crate::files;
@@ -8,10 +9,16 @@ use crate::files;
 pub const SHARD_ROWS: usize = 16_384;
 /// The name of the file with the token vectors, beside the shards.
 pub const TOKENS_FILE: &str = "tokens.parquet";
-/// The key under which the metadata of a Parquet file of `limbeck embed --each` tell what it was made from.
+/// The key under which the metadata of a Parquet file of `--each` tell, in JSON, what it was made from.
 pub const ORIGIN_KEY: &str = "limbeck.origin";
 /// The name of the tokenizer's file, beside the shards.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
+
+/// What a Parquet file's metadata tell under [`ORIGIN_KEY`].
+pub fn origin_of(metadata: &FileMetaData) -> Option<&str> {
+    let pairs = metadata.key_value_metadata().into_iter().flatten();
+    pairs.filter(|pair| pair.key == ORIGIN_KEY).find_map(|pair| pair.value.as_deref())
+}
 
 /// The name of the file with the token vectors of a student's tokenizer, whose JSON is `tokenizer`. Each tokenizer has
 /// a file of its own, so one cache serves students of several vocabularies.

@@ -95,13 +95,17 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Index {
-    /// The numbers of the shards of `rows` rows that this index lists or, without a text of its own, the whole cache has.
+    /// The part, where it has a text of its own.
+    pub(super) fn own_part(&self) -> Option<(u32, u32)> {
+        self.part.filter(|_| self.own_text)
+    }
+
+    /// The numbers of the shards of `rows` rows: those that this index lists or, without a text of its own, those of
+    /// the whole cache.
     pub(super) fn shards_of(&self, rows: u64) -> impl DoubleEndedIterator<Item = usize> + Clone + use<> {
-        let (first, step) = match self.part.filter(|_| self.own_text) {
-            Some((i, n)) => (i as usize, n as usize),
-            None => (0, 1),
-        };
-        (0..rows.div_ceil(self.shard_rows.max(1) as u64) as usize).map(move |shard| first + shard * step)
+        let own_part = self.own_part();
+        let shards = rows.div_ceil(self.shard_rows.max(1) as u64) as usize;
+        (0..shards).map(move |place| shard_number(own_part, place))
     }
 
     pub(super) fn file_name(&self) -> String {
@@ -198,7 +202,7 @@ impl Index {
             ("storage", self.storage.to_string()),
             ("shard_rows", self.shard_rows.to_string()),
             // Parts of one text and parts with texts of their own number their shards otherwise.
-            ("parts", self.part.filter(|_| self.own_text).map_or_else(String::new, |(_, n)| format!("{n} of files"))),
+            ("parts", self.own_part().map_or_else(String::new, |(_, n)| format!("{n} of files"))),
         ]
     }
 }
@@ -219,6 +223,11 @@ pub(super) fn damage(path: &Path, sha256: &str) -> Result<Option<&'static str>> 
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Some("is gone")),
         Err(error) => Err(error),
     }
+}
+
+/// The number of the `place`-th shard of a text; `own_part` is the part whose own text it is.
+pub(super) fn shard_number(own_part: Option<(u32, u32)>, place: usize) -> usize {
+    own_part.map_or(place, |(i, n)| place * n as usize + i as usize)
 }
 
 /// Whether shard `shard` belongs to the part.

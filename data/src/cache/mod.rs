@@ -11,9 +11,9 @@
 //! ```
 //!
 //! [`CacheWriter`] fills such a folder and survives being killed. [`Cache`] reads the folder, or any external Parquet
-//! file or folder with a text and a vector column; [`adopt`] hashes such a folder into an index. [`change_text`] lets a cache of one text serve another one of the
-//! same teacher: while a writer fills it anew, the vectors of the former text lie beside the shards as
-//! `former-HASH.parquet`.
+//! file or folder with a text and a vector column; [`adopt`] hashes such a folder into an index. [`change_text`] lets a
+//! cache of one text serve another one of the same teacher: while a writer fills it anew, the vectors of the former
+//! text lie beside the shards as `former-HASH.parquet`.
 //!
 //! ```
 //! use limbeck_data::VectorType;
@@ -59,7 +59,7 @@ pub use adopt::{AdoptedSummary, adopt};
 pub use change_text::{GoneTexts, change_text};
 pub use columns::Columns;
 pub use error::{CacheError, RowProblem};
-pub use format::{ORIGIN_KEY, SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, student_tokens_file};
+pub use format::{ORIGIN_KEY, SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, is_tokens_name, origin_of, student_tokens_file};
 pub use former::{FormerVectors, KnownVectors};
 pub use index::Fingerprint;
 pub use reader::Cache;
@@ -73,5 +73,7 @@ mod adopt_tests;
 mod change_text_tests;
 #[cfg(test)]
 mod external_tests;
+#[cfg(test)]
+mod test_support;
 #[cfg(test)]
 mod writer_tests;

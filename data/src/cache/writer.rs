@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::{CacheError, CacheResult};
 use super::format::{SHARD_ROWS, TOKENIZER_FILE, TOKENS_FILE, hash_texts, shard_name, student_tokens_file};
 use super::former::{self, FormerVectors, former_name};
-use super::index::{FileEntry, Fingerprint, Index, ShardEntry, VERSION, damage, indexes, lock, owns};
+use super::index::{FileEntry, Fingerprint, Index, ShardEntry, VERSION, damage, indexes, lock, owns, shard_number};
 use super::parquet_out::{self, CacheRows};
 use crate::files::{self, FolderLock, write_hashed};
 use crate::{Error, Result, VectorType};
@@ -100,7 +100,7 @@ impl CacheWriter {
             index.rows = own.rows;
             index.former = own.former;
         }
-        let done = DoneShards { part, own_text: index.own_text, shards };
+        let done = DoneShards { part, own_part: index.own_part(), shards };
         let mut writer = Self { folder: folder.to_owned(), index, done, rejected: Vec::new(), _lock: lock };
         writer.verify()?;
         Ok(writer)
@@ -232,12 +232,8 @@ impl CacheWriter {
         self.save()
     }
 
-    /// The number of the `place`-th shard of the texts that this writer is given.
-    pub fn shard_number(&self, place: usize) -> usize {
-        self.done.shard_number(place)
-    }
-
-    /// Records that the text has `rows` rows, counted over all parts or of this part's own text, and unlocks the folder.
+    /// Records that the text has `rows` rows, counted over all parts or of this part's own text, and unlocks the
+    /// folder.
     ///
     /// # Errors
     /// A shard of this part is missing or has too few or too many rows.
@@ -275,7 +271,8 @@ impl CacheWriter {
 #[derive(Debug, Clone)]
 pub struct DoneShards {
     part: Option<(u32, u32)>,
-    own_text: bool,
+    /// The part, where it has a text of its own.
+    own_part: Option<(u32, u32)>,
     shards: BTreeMap<usize, ShardEntry>,
 }
 
@@ -287,10 +284,7 @@ impl DoneShards {
 
     /// The number of the `place`-th shard of the texts that the writer is given.
     pub fn shard_number(&self, place: usize) -> usize {
-        match self.part.filter(|_| self.own_text) {
-            Some((i, n)) => place * n as usize + i as usize,
-            None => place,
-        }
+        shard_number(self.own_part, place)
     }
 
     /// Whether shard `shard` is there and holds these texts.

@@ -9,8 +9,9 @@ use miette::Diagnostic;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
 
+use super::test_support::error;
 use super::*;
-use crate::{Error, VectorType};
+use crate::VectorType;
 
 fn spec() -> CacheSpec {
     let fingerprint = Fingerprint { teacher: "t".into(), pooling: "mean".into(), ..Fingerprint::default() };
@@ -46,14 +47,6 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn whole(folder: &Path) -> Vec<(String, Vec<u8>)> {
     fill(folder, spec(), &[0, 1, 2]).finish(10).unwrap();
     contents(folder)
-}
-
-fn error<T>(result: crate::Result<T>) -> CacheError {
-    match result {
-        Err(Error::Cache(error)) => error,
-        Err(other) => panic!("another error: {other}"),
-        Ok(_) => panic!("no error"),
-    }
 }
 
 #[test]
@@ -203,7 +196,7 @@ fn parts_with_texts_of_their_own_make_one_cache() {
         let mut writer = CacheWriter::open(folder.path(), part(i)).unwrap();
         for place in 0..rows_of_part.div_ceil(4) as usize {
             let (texts, vectors) = rows(place);
-            writer.write(writer.shard_number(place), &texts, &vectors).unwrap();
+            writer.write(writer.done().shard_number(place), &texts, &vectors).unwrap();
         }
         writer.finish(rows_of_part).unwrap();
     }

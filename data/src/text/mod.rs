@@ -88,7 +88,7 @@ pub use error::TextError;
 pub use left_out::LeftOutFiles;
 pub use open::MAX_DOCUMENT_BYTES;
 pub use options::MAX_ROW_BYTES;
-pub use pieces::{KeptColumns, PieceColumns, PieceRows, RowBatch, TextPiece, pieces};
+pub use pieces::{KeptColumns, PieceColumns, PieceRows, RowBatch, TextPiece, has_pieces, pieces};
 pub use place::Place;
 pub use plan::{DocumentCounts, TextPlan, TextSummary};
 pub use prepare::{prepare, prepare_augmented};

@@ -101,8 +101,9 @@ pub(super) fn parquet_rows(
     }
     let roots: Vec<usize> = leaves.iter().map(|leaf| leaf.root).collect();
     check_codecs(builder.metadata(), &roots, path)?;
-    let rows = rows_at_a_time(&builder, &leaves.iter().map(|leaf| leaf.index).collect::<Vec<_>>());
-    let mask = ProjectionMask::leaves(builder.parquet_schema(), leaves.iter().map(|leaf| leaf.index));
+    let indexes: Vec<usize> = leaves.iter().map(|leaf| leaf.index).collect();
+    let rows = rows_at_a_time(&builder, &indexes);
+    let mask = ProjectionMask::leaves(builder.parquet_schema(), indexes);
     let builder = builder.with_projection(mask).with_batch_size(rows);
     let paths: Vec<Vec<String>> = leaves.into_iter().map(|leaf| leaf.path).collect();
     let batches = batches(builder, path, move |batch| strings_of(batch, &paths))?;

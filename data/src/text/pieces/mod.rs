@@ -77,6 +77,11 @@ const BATCH_BYTES: usize = 32 << 20;
 /// The name of the column with the text where it is kept by no other name.
 const TEXT: &str = "text";
 
+/// Whether `path` is read in pieces: the files of a folder, or the row groups of a Parquet file.
+pub fn has_pieces(path: &Path) -> bool {
+    path.is_dir() || source::format_of(path) == Some(TextFormat::Parquet)
+}
+
 /// The pieces of `path`: the files of a folder, the row groups of a Parquet file, or any other file as a whole.
 ///
 /// # Errors
