@@ -263,6 +263,11 @@ impl From<limbeck_teacher::Error> for Error {
 }
 
 impl Error {
+    /// `model` could not encode so many `texts`: serves `map_err`.
+    pub(crate) fn encode(model: impl Into<String>, texts: usize) -> impl FnOnce(EncodeError) -> Self {
+        move |source| Self::Encode { model: model.into(), what: format!("{texts} texts"), source }
+    }
+
     /// An error of parsing or writing the JSON file `path`, which should be `what`: serves `map_err`.
     pub(crate) fn json(what: &'static str, path: &Path) -> impl FnOnce(serde_json::Error) -> Self {
         move |source| Self::Json { what, path: path.to_path_buf(), source }

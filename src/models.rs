@@ -186,7 +186,11 @@ impl Opener<'_> {
     /// Opens the model that `name` (a path or URI) stands for.
     pub fn open(&self, name: &str, options: &ModelOptions) -> Result<Box<dyn Encoder>> {
         let path = self.store.locate(&name.parse()?, self.monitor)?;
-        let found = find_model(&path)?;
+        self.open_found(&path, find_model(&path)?, options)
+    }
+
+    /// Opens what was `found` at `path`.
+    fn open_found(&self, path: &Path, found: ModelFiles, options: &ModelOptions) -> Result<Box<dyn Encoder>> {
         if options.engine == StudentEngine::Candle {
             return Ok(Box::new(candle_student(found, options.precision)?));
         }
@@ -204,7 +208,7 @@ impl Opener<'_> {
                 let file = self.folded_static(&folder, options.precision.unwrap_or(Precision::F32))?;
                 Box::new(StaticEncoder::new(load(&file)?))
             }
-            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Box::new(self.open_teacher(&path, options)?),
+            ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Box::new(self.open_teacher(path, options)?),
         })
     }
 
@@ -214,10 +218,11 @@ impl Opener<'_> {
     /// As [`Opener::open`], and a file that can't be read.
     pub fn open_hashed(&self, name: &str, options: &ModelOptions) -> Result<(Box<dyn Encoder>, String)> {
         let path = self.store.locate(&name.parse()?, self.monitor)?;
-        let files = match find_model(&path)? {
-            ModelFiles::Student(folder) => files_of(&folder),
-            ModelFiles::Folded(file) => vec![file],
-            ModelFiles::Static(folder) => static_folder::files_of(&folder)?.into(),
+        let found = find_model(&path)?;
+        let files = match &found {
+            ModelFiles::Student(folder) => files_of(folder),
+            ModelFiles::Folded(file) => vec![file.clone()],
+            ModelFiles::Static(folder) => static_folder::files_of(folder)?.into(),
             ModelFiles::Bert(_) | ModelFiles::Onnx { .. } if options.engine == StudentEngine::Folded => {
                 let teacher = self.open_teacher(&path, options)?;
                 let fingerprint = teacher.cache_fingerprint(String::new())?;
@@ -226,7 +231,7 @@ impl Opener<'_> {
             // Candle refuses them.
             ModelFiles::Bert(_) | ModelFiles::Onnx { .. } => Vec::new(),
         };
-        let encoder = self.open(name, options)?;
+        let encoder = self.open_found(&path, found, options)?;
         let hashes = files.iter().map(|file| files::sha256_file(file)).collect::<limbeck_data::Result<String>>()?;
         let info = encoder.info();
         let key = format!("{hashes} {} {}", info.engine, info.precision);

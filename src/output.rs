@@ -145,10 +145,9 @@ fn write_npy_rows(file: &mut PendingFile, vectors: &Embeddings, kind: VectorType
 
 /// A writer of Parquet with the columns `text` and `embedding` (a fixed-size list of f32, f16, i8 or u8).
 fn parquet_writer(file: PendingFile, dimension: usize, kind: VectorType) -> io::Result<ArrowWriter<PendingFile>> {
-    let embedding = ColumnPath::new(vec!["embedding".into(), "list".into(), "item".into()]);
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_column_dictionary_enabled(embedding, false)
+        .set_column_dictionary_enabled(embedding_values(), false)
         .set_max_row_group_row_count(Some(16_384))
         .build();
     record_batch(&[], &Embeddings::new(Vec::new(), dimension), kind)
@@ -168,6 +167,11 @@ fn record_batch(
 
 /// The name of the column with the vectors.
 pub const EMBEDDING: &str = "embedding";
+
+/// The path of the vectors' values in a Parquet file's schema.
+pub fn embedding_values() -> ColumnPath {
+    ColumnPath::new(vec![EMBEDDING.into(), "list".into(), "item".into()])
+}
 
 /// The vectors as a column: a fixed-size list of f32, f16, i8 or u8.
 pub fn embedding_column(

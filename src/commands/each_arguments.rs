@@ -6,10 +6,12 @@ use std::path::Path;
 use clap::Args;
 use limbeck_data::Monitor;
 use limbeck_data::text::{KeptColumns, PieceColumns};
+use serde_json::{Value, json};
 
+use super::common::print_path;
 use super::input::TextArguments;
 use super::overwrite_guard::refuse_nested;
-use crate::each::EachSummary;
+use crate::each::{self, EachJob, EachSummary};
 use crate::error::Result;
 use crate::summary::format::thousands;
 
@@ -58,17 +60,26 @@ pub(super) fn check_folders(input: &Path, to: &Path, text: &TextArguments, monit
     text.note_other_files(input, monitor)
 }
 
-/// Notes what was done.
-pub(super) fn note_summary(summary: &EachSummary, monitor: Monitor) {
-    let EachSummary { written, kept, others, rows, left_out } = *summary;
+/// What the vectors depend on beside the text: what `model` says, and the columns that are read.
+pub(super) fn settings(model: Value, columns: &PieceColumns) -> Value {
+    let mut settings = model;
+    settings["column"] = json!(columns.text);
+    settings["encoding"] = json!(columns.encoding);
+    settings["keep"] = json!(format!("{:?}", columns.kept));
+    settings
+}
+
+/// Does the work, notes what was done and prints the folder.
+pub(super) fn run_job(job: &EachJob, monitor: Monitor) -> Result<()> {
+    let EachSummary { written, kept, others, rows, left_out } = each::run(job, monitor)?;
     let files = if written == 1 { "file" } else { "files" };
-    let [rows, left_out] = [rows, left_out].map(|count| thousands(count as f64));
-    let mut line = format!("{written} {files} with {rows} vectors written, {kept} kept");
+    let mut line = format!("{written} {files} with {} vectors written, {kept} kept", thousands(rows as f64));
     if others > 0 {
         line += &format!(", {others} written by other processes");
     }
-    if summary.left_out > 0 {
-        line += &format!("; {left_out} blank or duplicate texts left out");
+    if left_out > 0 {
+        line += &format!("; {} blank or duplicate texts left out", thousands(left_out as f64));
     }
     monitor.note(&line);
+    print_path(job.to)
 }

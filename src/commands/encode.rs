@@ -138,10 +138,8 @@ impl<'a> ModelVectors<'a> {
         let with_prefix = || texts.iter().map(|text| format!("{}{text}", self.prefix)).collect::<Vec<_>>();
         let prefixed = (!self.prefix.is_empty()).then(with_prefix);
         let prefixed: Option<Vec<&str>> = prefixed.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
-        self.model.encoder.encode(prefixed.as_deref().unwrap_or(texts)).map_err(|source| {
-            let what = format!("{} texts", texts.len());
-            Error::Encode { model: self.model.name.clone(), what, source }
-        })
+        let vectors = self.model.encoder.encode(prefixed.as_deref().unwrap_or(texts));
+        vectors.map_err(Error::encode(&self.model.name, texts.len()))
     }
 
     /// The vectors of `texts`.

@@ -50,8 +50,8 @@ impl TextArguments {
         Ok(chunked(distinct(self.read(input)?, left_out.clone())))
     }
 
-    /// As [`TextArguments::chunks`] for a share of the pieces of `input`: those k with k % N == I for `(I, N)`. No other
-    /// is read. Gives a hash of the names and sizes of all pieces too.
+    /// As [`TextArguments::chunks`] for a share of the pieces of `input`: those k with k % N == I for `(I, N)`. No
+    /// other is read. Gives a hash of the names and sizes of all pieces too.
     pub(super) fn chunks_of_shard(
         &self,
         input: &Path,
@@ -77,11 +77,6 @@ impl TextArguments {
         });
         Ok((chunked(distinct(Box::new(texts), left_out.clone())), hash))
     }
-}
-
-/// Whether parts of an input are read alone: the files of a folder, and the row groups of a Parquet file.
-pub(super) fn has_pieces(input: &Path) -> bool {
-    input.is_dir() || input.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
 }
 
 /// The texts in chunks of a shard; an error takes the place of the chunk that it stands in.

@@ -93,6 +93,13 @@ struct Counts {
     left_out: u64,
 }
 
+/// What looks at piece after piece.
+struct Worker<'a> {
+    job: &'a EachJob<'a>,
+    bar: &'a dyn Bar,
+    monitor: Monitor<'a>,
+}
+
 /// Writes the vectors of all pieces that have none, and waits for those that other processes are writing.
 ///
 /// # Errors
@@ -105,13 +112,14 @@ pub fn run(job: &EachJob, monitor: Monitor) -> Result<EachSummary> {
         remove_leftovers(folder)?;
     }
     let bar = monitor.stage("encoding", Some(left.len() as u64), "files");
+    let worker = Worker { job, bar: &*bar, monitor };
     let mut summary = EachSummary::default();
     let mut is_first_look = true;
     while !left.is_empty() {
         let mut busy = Vec::new();
         for task in left {
             monitor.check()?;
-            match look(job, &task, is_first_look, &*bar, summary.rows, monitor)? {
+            match worker.look(&task, is_first_look, summary.rows)? {
                 Looked::Busy => {
                     busy.push(task);
                     continue;
@@ -153,75 +161,65 @@ fn tasks(job: &EachJob) -> Result<Vec<Task>> {
     Ok(tasks)
 }
 
-/// Writes the vectors of a piece unless they are there or another process is writing them.
-fn look(
-    job: &EachJob,
-    task: &Task,
-    is_first_look: bool,
-    bar: &dyn Bar,
-    rows_before: u64,
-    monitor: Monitor,
-) -> Result<Looked> {
-    let mut input = None;
-    match Origin::found_at(&task.to)? {
-        // What another process has finished while this one waited is made from the input as it is.
-        Found::Origin(origin) if origin.settings == job.settings && !is_first_look => return Ok(Looked::Kept),
-        Found::Origin(origin) if origin.settings == job.settings => {
-            let hash = task.piece.sha256(&job.columns)?;
-            if origin.input == hash {
-                return Ok(Looked::Kept);
+impl Worker<'_> {
+    /// Writes the vectors of a piece unless they are there or another process is writing them; `rows_before` is how
+    /// many rows this process has written.
+    fn look(&self, task: &Task, is_first_look: bool, rows_before: u64) -> Result<Looked> {
+        let job = self.job;
+        let mut input = None;
+        match Origin::found_at(&task.to)? {
+            // What another process has finished while this one waited is made from the input as it is.
+            Found::Origin(origin) if origin.settings == job.settings && !is_first_look => return Ok(Looked::Kept),
+            Found::Origin(origin) if origin.settings == job.settings => {
+                let hash = task.piece.sha256(&job.columns)?;
+                if origin.input == hash {
+                    return Ok(Looked::Kept);
+                }
+                input = Some(hash);
             }
-            input = Some(hash);
+            Found::Other => return Err(Error::NotEach { path: task.to.clone() }),
+            Found::Origin(_) | Found::Nothing => {}
+            Found::Damaged => self.monitor.note(&format!("{} is damaged: it is made anew", task.to.display())),
         }
-        Found::Other => return Err(Error::NotEach { path: task.to.clone() }),
-        Found::Origin(_) | Found::Nothing => {}
-        Found::Damaged => monitor.note(&format!("{} is damaged: it is made anew", task.to.display())),
+        let claimed = PendingFile::claim(&task.to).map_err(limbeck_data::Error::from)?;
+        let Some(file) = claimed else { return Ok(Looked::Busy) };
+        let input = input.map_or_else(|| task.piece.sha256(&job.columns), Ok)?;
+        let origin = Origin { input, settings: job.settings.clone() };
+        // Another process may have finished it between the first look and the claim.
+        if matches!(Origin::found_at(&task.to)?, Found::Origin(found) if found == origin) {
+            return Ok(Looked::Kept);
+        }
+        self.write(task, file, &origin, rows_before).map(Looked::Written)
     }
-    let claimed = PendingFile::claim(&task.to).map_err(limbeck_data::Error::from)?;
-    let Some(file) = claimed else { return Ok(Looked::Busy) };
-    let input = input.map_or_else(|| task.piece.sha256(&job.columns), Ok)?;
-    let origin = Origin { input, settings: job.settings.clone() };
-    // Another process may have finished it between the first look and the claim.
-    if matches!(Origin::found_at(&task.to)?, Found::Origin(found) if found == origin) {
-        return Ok(Looked::Kept);
-    }
-    write(job, task, file, &origin, &|rows| bar.set(&format!("{} texts", rows_before + rows)), monitor)
-        .map(Looked::Written)
-}
 
-/// Writes the vectors of a piece.
-fn write(
-    job: &EachJob,
-    task: &Task,
-    file: PendingFile,
-    origin: &Origin,
-    tell: &dyn Fn(u64),
-    monitor: Monitor,
-) -> Result<Counts> {
-    let rows = task.piece.rows(&job.columns)?;
-    let mut writer = PieceWriter::new(file, &task.to, &rows.fields, (job.dimension, job.kind), origin)?;
-    let mut counts = Counts::default();
-    let mut met = HashSet::new();
-    for batch in rows.batches {
-        monitor.check()?;
-        let batch = batch?;
-        let all = batch.texts.len();
-        let batch = match job.rows {
-            RowsWanted::All => batch,
-            RowsWanted::Distinct => batch.filtered(&is_new(&batch.texts, &mut met))?,
-        };
-        counts.left_out += (all - batch.texts.len()) as u64;
-        if batch.texts.is_empty() {
-            continue;
+    /// Writes the vectors of a piece.
+    fn write(&self, task: &Task, file: PendingFile, origin: &Origin, rows_before: u64) -> Result<Counts> {
+        let job = self.job;
+        let rows = task.piece.rows(&job.columns)?;
+        let mut writer = PieceWriter::new(file, &task.to, &rows.fields, (job.dimension, job.kind), origin)?;
+        let mut counts = Counts::default();
+        let mut met = HashSet::new();
+        for batch in rows.batches {
+            self.monitor.check()?;
+            let batch = batch?;
+            let all = batch.texts.len();
+            let batch = match job.rows {
+                RowsWanted::All => batch,
+                RowsWanted::Distinct => batch.filtered(&is_new(&batch.texts, &mut met))?,
+            };
+            counts.left_out += (all - batch.texts.len()) as u64;
+            if batch.texts.is_empty() {
+                continue;
+            }
+            let texts: Vec<&str> = batch.texts.iter().map(Option::unwrap_or_default).collect();
+            let vectors = (job.encode)(&texts)?;
+            writer.write(batch.kept, &vectors)?;
+            counts.rows += vectors.rows() as u64;
+            self.bar.set(&format!("{} texts", rows_before + counts.rows));
         }
-        let texts: Vec<&str> = batch.texts.iter().map(Option::unwrap_or_default).collect();
-        let vectors = (job.encode)(&texts)?;
-        writer.write(batch.kept, &vectors)?;
-        counts.rows += vectors.rows() as u64;
-        tell(counts.rows);
+        writer.finish()?;
+        Ok(counts)
     }
-    writer.finish()?;
-    Ok(counts)
 }
 
 /// Which of the texts are neither blank nor in `met`, to which they are added.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use limbeck_data::cache::ORIGIN_KEY;
+use limbeck_data::cache::{ORIGIN_KEY, origin_of};
 use parquet::file::metadata::{KeyValue, ParquetMetaDataReader};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -42,8 +42,7 @@ impl Origin {
         // The library panics on some damaged files.
         let read = std::panic::catch_unwind(|| ParquetMetaDataReader::new().parse_and_finish(&file));
         let Ok(Ok(metadata)) = read else { return Ok(Found::Damaged) };
-        let pairs = metadata.file_metadata().key_value_metadata().into_iter().flatten();
-        let origin = pairs.filter(|pair| pair.key == ORIGIN_KEY).find_map(|pair| pair.value.as_deref());
+        let origin = origin_of(metadata.file_metadata());
         Ok(origin.and_then(|origin| serde_json::from_str(origin).ok()).map_or(Found::Other, Found::Origin))
     }
 

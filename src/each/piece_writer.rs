@@ -11,11 +11,10 @@ use limbeck_encoder::Embeddings;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
 
 use super::origin::Origin;
 use crate::error::{Error, Result};
-use crate::output::{EMBEDDING, embedding_column, io_error};
+use crate::output::{EMBEDDING, embedding_column, embedding_values, io_error};
 
 /// Rows of a row group.
 const GROUP_ROWS: usize = 16_384;
@@ -79,17 +78,16 @@ impl PieceWriter {
 /// Vectors are noise to dictionaries, compression and statistics, which would cost more than the encoding. Parquet
 /// stores bytes as numbers of 32 bits; packed as differences each takes about 9.
 fn properties(origin: &Origin, kind: VectorType) -> WriterProperties {
-    let embedding = || ColumnPath::new(vec![EMBEDDING.into(), "list".into(), "item".into()]);
     let encoding = match kind {
         VectorType::F32 | VectorType::F16 => Encoding::PLAIN,
         VectorType::Int8 | VectorType::Binary => Encoding::DELTA_BINARY_PACKED,
     };
     WriterProperties::builder()
-        .set_column_encoding(embedding(), encoding)
+        .set_column_encoding(embedding_values(), encoding)
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_column_compression(embedding(), Compression::UNCOMPRESSED)
-        .set_column_dictionary_enabled(embedding(), false)
-        .set_column_statistics_enabled(embedding(), EnabledStatistics::None)
+        .set_column_compression(embedding_values(), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(embedding_values(), false)
+        .set_column_statistics_enabled(embedding_values(), EnabledStatistics::None)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_key_value_metadata(Some(vec![origin.metadata()]))
         .build()

@@ -8,10 +8,9 @@ use limbeck_teacher::OnnxEncoder;
 use serde_json::json;
 
 use super::Arguments;
-use crate::commands::common::print_path;
-use crate::commands::each_arguments::{check_folders, note_summary};
+use crate::commands::each_arguments::{check_folders, run_job, settings};
 use crate::commands::overwrite_guard::refuse_cache;
-use crate::each::{EachJob, RowsWanted, run as run_each};
+use crate::each::{EachJob, RowsWanted};
 use crate::error::{Error, Result};
 
 /// Refuses options of a cache.
@@ -30,17 +29,10 @@ pub(super) fn run(arguments: &Arguments, path: &Path, teacher: &OnnxEncoder, mon
     refuse_cache(&arguments.to, path, &arguments.input)?;
     check_folders(&arguments.input, &arguments.to, &arguments.text, monitor)?;
     let columns = arguments.each.columns(&arguments.text, true);
-    let settings = json!({
-        "teacher": teacher.cache_fingerprint(String::new())?, "storage": arguments.storage.to_string(),
-        "column": columns.text, "encoding": columns.encoding, "keep": format!("{:?}", columns.kept),
-    });
-    let encode = |texts: &[&str]| {
-        teacher.encode(texts).map_err(|source| {
-            let what = format!("{} texts", texts.len());
-            Error::Encode { model: path.display().to_string(), what, source }
-        })
-    };
+    let model = json!({"teacher": teacher.cache_fingerprint(String::new())?, "storage": arguments.storage.to_string()});
+    let encode = |texts: &[&str]| teacher.encode(texts).map_err(Error::encode(path.display().to_string(), texts.len()));
     let job = EachJob {
+        settings: settings(model, &columns),
         input: &arguments.input,
         columns,
         to: &arguments.to,
@@ -49,9 +41,6 @@ pub(super) fn run(arguments: &Arguments, path: &Path, teacher: &OnnxEncoder, mon
         encode: &encode,
         dimension: teacher.info().dimension,
         kind: arguments.storage,
-        settings,
     };
-    let summary = run_each(&job, monitor)?;
-    note_summary(&summary, monitor);
-    print_path(&arguments.to)
+    run_job(&job, monitor)
 }

@@ -1,15 +1,15 @@
 //! `encode --each`: a file of vectors for each file or row group.
 
 use limbeck_data::Monitor;
+use limbeck_data::assets::AssetStore;
 use serde_json::json;
 
 use super::{Arguments, ModelVectors};
-use crate::commands::common::{ModelArguments, Opened, print_path};
-use crate::commands::each_arguments::{check_folders, note_summary};
-use crate::each::{EachJob, RowsWanted, run as run_each};
+use crate::commands::common::{ModelArguments, Opened};
+use crate::commands::each_arguments::{check_folders, run_job, settings};
+use crate::each::{EachJob, RowsWanted};
 use crate::error::{Error, Result};
 use crate::output::Format;
-use limbeck_data::assets::AssetStore;
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let Some(to) = &arguments.to else {
@@ -29,12 +29,12 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let model = Opened { name: arguments.model.clone(), encoder };
     let vectors = ModelVectors::new(arguments, &run, &model)?;
     let columns = arguments.each.columns(&arguments.text, false);
-    let settings = json!({
+    let model = json!({
         "model": hash, "dimension": vectors.dimension(), "precision": arguments.precision.to_string(),
-        "prefix": arguments.prefix, "column": columns.text, "encoding": columns.encoding,
-        "keep": format!("{:?}", columns.kept),
+        "prefix": arguments.prefix,
     });
     let job = EachJob {
+        settings: settings(model, &columns),
         input: &arguments.input,
         columns,
         to,
@@ -43,9 +43,6 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
         encode: &|texts| vectors.of(texts),
         dimension: vectors.dimension(),
         kind: arguments.precision,
-        settings,
     };
-    let summary = run_each(&job, monitor)?;
-    note_summary(&summary, monitor);
-    print_path(to)
+    run_job(&job, monitor)
 }
