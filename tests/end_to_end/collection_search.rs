@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::support::{Project, sentences};
 
 const MAKE: &str = "collection beir --teacher teacher --to mine --set student.embedding=16 \
-                    --set student.attention.heads=2 --set student.attention.filters=8 --set student.attention.values=8 --set distil.epochs=2 \
-                    --set distil.checkpoint_every=5 --set bench.rounds=1 --set bench.seconds=0.05 \
+                    --set student.attention.heads=2 --set student.attention.filters=8 \
+                    --set student.attention.values=8 --set distil.epochs=2 --set distil.checkpoint_every=5 \
+                    --set bench.rounds=1 --set bench.seconds=0.05 \
                     --set text.hold_out=0.1 --set text.own_queries=40 --set threads=2";
 
 /// 200 documents of a title and three sentences in BEIR's layout.
