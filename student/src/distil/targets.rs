@@ -4,6 +4,7 @@ use limbeck_data::cache::{Cache, Fingerprint, Shard, Slice, TokenVectors};
 use limbeck_data::{Monitor, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer, normalise};
 
+use super::long_texts::TextLengths;
 use crate::error::{Error, Result};
 use crate::tokenise::tokenise;
 
@@ -63,6 +64,8 @@ pub struct Survey {
     pub slices: Vec<Slice>,
     /// How many texts to train on each slice has.
     pub train_rows: Vec<usize>,
+    /// The lengths of these texts.
+    pub lengths: TextLengths,
     /// A hash of all texts and vectors to train on.
     pub hash: String,
     /// The mean of the vectors to train on, each of length 1.
@@ -182,6 +185,7 @@ impl Targets<'_> {
         let mut frequencies = vec![0u64; self.vocabulary()];
         let slices = self.cache.slices();
         let mut train_rows = Vec::with_capacity(slices.len());
+        let mut lengths = TextLengths::default();
         let mut sum = vec![0f64; self.dimension()];
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         let mut held_out = HeldOut::new(self.dimension());
@@ -193,6 +197,7 @@ impl Targets<'_> {
             }
             let (examples, kept) = self.examples_and_rows(&read)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
+            lengths.extend(examples.tokens.iter().map(<[u32]>::len));
             let rows_before = |row: usize| kept.partition_point(|&kept| kept < row);
             let of_shard = slices[train_rows.len()..].iter().take_while(|slice| slice.shard == shard);
             train_rows.extend(of_shard.map(|slice| rows_before(slice.rows.end) - rows_before(slice.rows.start)));
@@ -211,7 +216,7 @@ impl Targets<'_> {
         }
         let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
         let held_out = if self.held_out.is_some() { self.held_out()? } else { held_out.enough(self.cache)? };
-        Ok(Survey { frequencies, slices, train_rows, hash, mean, held_out })
+        Ok(Survey { frequencies, slices, train_rows, lengths, hash, mean, held_out })
     }
 
     /// The texts to measure fidelity on: about [`HELD_OUT`] texts of the cache to learn from; or, of a held-out cache,

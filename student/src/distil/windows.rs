@@ -9,6 +9,7 @@ use limbeck_training::random::Random;
 use limbeck_training::{Batches, Span};
 use serde_json::{Value, json};
 
+use super::long_texts::LongTexts;
 use super::settings::DistilSettings;
 use super::targets::{Examples, Survey, Targets};
 use crate::error::{Error, Result};
@@ -30,17 +31,26 @@ struct SliceWindow {
     slices: Vec<usize>,
     /// The rows to train on in all of them.
     rows: usize,
+    /// The examples that these rows give: more where some come more than once.
+    examples: usize,
 }
 
-/// All windows of a training, of about `most` rows each; `train_rows` are the rows of each slice. The batches of a
-/// window have about `batch` rows and differ by one at most.
+/// What a slice gives to train on.
+#[derive(Debug, Clone, Copy, Default)]
+struct SliceRows {
+    rows: usize,
+    examples: usize,
+}
+
+/// All windows of a training, of about `most` rows each. The batches of a window have about `batch` examples and differ
+/// by one at most.
 ///
 /// Text often comes sorted by source. So neighbouring slices go to different windows, and to others in every epoch:
 /// each window is a sample of the whole cache, and only among a few slices does chance decide which kinds of text it
 /// holds.
-fn windows(train_rows: &[usize], epochs: usize, batch: usize, most: usize, seed: u64) -> Vec<SliceWindow> {
-    let count = train_rows.iter().sum::<usize>().div_ceil(most.max(1));
-    let filled: Vec<usize> = (0..train_rows.len()).filter(|&slice| train_rows[slice] > 0).collect();
+fn windows(of_slices: &[SliceRows], epochs: usize, batch: usize, most: usize, seed: u64) -> Vec<SliceWindow> {
+    let count = of_slices.iter().map(|slice| slice.rows).sum::<usize>().div_ceil(most.max(1));
+    let filled: Vec<usize> = (0..of_slices.len()).filter(|&slice| of_slices[slice].rows > 0).collect();
     let mut windows = Vec::new();
     let mut step = 1;
     for epoch in 0..epochs as u64 {
@@ -52,10 +62,11 @@ fn windows(train_rows: &[usize], epochs: usize, batch: usize, most: usize, seed:
             neighbours.iter().zip(&order).for_each(|(&slice, &window)| dealt[window].push(slice));
         }
         for (index, slices) in dealt.into_iter().filter(|slices| !slices.is_empty()).enumerate() {
-            let rows: usize = slices.iter().map(|&slice| train_rows[slice]).sum();
-            let steps = (rows as f64 / batch as f64).round().max(1.0) as u64;
+            let sum = |of: fn(SliceRows) -> usize| slices.iter().map(|&slice| of(of_slices[slice])).sum::<usize>();
+            let (rows, examples) = (sum(|slice| slice.rows), sum(|slice| slice.examples));
+            let steps = (examples as f64 / batch as f64).round().max(1.0) as u64;
             let span = Span { window: windows.len(), epoch, steps: step..step + steps };
-            windows.push(SliceWindow { span, index, slices, rows });
+            windows.push(SliceWindow { span, index, slices, rows, examples });
             step += steps;
         }
     }
@@ -63,9 +74,10 @@ fn windows(train_rows: &[usize], epochs: usize, batch: usize, most: usize, seed:
 }
 
 impl SliceWindow {
-    /// The rows of the window in the order in which they come.
-    fn permutation(&self, seed: u64) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.rows as u32).collect();
+    /// The rows of the window in the order in which they come, each as often as `times` says.
+    fn permutation(&self, times: impl Fn(usize) -> usize, seed: u64) -> Vec<u32> {
+        let mut order = Vec::with_capacity(self.examples);
+        (0..self.rows).for_each(|row| order.extend(std::iter::repeat_n(row as u32, times(row))));
         Random::new(seed, &[ROWS, self.span.epoch, self.index as u64]).shuffle(&mut order);
         order
     }
@@ -86,7 +98,7 @@ impl SliceWindow {
     fn batch(&self, step: u64) -> Range<usize> {
         let count = (self.span.steps.end - self.span.steps.start) as usize;
         let at = (step - self.span.steps.start) as usize;
-        self.rows * at / count..self.rows * (at + 1) / count
+        self.examples * at / count..self.examples * (at + 1) / count
     }
 }
 
@@ -111,6 +123,7 @@ pub(super) struct CacheBatches<'a> {
     targets: &'a Targets<'a>,
     survey: &'a Survey,
     windows: Vec<SliceWindow>,
+    long_texts: LongTexts,
     seed: u64,
     /// What the student is to make of the empty text.
     empty_target: Vec<f32>,
@@ -128,8 +141,11 @@ impl<'a> CacheBatches<'a> {
     ) -> Self {
         let most = settings.window.saturating_mul(SHARD_ROWS);
         let passes = settings.passes(survey.train_rows.iter().sum());
-        let windows = windows(&survey.train_rows, passes, settings.batch, most, settings.seed);
-        Self { targets, survey, windows, seed: settings.seed, empty_target, device }
+        let long_texts = LongTexts::new(settings.long_texts, &survey.lengths);
+        let examples = long_texts.examples(&survey.train_rows, &survey.lengths);
+        let of_slices = survey.train_rows.iter().zip(examples).map(|(&rows, examples)| SliceRows { rows, examples });
+        let windows = windows(&of_slices.collect::<Vec<_>>(), passes, settings.batch, most, settings.seed);
+        Self { targets, survey, windows, long_texts, seed: settings.seed, empty_target, device }
     }
 
     fn window_of(&self, step: u64) -> &SliceWindow {
@@ -169,7 +185,8 @@ impl Batches for CacheBatches<'_> {
             let reason = format!("changed while it was read: {} texts instead of {}", all.tokens.rows(), window.rows);
             return Err(Error::targets(cache.path(), reason));
         }
-        let (permutation, classes) = (window.permutation(self.seed), window.classes(&self.survey.train_rows));
+        let times = |row| self.long_texts.times(all.tokens.row(row).len());
+        let (permutation, classes) = (window.permutation(times, self.seed), window.classes(&self.survey.train_rows));
         Ok(ReadWindow { examples: all, permutation, classes })
     }
 
@@ -215,10 +232,28 @@ impl Batches for CacheBatches<'_> {
 mod tests {
     use super::*;
 
+    fn once(train_rows: &[usize]) -> Vec<SliceRows> {
+        train_rows.iter().map(|&rows| SliceRows { rows, examples: rows }).collect()
+    }
+
+    #[test]
+    fn a_row_that_comes_more_often_does_so_within_its_window_in_batches_of_the_size() {
+        let of_slices = [SliceRows { rows: 40, examples: 70 }, SliceRows { rows: 50, examples: 50 }];
+        let windows = windows(&of_slices, 2, 10, 1_000, 7);
+        assert_eq!(windows.len(), 2);
+        for window in &windows {
+            assert!(window.span.steps.clone().all(|step| window.batch(step).len() == 10));
+            let order = window.permutation(|row| if row < 10 { 4 } else { 1 }, 7);
+            let counts = (0..90).map(|row| order.iter().filter(|&&at| at == row).count());
+            assert!(counts.enumerate().all(|(row, count)| count == if row < 10 { 4 } else { 1 }));
+            assert_eq!(order.len(), window.examples);
+        }
+    }
+
     #[test]
     fn every_row_comes_once_an_epoch_in_batches_of_about_the_size() {
         let train_rows = [1000, 0, 700, 1000, 333];
-        let windows = windows(&train_rows, 2, 100, 1_700, 7);
+        let windows = windows(&once(&train_rows), 2, 100, 1_700, 7);
         assert_eq!(windows.len(), 4);
         for epoch in 0..2u64 {
             let of_epoch: Vec<&SliceWindow> = windows.iter().filter(|w| w.span.epoch == epoch).collect();
@@ -230,7 +265,7 @@ mod tests {
                 assert_eq!((batches[0].start, batches[batches.len() - 1].end), (0, window.rows));
                 assert!(batches.windows(2).all(|pair| pair[0].end == pair[1].start));
                 assert!(batches.iter().all(|batch| (90..=112).contains(&batch.len())));
-                let mut rows = window.permutation(7);
+                let mut rows = window.permutation(|_| 1, 7);
                 rows.sort_unstable();
                 assert!(rows.iter().enumerate().all(|(at, &row)| at as u32 == row));
             }
@@ -242,7 +277,7 @@ mod tests {
     #[test]
     fn every_window_has_its_share_of_every_stretch_of_the_cache() {
         let train_rows = [100; 96];
-        let windows = windows(&train_rows, 2, 50, 1_200, 3);
+        let windows = windows(&once(&train_rows), 2, 50, 1_200, 3);
         assert_eq!(windows.len(), 2 * 8);
         for window in &windows {
             assert_eq!(window.slices.len(), 12);
@@ -255,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_slice_larger_than_a_window_is_one() {
-        let windows = windows(&[50_000, 10], 1, 100, 1_000, 1);
+        let windows = windows(&once(&[50_000, 10]), 1, 100, 1_000, 1);
         let mut slices: Vec<_> = windows.iter().map(|window| window.slices.clone()).collect();
         slices.sort();
         assert_eq!(slices, [[0], [1]]);
@@ -266,7 +301,7 @@ mod tests {
         let train_rows = [3, 0, 2, 4];
         for seed in 0..5 {
             let mut all = Vec::new();
-            for window in windows(&train_rows, 1, 2, 5, seed) {
+            for window in windows(&once(&train_rows), 1, 2, 5, seed) {
                 let numbers = window.classes(&train_rows);
                 assert_eq!(numbers.len(), window.rows);
                 let first = numbers[0];
@@ -280,7 +315,7 @@ mod tests {
 
     #[test]
     fn another_seed_gives_another_order() {
-        let order = |seed| windows(&[10; 8], 1, 5, 10, seed).iter().map(|w| w.slices[0]).collect::<Vec<_>>();
+        let order = |seed| windows(&once(&[10; 8]), 1, 5, 10, seed).iter().map(|w| w.slices[0]).collect::<Vec<_>>();
         assert_eq!(order(1), order(1));
         assert_ne!(order(1), order(2));
     }
