@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         max_tokens: None,
     };
     let job = DistilJob {
+        documents: None,
         targets,
         config,
         settings: &DistilSettings::default(),

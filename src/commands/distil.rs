@@ -97,6 +97,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     config.check()?;
     let job = DistilJob {
         targets,
+        documents: None,
         config,
         settings: &recipe.distil,
         student: student.as_ref().map(|student| &student.model),

@@ -21,6 +21,7 @@ mod each_arguments;
 mod embed;
 mod encode;
 mod evaluate;
+mod exclusion;
 mod export;
 mod export_teacher;
 mod fetch;
@@ -124,6 +125,11 @@ enum Command {
     /// The result is a tokenizer.json. `limbeck embed --student-tokenizer` embeds its tokens, and `limbeck distil
     /// --tokenizer` makes a student with it.
     Vocabulary(vocabulary::Arguments),
+    /// List the hashes of texts that must not be trained on, such as test sets
+    ///
+    /// Of a folder in BEIR's layout these are documents and queries, of a file of pairs both sentences; each sentence of
+    /// these texts too. A recipe's `text.exclude` takes the list in place of the texts.
+    Exclusion(exclusion::Arguments),
     /// Cache a teacher's sentence embeddings as Parquet
     ///
     /// Blank lines and duplicates are left out. An interrupted job resumes after its last whole shard.
@@ -221,6 +227,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Fetch(arguments) => (fetch::run(&arguments, monitor), "what was fetched whole is kept"),
         Command::TrainTeacher(arguments) => (train_teacher::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::ExportTeacher(arguments) => (export_teacher::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Exclusion(arguments) => (exclusion::run(&arguments, monitor), NOTHING_KEPT),
         Command::Vocabulary(arguments) => (vocabulary::run(&arguments, monitor), NOTHING_KEPT),
         Command::Embed(arguments) => (embed::run(&arguments, monitor), SHARDS_KEPT),
         Command::Cache(arguments) => (cache::run(&arguments, monitor), NOTHING_KEPT),

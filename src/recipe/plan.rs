@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use limbeck_data::assets::Uri;
 use limbeck_data::cache::Columns;
+use limbeck_data::text::CollectionUnit;
 use limbeck_encoder::Precision;
 use limbeck_student::config::StudentConfig;
 use limbeck_student::vocabulary::Vocabulary;
@@ -239,9 +240,20 @@ fn check(recipe: &Recipe) -> Check {
     }
     recipe.text.check()?;
     recipe.evaluate.check()?;
+    check_documents(recipe)?;
     check_teacher(recipe)?;
     check_methods(recipe)?;
     recipe.bench.check()
+}
+
+/// Refuses to have whole documents come more often where there are none.
+fn check_documents(recipe: &Recipe) -> Check {
+    let times = recipe.distil.documents;
+    if times == 1 || (recipe.cache.path.is_none() && recipe.text.has_unit(CollectionUnit::Document)) {
+        return Ok(());
+    }
+    let hint = "name a source's units: units = [\"document\", \"sentence\"]";
+    problem(format!("distil.documents is {times}, and no source gives whole documents"), hint)
 }
 
 fn check_teacher(recipe: &Recipe) -> Check {
@@ -497,6 +509,11 @@ mod tests {
         let flat = "[student.attention]\nheads = 0\n[distil]\ndropout = 0.1\n\
                     losses = { infonce = { weight = 0.1 } }\n";
         assert_refused(with_teacher(flat), "views would be the same");
+    }
+
+    #[test]
+    fn documents_cannot_come_more_often_where_there_are_none() {
+        assert_refused(with_teacher("[distil]\ndocuments = 4\n"), "no source gives whole documents");
     }
 
     #[test]

@@ -67,6 +67,7 @@ fn epoch(bencher: Bencher, rows: usize) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let job = DistilJob {
             targets: targets(),
+            documents: None,
             config: config.clone(),
             settings: &settings,
             student: None,

@@ -119,6 +119,7 @@ fn general_sentences_stand_beside_the_documents() {
     project.write("general.txt", sentences(1_000)[900..].join("\n"));
     let run = project.succeed(&MAKE.replace("--general none", "--general general.txt"));
     assert!(run.stderr.contains("200 documents, 1840 texts"), "{}", run.stderr);
+    assert!(run.stderr.contains("whole documents, which come 4 times a pass"), "{}", run.stderr);
     let recipe = project.text("runs/mine/recipe.toml");
     assert!(recipe.contains("uri = \"beir\"") && recipe.contains("uri = \"general.txt\""), "{recipe}");
 }

@@ -21,3 +21,11 @@ pub(super) fn find_table(folder: &Path, name: &str) -> Result<Option<(PathBuf, T
     }
     Ok(found.pop().and_then(|path| format_of(&path).map(|format| (path, format))))
 }
+
+/// The file with the queries of the collection in `folder`; `None` where there is none.
+///
+/// # Errors
+/// Several such files, or a folder that cannot be read.
+pub(crate) fn find_queries(folder: &Path) -> Result<Option<PathBuf>> {
+    Ok(find_table(folder, "queries")?.map(|(path, _)| path))
+}

@@ -31,6 +31,7 @@ mod rows;
 
 pub use corpus::{CorpusReader, read_corpus, read_corpus_columns};
 pub use error::CollectionError;
+pub(crate) use find_table::find_queries;
 pub use folder::Collection;
 pub use judgements::Judgements;
 pub use queries::read_queries;

@@ -161,6 +161,20 @@ pub enum TextError {
         /// The file.
         path: PathBuf,
     },
+    /// A list of hashes of texts that is damaged, or none.
+    #[error("{} is no list of hashes of texts, or damaged", path.display())]
+    #[diagnostic(help("make it anew: limbeck exclusion FOLDER --to {}", path.display()))]
+    BrokenList {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A list of hashes of texts under a name that would not be known for one.
+    #[error("{}: the name of a list of hashes ends in .hashes", path.display())]
+    #[diagnostic(help("write it to {}", path.with_extension("hashes").display()))]
+    ListName {
+        /// The file.
+        path: PathBuf,
+    },
     /// A folder without text files.
     #[error("no text file in the folder {}{}", path.display(), in_brackets(others))]
     #[diagnostic(help(

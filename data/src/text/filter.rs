@@ -33,6 +33,16 @@ impl<'a> TextFilter<'a> {
         Self { left_out, min_chars: plan.min_chars, max_chars: plan.max_chars, seen: HashSet64::default() }
     }
 
+    /// Whether `document` is to be excluded.
+    pub(super) fn excludes(&self, document: &str) -> bool {
+        self.left_out.exclusion.contains(document)
+    }
+
+    /// Whether `document`, or a sentence of it, is to be excluded.
+    pub(super) fn excludes_part_of(&self, document: &str) -> bool {
+        self.left_out.exclusion.contains_part_of(document)
+    }
+
     /// Counts a text that is too long to be read.
     pub(super) fn refuse_unread(&self, counts: &mut TextSummary) {
         counts.read += 1;

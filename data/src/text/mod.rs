@@ -85,6 +85,7 @@ pub use collection::{
 };
 pub use decode::Encodings;
 pub use error::TextError;
+pub use exclude::write_exclusion_list;
 pub use left_out::LeftOutFiles;
 pub use open::MAX_DOCUMENT_BYTES;
 pub use options::MAX_ROW_BYTES;

@@ -123,15 +123,16 @@ impl Reading<'_> {
             None => self.read_texts(open)?,
         };
         let after = self.told();
-        let [read, blank, too_long] = std::array::from_fn(|count| after[count] - before[count]);
-        self.counts.sources.push(SourceCounts { path: source.path.clone(), read, blank, too_long, no_text });
+        let [read, blank, too_long, excluded] = std::array::from_fn(|count| after[count] - before[count]);
+        self.counts.sources.push(SourceCounts { path: source.path.clone(), read, blank, too_long, excluded, no_text });
         Ok(())
     }
 
-    /// The counts that are told of each source: texts read, blank ones, and those that are too long.
-    fn told(&self) -> [u64; 3] {
+    /// The counts that are told of each source: texts read, blank ones, those that are too long, and those to exclude.
+    fn told(&self) -> [u64; 4] {
         let (counts, documents) = (&self.counts, &self.documents);
-        [counts.read, counts.blank + documents.blank, counts.too_long + documents.too_long]
+        let [blank, too_long] = [counts.blank + documents.blank, counts.too_long + documents.too_long];
+        [counts.read, blank, too_long, counts.excluded + documents.excluded]
     }
 
     /// Reads the lines, rows or files of a source; returns the files that hold no text.
@@ -149,7 +150,7 @@ impl Reading<'_> {
                     continue;
                 }
                 let group = hash(text);
-                if !self.is_new_document(text, group) {
+                if self.is_excluded(self.filter.excludes(text)) || !self.is_new_document(text, group) {
                     continue;
                 }
                 if let Some(label) = origin.label {
@@ -185,7 +186,7 @@ impl Reading<'_> {
                 let document = document.numbered(number);
                 let whole = document.whole();
                 let group = hash(&whole);
-                if !self.is_new_document(&whole, group) {
+                if self.is_excluded(self.filter.excludes_part_of(&whole)) || !self.is_new_document(&whole, group) {
                     continue;
                 }
                 self.pass.document(&document, group)?;
@@ -228,6 +229,13 @@ impl Reading<'_> {
             }
             read => read.map(Some),
         }
+    }
+
+    /// Counts a document that `is` to be excluded; whether it is.
+    fn is_excluded(&mut self, is: bool) -> bool {
+        self.documents.read += u64::from(is);
+        self.documents.excluded += u64::from(is);
+        is
     }
 
     /// Counts a document; whether it has text that was not met before.

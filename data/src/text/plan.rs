@@ -16,7 +16,9 @@ pub struct TextPlan {
     pub sources: Vec<TextSource>,
     /// Files or folders whose sentences are left out, compared without case, punctuation and spaces. Of a file with
     /// columns `sentence1` and `sentence2`, or the names that SICK, Quora and MRPC have for them, both sentences are
-    /// left out.
+    /// left out, of a folder in BEIR's layout documents and queries; and each sentence of these. Of a collection, a
+    /// document with such a sentence of 20 letters or more is left out whole. A file `.hashes` is a list that
+    /// [`super::write_exclusion_list`] wrote.
     pub exclude: Vec<PathBuf>,
     /// The most texts in all, for training and held out together: a uniform sample, in the order of the sources.
     pub limit: Option<usize>,
@@ -144,6 +146,9 @@ pub struct DocumentCounts {
     pub read: u64,
     /// Documents without any character but spaces.
     pub blank: u64,
+    /// Documents to exclude, or with a sentence to exclude.
+    #[serde(default)]
+    pub excluded: u64,
     /// Documents met before.
     pub duplicate: u64,
     /// Documents too long to be read: rows longer than [`super::MAX_ROW_BYTES`].
@@ -153,10 +158,14 @@ pub struct DocumentCounts {
 
 impl fmt::Display for TextSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DocumentCounts { read, blank, duplicate, too_long } = self.documents;
+        let DocumentCounts { read, blank, excluded, duplicate, too_long } = self.documents;
         if read > 0 {
             write!(f, "{read} {}", if read == 1 { "document" } else { "documents" })?;
-            write_counts(f, " (", [("blank", blank), ("too long", too_long), ("duplicate", duplicate)])?;
+            write_counts(
+                f,
+                " (",
+                [("blank", blank), ("too long", too_long), ("excluded", excluded), ("duplicate", duplicate)],
+            )?;
             f.write_str(", ")?;
         }
         write!(f, "{} {}", self.read, if self.read == 1 { "text" } else { "texts" })?;

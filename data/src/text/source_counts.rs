@@ -19,6 +19,9 @@ pub struct SourceCounts {
     pub blank: u64,
     /// Texts longer than `max_chars`, and documents too long to be read.
     pub too_long: u64,
+    /// Texts and documents among those to exclude, and documents with such a sentence.
+    #[serde(default)]
+    pub excluded: u64,
     /// Files in the folder that hold no text.
     pub no_text: LeftOutFiles,
 }
@@ -26,7 +29,7 @@ pub struct SourceCounts {
 impl SourceCounts {
     /// Whether there is something to tell.
     pub fn has_note(&self) -> bool {
-        self.blank > 0 || self.too_long > 0 || !self.no_text.is_empty()
+        self.blank > 0 || self.too_long > 0 || self.excluded > 0 || !self.no_text.is_empty()
     }
 }
 
@@ -42,6 +45,9 @@ impl fmt::Display for SourceCounts {
         }
         if self.too_long > 0 {
             notes.push(format!("{} {} longer than max_chars", self.too_long, texts(self.too_long)));
+        }
+        if self.excluded > 0 {
+            notes.push(format!("{} {} to exclude", self.excluded, texts(self.excluded)));
         }
         write!(f, "{}: {}", self.path.display(), notes.join("; "))
     }
@@ -60,12 +66,12 @@ mod tests {
         counts.no_text.count(Path::new("a.pdf"));
         assert_eq!(counts.to_string(), "text/: 1 file that holds no text is left out (.pdf 1)");
         ["b.PDF", "c.doc", "README"].iter().for_each(|name| counts.no_text.count(Path::new(name)));
-        (counts.blank, counts.too_long) = (2, 1);
+        (counts.blank, counts.too_long, counts.excluded) = (2, 1, 3);
         assert!(counts.has_note());
         assert_eq!(
             counts.to_string(),
             "text/: 4 files that hold no text are left out (.pdf 2, .doc 1, no ending 1); 2 blank texts; 1 text longer \
-             than max_chars"
+             than max_chars; 3 texts to exclude"
         );
     }
 }

@@ -76,6 +76,10 @@ pub fn origin_of_run(context: &Context) -> Map<String, Value> {
 /// Distils a student and writes it to the job's folder, with `origin` and what came of the training in its config.
 pub fn distil_into(job: &DistilJob, mut origin: Map<String, Value>, monitor: Monitor) -> Result<()> {
     let (model, summary) = distil(job, monitor)?;
+    if job.settings.documents > 1 {
+        let (documents, times) = (summary.documents, job.settings.documents);
+        monitor.note(&format!("{}: {documents} texts are whole documents, which come {times} times a pass", job.stage));
+    }
     monitor.note(&format!(
         "{}: {} texts, {} steps; held-out cosine {:.4} at the start, {:.4} at step {}",
         job.stage, summary.texts, summary.steps, summary.start, summary.best, summary.best_step

@@ -6,9 +6,9 @@ use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, CacheSpec, Columns, Fingerprint, GoneTexts, SHARD_ROWS, change_text};
 use limbeck_data::files::remove;
-use limbeck_data::text::PreparedText;
+use limbeck_data::text::{DocumentColumns, PreparedText, read_collection};
 use limbeck_encoder::Tokenizer;
-use limbeck_student::distil::{DistilJob, DistilSettings, Targets};
+use limbeck_student::distil::{self, DistilJob, DistilSettings, Targets};
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::model::TextCnn;
 use limbeck_teacher::api::ApiTeacher;
@@ -232,6 +232,8 @@ pub struct TargetFiles {
     pub held_out: Option<Cache>,
     /// The student's tokenizer.
     pub tokenizer: Tokenizer,
+    /// The whole documents, where the recipe has them come more than once in a pass.
+    pub documents: Option<distil::Documents>,
     /// The student to go on from, where the recipe names one.
     pub given: Option<(GivenStudent, TextCnn)>,
 }
@@ -243,9 +245,10 @@ impl TargetFiles {
     /// A cache or tokenizer that is missing or damaged.
     pub fn open(context: &Context) -> Result<Self> {
         let (cache, held_out) = open_caches(context)?;
+        let documents = whole_documents(context)?;
         if let Some((given, student)) = given_student(context)? {
             let StudentFolder { model, tokenizer, .. } = student;
-            return Ok(Self { cache, held_out, tokenizer, given: Some((given, model)) });
+            return Ok(Self { cache, held_out, tokenizer, documents, given: Some((given, model)) });
         }
         let tokenizer = match vocabulary::student_tokenizer(context)?.or_else(|| cache.tokenizer()) {
             Some(path) => Tokenizer::from_file(&path)?,
@@ -254,7 +257,7 @@ impl TargetFiles {
                 return Err(Error::Stage { stage: ID.name(), problem });
             }
         };
-        Ok(Self { cache, held_out, tokenizer, given: None })
+        Ok(Self { cache, held_out, tokenizer, documents, given: None })
     }
 
     /// The distillation that the run's recipe describes, of a new student or of the one to go on from.
@@ -273,13 +276,23 @@ impl TargetFiles {
             None => section.config(targets.vocabulary(), targets.dimension()),
         };
         let metrics = context.folder().metrics();
-        DistilJob { targets, config, settings, student, folder, metrics, stage, device: Device::Cpu }
+        let documents = self.documents.as_ref();
+        DistilJob { targets, documents, config, settings, student, folder, metrics, stage, device: Device::Cpu }
     }
 
     /// The targets of a student whose longest input is `max_tokens`.
     pub fn view(&self, max_tokens: Option<usize>) -> Targets<'_> {
         Targets { cache: &self.cache, held_out: self.held_out.as_ref(), tokenizer: &self.tokenizer, max_tokens }
     }
+}
+
+/// The documents of the run's collections, where they come more than once in a pass.
+fn whole_documents(context: &Context) -> Result<Option<distil::Documents>> {
+    if context.plan().recipe.distil.documents == 1 {
+        return Ok(None);
+    }
+    let documents = read_collection(&context.folder_of(text::ID).collection(), &DocumentColumns::default(), None)?;
+    Ok(Some(documents.map(|document| Ok(document?.whole().into_owned())).collect::<limbeck_data::Result<_>>()?))
 }
 
 /// The cache to learn from and the one to measure on.

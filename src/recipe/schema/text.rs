@@ -147,6 +147,11 @@ impl TextSection {
         self.source.iter().any(|source| !source.units.is_empty())
     }
 
+    /// Whether a source gives texts of this unit.
+    pub fn has_unit(&self, unit: CollectionUnit) -> bool {
+        self.source.iter().any(|source| source.units.contains(&unit))
+    }
+
     /// Refuses what can't be.
     pub fn check(&self) -> Check {
         if !(0.0..=1.0).contains(&self.reordered) {

@@ -19,7 +19,7 @@ const START_TEXTS: usize = 131_072;
 /// As for [`super::distil`].
 pub fn start_student(job: &DistilJob, monitor: Monitor) -> Result<TextCnn> {
     job.check()?;
-    let survey = job.targets.survey(monitor)?;
+    let survey = job.targets.survey(job.documents, monitor)?;
     Ok(start(job, &survey, monitor)?.model)
 }
 

@@ -4,17 +4,20 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Device;
 
+use super::documents::Documents;
 use super::settings::DistilSettings;
 use super::targets::Targets;
 use crate::am_softmax::remove_centres;
 use crate::config::StudentConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::TextCnn;
 
 /// One distillation.
 pub struct DistilJob<'a> {
     /// What the student learns.
     pub targets: Targets<'a>,
+    /// The texts among them that are whole documents, which come as often as the settings say.
+    pub documents: Option<&'a Documents>,
     /// The student's shape; vocabulary and dimension are those of the targets.
     pub config: StudentConfig,
     /// How it learns.
@@ -35,6 +38,8 @@ impl DistilJob<'_> {
     /// Refuses settings and shapes that can't be, or that would be of no use, before any work.
     pub(super) fn check(&self) -> Result<()> {
         self.settings.check_with_dimension(&self.config)?;
+        let (times, none) = (self.settings.documents, self.documents.is_none());
+        Error::require(times == 1 || !none, "distil.documents", times, "1, as no text is known for a document")?;
         Ok(self.config.check_folds()?)
     }
 }
@@ -52,6 +57,8 @@ pub struct DistilSummary {
     pub best_step: u64,
     /// How many texts are trained on.
     pub texts: usize,
+    /// How many of them are whole documents of a collection.
+    pub documents: usize,
 }
 
 /// Removes the checkpoints of a distillation; call it once the student is saved.

@@ -24,10 +24,10 @@ training_settings! {
         /// At most about so many texts are seen in all: of much text the student makes fewer passes, at least one.
         #[serde(skip_serializing_if = "Option::is_none")]
         most_texts: Option<usize> = None,
-        /// How often a text of at least twice the mean number of tokens comes in a pass; any other comes once. The
-        /// passes that `most_texts` leaves count each text once.
+        /// How often a whole document of a collection comes in a pass; any other text comes once, and once for the
+        /// count of `most_texts`.
         #[serde(skip_serializing_if = "comes_once")]
-        long_texts: usize = 1,
+        documents: usize = 1,
         /// How many shards' worth of texts, 16,384 each, are shuffled together in memory, taken from all over the
         /// cache; one takes about 25 MB at 384 dimensions.
         window: usize = 4,
@@ -84,7 +84,7 @@ impl DistilSettings {
         at_least_one("distil", "batch", self.batch as u64)?;
         at_least_one("distil", "window", self.window as u64)?;
         at_least_one("distil", "most_texts", self.most_texts.unwrap_or(1) as u64)?;
-        at_least_one("distil", "long_texts", self.long_texts as u64)?;
+        at_least_one("distil", "documents", self.documents as u64)?;
         Ok(self.training().check("distil")?)
     }
 }

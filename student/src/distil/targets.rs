@@ -4,7 +4,7 @@ use limbeck_data::cache::{Cache, Fingerprint, Shard, Slice, TokenVectors};
 use limbeck_data::{Monitor, files, text};
 use limbeck_encoder::{TokenBatch, Tokenizer, normalise};
 
-use super::long_texts::TextLengths;
+use super::documents::Documents;
 use crate::error::{Error, Result};
 use crate::tokenise::tokenise;
 
@@ -64,8 +64,8 @@ pub struct Survey {
     pub slices: Vec<Slice>,
     /// How many texts to train on each slice has.
     pub train_rows: Vec<usize>,
-    /// The lengths of these texts.
-    pub lengths: TextLengths,
+    /// How many of these are whole documents.
+    pub documents: Vec<usize>,
     /// A hash of all texts and vectors to train on.
     pub hash: String,
     /// The mean of the vectors to train on, each of length 1.
@@ -175,17 +175,16 @@ impl Targets<'_> {
         }
     }
 
-    /// Reads the whole cache once: counts tokens, and takes the held-out texts.
+    /// Reads the whole cache once: counts tokens and `documents`, and takes the held-out texts.
     ///
     /// # Errors
     /// A cache that can't be read or has too few texts.
-    pub fn survey(&self, monitor: Monitor) -> Result<Survey> {
+    pub fn survey(&self, documents: Option<&Documents>, monitor: Monitor) -> Result<Survey> {
         self.check()?;
         let bar = monitor.stage("counting tokens", Some(self.cache.rows()), "texts");
         let mut frequencies = vec![0u64; self.vocabulary()];
         let slices = self.cache.slices();
-        let mut train_rows = Vec::with_capacity(slices.len());
-        let mut lengths = TextLengths::default();
+        let (mut train_rows, mut documents_of) = (Vec::with_capacity(slices.len()), Vec::with_capacity(slices.len()));
         let mut sum = vec![0f64; self.dimension()];
         let mut hash = files::sha256_bytes(self.tokenizer.json());
         let mut held_out = HeldOut::new(self.dimension());
@@ -197,10 +196,15 @@ impl Targets<'_> {
             }
             let (examples, kept) = self.examples_and_rows(&read)?;
             examples.tokens.ids().iter().for_each(|&id| frequencies[id as usize] += 1);
-            lengths.extend(examples.tokens.iter().map(<[u32]>::len));
             let rows_before = |row: usize| kept.partition_point(|&kept| kept < row);
             let of_shard = slices[train_rows.len()..].iter().take_while(|slice| slice.shard == shard);
-            train_rows.extend(of_shard.map(|slice| rows_before(slice.rows.end) - rows_before(slice.rows.start)));
+            for slice in of_shard {
+                let rows = &kept[rows_before(slice.rows.start)..rows_before(slice.rows.end)];
+                let count =
+                    |documents: &Documents| documents.among(&read, rows).filter(|is_document| *is_document).count();
+                train_rows.push(rows.len());
+                documents_of.push(documents.map_or(0, count));
+            }
             for target in examples.targets.chunks_exact(sum.len()) {
                 sum.iter_mut().zip(target).for_each(|(sum, &x)| *sum += f64::from(x));
             }
@@ -216,7 +220,7 @@ impl Targets<'_> {
         }
         let mean = sum.iter().map(|sum| (sum / texts as f64) as f32).collect();
         let held_out = if self.held_out.is_some() { self.held_out()? } else { held_out.enough(self.cache)? };
-        Ok(Survey { frequencies, slices, train_rows, lengths, hash, mean, held_out })
+        Ok(Survey { frequencies, slices, train_rows, documents: documents_of, hash, mean, held_out })
     }
 
     /// The texts to measure fidelity on: about [`HELD_OUT`] texts of the cache to learn from; or, of a held-out cache,
@@ -287,7 +291,7 @@ impl Targets<'_> {
     }
 
     /// The texts of `shard` that are trained on, and their rows in the shard, in order.
-    fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
+    pub(super) fn examples_and_rows(&self, shard: &Shard) -> Result<(Examples, Vec<usize>)> {
         let dimension = self.dimension();
         let (mut kept, mut rows) = (Vec::with_capacity(shard.texts.len()), Vec::with_capacity(shard.texts.len()));
         let (mut targets, trains_on) = (Vec::with_capacity(shard.embeddings.len()), self.training_filter());

@@ -64,7 +64,17 @@ fn job<'a>(
     folder: &'a Path,
 ) -> DistilJob<'a> {
     let metrics = folder.join("metrics.jsonl");
-    DistilJob { targets, config, settings, student: None, folder, metrics, stage: "distil", device: Device::Cpu }
+    DistilJob {
+        targets,
+        documents: None,
+        config,
+        settings,
+        student: None,
+        folder,
+        metrics,
+        stage: "distil",
+        device: Device::Cpu,
+    }
 }
 
 #[test]
@@ -74,7 +84,7 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
     let made_elsewhere = Cache::open(&folder.path().join("shard-00000.parquet")).unwrap();
     for cache in [&cache, &made_elsewhere] {
         let targets = targets(cache, &tokenizer);
-        let survey = targets.survey(Monitor::new(&Silent, &Interrupt::new())).unwrap();
+        let survey = targets.survey(None, Monitor::new(&Silent, &Interrupt::new())).unwrap();
         assert_eq!(survey.slices, cache.slices());
         for (slice, &rows) in survey.slices.iter().zip(&survey.train_rows) {
             let examples = targets.examples(&cache.read_slice(slice).unwrap()).unwrap();

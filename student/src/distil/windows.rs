@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
-use limbeck_data::cache::SHARD_ROWS;
+use limbeck_data::cache::{SHARD_ROWS, Shard};
 use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 use limbeck_training::{Batches, Span};
 use serde_json::{Value, json};
 
-use super::long_texts::LongTexts;
-use super::settings::DistilSettings;
+use super::documents::Documents;
+use super::job::DistilJob;
 use super::targets::{Examples, Survey, Targets};
 use crate::error::{Error, Result};
 
@@ -36,7 +36,7 @@ struct SliceWindow {
 }
 
 /// What a slice gives to train on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct SliceRows {
     rows: usize,
     examples: usize,
@@ -74,10 +74,10 @@ fn windows(of_slices: &[SliceRows], epochs: usize, batch: usize, most: usize, se
 }
 
 impl SliceWindow {
-    /// The rows of the window in the order in which they come, each as often as `times` says.
-    fn permutation(&self, times: impl Fn(usize) -> usize, seed: u64) -> Vec<u32> {
-        let mut order = Vec::with_capacity(self.examples);
-        (0..self.rows).for_each(|row| order.extend(std::iter::repeat_n(row as u32, times(row))));
+    /// The rows of the window in the order in which they come, each as often as `times` says of it.
+    fn permutation(&self, times: &[usize], seed: u64) -> Vec<u32> {
+        let of_row = |(row, &times)| std::iter::repeat_n(row, times);
+        let mut order: Vec<u32> = (0..).zip(times).flat_map(of_row).collect();
         Random::new(seed, &[ROWS, self.span.epoch, self.index as u64]).shuffle(&mut order);
         order
     }
@@ -121,9 +121,11 @@ pub(super) struct ReadWindow {
 /// A cache's texts and vectors, window after window.
 pub(super) struct CacheBatches<'a> {
     targets: &'a Targets<'a>,
+    documents: Option<&'a Documents>,
+    /// How often a document comes in a pass.
+    times: usize,
     survey: &'a Survey,
     windows: Vec<SliceWindow>,
-    long_texts: LongTexts,
     seed: u64,
     /// What the student is to make of the empty text.
     empty_target: Vec<f32>,
@@ -131,21 +133,23 @@ pub(super) struct CacheBatches<'a> {
 }
 
 impl<'a> CacheBatches<'a> {
-    /// The batches of a distillation by `settings`; the empty text, with `empty_target`, is the last of every batch.
-    pub(super) fn new(
-        targets: &'a Targets<'a>,
-        survey: &'a Survey,
-        settings: &DistilSettings,
-        empty_target: Vec<f32>,
-        device: &'a Device,
-    ) -> Self {
+    /// The batches of a distillation; the empty text, with `empty_target`, is the last of every batch.
+    pub(super) fn new(job: &'a DistilJob, survey: &'a Survey, empty_target: Vec<f32>) -> Self {
+        let DistilJob { targets, documents, settings, device, .. } = job;
         let most = settings.window.saturating_mul(SHARD_ROWS);
         let passes = settings.passes(survey.train_rows.iter().sum());
-        let long_texts = LongTexts::new(settings.long_texts, &survey.lengths);
-        let examples = long_texts.examples(&survey.train_rows, &survey.lengths);
-        let of_slices = survey.train_rows.iter().zip(examples).map(|(&rows, examples)| SliceRows { rows, examples });
-        let windows = windows(&of_slices.collect::<Vec<_>>(), passes, settings.batch, most, settings.seed);
-        Self { targets, survey, windows, long_texts, seed: settings.seed, empty_target, device }
+        let times = settings.documents;
+        let of_slice =
+            |(&rows, documents): (&usize, &usize)| SliceRows { rows, examples: rows + (times - 1) * documents };
+        let of_slices: Vec<SliceRows> = survey.train_rows.iter().zip(&survey.documents).map(of_slice).collect();
+        let windows = windows(&of_slices, passes, settings.batch, most, settings.seed);
+        Self { targets, documents: *documents, times, survey, windows, seed: settings.seed, empty_target, device }
+    }
+
+    /// How often these rows of `shard` come in a pass.
+    fn times(&self, shard: &Shard, rows: &[usize]) -> Vec<usize> {
+        let of = |is_document| if is_document { self.times } else { 1 };
+        self.documents.map_or_else(|| vec![1; rows.len()], |all| all.among(shard, rows).map(of).collect())
     }
 
     fn window_of(&self, step: u64) -> &SliceWindow {
@@ -176,8 +180,11 @@ impl Batches for CacheBatches<'_> {
         let (targets, cache) = (self.targets, self.targets.cache);
         let vectors = Vec::with_capacity(window.rows * targets.dimension());
         let mut all = Examples { tokens: TokenBatch::new(), targets: vectors };
+        let mut times = Vec::with_capacity(window.rows);
         for &slice in &window.slices {
-            let examples = targets.examples(&cache.read_slice(&self.survey.slices[slice])?)?;
+            let shard = cache.read_slice(&self.survey.slices[slice])?;
+            let (examples, rows) = targets.examples_and_rows(&shard)?;
+            times.extend(self.times(&shard, &rows));
             examples.tokens.iter().for_each(|row| all.tokens.push(row));
             all.targets.extend_from_slice(&examples.targets);
         }
@@ -185,8 +192,7 @@ impl Batches for CacheBatches<'_> {
             let reason = format!("changed while it was read: {} texts instead of {}", all.tokens.rows(), window.rows);
             return Err(Error::targets(cache.path(), reason));
         }
-        let times = |row| self.long_texts.times(all.tokens.row(row).len());
-        let (permutation, classes) = (window.permutation(times, self.seed), window.classes(&self.survey.train_rows));
+        let (permutation, classes) = (window.permutation(&times, self.seed), window.classes(&self.survey.train_rows));
         Ok(ReadWindow { examples: all, permutation, classes })
     }
 
@@ -241,12 +247,12 @@ mod tests {
         let of_slices = [SliceRows { rows: 40, examples: 70 }, SliceRows { rows: 50, examples: 50 }];
         let windows = windows(&of_slices, 2, 10, 1_000, 7);
         assert_eq!(windows.len(), 2);
+        let times: Vec<usize> = (0..90).map(|row| if row < 10 { 4 } else { 1 }).collect();
         for window in &windows {
             assert!(window.span.steps.clone().all(|step| window.batch(step).len() == 10));
-            let order = window.permutation(|row| if row < 10 { 4 } else { 1 }, 7);
-            let counts = (0..90).map(|row| order.iter().filter(|&&at| at == row).count());
-            assert!(counts.enumerate().all(|(row, count)| count == if row < 10 { 4 } else { 1 }));
-            assert_eq!(order.len(), window.examples);
+            let order = window.permutation(&times, 7);
+            let counts: Vec<usize> = (0..90).map(|row| order.iter().filter(|&&at| at == row).count()).collect();
+            assert_eq!(counts, times);
         }
     }
 
@@ -265,7 +271,7 @@ mod tests {
                 assert_eq!((batches[0].start, batches[batches.len() - 1].end), (0, window.rows));
                 assert!(batches.windows(2).all(|pair| pair[0].end == pair[1].start));
                 assert!(batches.iter().all(|batch| (90..=112).contains(&batch.len())));
-                let mut rows = window.permutation(|_| 1, 7);
+                let mut rows = window.permutation(&vec![1; window.rows], 7);
                 rows.sort_unstable();
                 assert!(rows.iter().enumerate().all(|(at, &row)| at as u32 == row));
             }

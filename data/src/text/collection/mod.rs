@@ -31,4 +31,4 @@ pub(super) use cut::CutDocument;
 pub(super) use files::{CollectionWriter, write_own_queries};
 pub(super) use mixtures::WordBag;
 pub(super) use own_queries::OwnQueryDraw;
-pub(super) use reader::{collection_files, documents_in};
+pub(super) use reader::{collection_files, documents_in, is_beir_folder};

@@ -1,7 +1,7 @@
 //! [`read_collection`]: the documents of a file, of BEIR's folder or of a folder of files.
 
 use std::iter::once;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::columns::DocumentColumns;
 use super::document::{Document, DocumentRow, DocumentRows};
@@ -53,13 +53,23 @@ pub(in crate::text) struct CollectionFile {
     id: Option<String>,
 }
 
+/// The file with the documents, where `path` is a folder in BEIR's layout.
+fn beir_corpus(path: &Path) -> Option<PathBuf> {
+    BEIR_CORPORA.iter().map(|name| path.join(name)).find(|corpus| corpus.is_file())
+}
+
+/// Whether `path` is a folder in BEIR's layout.
+pub(in crate::text) fn is_beir_folder(path: &Path) -> bool {
+    beir_corpus(path).is_some()
+}
+
 /// The files of the collection at `path`.
 pub(in crate::text) fn collection_files(
     path: &Path,
     columns: &DocumentColumns,
     options: &ReadOptions,
 ) -> Result<CollectionFiles> {
-    let corpus = BEIR_CORPORA.iter().map(|name| path.join(name)).find(|corpus| corpus.is_file());
+    let corpus = beir_corpus(path);
     let SourceFiles { files, left_out } =
         source::files(corpus.as_deref().unwrap_or(path), columns.text.as_deref(), options)?;
     let is_named = columns.title.is_some() || columns.id.is_some();
