@@ -6,6 +6,7 @@
 
 MODEL is a student's folded file, or a teacher, which the command limbeck runs; its OUTPUT is adopted as a cache. Every
 node has the model at the same path. Tasks read, encode and write; actors that took all CPUs would leave none to read.
+A dead worker's task is done again. After an error or a killed driver, remove OUTPUT, which is not whole, and run again.
 """
 
 import subprocess
@@ -37,6 +38,7 @@ def encode_folder(model, source, target, column="text"):
         lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
         return batch.append_column("embedding", lists)
 
+    ray.data.DataContext.get_current().target_max_block_size = 16 << 20  # so many bytes of the input are a task
     rows = ray.data.read_parquet(source)
     rows = rows.map_batches(add_vectors, batch_format="pyarrow", batch_size=16_384)
     rows.write_parquet(target, mode="error")

@@ -5,7 +5,8 @@
     limbeck cache adopt OUTPUT
 
 MODEL is a student's folded file, or a teacher, which the command limbeck runs; its OUTPUT is adopted as a cache. Every
-worker has the model at the same path. `4`: a task is tried again up to three times; `local[*]` alone never does.
+worker has the model at the same path. With `4`, a dead worker's task is tried four times in all, with `local[*]` once.
+After a killed driver, remove OUTPUT and run again.
 """
 
 import subprocess
