@@ -69,6 +69,44 @@ def make_student(folder, *, convolution=True, attention=None, dimension=16, max_
     return tensors["embedding.weight"], tensors["skip.weight"]
 
 
+def make_teacher(folder):
+    """A BERT's folder of random weights, with one layer and a tokenizer of the student's words."""
+    random = np.random.default_rng(11)
+    width, inner, positions = 16, 32, 32
+    shapes = {
+        "embeddings.word_embeddings.weight": (len(WORDS), width),
+        "embeddings.position_embeddings.weight": (positions, width),
+        "embeddings.token_type_embeddings.weight": (2, width),
+    }
+    linears = {f"attention.self.{name}": (width, width) for name in ("query", "key", "value")}
+    linears |= {"attention.output.dense": (width, width), "intermediate.dense": (inner, width)}
+    linears |= {"output.dense": (width, inner)}
+    for name, (outputs, inputs) in linears.items():
+        shapes |= {f"encoder.layer.0.{name}.weight": (outputs, inputs), f"encoder.layer.0.{name}.bias": (outputs,)}
+    tensors = {name: random.normal(scale=0.5, size=shape).astype(np.float32) for name, shape in shapes.items()}
+    for norm in ("embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"):
+        tensors[f"{norm}.LayerNorm.weight"] = np.ones(width, dtype=np.float32)
+        tensors[f"{norm}.LayerNorm.bias"] = np.zeros(width, dtype=np.float32)
+    config = {
+        "model_type": "bert",
+        "architectures": ["BertModel"],
+        "hidden_size": width,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": inner,
+        "vocab_size": len(WORDS),
+        "max_position_embeddings": positions,
+        "type_vocab_size": 2,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+    }
+    folder.mkdir()
+    save_tensors(folder / "model.safetensors", tensors)
+    (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER), encoding="utf-8")
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
 def call(*arguments):
     process = subprocess.run([limbeck.command(), *map(str, arguments)], capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
