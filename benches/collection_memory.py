@@ -94,7 +94,7 @@ def write_documents(path, vocabulary, first, count, mode):
 
 
 def run(command, folder, corpus, name, log):
-    asked = [command, "collection", corpus, "--teacher", "teacher", "--to", name, "--general", "none"]
+    asked = [command, "collection", corpus, "--teacher", "teacher", "--to", name]
     shape = ["student.embedding=16", "student.attention={heads=2,filters=8,values=8}", "distil.batch=1024"]
     asked += [word for setting in [*shape, "student.lexical=32", "bench.rounds=1"] for word in ("--set", setting)]
     start = time.monotonic()

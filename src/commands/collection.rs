@@ -1,7 +1,5 @@
 //! `limbeck collection`: a search model of a collection of documents.
 
-mod sources;
-
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,9 +8,8 @@ use limbeck_data::assets::AssetStore;
 use limbeck_data::collection::Collection;
 use limbeck_encoder::Precision;
 use limbeck_teacher::OnnxDevice;
-use toml::Value;
+use toml::{Table, Value};
 
-use self::sources::sources;
 use super::common::locate;
 use super::print_hits::print_lists;
 use super::run::{AskedRun, run_recipe};
@@ -59,8 +56,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     lexical: Option<usize>,
 
-    /// General sentences that stand beside the documents, so that the student knows how queries are worded: a file, a
-    /// folder or a URI; "none" for none. By default 20,000 English ones, where the documents are in English
+    /// General sentences to stand beside the documents, so that the student knows more ways of wording: a file, a folder
+    /// or a URI
     #[arg(long, value_name = "URI")]
     general: Option<String>,
 
@@ -95,7 +92,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     let corpus = locate(&arguments.corpus.parse()?, monitor)?;
-    let recipe = recipe::read_carried(RECIPE, Path::new(PLACE), &overrides(arguments, &corpus, monitor)?)?;
+    let recipe = recipe::read_carried(RECIPE, Path::new(PLACE), &overrides(arguments, &corpus))?;
     let asked = AskedRun { recipe, path: Path::new(PLACE), runs: &arguments.runs, dry_run: arguments.dry_run };
     match run_recipe(asked, &RunOptions::default(), monitor)? {
         Some(run) => first_search(arguments, &run, monitor),
@@ -125,13 +122,13 @@ fn first_search(arguments: &Arguments, run: &RunFolder, monitor: Monitor) -> Res
 }
 
 /// What the arguments put over the recipe, those of `--set` last.
-fn overrides(arguments: &Arguments, corpus: &Path, monitor: Monitor) -> Result<Vec<String>> {
+fn overrides(arguments: &Arguments, corpus: &Path) -> Vec<String> {
     let text = |value: &str| Value::from(value).to_string();
     let path = |path: &Path| text(&path.to_string_lossy());
     let mut all = vec![
         format!("name={}", text(&arguments.to)),
         format!("teacher.source={}", text(&arguments.teacher)),
-        format!("text.source={}", sources(arguments, corpus, monitor)?),
+        format!("text.source={}", sources(arguments)),
     ];
     if let Some(student) = &arguments.student {
         // The shape comes with the student.
@@ -148,5 +145,32 @@ fn overrides(arguments: &Arguments, corpus: &Path, monitor: Monitor) -> Result<V
         all.push(format!("evaluate.retrieval=[{}]", path(corpus)));
     }
     all.extend(arguments.overrides.iter().cloned());
-    Ok(all)
+    all
+}
+
+/// `text.source` of the recipe: the collection, and general sentences where they are named.
+fn sources(arguments: &Arguments) -> Value {
+    let general = arguments.general.as_deref().map(|uri| Table::from_iter([("uri".to_owned(), uri.into())]).into());
+    [collection(arguments)].into_iter().chain(general).collect::<Vec<_>>().into()
+}
+
+/// The source that is the collection.
+fn collection(arguments: &Arguments) -> Value {
+    let mut source = Table::new();
+    let mut set = |key: &str, value: Value| source.insert(key.into(), value);
+    set("uri", arguments.corpus.as_str().into());
+    let units = ["document", "passage", "sentence", "title", "span"];
+    set("units", units.into_iter().collect::<Vec<_>>().into());
+    let named = [
+        ("column", &arguments.column),
+        ("title", &arguments.title),
+        ("encoding", &arguments.encoding),
+        ("role", &arguments.role),
+    ];
+    for (key, value) in named {
+        if let Some(value) = value {
+            set(key, value.as_str().into());
+        }
+    }
+    source.into()
 }

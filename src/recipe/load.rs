@@ -75,18 +75,6 @@ pub fn read_carried(text: &str, place: &Path, overrides: &[String]) -> Result<Re
     put_over(table, overrides, Path::new(COMMAND_LINE))
 }
 
-/// The sources of text of a recipe that the program carries as `text`, each as the recipe writes it.
-pub fn carried_sources(text: &str) -> Vec<Value> {
-    let sources = text.parse::<Table>().ok().and_then(|mut table| match table.remove("text") {
-        Some(Value::Table(mut text)) => text.remove("source"),
-        _ => None,
-    });
-    match sources {
-        Some(Value::Array(sources)) => sources,
-        _ => Vec::new(),
-    }
-}
-
 /// A recipe of `overrides` alone.
 pub fn from_overrides(overrides: &[String]) -> Result<Recipe> {
     put_over(Table::new(), overrides, Path::new(COMMAND_LINE))

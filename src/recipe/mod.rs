@@ -7,7 +7,7 @@ mod load;
 mod plan;
 mod schema;
 
-pub use load::{carried_sources, from_overrides, read, read_carried, resolved};
+pub use load::{from_overrides, read, read_carried, resolved};
 pub use plan::{CacheOrigin, MOST_THREADS, Plan, StudentUri, TeacherPlan, available_threads, check_given};
 pub use schema::{
     ApiSection, BaselineSection, BenchSection, CacheSection, CardSection, DEFAULT_EXTENDED_SIZE, DEFAULT_MIN_COUNT,
