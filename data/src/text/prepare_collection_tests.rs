@@ -53,6 +53,17 @@ fn a_document_gives_the_texts_of_its_units_in_their_order() {
 }
 
 #[test]
+fn a_document_with_a_sentence_to_exclude_is_left_out_whole_and_counted_for_its_source() {
+    let room = Room::new();
+    let path = room.put("c.jsonl", &corpus(0..4));
+    let exclude = vec![room.put("tests.txt", "And 2 ends with the third\n")];
+    let summary = room.prepare(&TextPlan { exclude, ..plan(vec![units(path, &[Document, Sentence])]) }).unwrap();
+    assert_eq!((summary.documents.read, summary.documents.excluded, summary.sources[0].excluded), (4, 1, 1));
+    assert!(room.rows(TRAIN_FILE).texts.iter().all(|text| !text.contains("number 2") && !text.contains(" of 2")));
+    assert!(summary.to_string().starts_with("4 documents (1 excluded), "), "{summary}");
+}
+
+#[test]
 fn the_documents_themselves_are_kept_once_in_order() {
     let room = Room::new();
     let text =

@@ -63,7 +63,14 @@ fn each_text_is_kept_once_and_the_others_counted_by_reason() {
         excluded: 1,
         duplicate: 1,
         train: 2,
-        sources: vec![SourceCounts { path: text, read: 8, blank: 2, too_long: 1, ..SourceCounts::default() }],
+        sources: vec![SourceCounts {
+            path: text,
+            read: 8,
+            blank: 2,
+            too_long: 1,
+            excluded: 1,
+            ..SourceCounts::default()
+        }],
         ..TextSummary::default()
     };
     assert_eq!(summary, expected);

@@ -96,6 +96,31 @@ fn the_survey_knows_how_many_rows_of_each_slice_are_trained_on() {
 }
 
 #[test]
+fn documents_that_come_more_often_make_more_steps_and_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, tokenizer) = (cache(folder.path(), 2_000), word_tokenizer());
+    let targets = || targets(&cache, &tokenizer);
+    let documents: Documents = cache.read(0).unwrap().texts[..400].iter().collect();
+    let interrupt = Interrupt::new();
+    let monitor = Monitor::new(&Silent, &interrupt);
+    let survey = targets().survey(Some(&documents), monitor).unwrap();
+    let (texts, found) = (survey.train_rows.iter().sum::<usize>(), survey.documents.iter().sum::<usize>());
+    assert!((350..=400).contains(&found), "{found} but for those held out");
+
+    let distilled = |times, documents| {
+        let settings = DistilSettings { epochs: 1, batch: 50, documents: times, ..DistilSettings::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let job = DistilJob { documents, ..job(targets(), config(&tokenizer, DIMENSION), &settings, folder.path()) };
+        distil(&job, monitor)
+    };
+    let summary = distilled(4, Some(&documents)).unwrap().1;
+    assert_eq!((summary.texts, summary.documents), (texts, found));
+    assert_eq!(summary.steps, ((texts + 3 * found) as f64 / 50.0).round() as u64);
+    let error = distilled(4, None).err().unwrap().to_string();
+    assert!(error.contains("distil.documents"), "{error}");
+}
+
+#[test]
 fn texts_are_held_out_of_a_cache_whose_text_was_split_before() {
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = word_tokenizer();
