@@ -28,8 +28,10 @@ pub fn available_threads() -> usize {
 /// What a recipe means: checked, with names parsed.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The recipe as it was read.
+    /// The recipe as it was read, without the sets that are missing here and may be.
     pub recipe: Recipe,
+    /// The sets that are missing here.
+    pub missing_sets: Vec<PathBuf>,
     /// Threads of everything that computes.
     pub threads: usize,
     /// The ONNX Runtime library.
@@ -102,7 +104,8 @@ impl Plan {
     ///
     /// # Errors
     /// Settings that can't be, or contradict one another; the error says which.
-    pub fn new(recipe: Recipe, path: &Path) -> Result<Self> {
+    pub fn new(mut recipe: Recipe, path: &Path) -> Result<Self> {
+        let missing_sets = recipe.evaluate.take_missing();
         let in_recipe = |Problem { what, hint }: Problem| Error::Recipe { path: path.to_path_buf(), what, hint };
         check(&recipe).map_err(in_recipe)?;
         let vocabulary = recipe.student.own_vocabulary().map_err(in_recipe)?;
@@ -133,6 +136,7 @@ impl Plan {
             examples: examples.map(asset("train_teacher.examples")).transpose()?,
             student_examples: student_examples.map(asset("train_student.examples")).transpose()?,
             recipe,
+            missing_sets,
         })
     }
 
@@ -509,6 +513,15 @@ mod tests {
         let flat = "[student.attention]\nheads = 0\n[distil]\ndropout = 0.1\n\
                     losses = { infonce = { weight = 0.1 } }\n";
         assert_refused(with_teacher(flat), "views would be the same");
+    }
+
+    #[test]
+    fn sets_may_be_missing_only_where_the_recipe_says_so() {
+        let sets = "sts = [\"gone.tsv\"]\nretrieval = [\"gone\", \"/\"]\n";
+        assert_refused(with_teacher(&format!("[evaluate]\n{sets}")), "gone");
+        let plan = with_teacher(&format!("[evaluate]\noptional = true\n{sets}")).unwrap();
+        assert_eq!(plan.missing_sets, ["gone.tsv", "gone"].map(PathBuf::from));
+        assert_eq!((plan.recipe.evaluate.sts.len(), plan.recipe.evaluate.retrieval.len()), (0, 1));
     }
 
     #[test]

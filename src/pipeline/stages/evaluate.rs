@@ -68,6 +68,9 @@ impl Stage for Evaluate {
     }
 
     fn run(&self, context: &Context) -> Result<()> {
+        for set in &context.plan().missing_sets {
+            context.monitor.note(&format!("evaluate: {} is not here, and not measured", set.display()));
+        }
         let mut candidates = candidates(context)?;
         match context.plan().api().map(|api| api.measure) {
             Some(true) => {

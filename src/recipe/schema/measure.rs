@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use limbeck_data::assets::Uri;
 use limbeck_data::sts::StsColumns;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ impl Default for BaselineSection {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluateSection {
+    /// Whether STS files and folders of tasks that aren't on this machine are left out, and said, in place of an error.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub optional: bool,
     /// STS files: TSV, CSV, JSON or Parquet, with the column names of STS-B, SICK and the like.
     pub sts: Vec<PathBuf>,
     /// The columns of the STS files, where their header doesn't tell.
@@ -53,6 +57,7 @@ pub struct EvaluateSection {
 impl Default for EvaluateSection {
     fn default() -> Self {
         Self {
+            optional: false,
             sts: Vec::new(),
             columns: StsColumns::default(),
             queries: None,
@@ -83,6 +88,19 @@ impl Default for BenchSection {
 }
 
 impl EvaluateSection {
+    /// Takes out the sets that aren't on this machine where the section lets them be missing, and returns them.
+    pub fn take_missing(&mut self) -> Vec<PathBuf> {
+        let lists = [&mut self.sts, &mut self.retrieval, &mut self.classification, &mut self.clustering];
+        let is_missing = |set: &mut PathBuf| {
+            let uri = set.to_str().and_then(|name| name.parse::<Uri>().ok());
+            matches!(uri, Some(Uri::Path(path)) if !path.exists())
+        };
+        match self.optional {
+            true => lists.into_iter().flat_map(|sets| sets.extract_if(.., is_missing).collect::<Vec<_>>()).collect(),
+            false => Vec::new(),
+        }
+    }
+
     /// The folders of all tasks.
     pub fn task_folders(&self) -> impl Iterator<Item = &PathBuf> {
         self.retrieval.iter().chain(&self.classification).chain(&self.clustering)
