@@ -127,7 +127,9 @@ def main():
         bench = Bench(arguments.command.resolve(), folder, arguments.seed)
         make_teacher(folder / "teacher", words())
         write_texts(folder / "texts", arguments.texts)
-        print("command\tkills\tof them with unfinished work\truns brought to their end\tseconds undisturbed", flush=True)
+        print(
+            "command\tkills\tof them with unfinished work\truns brought to their end\tseconds undisturbed", flush=True
+        )
         for name in COMMANDS:
             # All run undisturbed, since one's output is the next one's input.
             seconds = bench.undisturbed(name)
