@@ -66,8 +66,9 @@ def main():
     for (kind, name), mark in zip(KINDS.items(), "osx"):
         found, share = ([point[at] for point in points if point[0] == kind] for at in (2, 3))
         axes.scatter(found, share, marker=mark, label=name)
-        for own, x, y in ((point[1], point[2], point[3]) for point in points if point[0] == kind):
-            axes.annotate(own, (x, y), (4, 4), textcoords="offset points", fontsize=7, color="0.35")
+        # A collection's name once, where it has several runs.
+        for own, place in {point[1]: point[2:] for point in points if point[0] == kind}.items():
+            axes.annotate(own, place, (4, 4), textcoords="offset points", fontsize=7, color="0.35")
         if len(found) > 2:
             tell_correlation(name, found, share)
     found, share = ([point[at] for point in points] for at in (2, 3))
