@@ -28,7 +28,8 @@ def save_tensors(path, tensors):
     header, data = {}, b""
     for name, array in tensors.items():
         values = np.ascontiguousarray(array, dtype="<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(data), len(data) + len(values)]}
+        place = [len(data), len(data) + len(values)]
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": place}
         data += values
     head = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(head)) + head + data)

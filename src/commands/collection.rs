@@ -56,8 +56,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N")]
     lexical: Option<usize>,
 
-    /// General sentences to stand beside the documents, so that the student knows more ways of wording: a file, a folder
-    /// or a URI
+    /// General sentences to stand beside the documents, so that the student knows more ways of wording: a file, a
+    /// folder or a URI
     #[arg(long, value_name = "URI")]
     general: Option<String>,
 

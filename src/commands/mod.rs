@@ -127,8 +127,8 @@ enum Command {
     Vocabulary(vocabulary::Arguments),
     /// List the hashes of texts that must not be trained on, such as test sets
     ///
-    /// Of a folder in BEIR's layout these are documents and queries, of a file of pairs both sentences; each sentence of
-    /// these texts too. A recipe's `text.exclude` takes the list in place of the texts.
+    /// Of a folder in BEIR's layout these are documents and queries, of a file of pairs both sentences; each sentence
+    /// of these texts too. A recipe's `text.exclude` takes the list in place of the texts.
     Exclusion(exclusion::Arguments),
     /// Cache a teacher's sentence embeddings as Parquet
     ///
