@@ -4,7 +4,7 @@ Makes collections of two sizes for a tiny teacher of random weights (the figures
 `limbeck collection` on each, then appends a thousand documents to the larger and runs it again. Prints a line for each
 run: documents, seconds, CPU seconds, peak memory in MB, and the texts that were embedded anew.
 
-    pip install numpy
+    pip install numpy safetensors
     python benches/collection_memory.py target/release/limbeck --documents 1000 1000000
 """
 
@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
@@ -20,19 +19,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save_file
 
 WIDTH, INNER, POSITIONS, WORDS = 32, 64, 64, 4_000
-
-
-def save_tensors(path, tensors):
-    header, data = {}, b""
-    for name, array in tensors.items():
-        values = np.ascontiguousarray(array, dtype="<f4").tobytes()
-        place = [len(data), len(data) + len(values)]
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": place}
-        data += values
-    head = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(head)) + head + data)
 
 
 def words():
@@ -63,7 +52,7 @@ def make_teacher(folder, vocabulary):
     tensors = {name: random.normal(scale=0.3, size=shape) for name, shape in shapes.items()}
     for name in ["embeddings.LayerNorm", f"{layer}attention.output.LayerNorm", f"{layer}output.LayerNorm"]:
         tensors |= {f"{name}.weight": np.ones(WIDTH), f"{name}.bias": np.zeros(WIDTH)}
-    save_tensors(folder / "model.safetensors", tensors)
+    save_file({name: array.astype(np.float32) for name, array in tensors.items()}, folder / "model.safetensors")
     config = {
         "architectures": ["BertModel"],
         "model_type": "bert",
@@ -109,7 +98,6 @@ def run(command, folder, corpus, name, log):
     new = re.search(r"embed: train, ([\d,]+) of [\d,]+ texts are new", told)
     new = new or re.search(r"embed: train, (\d+)", told)
     return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, new[1].replace(",", "")
-
 
 
 def main():

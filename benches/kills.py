@@ -6,7 +6,7 @@ byte for byte, with none more. After every kill each Parquet file that can be se
 teacher are made here: a tiny BERT of random weights. Prints a line for each command: its kills, how many of them left
 unfinished work (a temporary file or a checkpoint), and how often it was brought to its end.
 
-    pip install numpy
+    pip install numpy safetensors
     python benches/kills.py target/release/limbeck --kills 100
 """
 

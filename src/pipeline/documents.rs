@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use limbeck_data::cache::Cache;
-use limbeck_data::text::{DocumentColumns, PreparedText, ROW_GROUP_ROWS, read_collection};
+use limbeck_data::text::{PreparedText, ROW_GROUP_ROWS};
 
 use super::context::Context;
 use super::stages::{embed, text};
@@ -44,10 +44,7 @@ impl Documents {
     /// A file that can't be read.
     pub(super) fn read(&self) -> limbeck_data::Result<TextIterator<'_>> {
         Ok(match self {
-            Self::Collection(path) => {
-                let documents = read_collection(path, &DocumentColumns::default(), None)?;
-                Box::new(documents.map(|document| Ok(document?.whole().into_owned())))
-            }
+            Self::Collection(path) => Box::new(text::whole_documents(path)?),
             Self::Texts(texts) => {
                 let batches = texts.batches(ROW_GROUP_ROWS)?.map(|batch| Ok(batch?.texts));
                 Box::new(batches.flat_map(one_by_one))

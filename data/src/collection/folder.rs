@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::find_table::find_table;
+use super::find_table::{find_queries, find_table};
 use super::{CollectionError, CorpusReader, Judgements, Query, read_corpus, read_queries};
 use crate::error::{Error, Result};
 
@@ -64,7 +64,7 @@ impl Collection {
         if find_table(folder, "corpus")?.is_none() {
             return Err(no_file(folder, "documents (corpus.jsonl)"));
         }
-        let Some((queries, _)) = find_table(folder, "queries")? else {
+        let Some(queries) = find_queries(folder)? else {
             return Err(no_file(folder, "queries (queries.jsonl)"));
         };
         let absolute = std::path::absolute(folder).map_err(Error::io("find", folder))?;

@@ -150,7 +150,7 @@ impl Reading<'_> {
                     continue;
                 }
                 let group = hash(text);
-                if self.is_excluded(self.filter.excludes(text)) || !self.is_new_document(text, group) {
+                if !self.is_new_document(text, group, self.filter.excludes(text)) {
                     continue;
                 }
                 if let Some(label) = origin.label {
@@ -186,7 +186,7 @@ impl Reading<'_> {
                 let document = document.numbered(number);
                 let whole = document.whole();
                 let group = hash(&whole);
-                if self.is_excluded(self.filter.excludes_part_of(&whole)) || !self.is_new_document(&whole, group) {
+                if !self.is_new_document(&whole, group, self.filter.excludes_part_of(&whole)) {
                     continue;
                 }
                 self.pass.document(&document, group)?;
@@ -231,18 +231,15 @@ impl Reading<'_> {
         }
     }
 
-    /// Counts a document that `is` to be excluded; whether it is.
-    fn is_excluded(&mut self, is: bool) -> bool {
-        self.documents.read += u64::from(is);
-        self.documents.excluded += u64::from(is);
-        is
-    }
-
-    /// Counts a document; whether it has text that was not met before.
-    fn is_new_document(&mut self, whole: &str, group: u64) -> bool {
+    /// Counts a document; whether it has text that was not met before and isn't to be excluded.
+    fn is_new_document(&mut self, whole: &str, group: u64, is_excluded: bool) -> bool {
         self.documents.read += 1;
         if whole.is_empty() {
             self.documents.blank += 1;
+            return false;
+        }
+        if is_excluded {
+            self.documents.excluded += 1;
             return false;
         }
         let is_new = self.known.insert(group);

@@ -6,7 +6,7 @@ use candle_core::Device;
 use limbeck_data::Monitor;
 use limbeck_data::cache::{Cache, CacheSpec, Columns, Fingerprint, GoneTexts, SHARD_ROWS, change_text};
 use limbeck_data::files::remove;
-use limbeck_data::text::{DocumentColumns, PreparedText, read_collection};
+use limbeck_data::text::PreparedText;
 use limbeck_encoder::Tokenizer;
 use limbeck_student::distil::{self, DistilJob, DistilSettings, Targets};
 use limbeck_student::folder::StudentFolder;
@@ -291,8 +291,8 @@ fn whole_documents(context: &Context) -> Result<Option<distil::Documents>> {
     if context.plan().recipe.distil.documents == 1 {
         return Ok(None);
     }
-    let documents = read_collection(&context.folder_of(text::ID).collection(), &DocumentColumns::default(), None)?;
-    Ok(Some(documents.map(|document| Ok(document?.whole().into_owned())).collect::<limbeck_data::Result<_>>()?))
+    let documents = text::whole_documents(&context.folder_of(text::ID).collection())?;
+    Ok(Some(documents.collect::<limbeck_data::Result<_>>()?))
 }
 
 /// The cache to learn from and the one to measure on.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use limbeck_data::text::{self, PreparedText, TextPlan, TextSource};
+use limbeck_data::text::{self, DocumentColumns, PreparedText, TextPlan, TextSource, read_collection};
 use serde_json::{Value, json};
 
 use super::fetch;
@@ -115,6 +115,14 @@ fn check_held_out(context: &Context) -> Result<()> {
     }
     fidelity::note_few("text", held_out, context.monitor);
     Ok(())
+}
+
+/// The documents of a run's collection, which lies at `path`, with their titles before them.
+pub fn whole_documents(
+    path: &Path,
+) -> limbeck_data::Result<impl Iterator<Item = limbeck_data::Result<String>> + use<>> {
+    let documents = read_collection(path, &DocumentColumns::default(), None)?;
+    Ok(documents.map(|document| Ok(document?.whole().into_owned())))
 }
 
 /// The prepared text to train on.

@@ -2,16 +2,15 @@
 
 use std::ops::Range;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use limbeck_data::cache::{SHARD_ROWS, Shard};
 use limbeck_encoder::TokenBatch;
 use limbeck_training::random::Random;
 use limbeck_training::{Batches, Span};
 use serde_json::{Value, json};
 
-use super::documents::Documents;
 use super::job::DistilJob;
-use super::targets::{Examples, Survey, Targets};
+use super::targets::{Examples, Survey};
 use crate::error::{Error, Result};
 
 /// Raised when the examples come in another order than before: a checkpoint of the old order can't be resumed from.
@@ -120,36 +119,30 @@ pub(super) struct ReadWindow {
 
 /// A cache's texts and vectors, window after window.
 pub(super) struct CacheBatches<'a> {
-    targets: &'a Targets<'a>,
-    documents: Option<&'a Documents>,
-    /// How often a document comes in a pass.
-    times: usize,
+    job: &'a DistilJob<'a>,
     survey: &'a Survey,
     windows: Vec<SliceWindow>,
-    seed: u64,
     /// What the student is to make of the empty text.
     empty_target: Vec<f32>,
-    device: &'a Device,
 }
 
 impl<'a> CacheBatches<'a> {
     /// The batches of a distillation; the empty text, with `empty_target`, is the last of every batch.
-    pub(super) fn new(job: &'a DistilJob, survey: &'a Survey, empty_target: Vec<f32>) -> Self {
-        let DistilJob { targets, documents, settings, device, .. } = job;
+    pub(super) fn new(job: &'a DistilJob<'a>, survey: &'a Survey, empty_target: Vec<f32>) -> Self {
+        let settings = job.settings;
         let most = settings.window.saturating_mul(SHARD_ROWS);
         let passes = settings.passes(survey.train_rows.iter().sum());
-        let times = settings.documents;
-        let of_slice =
-            |(&rows, documents): (&usize, &usize)| SliceRows { rows, examples: rows + (times - 1) * documents };
+        let further = settings.documents - 1;
+        let of_slice = |(&rows, documents): (&usize, &usize)| SliceRows { rows, examples: rows + further * documents };
         let of_slices: Vec<SliceRows> = survey.train_rows.iter().zip(&survey.documents).map(of_slice).collect();
         let windows = windows(&of_slices, passes, settings.batch, most, settings.seed);
-        Self { targets, documents: *documents, times, survey, windows, seed: settings.seed, empty_target, device }
+        Self { job, survey, windows, empty_target }
     }
 
     /// How often these rows of `shard` come in a pass.
     fn times(&self, shard: &Shard, rows: &[usize]) -> Vec<usize> {
-        let of = |is_document| if is_document { self.times } else { 1 };
-        self.documents.map_or_else(|| vec![1; rows.len()], |all| all.among(shard, rows).map(of).collect())
+        let of = |is_document| if is_document { self.job.settings.documents } else { 1 };
+        self.job.documents.map_or_else(|| vec![1; rows.len()], |all| all.among(shard, rows).map(of).collect())
     }
 
     fn window_of(&self, step: u64) -> &SliceWindow {
@@ -177,7 +170,7 @@ impl Batches for CacheBatches<'_> {
 
     fn read(&self, span: &Span) -> Result<ReadWindow> {
         let window = &self.windows[span.window];
-        let (targets, cache) = (self.targets, self.targets.cache);
+        let (targets, cache) = (&self.job.targets, self.job.targets.cache);
         let vectors = Vec::with_capacity(window.rows * targets.dimension());
         let mut all = Examples { tokens: TokenBatch::new(), targets: vectors };
         let mut times = Vec::with_capacity(window.rows);
@@ -192,21 +185,22 @@ impl Batches for CacheBatches<'_> {
             let reason = format!("changed while it was read: {} texts instead of {}", all.tokens.rows(), window.rows);
             return Err(Error::targets(cache.path(), reason));
         }
-        let (permutation, classes) = (window.permutation(&times, self.seed), window.classes(&self.survey.train_rows));
+        let permutation = window.permutation(&times, self.job.settings.seed);
+        let classes = window.classes(&self.survey.train_rows);
         Ok(ReadWindow { examples: all, permutation, classes })
     }
 
     fn batch(&self, window: &ReadWindow, step: u64) -> Result<DistilBatch> {
-        let (rows, dimension) = (self.rows(window, step), self.targets.dimension());
+        let (rows, dimension) = (self.rows(window, step), self.job.targets.dimension());
         let mut tokens = TokenBatch::new();
         let mut targets = Vec::with_capacity((rows.len() + 1) * dimension);
         for &row in rows {
             tokens.push(window.examples.tokens.row(row as usize));
             targets.extend_from_slice(&window.examples.targets[row as usize * dimension..][..dimension]);
         }
-        tokens.push(&[self.targets.empty_token()]);
+        tokens.push(&[self.job.targets.empty_token()]);
         targets.extend_from_slice(&self.empty_target);
-        let targets = Tensor::from_vec(targets, (rows.len() + 1, dimension), self.device);
+        let targets = Tensor::from_vec(targets, (rows.len() + 1, dimension), &self.job.device);
         let classes = rows.iter().map(|&row| window.classes[row as usize]).collect();
         Ok(DistilBatch { tokens, targets: targets.map_err(Error::tensor("the targets of a batch"))?, classes })
     }
@@ -216,9 +210,9 @@ impl Batches for CacheBatches<'_> {
     fn describe(&self, window: &ReadWindow, step: u64) -> Result<String> {
         let mut rows = self.rows(window, step).to_vec();
         rows.sort_unstable();
-        let mut texts = Vec::new();
+        let (targets, mut texts) = (&self.job.targets, Vec::new());
         for &slice in &self.window_of(step).slices {
-            texts.extend(self.targets.trained_texts(self.targets.cache.read_slice(&self.survey.slices[slice])?)?);
+            texts.extend(targets.trained_texts(targets.cache.read_slice(&self.survey.slices[slice])?)?);
         }
         let line = |&row: &u32| {
             let text = texts.get(row as usize).map_or("", String::as_str).replace(['\n', '\r'], " ");
@@ -228,7 +222,7 @@ impl Batches for CacheBatches<'_> {
     }
 
     fn identity(&self) -> Value {
-        let (targets, survey) = (self.targets, self.survey);
+        let (targets, survey) = (&self.job.targets, self.survey);
         let (rows, hash, dimension) = (&survey.train_rows, &survey.hash, targets.dimension());
         json!({"order": ORDER_VERSION, "rows": rows, "targets": hash, "dimension": dimension})
     }

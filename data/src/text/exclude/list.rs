@@ -20,13 +20,11 @@ pub(super) fn is_list(path: &Path) -> bool {
 }
 
 /// The hashes in a list.
-pub(super) fn read(path: &Path) -> Result<impl Iterator<Item = u64> + use<>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
     let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    match bytes.strip_prefix(HEAD).filter(|hashes| hashes.len() % size_of::<u64>() == 0) {
-        Some(_) => Ok((HEAD.len()..bytes.len())
-            .step_by(8)
-            .map(move |at| u64::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte])))),
-        None => Err(TextError::BrokenList { path: path.to_owned() }.into()),
+    match bytes.strip_prefix(HEAD).map(<[u8]>::as_chunks) {
+        Some((hashes, [])) => Ok(hashes.iter().copied().map(u64::from_le_bytes).collect()),
+        _ => Err(TextError::BrokenList { path: path.to_owned() }.into()),
     }
 }
 
