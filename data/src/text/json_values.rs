@@ -1,11 +1,13 @@
-//! [`JsonValues`]: the JSON values of a file, from its lines or its array; and the fields in them.
+//! [`JsonValues`]: the JSON values of a file, from its lines, its array or any depth; and the fields in them.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::json_array::{JsonArray, holds_array};
+use super::json_strings::{AnyDepth, JsonStrings};
 use super::lines::Lines;
+use super::python_functions::{FUNCTION_FIELDS, PythonFunctions};
 use super::{PAIR_COLUMNS, Place, ReadOptions};
 use crate::error::Result;
 
@@ -13,20 +15,33 @@ use crate::error::Result;
 pub(super) enum JsonValues {
     Lines(Lines),
     Array(JsonArray),
+    /// Strings at any depth.
+    Strings(JsonStrings),
+    /// The functions of Python, as objects.
+    Functions(PythonFunctions),
 }
 
 impl JsonValues {
-    /// Opens a file of a value a line.
-    pub(super) fn of_lines(path: &Path, options: &ReadOptions) -> Result<Self> {
-        Lines::open(path, options).map(Self::Lines)
+    /// Opens a file of a value a line. A `column` that begins with `**` means strings at any depth, each a value.
+    pub(super) fn of_lines(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
+        match column.and_then(AnyDepth::of_column) {
+            Some(wanted) => JsonStrings::of_lines(path, wanted, options).map(Self::Strings),
+            None => Lines::open(path, options).map(Self::Lines),
+        }
     }
 
-    /// Opens a file that holds an array, or else a value a line.
-    pub(super) fn of_file(path: &Path, options: &ReadOptions) -> Result<Self> {
-        match holds_array(path, &options.encodings)? {
-            true => JsonArray::open(path, options).map(Self::Array),
-            false => Self::of_lines(path, options),
+    /// Opens a file that holds an array, or else a value a line; or, for strings at any depth, values of any kind.
+    pub(super) fn of_file(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
+        match column.and_then(AnyDepth::of_column) {
+            Some(wanted) => Ok(Self::Strings(JsonStrings::of_file(path, wanted, options))),
+            None if holds_array(path, &options.encodings)? => JsonArray::open(path, options).map(Self::Array),
+            None => Self::of_lines(path, None, options),
         }
+    }
+
+    /// Opens a file of Python, each function of which is a value.
+    pub(super) fn of_functions(path: &Path, options: &ReadOptions) -> Result<Self> {
+        PythonFunctions::open(path, options).map(Self::Functions)
     }
 
     /// The next value, or `None` after the last.
@@ -34,6 +49,8 @@ impl JsonValues {
         match self {
             Self::Lines(lines) => lines.next_json(),
             Self::Array(array) => array.next_json(),
+            Self::Strings(strings) => Ok(strings.next_string()?.map(Value::String)),
+            Self::Functions(functions) => Ok(functions.next()),
         }
     }
 
@@ -42,6 +59,8 @@ impl JsonValues {
         match self {
             Self::Lines(lines) => lines.place(),
             Self::Array(array) => array.place(),
+            Self::Strings(strings) => strings.place(),
+            Self::Functions(functions) => functions.place(),
         }
     }
 
@@ -50,6 +69,8 @@ impl JsonValues {
         match self {
             Self::Lines(lines) => &lines.path,
             Self::Array(array) => &array.path,
+            Self::Strings(strings) => &strings.path,
+            Self::Functions(functions) => &functions.path,
         }
     }
 }
@@ -83,7 +104,7 @@ pub(super) fn text_of(value: Value, field: &str) -> std::result::Result<String, 
 /// Whether the first value of a `.json` file is a text, or an object with a text or a pair of sentences. A file that
 /// cannot be read counts as one of text, so that reading reports what is wrong.
 pub(super) fn holds_text(path: &Path, column: Option<&str>, options: &ReadOptions) -> bool {
-    let first = match JsonValues::of_file(path, options) {
+    let first = match JsonValues::of_file(path, column, options) {
         Ok(mut values) => values.next_json(),
         Err(error) => Err(error),
     };
@@ -99,6 +120,13 @@ pub(super) fn holds_text(path: &Path, column: Option<&str>, options: &ReadOption
         Err(crate::Error::Text(_)) => false,
         Err(_) => true,
     }
+}
+
+/// Whether a `.py` file is one to read: `column` names a field of functions, and there are any. A file that cannot be
+/// read counts as one, so that reading reports what is wrong.
+pub(super) fn holds_functions(path: &Path, column: Option<&str>, options: &ReadOptions) -> bool {
+    column.is_some_and(|column| FUNCTION_FIELDS.contains(&column))
+        && JsonValues::of_functions(path, options).and_then(|mut values| values.next_json()).ok() != Some(None)
 }
 
 /// The message for an object that lacks the field `wanted`.

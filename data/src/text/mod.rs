@@ -17,12 +17,15 @@
 //! | `.tsv` | a line of fields between tabs, as many as the first line has names; no quoting |
 //! | `.csv` | a record with the usual quoting, of as many fields as the first has names; empty lines are skipped |
 //! | `.parquet` | a row; its column holds strings, and null is an empty text |
+//! | `.py` | a function or method of Python, with the columns `code`, `docstring` and `name` |
 //!
 //! If no column is named, the column `text` is read, or else the only column. In JSON and Parquet, `meta.text` names
-//! the field `text` in the field `meta`, unless a field is called `meta.text`. A folder stands for all such files in
-//! and below the folder, in the order of their names, without hidden files; the other files there are counted by their
-//! endings, and with them each `.json` file whose first value holds no text. A byte order mark at the start of a file,
-//! line or record is dropped.
+//! the field `text` in the field `meta`, unless a field is called `meta.text`. In JSON, `**.text` names every string
+//! called `text` at any depth, or in a list called so, and `**` every string: each is a text, and a `.json` file may
+//! then hold values of any kind. A folder stands for all such files in and below the folder, in the order of their
+//! names, without hidden files; the other files there are counted by their endings, and with them each `.json` file
+//! whose first value holds no text. Of a folder with `.py` files these alone are read where the column is one of
+//! theirs, and else the others alone. A byte order mark at the start of a file, line or record is dropped.
 //!
 //! ```
 //! use limbeck_data::Monitor;
@@ -54,6 +57,7 @@ mod error;
 mod exclude;
 mod filter;
 mod json_array;
+mod json_strings;
 mod json_values;
 mod left_out;
 mod lines;
@@ -67,6 +71,7 @@ mod place;
 mod plan;
 mod prepare;
 mod prepared;
+mod python_functions;
 mod rows;
 mod sample;
 mod sample_draw;

@@ -64,8 +64,9 @@ pub(super) fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions)
     let path = &file.path;
     Ok(match file.format {
         TextFormat::Lines => line_rows(Lines::open(path, options)?),
-        TextFormat::JsonLines => json_rows(JsonValues::of_lines(path, options)?, column.unwrap_or("text").to_owned()),
-        TextFormat::Json => json_rows(JsonValues::of_file(path, options)?, column.unwrap_or("text").to_owned()),
+        TextFormat::JsonLines => json_rows(JsonValues::of_lines(path, column, options)?, column),
+        TextFormat::Json => json_rows(JsonValues::of_file(path, column, options)?, column),
+        TextFormat::Python => json_rows(JsonValues::of_functions(path, options)?, column),
         TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet => {
             let table = TableReader::open_as(file.format, path, options)?;
             let column = match column {
@@ -97,7 +98,8 @@ fn line_rows(mut lines: Lines) -> TextReader {
     Box::new(from_fn(move || lines.next_line().map(|line| line.map(Into::into)).transpose()))
 }
 
-fn json_rows(mut values: JsonValues, field: String) -> TextReader {
+fn json_rows(mut values: JsonValues, column: Option<&str>) -> TextReader {
+    let field = column.unwrap_or("text").to_owned();
     Box::new(from_fn(move || {
         let value = values.next_json().transpose()?;
         let no_text = |found| TextError::NoText { path: values.path().to_owned(), place: values.place(), found };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::collection::CollectionUnits;
 use super::compression::Compression;
-use super::json_values::holds_text;
+use super::json_values::{holds_functions, holds_text};
 use super::{LeftOutFiles, ReadOptions, TextError};
 use crate::cache::is_tokens_name;
 use crate::error::{Error, Result};
@@ -74,6 +74,8 @@ pub(crate) enum TextFormat {
     Tsv,
     Csv,
     Parquet,
+    /// Python, each function a row.
+    Python,
 }
 
 /// One file of a source.
@@ -102,13 +104,14 @@ pub(crate) fn format_of(path: &Path) -> Option<TextFormat> {
         "tsv" => Some(TextFormat::Tsv),
         "csv" => Some(TextFormat::Csv),
         "parquet" if compression.is_none() => Some(TextFormat::Parquet),
+        "py" => Some(TextFormat::Python),
         _ => None,
     }
 }
 
-/// Whether a file has the extension of a format with columns.
+/// Whether a file has the extension of a format of tables.
 fn is_table(path: &Path) -> bool {
-    format_of(path).is_some_and(|format| format != TextFormat::Lines)
+    format_of(path).is_some_and(|format| !matches!(format, TextFormat::Lines | TextFormat::Python))
 }
 
 /// The files with columns right in `folder` that are called `name` but for their formats, by name.
@@ -146,6 +149,16 @@ pub(crate) struct SourceFiles {
     pub(super) left_out: LeftOutFiles,
 }
 
+impl SourceFiles {
+    /// Where functions are read, leaves out the other files: a package's tables and notes have no functions.
+    fn keep_functions_alone(&mut self) {
+        if self.files.iter().any(|file| file.format == TextFormat::Python) {
+            let others = self.files.extract_if(.., |file| file.format != TextFormat::Python);
+            others.for_each(|file| self.left_out.count(&file.path));
+        }
+    }
+}
+
 /// The text files at `path`: the file itself, or all files in and below the folder, sorted by name. Symbolic links are
 /// followed. It is an error to name a `column` where no file has columns.
 pub(crate) fn files(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<SourceFiles> {
@@ -155,11 +168,13 @@ pub(crate) fn files(path: &Path, column: Option<&str>, options: &ReadOptions) ->
             let path = file?;
             match format_of(&path) {
                 Some(TextFormat::Json) if !holds_text(&path, column, options) => found.left_out.count(&path),
+                Some(TextFormat::Python) if !holds_functions(&path, column, options) => found.left_out.count(&path),
                 Some(_) if is_token_vectors(&path) => {}
                 Some(format) => found.files.push(TextFile { path, format }),
                 None => found.left_out.count(&path),
             }
         }
+        found.keep_functions_alone();
     } else {
         let format = format_of(path).ok_or_else(|| TextError::UnknownFormat { path: path.to_owned() })?;
         found.files.push(TextFile { path: path.to_owned(), format });
@@ -229,6 +244,23 @@ mod tests {
         let names: Vec<_> = found.iter().map(|file| file.path.strip_prefix(folder.path()).unwrap()).collect();
         assert_eq!(names, ["a.csv", "b/10.txt", "b/2.txt"].map(Path::new));
         assert_eq!(found[1].folder_name().as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn python_is_read_alone_and_only_where_a_column_of_functions_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in
+            [("a.py", "def f():\n    pass\n"), ("__init__.py", ""), ("notes.txt", "x"), ("t.csv", "a\nx\n")]
+        {
+            crate::files::write_bytes(&folder.path().join(name), text.as_bytes()).unwrap();
+        }
+        let names = |column| {
+            let SourceFiles { files, left_out } = files(folder.path(), column, &ReadOptions::default()).unwrap();
+            let names = files.iter().map(|file| bare_name(&file.path)).collect::<Vec<_>>();
+            (names.join(" "), left_out.endings())
+        };
+        assert_eq!(names(None), ("notes t".to_owned(), ".py 2".to_owned()));
+        assert_eq!(names(Some("code")), ("a".to_owned(), ".csv 1, .py 1, .txt 1".to_owned()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! [`TableReader`]: rows of named columns, from a `.tsv`, `.csv`, `.jsonl`, `.json` or `.parquet` file.
+//! [`TableReader`]: rows of named columns, from a `.tsv`, `.csv`, `.jsonl`, `.json`, `.parquet` or `.py` file.
 
 use std::fs::File;
 use std::iter::from_fn;
@@ -81,10 +81,11 @@ impl TableReader {
                 let (records, names) = CsvRecords::open(path, options)?.ok_or_else(empty)?;
                 (TableFormat::Csv(Box::new(records)), names)
             }
-            TextFormat::Json | TextFormat::JsonLines => {
+            TextFormat::Json | TextFormat::JsonLines | TextFormat::Python => {
                 let mut values = Box::new(match format {
-                    TextFormat::Json => JsonValues::of_file(path, options)?,
-                    _ => JsonValues::of_lines(path, options)?,
+                    TextFormat::Json => JsonValues::of_file(path, None, options)?,
+                    TextFormat::Python => JsonValues::of_functions(path, options)?,
+                    _ => JsonValues::of_lines(path, None, options)?,
                 });
                 let first = next_object(&mut values)?.ok_or_else(empty)?;
                 let names = first.keys().cloned().collect();

@@ -92,7 +92,7 @@ pub(in crate::text) fn documents_in(
     columns: &DocumentColumns,
     options: &ReadOptions,
 ) -> Result<DocumentRows> {
-    let path = &file.path;
+    let (path, column) = (&file.path, columns.text.as_deref());
     let rows: DocumentRows = match (file.format, id) {
         (TextFormat::Lines, Some(id)) => {
             let text = read_document(path, &options.encodings)?;
@@ -102,8 +102,9 @@ pub(in crate::text) fn documents_in(
             let row = |text| DocumentRow { text, ..DocumentRow::default() };
             return Ok(Box::new(read_rows(file, None, options)?.map(move |text| text.map(row))));
         }
-        (TextFormat::JsonLines, _) => json_documents(JsonValues::of_lines(path, options)?, columns.clone()),
-        (TextFormat::Json, _) => json_documents(JsonValues::of_file(path, options)?, columns.clone()),
+        (TextFormat::JsonLines, _) => json_documents(JsonValues::of_lines(path, column, options)?, columns.clone()),
+        (TextFormat::Json, _) => json_documents(JsonValues::of_file(path, column, options)?, columns.clone()),
+        (TextFormat::Python, _) => json_documents(JsonValues::of_functions(path, options)?, columns.clone()),
         (TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet, _) => table_documents(file, columns, options)?,
     };
     Ok(not_empty(rows, path.clone()))
