@@ -38,6 +38,7 @@ mod run;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;
+mod shorten;
 mod simcse;
 mod table;
 mod train_teacher;
@@ -164,6 +165,11 @@ enum Command {
     AmSoftmax(am_softmax::Arguments),
     /// Export a student: the folded file, ONNX, a sentence-transformers folder, or its weights
     Export(export::Arguments),
+    /// Make a student of fewer numbers a vector, along the principal directions of its vectors
+    ///
+    /// Nothing is trained. The shorter student is smaller, faster to search, and of a space of its own: its vectors are
+    /// compared with each other, not with the teacher's.
+    Shorten(shorten::Arguments),
     /// Encode texts: a vector for every row, an empty one too
     Encode(encode::Arguments),
     /// Answer OpenAI's /v1/embeddings with a model, over HTTP
@@ -236,6 +242,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Simcse(arguments) => (simcse::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::AmSoftmax(arguments) => (am_softmax::run(&arguments, monitor), CHECKPOINT_KEPT),
         Command::Export(arguments) => (export::run(&arguments, monitor), NOTHING_KEPT),
+        Command::Shorten(arguments) => (shorten::run(&arguments, monitor), NOTHING_KEPT),
         Command::Encode(arguments) => (encode::run(&arguments, monitor), NOTHING_KEPT),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => (serve::run(&arguments, monitor), NOTHING_KEPT),

@@ -49,6 +49,12 @@ pub(crate) fn scatter(rows: &[f32], dimension: usize) -> Vec<f64> {
     sum
 }
 
+/// xᵀ · matrix · x
+pub(crate) fn quadratic(matrix: &[f64], x: &[f32]) -> f64 {
+    let row = |row: &[f64]| row.iter().zip(x).map(|(a, &b)| a * f64::from(b)).sum::<f64>();
+    matrix.chunks_exact(x.len()).zip(x).map(|(values, &x)| row(values) * f64::from(x)).sum()
+}
+
 /// An orthonormal basis of the columns of `x` (`rows × width`), by the eigenvectors of their products.
 pub(crate) fn orthonormal(x: &[f32], width: usize) -> Result<Vec<f32>> {
     let directions = principal_directions(&scatter(x, width), width, width)?;

@@ -74,6 +74,7 @@ pub mod graph;
 pub mod join;
 pub mod lexical;
 pub mod model;
+pub mod shorten;
 pub mod start;
 #[cfg(test)]
 mod test_support;

@@ -29,6 +29,8 @@ fn a_file_that_the_command_reads_is_not_written_over() {
         "encode --model student --input text.txt --to student/model.safetensors --format jsonl".into(),
         format!("{FOLDED} student/model.safetensors"),
         "export --model student --format safetensors --to student".into(),
+        "shorten --model student --dimension 4 --input text.txt --to student".into(),
+        "shorten --model student --dimension 4 --input text.txt --to text.txt".into(),
         format!("{VOCABULARY} text.txt"),
         format!("{VOCABULARY} teacher/tokenizer.json"),
         "word-order --input text.txt --to ./text.txt".into(),

@@ -260,3 +260,23 @@ fn parquet_files_are_written_in_every_precision() {
 fn more_dimensions_than_a_model_has_are_refused_with_the_number() {
     STUDENTS.refuse("encode --model whole --input odd.jsonl --dimension 33").told(&["32"]);
 }
+
+#[test]
+fn a_shortened_student_gives_as_many_numbers_in_every_engine() {
+    let project = STUDENTS.copy();
+    for (name, _) in KINDS {
+        project.succeed(&format!("shorten --model {name} --dimension 5 --input text.txt --to short/{name}"));
+        let candle = encode(&project, &format!("short/{name} --engine candle"));
+        assert!(candle.iter().all(|vector| vector.len() == 5), "{name}");
+        project.succeed(&format!("export --model short/{name} --format folded --to {name}.limbeck"));
+        assert_near(name, &encode(&project, &format!("{name}.limbeck")), &candle);
+    }
+}
+
+#[test]
+fn a_student_cannot_be_shortened_to_more_numbers_than_it_has_or_to_none() {
+    for dimension in ["0", "100000"] {
+        let shorten = format!("shorten --model whole --dimension {dimension} --input text.txt --to short");
+        STUDENTS.copy().fail(&shorten).told(&["dimension", "from 1 to"]);
+    }
+}

@@ -153,8 +153,13 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     project.fail("run wrong.toml").told(&["wrong.toml", "line 2", "hint: ", "`epochs`"]);
 }
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 25] = [
     "run",
+    "collection",
+    "search",
+    "exclusion",
+    "cache",
+    "shorten",
     "fetch",
     "train-teacher",
     "export-teacher",

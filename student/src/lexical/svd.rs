@@ -5,7 +5,7 @@ use limbeck_data::Monitor;
 use limbeck_training::random::Random;
 
 use super::sparse::SparseMatrix;
-use crate::directions::{orthonormal, principal_directions, project, scatter};
+use crate::directions::{orthonormal, principal_directions, project, quadratic, scatter};
 use crate::error::Result;
 
 /// Rounds of power iteration.
@@ -55,12 +55,6 @@ pub(super) fn right_singular_vectors(
     let floor = squares[0] * SMALLEST.powi(2);
     let kept = squares.iter().take_while(|&&square| square > floor).count();
     Ok(Directions { rows: project(&space, &directions[..kept * wide], wide, kept), width: kept })
-}
-
-/// xᵀ · matrix · x
-fn quadratic(matrix: &[f64], x: &[f32]) -> f64 {
-    let row = |row: &[f64]| row.iter().zip(x).map(|(a, &b)| a * f64::from(b)).sum::<f64>();
-    matrix.chunks_exact(x.len()).zip(x).map(|(values, &x)| row(values) * f64::from(x)).sum()
 }
 
 #[cfg(test)]
