@@ -17,7 +17,7 @@
 //! | `.tsv` | a line of fields between tabs, as many as the first line has names; no quoting |
 //! | `.csv` | a record with the usual quoting, of as many fields as the first has names; empty lines are skipped |
 //! | `.parquet` | a row; its column holds strings, and null is an empty text |
-//! | `.py` | a function or method of Python, with the columns `code`, `docstring` and `name` |
+//! | `.py` | a function of Python, with the columns `code`, `documented` (code with a docstring), `docstring`, `name` |
 //!
 //! If no column is named, the column `text` is read, or else the only column. In JSON and Parquet, `meta.text` names
 //! the field `text` in the field `meta`, unless a field is called `meta.text`. In JSON, `**.text` names every string

@@ -11,11 +11,12 @@ use super::{Place, ReadOptions};
 use crate::error::Result;
 
 /// The fields of a function.
-pub(super) const FUNCTION_FIELDS: [&str; 3] = ["code", "docstring", "name"];
+pub(super) const FUNCTION_FIELDS: [&str; 4] = ["code", "documented", "docstring", "name"];
 
 /// The functions and methods of a file, inner ones too, in the order in which they begin. Each is an object: `code` is
-/// its source without decorators and without the indentation that all of it has, `docstring` what the docstring says,
-/// null where there is none, and `name` its name. What is not Python is passed over, as far as the grammar can.
+/// its source without decorators and without the indentation that all of it has, `documented` the same where it has a
+/// docstring, `docstring` what that says, both null where there is none, and `name` its name. What is not Python is
+/// passed over, as far as the grammar can.
 pub(super) struct PythonFunctions {
     /// The file's name.
     pub(super) path: PathBuf,
@@ -81,7 +82,9 @@ fn function(node: Node<'_>, source: &str) -> Value {
         without_indentation(&said, indentation(said.lines().skip(1)))
     });
     let code = without_indentation(text(node), line_indentation(source, node.start_byte()));
-    let values = [Value::String(code), docstring.map_or(Value::Null, Value::String), Value::String(name.to_owned())];
+    let documented = docstring.is_some().then(|| code.clone());
+    let or_null = |text: Option<String>| text.map_or(Value::Null, Value::String);
+    let values = [Value::String(code), or_null(documented), or_null(docstring), Value::String(name.to_owned())];
     Value::Object(Map::from_iter(FUNCTION_FIELDS.map(str::to_owned).into_iter().zip(values)))
 }
 
@@ -135,7 +138,9 @@ mod tests {
                     os.stat(path).st_size";
         assert_eq!(
             functions_of(source),
-            [json!({"code": code, "docstring": "Bytes of a file.\n\nFollows links.", "name": "size"})]
+            [json!({
+                "code": code, "documented": code, "docstring": "Bytes of a file.\n\nFollows links.", "name": "size"
+            })]
         );
     }
 
@@ -148,7 +153,10 @@ mod tests {
         let found = functions_of(source);
         assert_eq!(found[0]["docstring"], "Says one.");
         assert_eq!(found[0]["code"], "async def one(self):\n    # why\n    'Says one.'\n    def two():\n        pass");
-        assert_eq!(found[1], json!({"code": "def two():\n    pass", "docstring": null, "name": "two"}));
+        assert_eq!(
+            found[1],
+            json!({"code": "def two():\n    pass", "documented": null, "docstring": null, "name": "two"})
+        );
     }
 
     #[test]
