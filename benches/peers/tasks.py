@@ -123,20 +123,20 @@ class Sets:
 
     def scores(self, vectors):
         """The figures of a model, by task and set; `vectors` has a row of length one a text."""
-        of = lambda texts: vectors[[self.place[text] for text in texts]]
+        of = lambda texts, kind=np.float32: vectors[[self.place[text] for text in texts]].astype(kind)
         scores = {task: {} for task in TASKS}
         scores["sts"] = correlations(vectors, self.sts, self.place)
         for name, (collection, _, lexical) in self.search.items():
             order = order_of(of(collection.queries) @ of(collection.documents).T)
             scores["search"][name] = collection.ndcg(order)
             scores["fused"][name] = collection.ndcg(fused(order, lexical))
-        vectors = vectors.astype(np.float64)
         for name, parts in self.classes.items():
-            (x, labels), (test_x, test_labels) = ((of(texts), labels) for texts, labels in (zip(*part) for part in parts))
-            scores["classes"][name] = 100 * LogisticRegression(**REGRESSION).fit(x, labels).score(test_x, test_labels)
+            (texts, labels), (test_texts, test_labels) = (zip(*part) for part in parts)
+            fitted = LogisticRegression(**REGRESSION).fit(of(texts, np.float64), labels)
+            scores["classes"][name] = 100 * fitted.score(of(test_texts, np.float64), test_labels)
         for name, rows in self.clusters.items():
             texts, labels = zip(*rows)
-            found = KMeans(len(set(labels)), **K_MEANS).fit_predict(of(texts))
+            found = KMeans(len(set(labels)), **K_MEANS).fit_predict(of(texts, np.float64))
             scores["clusters"][name] = 100 * v_measure_score(labels, found)
         return scores
 
@@ -178,7 +178,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(options.threads):
         folder = Path(folder)
         sets, text = Sets(options, folder), folder / "texts.txt"
-        text.write_text("".join(f"{text}\n" for text in sets.place), encoding="utf-8")
+        text.write_text("".join(f"{row}\n" for row in sets.place), encoding="utf-8")
         if sets.search:
             rows.append({"model": "BM25 (bm25s)", "search": {name: row["ndcg_at_10"] for name, (_, row, _) in sets.search.items()}})
         for model, parts in models(options, text):
