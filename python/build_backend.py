@@ -16,6 +16,8 @@ import maturin
 PYTHON = Path(__file__).resolve().parent
 ROOT = PYTHON.parent
 SCRIPTS = PYTHON / "limbeck.data" / "scripts"
+# The student in the box lies in the crate, and the package carries it too.
+POCKET = ROOT / "encoder" / "pocket" / "student.limbeck"
 # What the command and the module are built from.
 SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "build.rs", "clippy.toml", "rustfmt.toml"]
 SOURCES += [
@@ -46,6 +48,7 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     (SCRIPTS / name).chmod(0o755)
     if shutil.which("strip"):
         subprocess.run(["strip", SCRIPTS / name], check=True)
+    shutil.copyfile(POCKET, PYTHON / "limbeck" / "pocket.limbeck")
     os.environ.setdefault("MATURIN_PEP517_ARGS", "--strip --locked")
     return _in_python(maturin.build_wheel, str(Path(wheel_directory).resolve()), config_settings, metadata_directory)
 

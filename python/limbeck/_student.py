@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +64,11 @@ class Student:
         from ._command import fetch
 
         return cls(fetch(name), threads=threads)
+
+    @classmethod
+    def pocket(cls, *, threads: int | None = None) -> Student:
+        """The general English student that comes with the package, a file of less than 5 MB: nothing is fetched."""
+        return cls(Path(__file__).with_name("pocket.limbeck"), threads=threads)
 
     @classmethod
     def from_bytes(cls, data: bytes, *, threads: int | None = None) -> Student:

@@ -66,6 +66,24 @@ impl Student {
         Self::of_file(FoldedFile::from_bytes(path, bytes)?, path)
     }
 
+    /// The general English student that comes with this crate: no file, no download. What it is made of and worth is
+    /// told in `pocket/README.md` beside it.
+    ///
+    /// ```
+    /// use limbeck_encoder::Student;
+    ///
+    /// let vectors = Student::pocket()?.encode(&["A man is playing a guitar.", "Someone makes music."])?;
+    /// assert_eq!(vectors.rows(), 2);
+    /// # Ok::<(), limbeck_encoder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the system has no memory for it.
+    #[cfg(feature = "pocket")]
+    pub fn pocket() -> Result<Self> {
+        Self::from_bytes(include_bytes!("../../pocket/student.limbeck"))
+    }
+
     fn of_file(mut file: FoldedFile, path: &Path) -> Result<Self> {
         let json = std::mem::take(&mut file.tokenizer);
         let tokenizer = if file.header.compared {
