@@ -329,11 +329,11 @@ pub enum TextError {
     },
 }
 
-const JSON_TEXTS: &str = "each line, or element of an array, is a string, or an object with the text under `text` or the column named; of \
-     nested JSON, `**.text` names the strings called `text` at any depth";
+const JSON_TEXTS: &str = "each line, or element of an array, is a string, or an object with the text under `text` or \
+                          the column named; of nested JSON, `**.text` names the strings called `text` at any depth";
 
-const KNOWN_FORMATS: &str = ".txt, .md, .markdown, .text, .jsonl, .ndjson, .json, .tsv, .csv, .py and .parquet, and all \
-                             but the last also with .gz, .zst, .bz2 or .xz after it";
+const KNOWN_FORMATS: &str = ".txt, .md, .markdown, .text, .jsonl, .ndjson, .json, .tsv, .csv, .py and .parquet, and \
+                             all but the last also with .gz, .zst, .bz2 or .xz after it";
 
 fn encoding_help(utf16: bool) -> &'static str {
     match utf16 {

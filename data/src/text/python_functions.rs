@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn a_function_gives_its_code_its_docstring_and_its_name() {
-        let source = "import os\n\n@cached\ndef size(path):\n    \"\"\"Bytes of a file.\n\n    Follows links.\n    \"\"\"\n    \
-                      return os.stat(path).st_size\n\nx = size('a')\n";
+        let source = "import os\n\n@cached\ndef size(path):\n    \"\"\"Bytes of a file.\n\n    Follows links.\n    \
+                      \"\"\"\n    return os.stat(path).st_size\n\nx = size('a')\n";
         let code = "def size(path):\n    \"\"\"Bytes of a file.\n\n    Follows links.\n    \"\"\"\n    return \
                     os.stat(path).st_size";
         assert_eq!(
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn methods_and_inner_functions_are_rows_of_their_own() {
-        let source = "class A:\n    async def one(self):\n        # why\n        'Says one.'\n        def two():\n            \
-                      pass\n";
+        let source = "class A:\n    async def one(self):\n        # why\n        'Says one.'\n        \
+                      def two():\n            pass\n";
         let names: Vec<_> = functions_of(source).iter().map(|function| function["name"].clone()).collect();
         assert_eq!(names, ["one", "two"]);
         let found = functions_of(source);
