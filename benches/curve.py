@@ -28,7 +28,7 @@ KINDS = {
     "search": ("retrieval", "ndcg_at_10"),
     "classes": ("classification", "accuracy"),
     "clusters": ("clustering", "v_measure"),
-    "STS": ("sts", "spearman"),
+    "STS": ("scores", "spearman"),
 }
 MODELS = {"student": "student", "static": "baselines/static-trained"}
 
@@ -110,12 +110,14 @@ def main():
     models = [(name, limit, run / path) for limit, run in runs for name, path in MODELS.items()]
     folders = [runs[0][1] / "teacher", *(model for _, _, model in models)]
     teacher, *figures = measure(given.command, folders, evaluated(given.recipe), given.recipe.parent)
+    kinds = [kind for kind in KINDS if kind in teacher]
+    line = lambda model, texts, of_model: "\t".join([model, str(texts), *(f"{of_model[kind]:.2f}" for kind in kinds)])
     points = []
-    print("model\ttexts\t" + "\t".join(KINDS))
-    print("teacher\t\t" + "\t".join(f"{teacher[kind]:.2f}" for kind in KINDS if kind in teacher))
+    print("\t".join(["model", "texts", *kinds]))
+    print(line("teacher", "", teacher))
     for (name, texts, _), of_model in zip(models, figures):
-        points.append((name, texts, {kind: 100 * value / teacher[kind] for kind, value in of_model.items()}))
-        print(f"{name}\t{texts}\t" + "\t".join(f"{of_model[kind]:.2f}" for kind in KINDS if kind in of_model))
+        points.append((name, texts, {kind: 100 * of_model[kind] / teacher[kind] for kind in kinds}))
+        print(line(name, texts, of_model))
     sys.stdout.flush()
     plot(points, given.to)
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::halves::dense_dimension;
-use crate::models::{DEFAULT_RUNTIME, ModelOptions, Opener, StudentEngine};
+use crate::models::{DEFAULT_RUNTIME, ModelFiles, ModelOptions, Opener, StudentEngine, find_model};
 use crate::recipe::{self, Recipe};
 use clap::Args;
 use limbeck_data::Monitor;
@@ -16,6 +16,18 @@ use crate::error::{Error, Result};
 /// The local path of an asset, which is fetched into the user's store if it isn't there.
 pub(super) fn locate(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
     Ok(AssetStore::of_user().locate(uri, monitor)?)
+}
+
+/// The local folder of a student.
+///
+/// # Errors
+/// An asset that can't be fetched, or is no student's folder.
+pub(super) fn locate_student(uri: &Uri, monitor: Monitor) -> Result<PathBuf> {
+    let path = locate(uri, monitor)?;
+    match find_model(&path)? {
+        ModelFiles::Student(folder) => Ok(folder),
+        _ => Err(Error::NoModel { path, what: "is no student's folder".into() }),
+    }
 }
 
 /// The local paths of files, each named by a path or a URI.

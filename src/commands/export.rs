@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::models::{ModelFiles, find_model};
 use candle_core::Device;
 use clap::{Args, ValueEnum};
 use limbeck_data::Error as DataError;
@@ -16,7 +15,7 @@ use limbeck_student::export::{
 use limbeck_student::fold::write_folded;
 use limbeck_student::folder::StudentFolder;
 
-use super::common::{locate, precision, print_path};
+use super::common::{locate_student, precision, print_path};
 use super::overwrite_guard::{refuse_folded_over, refuse_inputs};
 use crate::error::{Error, Result};
 
@@ -75,10 +74,7 @@ pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     if matches!(format, Format::Folded) {
         refuse_folded_over(to)?;
     }
-    let path = locate(&arguments.model, monitor)?;
-    let ModelFiles::Student(folder) = find_model(&path)? else {
-        return Err(Error::NoModel { path, what: "is no student's folder".into() });
-    };
+    let folder = locate_student(&arguments.model, monitor)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;
     // An export that was killed may have left hundreds of megabytes there.
     let beside = folder_of(to);

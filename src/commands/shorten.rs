@@ -12,11 +12,10 @@ use limbeck_student::export::refuse_other_kind;
 use limbeck_student::folder::StudentFolder;
 use limbeck_student::shorten::{Shortened, shorten};
 
-use super::common::{locate, print_path, set_threads, threads};
+use super::common::{locate_student, print_path, set_threads, threads};
 use super::input::TextArguments;
 use super::overwrite_guard::refuse_inputs;
-use crate::error::{Error, Result};
-use crate::models::{ModelFiles, find_model};
+use crate::error::Result;
 
 /// The most texts whose vectors decide the directions.
 const SAMPLE: usize = 20_000;
@@ -52,10 +51,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, monitor: Monitor) -> Result<()> {
     set_threads(arguments.threads);
-    let path = locate(&arguments.model, monitor)?;
-    let ModelFiles::Student(folder) = find_model(&path)? else {
-        return Err(Error::NoModel { path, what: "is no student's folder".into() });
-    };
+    let folder = locate_student(&arguments.model, monitor)?;
     refuse_inputs(&arguments.to, [&folder, &arguments.input])?;
     refuse_other_kind(&arguments.to)?;
     let student = StudentFolder::open(&folder, &Device::Cpu)?;

@@ -38,6 +38,14 @@ pub(crate) fn embed(model: &TextCnn, tokenizer: &Tokenizer, backend: Backend, te
     Ok(vectors)
 }
 
+/// Refuses a vector that isn't finite among `vectors`, the first of which is that of the row `first`.
+pub(crate) fn refuse_not_finite(vectors: &[f32], dimension: usize, first: usize) -> Result<()> {
+    match vectors.iter().position(|value| !value.is_finite()) {
+        Some(at) => Err(Error::NotFiniteVector { row: first + at / dimension }),
+        None => Ok(()),
+    }
+}
+
 /// The description of a student of this shape as an encoder in candle.
 pub(crate) fn info(config: &StudentConfig) -> EncoderInfo {
     EncoderInfo {
@@ -54,9 +62,7 @@ impl Encoder for CandleStudent {
     fn encode(&self, texts: &[&str]) -> std::result::Result<Embeddings, EncodeError> {
         let StudentFolder { model, tokenizer, lexical, .. } = &self.student;
         let vectors = embed(model, tokenizer, self.backend, texts)?;
-        if let Some(at) = vectors.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFiniteVector { row: at / model.config.dimension }.into());
-        }
+        refuse_not_finite(&vectors, model.config.dimension, 0)?;
         let dense = Embeddings::new(vectors, model.config.dimension);
         Ok(match lexical {
             Some(half) => half.beside(&dense, texts),

@@ -1,11 +1,14 @@
 //! [`shorten`]: a student of fewer numbers a vector, along the principal directions of its own vectors.
 
+use std::collections::HashMap;
+
 use candle_core::{Device, Tensor};
 use limbeck_data::Monitor;
 
+use crate::config::StudentConfig;
 use crate::dense::DenseParameters;
 use crate::directions::{principal_directions, quadratic, scatter};
-use crate::encoder::embed;
+use crate::encoder::{embed, refuse_not_finite};
 use crate::error::{Error, Result};
 use crate::folder::StudentFolder;
 use crate::graph::Backend;
@@ -56,9 +59,7 @@ fn products_of(student: &StudentFolder, texts: &[&str], monitor: Monitor<'_>) ->
     for (at, chunk) in texts.chunks(CHUNK).enumerate() {
         monitor.check()?;
         let vectors = embed(&student.model, &student.tokenizer, backend, chunk)?;
-        if let Some(bad) = vectors.iter().position(|value| !value.is_finite()) {
-            return Err(Error::NotFiniteVector { row: at * CHUNK + bad / wide });
-        }
+        refuse_not_finite(&vectors, wide, at * CHUNK)?;
         sum.iter_mut().zip(scatter(&vectors, wide)).for_each(|(sum, product)| *sum += product);
         bar.add(chunk.len() as u64);
     }
@@ -67,32 +68,28 @@ fn products_of(student: &StudentFolder, texts: &[&str], monitor: Monitor<'_>) ->
 
 /// The model with its outputs multiplied by `directions`, `[dimension, outputs]`.
 fn projected(model: &TextCnn, directions: Vec<f32>, dimension: usize) -> Result<TextCnn> {
-    let failed = |source| Error::tensor("shortening the student")(source);
-    let wide = model.config.dimension;
-    let directions = Tensor::from_vec(directions, (dimension, wide), &Device::Cpu).map_err(failed)?;
-    let config = crate::config::StudentConfig { dimension, ..model.config.clone() };
-    let mut wrong = None;
-    let dense = DenseParameters::new(&config, |name| {
-        let shortened = model.dense.get(name).and_then(|values| {
-            let values = values.to_device(&Device::Cpu)?;
-            match (OUTPUTS.contains(&name), values.dims().len()) {
-                (true, 1) => directions.matmul(&values.unsqueeze(1)?)?.squeeze(1),
-                (true, _) => directions.matmul(&values),
-                (false, _) => Ok(values),
-            }
-        });
-        shortened.map_err(|error| wrong = Some(error)).ok()
+    let shortened = |directions: &Tensor, name: &str| {
+        let values = model.dense.in_host_memory(name)?;
+        match (OUTPUTS.contains(&name), values.rank()) {
+            (true, 1) => directions.matmul(&values.unsqueeze(1)?)?.squeeze(1),
+            (true, _) => directions.matmul(&values),
+            (false, _) => Ok(values),
+        }
+    };
+    let all = Tensor::from_vec(directions, (dimension, model.config.dimension), &Device::Cpu).and_then(|directions| {
+        let names = model.dense.iter().map(|(name, _)| name.to_owned());
+        names.map(|name| Ok((name.clone(), shortened(&directions, &name)?))).collect::<candle_core::Result<_>>()
     });
-    if let Some(error) = wrong {
-        return Err(failed(error));
-    }
-    TextCnn::new(config, model.table.values().to_vec(), dense?, Device::Cpu)
+    let mut all: HashMap<String, Tensor> = all.map_err(Error::tensor("shortening the student"))?;
+    let config = StudentConfig { dimension, ..model.config.clone() };
+    let dense = DenseParameters::new(&config, |name| all.remove(name))?;
+    TextCnn::new(config, model.table.values().to_vec(), dense, Device::Cpu)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig, StudentConfig};
+    use crate::config::{ARCHITECTURE, AttentionConfig, ConvolutionConfig};
     use crate::contrast::unlearned;
     use crate::test_support::word_tokenizer;
 

@@ -1,5 +1,6 @@
 //! [`JsonStrings`]: the strings at any depth of the JSON in a file.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -39,15 +40,15 @@ pub(super) struct JsonStrings {
     wanted: AnyDepth,
     values: Values,
     found: VecDeque<String>,
-    place: Place,
+    /// How many strings were read.
+    read: u64,
 }
 
 enum Values {
     /// A value a line.
     Lines(Lines),
-    /// Not read yet: the whole file, of values one after another.
-    File(ReadOptions),
-    Read,
+    /// Values one after another, in the whole file; `None` once it is read.
+    File(Option<ReadOptions>),
 }
 
 impl JsonStrings {
@@ -58,44 +59,40 @@ impl JsonStrings {
 
     /// The strings in a file of any values, which may stand on many lines.
     pub(super) fn of_file(path: &Path, wanted: AnyDepth, options: &ReadOptions) -> Self {
-        Self::new(path, wanted, Values::File(options.clone()))
+        Self::new(path, wanted, Values::File(Some(options.clone())))
     }
 
     fn new(path: &Path, wanted: AnyDepth, values: Values) -> Self {
         let (path, found) = (path.to_owned(), VecDeque::new());
-        Self { path, wanted, values, found, place: Place { unit: "string", number: 0 } }
+        Self { path, wanted, values, found, read: 0 }
     }
 
     /// The place of the last string read: its line, or its number.
     pub(super) fn place(&self) -> Place {
-        self.place
+        match &self.values {
+            Values::Lines(lines) => lines.place(),
+            Values::File(_) => Place { unit: "string", number: self.read },
+        }
     }
 
     /// The next string, or `None` after the last.
     pub(super) fn next_string(&mut self) -> Result<Option<String>> {
         loop {
             if let Some(text) = self.found.pop_front() {
-                if self.place.unit == "string" {
-                    self.place.number += 1;
-                }
+                self.read += 1;
                 return Ok(Some(text));
             }
-            match std::mem::replace(&mut self.values, Values::Read) {
-                Values::Read => return Ok(None),
-                Values::File(options) => {
-                    let text = read_document(&self.path, &options.encodings)?;
-                    self.take(&text, None)?;
-                }
-                Values::Lines(mut lines) => {
-                    let next = lines.next_line().map(|line| line.map(|line| line.into_owned()));
-                    self.place = lines.place();
-                    self.values = Values::Lines(lines);
-                    match next? {
-                        Some(line) => self.take(&line, Some(self.place))?,
-                        None => self.values = Values::Read,
-                    }
-                }
-            }
+            let (text, line) = match &mut self.values {
+                Values::Lines(lines) => match lines.next_line()?.map(Cow::into_owned) {
+                    Some(line) => (line, Some(lines.place())),
+                    None => return Ok(None),
+                },
+                Values::File(options) => match options.take() {
+                    Some(options) => (read_document(&self.path, &options.encodings)?, None),
+                    None => return Ok(None),
+                },
+            };
+            self.take(&text, line)?;
         }
     }
 

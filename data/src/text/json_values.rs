@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::format::TextFormat;
 use super::json_array::{JsonArray, holds_array};
 use super::json_strings::{AnyDepth, JsonStrings};
 use super::lines::Lines;
@@ -22,8 +23,17 @@ pub(super) enum JsonValues {
 }
 
 impl JsonValues {
+    /// Opens a file of Python, each function of which is a value, or of JSON: of a value a line, unless it is a `.json`.
+    pub(super) fn open(path: &Path, format: TextFormat, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
+        match format {
+            TextFormat::Python => PythonFunctions::open(path, options).map(Self::Functions),
+            TextFormat::Json => Self::of_file(path, column, options),
+            _ => Self::of_lines(path, column, options),
+        }
+    }
+
     /// Opens a file of a value a line. A `column` that begins with `**` means strings at any depth, each a value.
-    pub(super) fn of_lines(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
+    fn of_lines(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
         match column.and_then(AnyDepth::of_column) {
             Some(wanted) => JsonStrings::of_lines(path, wanted, options).map(Self::Strings),
             None => Lines::open(path, options).map(Self::Lines),
@@ -31,17 +41,12 @@ impl JsonValues {
     }
 
     /// Opens a file that holds an array, or else a value a line; or, for strings at any depth, values of any kind.
-    pub(super) fn of_file(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
+    fn of_file(path: &Path, column: Option<&str>, options: &ReadOptions) -> Result<Self> {
         match column.and_then(AnyDepth::of_column) {
             Some(wanted) => Ok(Self::Strings(JsonStrings::of_file(path, wanted, options))),
             None if holds_array(path, &options.encodings)? => JsonArray::open(path, options).map(Self::Array),
             None => Self::of_lines(path, None, options),
         }
-    }
-
-    /// Opens a file of Python, each function of which is a value.
-    pub(super) fn of_functions(path: &Path, options: &ReadOptions) -> Result<Self> {
-        PythonFunctions::open(path, options).map(Self::Functions)
     }
 
     /// The next value, or `None` after the last.
@@ -126,7 +131,7 @@ pub(super) fn holds_text(path: &Path, column: Option<&str>, options: &ReadOption
 /// read counts as one, so that reading reports what is wrong.
 pub(super) fn holds_functions(path: &Path, column: Option<&str>, options: &ReadOptions) -> bool {
     column.is_some_and(|column| FUNCTION_FIELDS.contains(&column))
-        && JsonValues::of_functions(path, options).and_then(|mut values| values.next_json()).ok() != Some(None)
+        && PythonFunctions::open(path, options).map(|mut functions| functions.next()).ok() != Some(None)
 }
 
 /// The message for an object that lacks the field `wanted`.

@@ -56,6 +56,7 @@ mod decode;
 mod error;
 mod exclude;
 mod filter;
+mod format;
 mod json_array;
 mod json_strings;
 mod json_values;
@@ -107,11 +108,12 @@ pub use table_writer::ROW_GROUP_ROWS;
 pub use write_pass::{Augment, DOCUMENTS_FILE, HELD_OUT_FILE, TRAIN_FILE};
 
 pub(crate) use collection::ID_COLUMNS;
+pub(crate) use format::{TextFormat, format_of};
 pub(crate) use lines::Lines;
 pub(crate) use open::read_document;
 pub(crate) use options::ReadOptions;
 pub(crate) use pair_columns::PAIR_COLUMNS;
-pub(crate) use source::{TextFormat, files as source_files, format_of, tables_named};
+pub(crate) use source::{files as source_files, tables_named};
 pub(crate) use table::TableReader;
 
 /// The hash by which duplicates are found and texts held out: xxh3 of the bytes, the same on every machine.

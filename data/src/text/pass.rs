@@ -5,10 +5,11 @@ use super::collection::{
 };
 use super::decode::Encodings;
 use super::filter::{LeftOutTexts, TextFilter};
+use super::format::TextFormat;
 use super::open::read_document;
 use super::plan::{DocumentCounts, TextPlan, TextSummary};
 use super::rows::{TextReader, read_rows};
-use super::source::{self, SourceFiles, TextFile, TextFormat, TextSource, TextUnit};
+use super::source::{self, SourceFiles, TextFile, TextSource, TextUnit};
 use super::{HashSet64, LeftOutFiles, ReadOptions, SourceCounts, TextError, hash, sentences};
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;

@@ -5,9 +5,10 @@ use std::iter::{from_fn, once};
 use std::path::{Path, PathBuf};
 
 use super::decode::Encodings;
+use super::format::TextFormat;
 use super::json_values::{JsonValues, text_of};
 use super::lines::Lines;
-use super::source::{self, TextFile, TextFormat};
+use super::source::{self, TextFile};
 use super::table::TableReader;
 use super::{ReadOptions, TextError};
 use crate::error::Result;
@@ -64,9 +65,9 @@ pub(super) fn open(file: &TextFile, column: Option<&str>, options: &ReadOptions)
     let path = &file.path;
     Ok(match file.format {
         TextFormat::Lines => line_rows(Lines::open(path, options)?),
-        TextFormat::JsonLines => json_rows(JsonValues::of_lines(path, column, options)?, column),
-        TextFormat::Json => json_rows(JsonValues::of_file(path, column, options)?, column),
-        TextFormat::Python => json_rows(JsonValues::of_functions(path, options)?, column),
+        format @ (TextFormat::JsonLines | TextFormat::Json | TextFormat::Python) => {
+            json_rows(JsonValues::open(path, format, column, options)?, column)
+        }
         TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet => {
             let table = TableReader::open_as(file.format, path, options)?;
             let column = match column {

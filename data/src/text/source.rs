@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::collection::CollectionUnits;
 use super::compression::Compression;
+use super::format::{TextFormat, format_of};
 use super::json_values::{holds_functions, holds_text};
 use super::{LeftOutFiles, ReadOptions, TextError};
 use crate::cache::is_tokens_name;
@@ -64,20 +65,6 @@ impl TextSource {
     }
 }
 
-/// The format of a text file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextFormat {
-    Lines,
-    JsonLines,
-    /// An array, or else JSON lines.
-    Json,
-    Tsv,
-    Csv,
-    Parquet,
-    /// Python, each function a row.
-    Python,
-}
-
 /// One file of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TextFile {
@@ -90,22 +77,6 @@ impl TextFile {
     pub(super) fn folder_name(&self) -> Option<String> {
         let folder = std::path::absolute(&self.path).ok()?;
         Some(folder.parent()?.file_name()?.to_string_lossy().into_owned())
-    }
-}
-
-/// The format that a file's extension tells.
-pub(crate) fn format_of(path: &Path) -> Option<TextFormat> {
-    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    let (name, compression) = Compression::of_name(&name);
-    match name.rsplit_once('.')?.1 {
-        "txt" | "text" | "md" | "markdown" => Some(TextFormat::Lines),
-        "jsonl" | "ndjson" => Some(TextFormat::JsonLines),
-        "json" => Some(TextFormat::Json),
-        "tsv" => Some(TextFormat::Tsv),
-        "csv" => Some(TextFormat::Csv),
-        "parquet" if compression.is_none() => Some(TextFormat::Parquet),
-        "py" => Some(TextFormat::Python),
-        _ => None,
     }
 }
 
@@ -203,23 +174,6 @@ fn is_token_vectors(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_tells_the_format() {
-        let format = |name: &str| format_of(Path::new(name));
-        assert_eq!(format("a/b.TXT"), Some(TextFormat::Lines));
-        assert_eq!(format("STSB.test.tsv.gz"), Some(TextFormat::Tsv));
-        assert_eq!(format("x.ndjson.ZST"), Some(TextFormat::JsonLines));
-        assert_eq!(format("x.json.xz"), Some(TextFormat::Json));
-        for name in ["README.md", "a.markdown.bz2", "a.text"] {
-            assert_eq!(format(name), Some(TextFormat::Lines), "{name}");
-        }
-        assert_eq!(format("x.parquet"), Some(TextFormat::Parquet));
-        assert_eq!(format("x.parquet.gz"), None);
-        assert_eq!(format("README"), None);
-        assert_eq!(format("a.doc"), None);
-        assert_eq!(format("txt"), None);
-    }
 
     #[test]
     fn a_bare_name_lacks_what_tells_the_format_and_no_more() {

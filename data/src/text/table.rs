@@ -9,10 +9,10 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use serde_json::{Map, Value};
 
 use super::csv_records::CsvRecords;
+use super::format::{TextFormat, format_of};
 use super::json_values::{JsonValues, field_of, no_field};
 use super::lines::Lines;
 use super::parquet_rows::{ColumnsWanted, NumberedRow, TableRows, has_column, parquet_rows};
-use super::source::{TextFormat, format_of};
 use super::{Place, ReadOptions, TextError};
 use crate::error::{Error, Result};
 use crate::parquet_file::open;
@@ -82,11 +82,7 @@ impl TableReader {
                 (TableFormat::Csv(Box::new(records)), names)
             }
             TextFormat::Json | TextFormat::JsonLines | TextFormat::Python => {
-                let mut values = Box::new(match format {
-                    TextFormat::Json => JsonValues::of_file(path, None, options)?,
-                    TextFormat::Python => JsonValues::of_functions(path, options)?,
-                    _ => JsonValues::of_lines(path, None, options)?,
-                });
+                let mut values = Box::new(JsonValues::open(path, format, None, options)?);
                 let first = next_object(&mut values)?.ok_or_else(empty)?;
                 let names = first.keys().cloned().collect();
                 (TableFormat::Json { values, first }, names)

@@ -8,10 +8,11 @@ use super::document::{Document, DocumentRow, DocumentRows};
 use super::json_documents::json_documents;
 use crate::error::Result;
 use crate::text::decode::Encodings;
+use crate::text::format::TextFormat;
 use crate::text::json_values::JsonValues;
 use crate::text::open::read_document;
 use crate::text::rows::{column_of_texts, not_empty, read_rows};
-use crate::text::source::{self, SourceFiles, TextFile, TextFormat};
+use crate::text::source::{self, SourceFiles, TextFile};
 use crate::text::table::TableReader;
 use crate::text::{LeftOutFiles, ReadOptions, TextError};
 
@@ -92,7 +93,7 @@ pub(in crate::text) fn documents_in(
     columns: &DocumentColumns,
     options: &ReadOptions,
 ) -> Result<DocumentRows> {
-    let (path, column) = (&file.path, columns.text.as_deref());
+    let path = &file.path;
     let rows: DocumentRows = match (file.format, id) {
         (TextFormat::Lines, Some(id)) => {
             let text = read_document(path, &options.encodings)?;
@@ -102,9 +103,9 @@ pub(in crate::text) fn documents_in(
             let row = |text| DocumentRow { text, ..DocumentRow::default() };
             return Ok(Box::new(read_rows(file, None, options)?.map(move |text| text.map(row))));
         }
-        (TextFormat::JsonLines, _) => json_documents(JsonValues::of_lines(path, column, options)?, columns.clone()),
-        (TextFormat::Json, _) => json_documents(JsonValues::of_file(path, column, options)?, columns.clone()),
-        (TextFormat::Python, _) => json_documents(JsonValues::of_functions(path, options)?, columns.clone()),
+        (format @ (TextFormat::JsonLines | TextFormat::Json | TextFormat::Python), _) => {
+            json_documents(JsonValues::open(path, format, columns.text.as_deref(), options)?, columns.clone())
+        }
         (TextFormat::Tsv | TextFormat::Csv | TextFormat::Parquet, _) => table_documents(file, columns, options)?,
     };
     Ok(not_empty(rows, path.clone()))

@@ -14,7 +14,8 @@ use arrow::error::ArrowError;
 
 use self::parquet_piece::ParquetPiece;
 use super::decode::Encodings;
-use super::source::{TextFile, TextFormat};
+use super::format::{TextFormat, format_of};
+use super::source::TextFile;
 use super::{ReadOptions, TextError, source};
 use crate::error::{Error, Result};
 use crate::files;
@@ -79,7 +80,7 @@ const TEXT: &str = "text";
 
 /// Whether `path` is read in pieces: the files of a folder, or the row groups of a Parquet file.
 pub fn has_pieces(path: &Path) -> bool {
-    path.is_dir() || source::format_of(path) == Some(TextFormat::Parquet)
+    path.is_dir() || format_of(path) == Some(TextFormat::Parquet)
 }
 
 /// The pieces of `path`: the files of a folder, the row groups of a Parquet file, or any other file as a whole.

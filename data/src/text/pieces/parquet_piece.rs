@@ -13,9 +13,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use sha2::{Digest, Sha256};
 
+use super::super::format::TextFormat;
 use super::super::parquet_rows::{leaf_of, rows_at_a_time, string_column, type_of};
 use super::super::rows::column_of_texts;
-use super::super::source::TextFormat;
 use super::super::table::TableReader;
 use super::{PieceColumns, PieceRows, RowBatch, TEXT, TextError};
 use crate::codec::check_codecs;

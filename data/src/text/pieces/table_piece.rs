@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
+use super::super::format::TextFormat;
 use super::super::rows::{column_of_texts, open};
-use super::super::source::{TextFile, TextFormat};
+use super::super::source::TextFile;
 use super::super::table::TableReader;
 use super::{BATCH_BYTES, BATCH_ROWS, KeptColumns, PieceColumns, PieceRows, RowBatch, TEXT, TextError};
 use crate::error::Result;
