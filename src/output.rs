@@ -57,7 +57,7 @@ impl VectorWriter {
 
     /// Writes to a file, which appears once it is whole.
     pub fn create(path: &Path, format: Format, dimension: usize, kind: VectorType) -> Result<Self> {
-        let mut file = PendingFile::create(path)?;
+        let mut file = PendingFile::create(path)?.past_the_page_cache();
         let to = match format {
             Format::Jsonl => Ok(Target::JsonLines(file)),
             Format::Npy => file.write_all(&[0; NPY_HEADER]).map(|()| Target::Npy(file)),
@@ -99,6 +99,7 @@ impl VectorWriter {
 }
 
 fn write_json_lines(to: &mut impl Write, vectors: &Embeddings, kind: VectorType) -> io::Result<()> {
+    let mut signs = Vec::new();
     for row in vectors.iter() {
         let line = match kind {
             VectorType::F32 => serde_json::to_string(row),
@@ -106,7 +107,7 @@ fn write_json_lines(to: &mut impl Write, vectors: &Embeddings, kind: VectorType)
                 serde_json::to_string(&row.iter().map(|&x| f16::from_f32(x).to_f32()).collect::<Vec<_>>())
             }
             VectorType::Int8 => serde_json::to_string(&int8(row).collect::<Vec<_>>()),
-            VectorType::Binary => serde_json::to_string(&binary(row).collect::<Vec<_>>()),
+            VectorType::Binary => serde_json::to_string(&binary(row, &mut signs).collect::<Vec<_>>()),
         };
         writeln!(to, "{}", line?)?;
     }
@@ -129,14 +130,14 @@ fn npy_header(rows: u64, dimension: usize, kind: VectorType) -> Vec<u8> {
 }
 
 fn write_npy_rows(file: &mut PendingFile, vectors: &Embeddings, kind: VectorType) -> io::Result<()> {
-    let mut bytes = Vec::new();
+    let (mut bytes, mut signs) = (Vec::new(), Vec::new());
     for row in vectors.iter() {
         bytes.clear();
         match kind {
             VectorType::F32 => bytes.extend(row.iter().flat_map(|value| value.to_le_bytes())),
             VectorType::F16 => bytes.extend(row.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes())),
             VectorType::Int8 => bytes.extend(int8(row).map(|value| value as u8)),
-            VectorType::Binary => bytes.extend(binary(row)),
+            VectorType::Binary => bytes.extend(binary(row, &mut signs)),
         }
         file.write_all(&bytes)?;
     }
@@ -185,7 +186,8 @@ pub fn embedding_column(
         VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
         VectorType::Binary => {
             let mut bytes = Vec::with_capacity(vectors.rows() * kind.width(vectors.dimension()));
-            vectors.iter().for_each(|row| bytes.extend(binary(row)));
+            let mut signs = Vec::new();
+            vectors.iter().for_each(|row| bytes.extend(binary(row, &mut signs)));
             Arc::new(UInt8Array::from(bytes))
         }
     };
