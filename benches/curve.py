@@ -1,8 +1,8 @@
 """Draws what more text is worth to a student: shares of the teacher's means over the number of training texts.
 
 Runs a recipe with several values of `text.limit`, the largest first: the smaller samples are parts of it, so its
-teacher's vectors serve them all. Then measures each run's student and its static control, and the teacher once, on the
-sets of the recipe's `[evaluate]`, and plots the mean of each kind of task (search: nDCG@10; classes: accuracy;
+teacher's vectors serve them all. Then measures each run's student and its static control, and the teacher unless a
+summary has its figures, on the sets of the recipe's `[evaluate]`, and plots the mean of each kind of task (search: nDCG@10; classes: accuracy;
 clusters: V-measure; STS: Spearman) as a share of the teacher's. Prints the figures as tab-separated values.
 
     pip install matplotlib
@@ -72,6 +72,12 @@ def measure(command, models, sets, folder):
     return [means(json.loads(line)) for line in done.stdout.splitlines()]
 
 
+def of_teacher(summary):
+    """The means of the teacher that made the targets, the last one that the run measured."""
+    teachers = [model for model in json.loads(summary.read_text())["models"] if model["role"] == "teacher"]
+    return means(teachers[-1])
+
+
 def plot(points, to):
     """A panel a kind of task."""
     plt.rcParams.update({"svg.hashsalt": "limbeck", "font.size": 10})
@@ -100,6 +106,7 @@ def main():
     parser.add_argument("--limits", required=True, type=int, nargs="+", metavar="TEXTS")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of all runs")
     parser.add_argument("--vectors", type=Path, metavar="DIR", help="the cache of a run that has the vectors already")
+    parser.add_argument("--summary", type=Path, metavar="FILE", help="summary.json of a run that measured the teacher")
     parser.add_argument("--to", required=True, type=Path, metavar="FILE", help="the plot, as SVG")
     given = parser.parse_args()
     vectors, runs = given.vectors, []
@@ -108,8 +115,11 @@ def main():
         runs.append((limit, train(given.command, given.recipe, name, limit, given.runs, vectors)))
         vectors = vectors or runs[0][1] / "cache"
     models = [(name, limit, run / path) for limit, run in runs for name, path in MODELS.items()]
-    folders = [runs[0][1] / "teacher", *(model for _, _, model in models)]
-    teacher, *figures = measure(given.command, folders, evaluated(given.recipe), given.recipe.parent)
+    folders = [model for _, _, model in models]
+    if given.summary is None:
+        folders.insert(0, runs[0][1] / "teacher")
+    figures = measure(given.command, folders, evaluated(given.recipe), given.recipe.parent)
+    teacher = figures.pop(0) if given.summary is None else of_teacher(given.summary)
     kinds = [kind for kind in KINDS if kind in teacher]
     line = lambda model, texts, of_model: "\t".join([model, str(texts), *(f"{of_model[kind]:.2f}" for kind in kinds)])
     points = []
