@@ -62,11 +62,11 @@ def means(figures):
     return found
 
 
-def measure(command, models, sets, folder):
-    """The means of each of these models on the sets, which lie as `folder` sees them."""
+def measure(command, models, sets):
+    """The means of each of these models on the sets that lie here."""
     given = [f"--model={model}" for model in models]
     for key in ("sts", "retrieval", "classification", "clustering"):
-        there = [str(folder / path) for path in sets.get(key, []) if (folder / path).exists()]
+        there = [path for path in sets.get(key, []) if Path(path).exists()]
         given += [f"--{key}", *there] if there else []
     done = subprocess.run([command, "evaluate", *given, "--json"], check=True, stdout=subprocess.PIPE, text=True)
     return [means(json.loads(line)) for line in done.stdout.splitlines()]
@@ -82,7 +82,9 @@ def plot(points, to):
     """A panel a kind of task."""
     plt.rcParams.update({"svg.hashsalt": "limbeck", "font.size": 10})
     kinds = [kind for kind in KINDS if all(kind in shares for _, _, shares in points)]
-    figure, panels = plt.subplots(1, len(kinds), figsize=(2.6 * len(kinds), 2.9), layout="constrained", squeeze=False)
+    # One scale for all: differences between kinds are larger than those that the noise of a seed makes within one.
+    grid = {"sharey": True, "layout": "constrained", "squeeze": False}
+    figure, panels = plt.subplots(1, len(kinds), figsize=(2.3 * len(kinds), 2.9), **grid)
     for kind, axes in zip(kinds, panels[0]):
         for name, mark in zip(MODELS, "os"):
             of_model = sorted((texts, shares[kind]) for model, texts, shares in points if model == name)
@@ -92,7 +94,7 @@ def plot(points, to):
         limits = sorted({texts for _, texts, _ in points})
         axes.set_xticks(limits, [f"{texts / 1000:.0f}k" for texts in limits], fontsize=8)
         axes.set_title(kind, fontsize=10)
-        axes.set_xlabel("training texts")
+        axes.set_xlabel("training texts, at most")
         axes.spines[["top", "right"]].set_visible(False)
     panels[0][0].set_ylabel("share of the teacher's mean, %")
     panels[0][0].legend(frameon=False)
@@ -118,7 +120,7 @@ def main():
     folders = [model for _, _, model in models]
     if given.summary is None:
         folders.insert(0, runs[0][1] / "teacher")
-    figures = measure(given.command, folders, evaluated(given.recipe), given.recipe.parent)
+    figures = measure(given.command, folders, evaluated(given.recipe))
     teacher = figures.pop(0) if given.summary is None else of_teacher(given.summary)
     kinds = [kind for kind in KINDS if kind in teacher]
     line = lambda model, texts, of_model: "\t".join([model, str(texts), *(f"{of_model[kind]:.2f}" for kind in kinds)])
