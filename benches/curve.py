@@ -2,8 +2,9 @@
 
 Runs a recipe with several values of `text.limit`, the largest first: the smaller samples are parts of it, so its
 teacher's vectors serve them all. Then measures each run's student and its static control, and the teacher unless a
-summary has its figures, on the sets of the recipe's `[evaluate]`, and plots the mean of each kind of task (search: nDCG@10; classes: accuracy;
-clusters: V-measure; STS: Spearman) as a share of the teacher's. Prints the figures as tab-separated values.
+summary has its figures, on the sets of the recipe's `[evaluate]`, and plots the mean of each kind of task (search:
+nDCG@10; classes: accuracy; clusters: V-measure; STS: Spearman) as a share of the teacher's. Prints the figures as
+tab-separated values.
 
     pip install matplotlib
     python benches/curve.py target/release/limbeck pipelines/general-m.toml --limits 100000 200000 400000 \\

@@ -57,7 +57,7 @@ impl VectorWriter {
 
     /// Writes to a file, which appears once it is whole.
     pub fn create(path: &Path, format: Format, dimension: usize, kind: VectorType) -> Result<Self> {
-        let mut file = PendingFile::create(path)?.past_the_page_cache();
+        let mut file = PendingFile::create(path)?;
         let to = match format {
             Format::Jsonl => Ok(Target::JsonLines(file)),
             Format::Npy => file.write_all(&[0; NPY_HEADER]).map(|()| Target::Npy(file)),

@@ -7,14 +7,10 @@
 //! a file, the others see that it is taken.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
-
-use block_writer::BlockWriter;
-
-mod block_writer;
 
 const PREFIX: &str = ".limbeck-";
 const SUFFIX: &str = ".tmp";
@@ -44,7 +40,7 @@ impl FileError {
 pub struct PendingFile {
     path: PathBuf,
     folder: PathBuf,
-    writer: BlockWriter,
+    writer: BufWriter<NamedTempFile>,
 }
 
 impl PendingFile {
@@ -77,7 +73,7 @@ impl PendingFile {
             // The lock only tells `remove_leftovers` that the writer lives. Another process may have taken the file for
             // a leftover before it was locked.
             if matches!(lock(file.as_file(), file.path()), Lock::Held | Lock::Unknown) {
-                return Ok(Self { path, folder, writer: BlockWriter::new(file) });
+                return Ok(Self { path, folder, writer: BufWriter::with_capacity(1 << 16, file) });
             }
         }
     }
@@ -114,18 +110,10 @@ impl PendingFile {
                     let held = tempfile::TempPath::try_from_path(&temporary);
                     let held = held.map_err(FileError::new("create", &temporary))?;
                     let file = NamedTempFile::from_parts(file, held);
-                    return Ok(Some(Self { path, folder, writer: BlockWriter::new(file) }));
+                    return Ok(Some(Self { path, folder, writer: BufWriter::with_capacity(1 << 16, file) }));
                 }
             }
         }
-    }
-
-    /// Lets the bytes pass the page cache, where the system can: for large files that nobody reads at once. It saves the
-    /// kernel's copy and keeps in memory what is used there. To be called before the first byte; later it does nothing.
-    #[must_use]
-    pub fn past_the_page_cache(mut self) -> Self {
-        self.writer.bypass_page_cache();
-        self
     }
 
     /// Overwrites the first bytes of the file with `bytes`; later writes append to the end again.
@@ -133,7 +121,9 @@ impl PendingFile {
     /// # Errors
     /// When the temporary file cannot be written.
     pub fn rewrite_beginning(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writer.rewrite_beginning(bytes)
+        self.writer.seek(SeekFrom::Start(0))?;
+        self.writer.write_all(bytes)?;
+        self.writer.seek(SeekFrom::End(0)).map(|_| ())
     }
 
     /// The path that the file will have.
@@ -155,7 +145,7 @@ impl PendingFile {
     /// [`PendingFile::commit`] up to the rename. Returns the size in bytes, and the folder, which is not synced yet.
     pub(crate) fn rename_into_place(self) -> Result<(u64, PathBuf), FileError> {
         let Self { path, folder, writer } = self;
-        let file = writer.into_file().map_err(FileError::new("write", &path))?;
+        let file = writer.into_inner().map_err(|error| FileError::new("write", &path)(error.into_error()))?;
         let size = file.as_file().sync_all().and_then(|()| file.as_file().metadata()).map(|metadata| metadata.len());
         let size = size.map_err(FileError::new("write", &path))?;
         let file = file.persist(&path).map_err(|error| FileError::new("put in place", &path)(error.error))?;

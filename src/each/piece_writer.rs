@@ -52,7 +52,7 @@ impl PieceWriter {
             }
         }
         let schema = Arc::new(Schema::new(fields));
-        let writer = ArrowWriter::try_new(file.past_the_page_cache(), schema.clone(), Some(properties(origin, kind)));
+        let writer = ArrowWriter::try_new(file, schema.clone(), Some(properties(origin, kind)));
         let writer = writer.map_err(io_error).map_err(failed())?;
         Ok(Self { writer, schema, kind, path: path.to_owned() })
     }
