@@ -44,6 +44,7 @@ pub mod report;
 pub mod search;
 pub mod summary;
 pub mod terminal;
+mod vector_parquet;
 pub mod vectors;
 
 pub use error::{Error, Result};

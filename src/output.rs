@@ -4,21 +4,16 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float16Array, Float32Array, Int8Array, RecordBatch, StringArray, UInt8Array,
-};
-use arrow::datatypes::Field;
+use arrow::array::StringArray;
+use arrow::datatypes::{DataType, Field};
 use clap::ValueEnum;
 use half::f16;
 use limbeck_data::files::PendingFile;
 use limbeck_encoder::Embeddings;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::schema::types::ColumnPath;
 
 use crate::error::Result;
+use crate::vector_parquet::VectorParquet;
 use crate::vectors::{VectorType, binary, int8};
 
 /// A format of vectors.
@@ -45,7 +40,7 @@ enum Target {
     Stdout(BufWriter<Stdout>),
     JsonLines(PendingFile),
     Npy(PendingFile),
-    Parquet(Box<ArrowWriter<PendingFile>>),
+    Parquet(Box<VectorParquet>),
 }
 
 impl VectorWriter {
@@ -61,7 +56,11 @@ impl VectorWriter {
         let to = match format {
             Format::Jsonl => Ok(Target::JsonLines(file)),
             Format::Npy => file.write_all(&[0; NPY_HEADER]).map(|()| Target::Npy(file)),
-            Format::Parquet => parquet_writer(file, dimension, kind).map(|writer| Target::Parquet(Box::new(writer))),
+            Format::Parquet => {
+                let text = Arc::new(Field::new("text", DataType::Utf8, false));
+                let writer = VectorParquet::new(file, &[text], (dimension, kind), None).map_err(io_error);
+                writer.map(|writer| Target::Parquet(Box::new(writer)))
+            }
         };
         let to = to.map_err(limbeck_data::Error::io("write", path))?;
         Ok(Self { to, kind, dimension, path: path.to_path_buf(), rows: 0 })
@@ -74,7 +73,7 @@ impl VectorWriter {
             Target::JsonLines(file) => write_json_lines(file, vectors, self.kind),
             Target::Npy(file) => write_npy_rows(file, vectors, self.kind),
             Target::Parquet(writer) => {
-                record_batch(texts, vectors, self.kind).and_then(|batch| writer.write(&batch)).map_err(io_error)
+                writer.write(&[Arc::new(StringArray::from_iter_values(texts))], vectors).map_err(io_error)
             }
         };
         written.map_err(limbeck_data::Error::io("write", &self.path))?;
@@ -89,7 +88,7 @@ impl VectorWriter {
             Target::Stdout(mut to) => to.flush().map(|()| None),
             Target::JsonLines(file) => Ok(Some(file)),
             Target::Npy(mut file) => file.rewrite_beginning(&npy_header(rows, dimension, kind)).map(|()| Some(file)),
-            Target::Parquet(writer) => writer.into_inner().map(Some).map_err(io_error),
+            Target::Parquet(writer) => writer.finish().map(Some).map_err(io_error),
         };
         if let Some(file) = file.map_err(limbeck_data::Error::io("write", &path))? {
             file.commit()?;
@@ -142,57 +141,6 @@ fn write_npy_rows(file: &mut PendingFile, vectors: &Embeddings, kind: VectorType
         file.write_all(&bytes)?;
     }
     Ok(())
-}
-
-/// A writer of Parquet with the columns `text` and `embedding` (a fixed-size list of f32, f16, i8 or u8).
-fn parquet_writer(file: PendingFile, dimension: usize, kind: VectorType) -> io::Result<ArrowWriter<PendingFile>> {
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_column_dictionary_enabled(embedding_values(), false)
-        .set_max_row_group_row_count(Some(16_384))
-        .build();
-    record_batch(&[], &Embeddings::new(Vec::new(), dimension), kind)
-        .and_then(|empty| ArrowWriter::try_new(file, empty.schema(), Some(properties)))
-        .map_err(io_error)
-}
-
-fn record_batch(
-    texts: &[String],
-    vectors: &Embeddings,
-    kind: VectorType,
-) -> std::result::Result<RecordBatch, ParquetError> {
-    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
-    let embedding: ArrayRef = Arc::new(embedding_column(vectors, kind)?);
-    Ok(RecordBatch::try_from_iter([("text", texts), (EMBEDDING, embedding)])?)
-}
-
-/// The name of the column with the vectors.
-pub const EMBEDDING: &str = "embedding";
-
-/// The path of the vectors' values in a Parquet file's schema.
-pub fn embedding_values() -> ColumnPath {
-    ColumnPath::new(vec![EMBEDDING.into(), "list".into(), "item".into()])
-}
-
-/// The vectors as a column: a fixed-size list of f32, f16, i8 or u8.
-pub fn embedding_column(
-    vectors: &Embeddings,
-    kind: VectorType,
-) -> std::result::Result<FixedSizeListArray, ParquetError> {
-    let all = vectors.as_slice();
-    let values: ArrayRef = match kind {
-        VectorType::F32 => Arc::new(Float32Array::from(all.to_vec())),
-        VectorType::F16 => Arc::new(Float16Array::from_iter_values(all.iter().map(|&x| f16::from_f32(x)))),
-        VectorType::Int8 => Arc::new(Int8Array::from_iter_values(int8(all))),
-        VectorType::Binary => {
-            let mut bytes = Vec::with_capacity(vectors.rows() * kind.width(vectors.dimension()));
-            let mut signs = Vec::new();
-            vectors.iter().for_each(|row| bytes.extend(binary(row, &mut signs)));
-            Arc::new(UInt8Array::from(bytes))
-        }
-    };
-    let item = Arc::new(Field::new("item", values.data_type().clone(), false));
-    Ok(FixedSizeListArray::try_new(item, kind.width(vectors.dimension()) as i32, values, None)?)
 }
 
 /// An error of the disk keeps its kind.

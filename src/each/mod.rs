@@ -213,7 +213,7 @@ impl Worker<'_> {
             }
             let texts: Vec<&str> = batch.texts.iter().map(Option::unwrap_or_default).collect();
             let vectors = (job.encode)(&texts)?;
-            writer.write(batch.kept, &vectors)?;
+            writer.write(&batch.kept, &vectors)?;
             counts.rows += vectors.rows() as u64;
             self.bar.set(&format!("{} texts", rows_before + counts.rows));
         }
