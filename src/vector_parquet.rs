@@ -246,7 +246,7 @@ mod tests {
         let path = folder.path().join("vectors.parquet");
         let ids = |rows: std::ops::Range<usize>| Int64Array::from_iter_values(rows.map(|row| row as i64));
         let lists = |rows: std::ops::Range<usize>| {
-            let list = |row: usize| (row % 3 > 0).then(|| vec![Some(row as i64); row % 4]);
+            let list = |row: usize| (!row.is_multiple_of(3)).then(|| vec![Some(row as i64); row % 4]);
             ListArray::from_iter_primitive::<Int64Type, _, _>(rows.map(list))
         };
         let kept = [
