@@ -10,10 +10,9 @@ use clap::ValueEnum;
 use half::f16;
 use limbeck_data::files::PendingFile;
 use limbeck_encoder::Embeddings;
-use parquet::errors::ParquetError;
 
 use crate::error::Result;
-use crate::vector_parquet::VectorParquet;
+use crate::vector_parquet::{VectorParquet, io_error};
 use crate::vectors::{VectorType, binary, int8};
 
 /// A format of vectors.
@@ -141,12 +140,4 @@ fn write_npy_rows(file: &mut PendingFile, vectors: &Embeddings, kind: VectorType
         file.write_all(&bytes)?;
     }
     Ok(())
-}
-
-/// An error of the disk keeps its kind.
-pub fn io_error(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(inner) => inner.downcast().map_or_else(io::Error::other, |error| *error),
-        other => io::Error::other(other),
-    }
 }

@@ -1,6 +1,7 @@
 //! [`VectorParquet`]: columns and a column of vectors in a Parquet file.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
@@ -86,7 +87,8 @@ impl VectorParquet {
                 let leaves = compute_leaves(field, &array.slice(at, rows))?;
                 leaves.iter().zip(&mut columns).try_for_each(|(leaf, column)| column.write(leaf))?;
             }
-            self.values.extend((at..at + rows).map(|row| vectors.row(row)));
+            let dimension = vectors.dimension();
+            self.values.extend(&vectors.as_slice()[at * dimension..][..rows * dimension], dimension);
             self.rows += rows;
             at += rows;
             if self.rows == GROUP_ROWS {
@@ -135,18 +137,19 @@ enum Values {
 }
 
 impl Values {
-    fn extend<'v>(&mut self, rows: impl Iterator<Item = &'v [f32]>) {
+    /// Appends rows of `dimension` numbers.
+    fn extend(&mut self, rows: &[f32], dimension: usize) {
         match self {
-            Self::F32(values) => rows.for_each(|row| values.extend_from_slice(row)),
-            Self::F16(values) => rows.for_each(|row| {
+            Self::F32(values) => values.extend_from_slice(rows),
+            Self::F16(values) => {
                 let start = values.len();
-                values.resize(start + row.len(), f16::ZERO);
-                values[start..].convert_from_f32_slice(row);
-            }),
-            Self::Int8(values) => rows.for_each(|row| values.extend(int8(row))),
+                values.resize(start + rows.len(), f16::ZERO);
+                values[start..].convert_from_f32_slice(rows);
+            }
+            Self::Int8(values) => values.extend(int8(rows)),
             Self::Binary(values) => {
                 let mut signs = Vec::new();
-                rows.for_each(|row| values.extend(binary(row, &mut signs)));
+                rows.chunks(dimension).for_each(|row| values.extend(binary(row, &mut signs)));
             }
         }
     }
@@ -222,6 +225,14 @@ fn properties(kind: VectorType, metadata: Option<KeyValue>) -> WriterProperties 
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_key_value_metadata(metadata.map(|metadata| vec![metadata]))
         .build()
+}
+
+/// An error of the disk keeps its kind.
+pub(crate) fn io_error(error: ParquetError) -> io::Error {
+    match error {
+        ParquetError::External(inner) => inner.downcast().map_or_else(io::Error::other, |error| *error),
+        other => io::Error::other(other),
+    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use limbeck_encoder::Embeddings;
 
 use super::origin::Origin;
 use crate::error::{Error, Result};
-use crate::output::io_error;
-use crate::vector_parquet::{EMBEDDING, VectorParquet};
+use crate::vector_parquet::{EMBEDDING, VectorParquet, io_error};
 
 /// Writes a piece, row by row in the order of its texts.
 pub(super) struct PieceWriter {
